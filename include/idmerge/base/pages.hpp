@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Large arrays of plain numbers, straight from the system's pages: zeroed, grown in place without
+// copying (mremap), on huge pages where the kernel has them, since the census touches them at
+// random and a table of 4 KiB pages misses the TLB on every row.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+namespace idmerge {
+
+/// Enlarge an anonymous mapping (null: make one). Units: bytes. Errors: throws std::bad_alloc.
+void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted);
+void free_pages(void* memory, std::size_t bytes) noexcept;
+
+template <class T>
+class PageArray {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  PageArray() = default;
+  PageArray(const PageArray&) = delete;
+  PageArray& operator=(const PageArray&) = delete;
+  ~PageArray() { free_pages(data_, size_ * sizeof(T)); }
+
+  /// Make `size` elements; new ones are zero. Never shrinks.
+  void grow(std::size_t size) {
+    if (size <= size_) return;
+    data_ = static_cast<T*>(grow_pages(data_, size_ * sizeof(T), size * sizeof(T)));
+    size_ = size;
+  }
+
+  /// Grow by half, or to `size` if that is more: for arrays that are appended to.
+  void grow_to_hold(std::size_t size) {
+    if (size > size_) grow(size + size / 2 + 1024);
+  }
+
+  std::size_t size() const { return size_; }
+  std::size_t bytes() const { return size_ * sizeof(T); }
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace idmerge

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/base/check.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace idmerge {
+
+void check_failed(const char* condition, const char* file, int line) noexcept {
+  std::fprintf(stderr, "idmerge: bug: %s:%d: %s does not hold; the job can be resumed\n", file,
+               line, condition);
+  std::abort();
+}
+
+}  // namespace idmerge

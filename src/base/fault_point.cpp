@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/base/fault_point.hpp"
+
+#ifdef IDMERGE_FAULTS
+#include <csignal>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+
+namespace idmerge {
+namespace {
+
+/// What IDMERGE_FAULT asks for, read once.
+struct Order {
+  std::string step;
+  long times_left = 0;
+  std::mutex mutex;
+
+  Order() {
+    const char* text = std::getenv("IDMERGE_FAULT");
+    constexpr std::string_view prefix = "after:";
+    if (text == nullptr || std::string_view(text).substr(0, prefix.size()) != prefix) return;
+    step = std::string_view(text).substr(prefix.size());
+    times_left = 1;
+    const auto colon = step.find(':');
+    if (colon == std::string::npos) return;
+    times_left = std::atol(step.c_str() + colon + 1);
+    step.resize(colon);
+  }
+};
+
+}  // namespace
+
+void fault_point(std::string_view step) {
+  static Order order;
+  if (order.step.empty() || step != order.step) return;
+  const std::lock_guard lock(order.mutex);
+  if (--order.times_left == 0) std::raise(SIGKILL);
+}
+
+}  // namespace idmerge
+#endif
