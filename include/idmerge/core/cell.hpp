@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// What one cell of a table means when it is not an id: no id at all, a verb, or an order. Shared
+// by both readers, so that a CSV and an NDJSON export of one table are judged alike.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/core/pair.hpp"
+
+namespace idmerge {
+
+/// The words that mean "no id": `\N`, as databases write it, and those the user named.
+class NullWords {
+ public:
+  explicit NullWords(std::vector<std::string> words = {});
+
+  /// Is this cell one of them, byte for byte?
+  bool contains(std::string_view cell) const {
+    return !cell.empty() && starts_[static_cast<unsigned char>(cell.front())] && matches(cell);
+  }
+
+ private:
+  bool matches(std::string_view cell) const;
+
+  std::vector<std::string> words_;
+  std::array<bool, 256> starts_{};
+};
+
+/// The verb that a cell names: create, alias, merge, or the event of each as Mixpanel spells it.
+///
+/// Shape: exact, lower case; nothing for any other text.
+std::optional<Op> parse_op(std::string_view cell);
+
+/// Integers and times cannot be compared, so a column is one or the other throughout.
+enum class OrderKind : std::uint8_t { unknown, integer, time };
+
+/// The order that a cell gives, or nothing if it gives none.
+///
+/// Units: an integer stands for itself, a time for nanoseconds since 1970 (so years 1678 to 2261).
+/// Shape: `kind` is set by the first cell; a cell of the other kind is refused.
+/// Source: RFC 3339, section 5.6, with the blank instead of T that its note allows.
+std::optional<std::int64_t> parse_order(std::string_view cell, OrderKind& kind);
+
+}  // namespace idmerge

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// The second judge: what does each row mean beside all the others? One pass over the fingerprints
+// of the ids answers it. An anonymous id belongs to one user, so its entry holds the first user
+// that claimed it, and that one number says both "duplicate" and "conflict"; only ids that break
+// the rule, and pairs without sides, need a set of their pairs. Verdicts are given at the end, on
+// all distinct pairs together, so they do not depend on the order in which a conflict came to
+// light.
+//
+// Rules, each once, in this order; none looks back:
+//   duplicates -> conflicts and both-sides -> clusters of what is left -> --max-cluster
+//
+// Source: design section 6; mixpanel-facts 2.1 for the cap (499 is the largest cluster that every
+// account of the limit allows).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "idmerge/base/pages.hpp"
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/core/fingerprint.hpp"
+#include "idmerge/core/index.hpp"
+#include "idmerge/core/pair.hpp"
+#include "idmerge/core/screen.hpp"
+
+namespace idmerge {
+
+class Forest;
+
+enum class OnConflict : std::uint8_t {
+  hold,  // every link of an anonymous id with two users waits for a person
+  send,  // every claim goes out, and the service chooses
+};
+
+struct CensusOptions {
+  OnConflict on_conflict = OnConflict::hold;  // Flag: --on-conflict
+  bool collapse = true;  // merge: do not send links whose ids are connected. Flag: --no-collapse
+  std::uint32_t max_cluster = 499;  // ids of both sides; 0 = no limit. Flag: --max-cluster
+};
+
+/// A row after the first judge, with the fingerprints of its ids when it is a pair.
+struct Judged {
+  Fingerprint anon;
+  Fingerprint user;
+  Screened screened = Screened::faulty;
+};
+
+/// The component of a link that is not sent.
+inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
+
+class Census {
+ public:
+  explicit Census(const CensusOptions& options);
+
+  /// Count the rows, and append to `new_links` the index of each row that is a distinct pair not
+  /// seen before. Their order is that of the link ordinals.
+  /// Bounds: 16 bytes a slot of the index, 8 an id, 8 a link.
+  /// Errors: Errc::usage when there are more ids than the census can number.
+  Result<void> take(std::span<const Row> rows, std::span<const Judged> judged,
+                    std::vector<std::uint32_t>& new_links);
+
+  /// Say how much of the inputs has been taken, so that the index grows to what it will need
+  /// instead of to what it might. Units: 0..1; 0 when nobody knows.
+  void foresee(double share_read);
+
+  void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
+
+  /// What judge() says of consecutive links. Shape: both as long as each other.
+  using Columns =
+      std::function<void(std::span<const Verdict>, std::span<const std::uint32_t> components)>;
+
+  /// Give every link its verdict and component, in order of the ordinals and in pieces. Once,
+  /// after the last row.
+  void judge(const Columns& columns);
+
+  /// Complete after judge(); before, the counts of rows so far.
+  const CensusReport& report() const { return report_; }
+
+  std::uint64_t links() const { return links_; }
+
+  /// Memory in use. Units: bytes.
+  std::size_t bytes() const;
+
+ private:
+  /// What is known of an id. While rows are taken, `claim` is the first user of an anonymous id
+  /// plus one, with the conflict bit; `anons` counts the distinct links that name it as user.
+  /// judge() reads both, then reuses them: `claim` for the component of a cluster plus one,
+  /// `anons` for the links to be sent.
+  struct IdState {
+    std::uint32_t claim;
+    std::uint32_t anons;
+  };
+
+  bool is_new(IdNumber anon, IdNumber user, const Row& row);
+  bool is_new_unsided(IdNumber first, IdNumber second);
+  void add_link(IdNumber anon, IdNumber user, const Row& row);
+  void note_side(SideReport& side, std::string_view id);
+
+  Verdict verdict(std::uint64_t link) const;
+  void set_verdict(std::uint64_t link, Verdict verdict);
+  void judge_conflicts();
+  void judge_stars();
+  void judge_graph(Forest& all);
+  void hand_out(const Columns& columns, Forest* forest);
+  std::uint32_t component_of(std::uint64_t link, Forest* forest);
+  void count_users();
+  void choose_examples();
+  bool only_stars() const;
+
+  CensusOptions options_;
+  CensusReport report_;
+  IdIndex index_;
+  PageArray<IdState> ids_;
+  PageArray<std::uint8_t> first_op_;  // of the claim; in use once rows differ in their operation
+  std::optional<Op> only_op_;         // of the first sided row
+  bool several_ops_ = false;
+  std::array<PairSet, 3> claims_;  // by operation: pairs that are not the first claim
+  PairSet unsided_;
+  PageArray<IdNumber> link_anon_;
+  PageArray<IdNumber> link_user_;
+  PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
+  std::uint64_t links_ = 0;
+  std::uint32_t components_ = 0;
+  std::size_t ids_when_grown_ = 0;
+  double share_when_grown_ = 0;
+};
+
+}  // namespace idmerge

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// What the census counted, as numbers. Ids are not in it: examples and largest clusters are named
+// by the ordinal of a link, and whoever prints them reads that link from the plan. So the report
+// is small, needs no escaping, and says the same for the same input.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/fault.hpp"
+#include "idmerge/core/pair.hpp"
+
+namespace idmerge {
+
+/// One cluster among the largest. Units: `ids` counts both sides.
+struct ClusterSize {
+  std::uint64_t ids = 0;
+  std::uint64_t link = 0;  // ordinal of its first link
+};
+
+/// What is known of the ids on one side of sided pairs.
+struct SideReport {
+  std::uint64_t distinct = 0;
+  std::uint64_t uuids = 0;    // five dash-separated groups of hexadecimal digits, 8-4-4-4-12
+  std::uint64_t uuid_v4 = 0;  // of these, version 4
+};
+
+struct CensusReport {
+  // Rows. read = links + duplicates + skipped + rejected (law 1 before anything is sent).
+  std::uint64_t read = 0;
+  std::uint64_t blank_lines = 0;                                       // not rows
+  std::uint64_t duplicates = 0;                                        // rows that repeat a pair
+  std::uint64_t skipped_anon = 0, skipped_user = 0, skipped_both = 0;  // which side is blank
+  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> rejected{};
+
+  // Links: distinct pairs, by verdict and by operation (those to send).
+  std::uint64_t links = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(Verdict::count)> verdicts{};
+  std::array<std::uint64_t, 3> to_send{};
+  std::uint64_t unsided = 0;  // links that no conflict rule can guard
+
+  // Ids.
+  SideReport anon, user;
+  std::uint64_t conflicted_anons = 0;
+  std::uint64_t both_sides_ids = 0;
+  std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
+
+  // Clusters of what is to be sent; ids per user before --max-cluster holds the largest.
+  std::uint64_t clusters = 0;
+  std::uint64_t anons_per_user_p50 = 0, anons_per_user_p99 = 0, anons_per_user_max = 0;
+  std::uint64_t hubs = 0;               // users with more than 100 anonymous ids
+  std::vector<ClusterSize> largest;     // at most ten, largest first
+  std::vector<std::uint64_t> examples;  // ordinals of at most five links to send
+
+  std::uint64_t skipped() const { return skipped_anon + skipped_user + skipped_both; }
+  std::uint64_t rejected_total() const;
+  std::uint64_t held() const;
+  std::uint64_t sendable() const { return verdicts[static_cast<std::size_t>(Verdict::send)]; }
+  std::uint64_t spares() const { return verdicts[static_cast<std::size_t>(Verdict::spare)]; }
+
+  /// Does every row have one fate, and every link one verdict?
+  bool adds_up() const;
+};
+
+/// Shape: lines `key = value`, in a fixed order.
+std::string to_text(const CensusReport& report);
+
+/// Errors: Errc::input for a key that is missing, unknown or not a number.
+Result<CensusReport> parse_census_report(std::string_view text);
+
+}  // namespace idmerge

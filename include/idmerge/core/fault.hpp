@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// Why a row cannot be used. The list is closed: each member has a stable name that scripts may
+// match in `rejected.ndjson`, a sentence for people and a hint what to do. A fault costs exactly
+// one row, whatever it is.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace idmerge {
+
+enum class Fault : std::uint8_t {
+  none,
+  // How the bytes are laid out: found by the readers.
+  row_too_long,          // longer than --row-max
+  ragged_row,            // more or fewer fields than the header
+  unclosed_quote,        // opened here, closed neither within --row-max nor by the end of the file
+  after_unclosed_quote,  // a line that may belong to such a field
+  text_after_quote,      // a closing quote is followed by neither delimiter nor line end
+  bare_quote,            // a quote inside an unquoted field
+  lone_cr,               // a carriage return that ends no line
+  partial_row,           // the last line of a pipe has no line end: the writer may have died
+  repeated_header,       // the header row once more, in the middle of a file
+  not_json,              // the line is not one JSON value
+  not_an_object,         // a JSON value, but not an object
+  trailing_bytes,        // something stands behind the object
+  duplicate_key,         // the key of an id occurs twice
+  missing_field,         // the row's verb has no fields in this file (an absent id is blank)
+  not_an_id,             // an id that is an object, array, boolean, float or exponent
+  lone_surrogate,        // half of an escaped surrogate pair
+  not_a_pair,            // $distinct_ids is not an array of two
+  unknown_op,            // the --op-field names no verb
+  bad_order,             // the --order-field is neither integer nor RFC 3339
+  // What the ids say: found by the screen.
+  blank_id,      // empty or only white space, with --blank reject
+  bad_utf8,      // not UTF-8
+  control_byte,  // NUL, another control character, or a line separator
+  id_too_long,   // over 255 bytes, where the service cuts
+  same_ids,      // both sides are equal
+  placeholder,   // a known stand-in for "no id", such as null or undefined
+  device_user,   // a user id that starts with $device:
+  count,
+};
+
+/// The stable name, as written to `reason`: "row-too-long".
+std::string_view name(Fault fault);
+
+/// One sentence that completes "this row cannot be used: ...".
+std::string_view sentence(Fault fault);
+
+/// What to do about it.
+std::string_view hint(Fault fault);
+
+}  // namespace idmerge

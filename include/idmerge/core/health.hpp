@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// Is the service there, and is it the one we think it is? Single failures are nothing; what counts
+// is how long nothing has succeeded, and whether anything ever has. A refusal is a success here:
+// the service did its work.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "idmerge/core/bucket.hpp"
+
+namespace idmerge {
+
+class Health {
+ public:
+  /// Foreign answers in a row, without a success between, that a job with successes survives.
+  static constexpr std::uint32_t foreign_max = 2;
+
+  explicit Health(bool succeeded_before) : ever_succeeded_(succeeded_before) {}
+
+  void success(Instant now);
+  void failure(Instant now, std::string_view what);
+
+  /// A well-formed answer that this service would not give. False when the job must stop: at once
+  /// while nothing has succeeded yet, later after more than `foreign_max` in a row.
+  bool bears_foreign(Instant now, std::string_view what);
+
+  bool ever_succeeded() const { return ever_succeeded_; }
+  std::uint64_t successes() const { return successes_; }
+
+  /// How long has nothing succeeded, counted from the first failure; zero while all is well.
+  std::chrono::milliseconds failing_for(Instant now) const;
+
+  Instant last_success() const { return last_success_; }
+  const std::string& last_failure() const { return last_failure_; }
+
+ private:
+  bool ever_succeeded_;
+  std::uint64_t successes_ = 0;
+  std::uint32_t foreign_ = 0;
+  std::optional<Instant> failing_since_;
+  Instant last_success_{};
+  std::string last_failure_;
+};
+
+}  // namespace idmerge

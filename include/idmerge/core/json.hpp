@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// One line of JSON, checked from end to end and looked through for a few fields. It goes along the
+// structural positions that core/ndjson has found, so that it costs by the token and not by the
+// byte; and it checks all of the grammar, because in a line that is not JSON nothing is certain.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/core/columns.hpp"
+#include "idmerge/core/fault.hpp"
+
+namespace idmerge {
+
+/// Where a value stands in the batch, and what it is.
+struct JsonToken {
+  enum class Kind : std::uint8_t { absent, null, string, integer, array, other };
+  Kind kind = Kind::absent;
+  bool escaped = false;     // a string that may have escapes
+  std::uint32_t start = 0;  // of the value, a string's quote included
+  std::uint32_t end = 0;    // behind it; only for strings and integers
+};
+
+/// Decode a string's escapes onto the end of `out`, which must not have to grow.
+///
+/// Shape: nothing, or where in `inner` half of a surrogate pair stands.
+std::optional<std::size_t> decode_json_string(std::string_view inner, std::vector<char>& out);
+
+/// Looks for the values at some pointers, line after line.
+class JsonLine {
+ public:
+  /// `pointers`: each once; `array`: the one, if any, whose value is an array of two ids.
+  JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint32_t> array,
+           const std::vector<std::string>& rivals);
+
+  /// Read the line from `begin` to before `end`, whose structural positions start at
+  /// `structural` and are followed by others not before `end`.
+  ///
+  /// Shape: none, or a fault of the layout: not_json, not_an_object, trailing_bytes or
+  /// duplicate_key. With not_json nothing else may be asked but fault_at().
+  Fault read(const char* bytes, std::uint32_t begin, std::uint32_t end,
+             const std::uint32_t* structural, bool escapes);
+
+  /// Where the fault is, in the batch.
+  std::uint32_t fault_at() const { return fault_at_; }
+
+  /// The first structural position that is not of this line.
+  const std::uint32_t* next_structural() const { return at_; }
+
+  const JsonToken& token(std::uint32_t pointer) const { return tokens_[pointer]; }
+
+  /// The elements of the array of ids, as far as there is room, and how many there are.
+  const std::array<JsonToken, 2>& elements() const { return elements_; }
+  std::size_t element_count() const { return element_count_; }
+
+  /// Which rival key this line has, if any.
+  std::optional<std::uint32_t> rival() const { return rival_; }
+
+ private:
+  using Mask = std::uint32_t;
+
+  struct Segment {
+    std::string key;
+    Mask pointer = 0;                    // its bit
+    bool last = false;                   // the value is the wanted one
+    std::optional<std::uint32_t> index;  // for arrays
+  };
+
+  bool value(Mask active, Mask wanted, unsigned depth);
+  bool object(Mask active, unsigned depth);
+  bool array(Mask active, bool collect, unsigned depth);
+  bool string(JsonToken& token);
+  bool scalar(JsonToken& token);
+  std::uint32_t token_end() const;
+  bool more() const { return *at_ < end_; }
+  char here() const { return more() ? bytes_[*at_] : '\0'; }
+  bool fail();
+  void match_key(const JsonToken& token, Mask active, unsigned depth, Mask& inner, Mask& wanted);
+  void note_duplicate(std::uint32_t at);
+
+  std::vector<std::vector<Segment>> levels_;
+  std::vector<std::uint64_t> lengths_;  // by level: which lengths keys have (63: or more)
+  std::vector<std::string> rivals_;
+  std::uint64_t rival_lengths_ = 0;
+  Mask all_ = 0;
+  Mask array_pointer_ = 0;
+
+  const char* bytes_ = nullptr;
+  std::uint32_t end_ = 0;
+  const std::uint32_t* at_ = nullptr;
+  bool escapes_ = false;
+  Fault fault_ = Fault::none;
+  std::uint32_t fault_at_ = 0;
+  std::vector<JsonToken> tokens_;
+  JsonToken unwanted_;
+  std::array<JsonToken, 2> elements_;
+  std::size_t element_count_ = 0;
+  std::optional<std::uint32_t> rival_;
+  std::string decoded_key_;
+  std::vector<char> decoded_;
+};
+
+}  // namespace idmerge

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// The first judge: may this row name a pair at all? It looks at one row alone, and decides only
+// what is certain without the others. Ids are byte strings: nothing is trimmed, folded or parsed
+// into a number here, only looked at.
+//
+// Source: mixpanel-facts section 3 (placeholders that Mixpanel, PostHog and Segment block, the cut
+// at 255 bytes, user ids that start with $device:).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "idmerge/core/fault.hpp"
+#include "idmerge/core/pair.hpp"
+
+namespace idmerge {
+
+/// Longest id that the service keeps whole. Units: bytes.
+inline constexpr std::size_t id_bytes_max = 255;
+
+struct ScreenOptions {
+  bool reject_blank = false;  // a blank side is a fault, not `skipped`. Flag: --blank
+};
+
+enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
+
+/// Judge one row. A row that came with a fault stays faulty; otherwise `row.fault` and
+/// `row.fault_at` are set when it cannot be used.
+Screened screen(Row& row, const ScreenOptions& options);
+
+/// Empty, or only white space (ASCII, no-break space, and the Unicode spaces).
+bool is_blank(std::string_view id);
+
+/// A value that stands for "no id" in many systems, in any case, also within quotes, white space
+/// or behind one $device: prefix; or only zeros and dashes.
+bool is_placeholder(std::string_view id);
+
+/// Offset of the first byte that is not UTF-8, or npos. Overlong forms, surrogates and values over
+/// U+10FFFF are not UTF-8. Source: RFC 3629.
+std::size_t find_bad_utf8(std::string_view text);
+
+/// Offset of the first control character, or npos: C0, DEL, and in valid UTF-8 also C1 and the
+/// line and paragraph separators.
+std::size_t find_control(std::string_view text);
+
+/// How an id looks, for the statistics that find swapped columns.
+enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
+
+/// Shape: 8-4-4-4-12 hexadecimal digits, without the $device: prefix if there is one.
+UuidForm uuid_form(std::string_view id);
+
+inline constexpr std::string_view device_prefix = "$device:";
+
+}  // namespace idmerge

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/census_report.hpp"
+
+#include <charconv>
+#include <iterator>
+#include <numeric>
+
+#include <fmt/format.h>
+
+namespace idmerge {
+namespace {
+
+/// Call `field(key, number)` for every number of the report, in the order of the text. One list
+/// serves writing and reading, so the two cannot drift apart.
+template <class Report, class Field>
+void each_number(Report& report, Field field) {
+  field("read", report.read);
+  field("blank_lines", report.blank_lines);
+  field("duplicates", report.duplicates);
+  field("skipped_anon", report.skipped_anon);
+  field("skipped_user", report.skipped_user);
+  field("skipped_both", report.skipped_both);
+  for (std::size_t i = 1; i < report.rejected.size(); ++i) {
+    field(fmt::format("rejected.{}", name(static_cast<Fault>(i))), report.rejected[i]);
+  }
+  field("links", report.links);
+  for (std::size_t i = 0; i < report.verdicts.size(); ++i) {
+    field(fmt::format("verdict.{}", name(static_cast<Verdict>(i))), report.verdicts[i]);
+  }
+  for (std::size_t i = 0; i < report.to_send.size(); ++i) {
+    field(fmt::format("to_send.{}", name(static_cast<Op>(i))), report.to_send[i]);
+  }
+  field("unsided", report.unsided);
+  field("anon.distinct", report.anon.distinct);
+  field("anon.uuids", report.anon.uuids);
+  field("anon.uuid_v4", report.anon.uuid_v4);
+  field("user.distinct", report.user.distinct);
+  field("user.uuids", report.user.uuids);
+  field("user.uuid_v4", report.user.uuid_v4);
+  field("conflicted_anons", report.conflicted_anons);
+  field("both_sides_ids", report.both_sides_ids);
+  field("doubled_device_prefix", report.doubled_device_prefix);
+  field("clusters", report.clusters);
+  field("anons_per_user_p50", report.anons_per_user_p50);
+  field("anons_per_user_p99", report.anons_per_user_p99);
+  field("anons_per_user_max", report.anons_per_user_max);
+  field("hubs", report.hubs);
+}
+
+/// Takes the lines of a report one by one.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : rest_(text) {}
+
+  /// Take the next line, if its key is `key`.
+  bool value(std::string_view key, std::string_view& value) {
+    const auto end = rest_.find('\n');
+    if (end == std::string_view::npos) return false;
+    auto line = rest_.substr(0, end);
+    if (!line.starts_with(key)) return false;
+    line.remove_prefix(key.size());
+    if (!line.starts_with(" = ")) return false;
+    value = line.substr(3);
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  bool number(std::string_view key, std::uint64_t& number) {
+    std::string_view text;
+    return value(key, text) && parse(text, number) && text.empty();
+  }
+
+  /// Take a number from the front of `text`.
+  static bool parse(std::string_view& text, std::uint64_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) return false;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return true;
+  }
+
+  bool done() const { return rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+};
+
+bool skip(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
+std::uint64_t CensusReport::rejected_total() const {
+  return std::accumulate(rejected.begin(), rejected.end(), std::uint64_t{0});
+}
+
+std::uint64_t CensusReport::held() const {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    if (is_held(static_cast<Verdict>(i))) sum += verdicts[i];
+  }
+  return sum;
+}
+
+bool CensusReport::adds_up() const {
+  return read == links + duplicates + skipped() + rejected_total() &&
+         links == std::accumulate(verdicts.begin(), verdicts.end(), std::uint64_t{0}) &&
+         sendable() == std::accumulate(to_send.begin(), to_send.end(), std::uint64_t{0});
+}
+
+std::string to_text(const CensusReport& report) {
+  std::string text;
+  const auto out = std::back_inserter(text);
+  each_number(report, [&](std::string_view key, std::uint64_t number) {
+    fmt::format_to(out, "{} = {}\n", key, number);
+  });
+  text += "largest = ";
+  for (const auto& cluster : report.largest)
+    fmt::format_to(out, "{}@{} ", cluster.ids, cluster.link);
+  text += "\nexamples = ";
+  for (const auto link : report.examples)
+    fmt::format_to(out, "{} ", link);
+  text += '\n';
+  return text;
+}
+
+Result<CensusReport> parse_census_report(std::string_view text) {
+  CensusReport report;
+  Lines lines(text);
+  std::string wrong_key;
+  each_number(report, [&](std::string_view key, std::uint64_t& number) {
+    if (wrong_key.empty() && !lines.number(key, number)) wrong_key = key;
+  });
+  const auto bad = [](std::string_view key) {
+    return Error{Errc::input, fmt::format("the census of the plan: no usable line for {}: "
+                                          "plan again with this version",
+                                          key)};
+  };
+  if (!wrong_key.empty()) return bad(wrong_key);
+
+  std::string_view list;
+  if (!lines.value("largest", list)) return bad("largest");
+  while (!list.empty()) {
+    ClusterSize cluster;
+    if (!Lines::parse(list, cluster.ids) || !skip(list, '@') || !Lines::parse(list, cluster.link)) {
+      return bad("largest");
+    }
+    report.largest.push_back(cluster);
+    if (!skip(list, ' ')) return bad("largest");
+  }
+  if (!lines.value("examples", list)) return bad("examples");
+  while (!list.empty()) {
+    std::uint64_t link = 0;
+    if (!Lines::parse(list, link)) return bad("examples");
+    report.examples.push_back(link);
+    if (!skip(list, ' ')) return bad("examples");
+  }
+  if (!lines.done() || !report.adds_up()) return bad("the total");
+  return report;
+}
+
+}  // namespace idmerge

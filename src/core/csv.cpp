@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/csv.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr auto npos = std::string_view::npos;
+constexpr std::size_t slice_bytes = 16 << 10;  // with its separators it stays in the first cache
+constexpr std::size_t text_shown_max = 4 << 10;
+
+std::size_t count_newlines(std::string_view bytes) {
+  return static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+}
+
+std::string_view without_cr(std::string_view line) {
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+/// Reads one row byte by byte: strict, but going on behind a fault as lazy readers do, in order to
+/// know where the row ends.
+class CarefulRow {
+ public:
+  CarefulRow(std::string_view bytes, bool last, const CsvOptions& options,
+             std::vector<CsvField>& fields)
+      : fields_(fields),
+        bytes_(bytes),
+        last_(last),
+        delimiter_(options.delimiter),
+        lazy_(options.allow_lazy_quotes) {
+    fields_.clear();
+    read();
+  }
+
+  bool complete = false;
+  std::size_t text_end = 0;  // where the row's line end begins
+  std::size_t next = 0;      // where the next row begins
+  Fault fault = Fault::none;
+  std::size_t fault_at = 0;
+  bool misquoted = false;          // it is uncertain which line breaks end rows
+  bool in_quote = false;           // incomplete, with a quote open ...
+  std::size_t quote_at = 0;        // ... here
+  std::size_t first_break = npos;  // the first newline within the row
+  std::size_t breaking_quote = 0;  // where the field around it was opened
+
+ private:
+  enum class Is : std::uint8_t { end, text, unknown };
+
+  void read() {
+    std::size_t at = 0;
+    for (;;) {
+      const std::size_t start = at;
+      if (at < bytes_.size() && bytes_[at] == '"') {
+        at = behind_quote(at);
+        if (at == npos) return;
+      }
+      at = field_end(at, start);
+      if (at == npos) return;
+      fields_.push_back({static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(at)});
+      if (at == bytes_.size() || bytes_[at] != delimiter_) break;
+      ++at;
+    }
+    complete = true;
+    text_end = at;
+    next = at;
+    if (next < bytes_.size() && bytes_[next] == '\r') ++next;
+    if (next < bytes_.size()) ++next;
+  }
+
+  /// Behind the quote that closes the one at `open`; npos if it is not known where that is.
+  std::size_t behind_quote(std::size_t open) {
+    in_quote = true;
+    quote_at = open;
+    bool broken = false;
+    for (std::size_t at = open + 1;;) {
+      const std::size_t quote = bytes_.find('"', at);
+      const std::size_t newline = bytes_.substr(0, quote).find('\n', at);
+      broken = broken || newline != npos;
+      if (newline != npos && first_break == npos) {
+        first_break = newline;
+        breaking_quote = open;
+      }
+      if (quote == npos) return npos;
+      at = quote + 1;
+      if (at < bytes_.size() && bytes_[at] == '"') {
+        ++at;
+        continue;
+      }
+      Is what = is_field_end(at);
+      if (what == Is::text && lazy_ && !broken && bytes_[at] != '\r') {
+        what = find_close_on_line(at);
+      }
+      if (what == Is::unknown) return npos;
+      in_quote = false;
+      if (what == Is::text && bytes_[at] != '\r') set_fault(Fault::text_after_quote, at, true);
+      return at;
+    }
+  }
+
+  Is is_field_end(std::size_t at) const {
+    if (at == bytes_.size()) return last_ ? Is::end : Is::unknown;
+    if (bytes_[at] == delimiter_ || bytes_[at] == '\n') return Is::end;
+    if (bytes_[at] != '\r') return Is::text;
+    if (at + 1 == bytes_.size()) return last_ ? Is::text : Is::unknown;
+    return bytes_[at + 1] == '\n' ? Is::end : Is::text;
+  }
+
+  /// Lazy quotes: is there a quote on this line that closes the field? Then go behind it.
+  Is find_close_on_line(std::size_t& at) const {
+    const std::size_t newline = bytes_.find('\n', at);
+    if (newline == npos && !last_) return Is::unknown;
+    const std::size_t end = std::min(newline, bytes_.size());
+    for (std::size_t look = at;;) {
+      const std::size_t quote = bytes_.find('"', look);
+      if (quote >= end) return Is::text;
+      look = quote + 1;
+      if (look < end && bytes_[look] == '"') {
+        ++look;
+      } else if (is_field_end(look) == Is::end) {
+        at = look;
+        return Is::end;
+      }
+    }
+  }
+
+  std::size_t field_end(std::size_t at, std::size_t start) {
+    for (;; ++at) {
+      if (at == bytes_.size()) return last_ ? at : npos;
+      const char c = bytes_[at];
+      if (c == delimiter_ || c == '\n') return at;
+      if (c == '\r') {
+        const Is what = is_field_end(at);
+        if (what == Is::end) return at;
+        if (what == Is::unknown) return npos;
+        set_fault(Fault::lone_cr, at, false);
+      } else if (c == '"' && at != start && !lazy_) {
+        set_fault(Fault::bare_quote, at, true);
+      }
+    }
+  }
+
+  void set_fault(Fault found, std::size_t at, bool quote) {
+    misquoted = misquoted || quote;
+    if (fault != Fault::none) return;
+    fault = found;
+    fault_at = at;
+  }
+
+  std::vector<CsvField>& fields_;
+  std::string_view bytes_;
+  bool last_;
+  char delimiter_;
+  bool lazy_;
+};
+
+/// The text of a quoted field: doubled quotes become one, others stay (lazy quotes).
+template <class Out>
+void unquote(std::string_view inner, Out& out) {
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    out.push_back(inner[i]);
+    if (inner[i] == '"' && i + 1 < inner.size() && inner[i + 1] == '"') ++i;
+  }
+}
+
+}  // namespace
+
+Result<std::optional<CsvHeader>> read_header(std::string_view bytes, bool last,
+                                             const CsvOptions& options) {
+  CsvHeader header;
+  if (bytes.starts_with("\xEF\xBB\xBF")) header.start = 3;
+  while (header.start < bytes.size()) {
+    const auto rest = bytes.substr(header.start);
+    const std::size_t blank = rest.starts_with("\r\n") ? 2 : rest.front() == '\n' ? 1 : 0;
+    if (blank == 0) break;
+    header.start += blank;
+    ++header.lines_before;
+  }
+  const auto rest = bytes.substr(header.start);
+  if (rest.empty()) return std::optional<CsvHeader>{};
+  std::vector<CsvField> fields;
+  const CarefulRow row(rest.substr(0, options.row_max), last && rest.size() <= options.row_max,
+                       options, fields);
+  const auto line = header.lines_before + 1;
+  if (!row.complete) {
+    return Error{Errc::usage,
+                 fmt::format("line {}: the first row does not end within {} bytes: is "
+                             "this a table of text? see --row-max",
+                             line, std::min<std::uint64_t>(rest.size(), options.row_max))};
+  }
+  if (row.fault != Fault::none) {
+    return Error{Errc::usage, fmt::format("line {}, column {}: {}: {}", line, row.fault_at + 1,
+                                          sentence(row.fault), hint(row.fault))};
+  }
+  header.text = rest.substr(0, row.text_end);
+  header.bytes = header.start + row.next;
+  header.lines = header.lines_before + count_newlines(rest.substr(0, row.next));
+  for (const auto& field : fields) {
+    auto raw = rest.substr(field.start, field.end - field.start);
+    auto& name = header.names.emplace_back();
+    if (raw.starts_with('"') && raw.size() > 1) {
+      unquote(raw.substr(1, raw.size() - 2), name);
+    } else {
+      name = raw;
+    }
+  }
+  return std::optional{std::move(header)};
+}
+
+CsvReader::CsvReader(CsvOptions options, const Columns& columns, std::string header, CsvStart start)
+    : options_(std::move(options)),
+      columns_(columns),
+      null_words_(options_.null_words),
+      header_(std::move(header)),
+      offset_(start.offset),
+      line_(start.line) {}
+
+Result<std::size_t> CsvReader::feed(std::string_view bytes, bool last, RowBlock& out) {
+  out.rows.clear();
+  out.scratch.clear();
+  out.blank_lines = 0;
+  feed_size_ = bytes.size();
+  std::size_t taken_all = 0;
+  while (!bytes.empty() && out.rows.size() < rows_max) {
+    std::size_t taken = 0;
+    if (skip_ != Skip::none) {
+      const auto skipped = skip(bytes);
+      if (!skipped) return skipped.error();
+      taken = *skipped;
+    } else if (offset_ < doubt_until_) {
+      taken = take_doubtful_line(bytes, out);
+    } else {
+      taken = take_fast(bytes, out);
+      if (taken == 0) {
+        const auto careful = take_careful(bytes, last, out);
+        if (!careful) return careful.error();
+        taken = *careful;
+      }
+    }
+    if (taken == 0) break;
+    taken_all += taken;
+    offset_ += taken;
+    bytes.remove_prefix(taken);
+  }
+  if (last && bytes.empty() && skip_ == Skip::quoted) return open_too_long();
+  return taken_all;
+}
+
+std::size_t CsvReader::take_fast(std::string_view bytes, RowBlock& out) {
+  const auto slice = bytes.substr(0, slice_bytes);
+  find_separators(slice, options_.delimiter, separators_);
+  const auto room = std::min(separators_.row_count, rows_max - out.rows.size());
+  const std::uint32_t* ends = separators_.ends.data();
+  const auto base = offset_;
+  std::uint32_t first = 0;
+  std::uint32_t start = 0;
+  decode_ = separators_.doubled;
+  for (std::size_t r = 0; r < room; ++r) {
+    const std::uint32_t behind = separators_.rows[r];
+    const std::uint32_t newline = ends[behind - 1];
+    const std::uint32_t end = newline - (newline > start && slice[newline - 1] == '\r' ? 1 : 0);
+    const auto text = slice.substr(start, end - start);
+    if (text.size() > options_.row_max) break;
+    offset_ = base + start;
+    add_row(
+        text, behind - first,
+        [&](std::size_t i) {
+          const std::uint32_t from = i == 0 ? start : ends[first + i - 1] + 1;
+          return CsvField{from - start, std::min(ends[first + i], end) - start};
+        },
+        out);
+    ++line_;
+    if (separators_.spanning) line_ += count_newlines(text);
+    first = behind;
+    start = newline + 1;
+  }
+  offset_ = base;
+  return start;
+}
+
+Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, RowBlock& out) {
+  // No row looks further than this, so that rows are the same however the file is cut in slices.
+  const std::size_t reach = options_.row_max + 2;
+  const auto window = bytes.substr(0, reach);
+  CarefulRow row(window, last && window.size() == bytes.size(), options_, fields_);
+  if (!row.complete) {
+    if (window.size() == reach) return take_long(bytes, out);
+    if (!last) return std::size_t{0};
+    if (window.size() > options_.row_max) return take_long(bytes, out);
+    IDMERGE_CHECK(row.in_quote);
+    row.text_end = row.next = bytes.size();
+    if (row.fault == Fault::none) {
+      row.fault = Fault::unclosed_quote;
+      row.fault_at = row.quote_at;
+    }
+    row.misquoted = true;
+  }
+  if (row.text_end > options_.row_max) return take_long(bytes, out);
+  const auto text = bytes.substr(0, row.text_end);
+  if (row.misquoted && row.first_break != npos) {
+    if (row.fault_at > row.first_break) {
+      row.fault = Fault::unclosed_quote;
+      row.fault_at = row.breaking_quote;
+    }
+    add_fault(without_cr(text.substr(0, row.first_break)), row.fault, row.fault_at, out);
+    doubt_until_ = offset_ + row.next;
+    ++line_;
+    return row.first_break + 1;
+  }
+  if (row.fault == Fault::none && options_.pipe && row.next == row.text_end) {
+    row.fault = Fault::partial_row;
+    row.fault_at = row.text_end;
+  }
+  if (row.fault != Fault::none) {
+    add_fault(text, row.fault, row.fault_at, out);
+  } else {
+    decode_ = true;
+    add_row(
+        text, fields_.size(), [&](std::size_t i) { return fields_[i]; }, out);
+  }
+  line_ += count_newlines(bytes.substr(0, row.next));
+  return row.next;
+}
+
+Result<std::size_t> CsvReader::take_long(std::string_view bytes, RowBlock& out) {
+  const auto start = bytes.substr(0, options_.row_max);
+  const auto line = line_;
+  skip_ = Skip::field_start;
+  line_offset_ = offset_;
+  walk(start, false);
+  if (skip_ == Skip::quoted || open_too_long_) return open_too_long();
+  add_fault(start.substr(0, text_shown_max), Fault::row_too_long, 0, out);
+  out.rows.back().line = line;
+  return start.size();
+}
+
+std::size_t CsvReader::take_doubtful_line(std::string_view bytes, RowBlock& out) {
+  const auto doubtful = bytes.substr(0, doubt_until_ - offset_);
+  const auto newline = doubtful.find('\n');
+  const auto line = without_cr(doubtful.substr(0, newline));
+  if (line.empty()) {
+    ++out.blank_lines;
+  } else {
+    add_fault(line, Fault::after_unclosed_quote, 0, out);
+  }
+  ++line_;
+  return newline == npos ? doubtful.size() : newline + 1;
+}
+
+Result<std::size_t> CsvReader::skip(std::string_view bytes) {
+  const auto taken = walk(bytes, true);
+  if (open_too_long_) return open_too_long();
+  return taken;
+}
+
+/// Follow the quotes through a row that is too long, to its end or that of `bytes`.
+std::size_t CsvReader::walk(std::string_view bytes, bool stop_at_line_end) {
+  std::size_t at = 0;
+  const auto note_line = [&](std::size_t newline) {
+    ++line_;
+    line_offset_ = offset_ + newline + 1;
+  };
+  while (at < bytes.size()) {
+    const char c = bytes[at];
+    if (skip_ == Skip::quoted) {
+      const std::size_t quote = std::min(bytes.find('"', at), bytes.size());
+      if (offset_ + quote - open_offset_ > options_.row_max) {
+        open_too_long_ = true;
+        return at;
+      }
+      for (auto newline = bytes.find('\n', at); newline < quote;
+           newline = bytes.find('\n', newline + 1)) {
+        note_line(newline);
+      }
+      if (quote < bytes.size()) skip_ = Skip::after_quote;
+      at = quote + 1;
+      continue;
+    }
+    ++at;
+    if (c == '"' && skip_ != Skip::unquoted) {
+      if (skip_ == Skip::field_start) {
+        open_offset_ = offset_ + at - 1;
+        open_line_ = line_;
+        open_column_ = open_offset_ - line_offset_ + 1;
+      }
+      skip_ = Skip::quoted;
+    } else if (c == options_.delimiter) {
+      skip_ = Skip::field_start;
+    } else if (c == '\n') {
+      note_line(at - 1);
+      skip_ = stop_at_line_end ? Skip::none : Skip::field_start;
+      if (stop_at_line_end) return at;
+    } else {
+      skip_ = Skip::unquoted;
+    }
+  }
+  return bytes.size();
+}
+
+Error CsvReader::open_too_long() const {
+  return {Errc::input,
+          fmt::format("line {}, column {}: a quote is opened here and not closed within {} bytes, "
+                      "so that all rows behind it are in doubt: mend the quote, or raise --row-max "
+                      "if fields of this size are meant",
+                      open_line_, open_column_, options_.row_max)};
+}
+
+Row& CsvReader::add_row(std::string_view text, RowBlock& out) {
+  auto& row = out.rows.emplace_back();
+  row.text = text;
+  row.line = line_;
+  row.offset = offset_;
+  row.op = columns_.op_default;
+  return row;
+}
+
+void CsvReader::add_fault(std::string_view text, Fault fault, std::size_t fault_at, RowBlock& out) {
+  auto& row = add_row(text, out);
+  row.fault = fault;
+  row.fault_at = static_cast<std::uint32_t>(fault_at);
+}
+
+template <class FieldAt>
+void CsvReader::add_row(std::string_view text, std::size_t field_count, FieldAt field_at,
+                        RowBlock& out) {
+  if (text.empty()) {
+    ++out.blank_lines;
+    return;
+  }
+  if (field_count != columns_.count && !options_.allow_ragged) {
+    const bool surplus = field_count > columns_.count;
+    add_fault(text, Fault::ragged_row, surplus ? field_at(columns_.count).start : text.size(), out);
+    return;
+  }
+  if (text.size() == header_.size() && text == header_) {
+    add_fault(text, Fault::repeated_header, 0, out);
+    return;
+  }
+  auto& row = add_row(text, out);
+  row.fault = read_cells(field_count, field_at, row, out);
+  if (row.fault != Fault::none) row.anon = row.user = {};
+}
+
+template <class FieldAt>
+Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row, RowBlock& out) {
+  const auto read = [&](std::uint32_t column, std::uint32_t& at) -> std::string_view {
+    const auto end = static_cast<std::uint32_t>(row.text.size());
+    const auto field = column < field_count ? field_at(column) : CsvField{end, end};
+    at = field.start;
+    return cell(row.text.substr(field.start, field.end - field.start), out);
+  };
+  std::uint32_t at = 0;
+  if (columns_.op) {
+    const auto text = read(*columns_.op, at);
+    const auto op = text.empty() ? columns_.op_default : parse_op(text);
+    row.fault_at = at;
+    if (!op) return Fault::unknown_op;
+    row.op = *op;
+  }
+  if (columns_.order) {
+    const auto text = read(*columns_.order, at);
+    const auto order = text.empty() ? no_order : parse_order(text, order_kind_);
+    row.fault_at = at;
+    if (!order) return Fault::bad_order;
+    row.order = *order;
+  }
+  row.fault_at = 0;
+  const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
+  if (!sides) return Fault::missing_field;
+  row.sided = sides->sided;
+  row.anon = read(sides->first, row.anon_at);
+  row.user = read(sides->second, row.user_at);
+  return Fault::none;
+}
+
+std::string_view CsvReader::cell(std::string_view raw, RowBlock& out) {
+  if (raw.empty()) return raw;
+  if (raw.front() == '"' && raw.size() > 1) {
+    raw = raw.substr(1, raw.size() - 2);
+    if (decode_ && raw.find('"') != npos) {
+      if (out.scratch.capacity() < feed_size_) {
+        IDMERGE_CHECK(out.scratch.empty());  // views into it must not move
+        out.scratch.reserve(feed_size_);
+      }
+      const auto start = out.scratch.size();
+      unquote(raw, out.scratch);
+      raw = {out.scratch.data() + start, out.scratch.size() - start};
+    }
+  }
+  return null_words_.contains(raw) ? std::string_view{} : raw;
+}
+
+}  // namespace idmerge

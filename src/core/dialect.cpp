@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/dialect.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/core/backoff.hpp"
+#include "idmerge/core/encoding.hpp"
+#include "idmerge/core/import.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t known_bytes_max = 256;
+
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool is_graphic(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+Result<void> check_options(const DialectOptions& options, std::string_view host,
+                           std::string_view base) {
+  const auto usage = [](std::string what) { return Error{Errc::usage, std::move(what)}; };
+  if (options.token.empty()) {
+    return usage("project token: it is missing: set MIXPANEL_TOKEN, or name a --credentials file");
+  }
+  if (options.token.reveal().size() > 255 || !is_graphic(options.token.reveal())) {
+    return usage("project token: it has spaces or characters no token has: copy it again");
+  }
+  if (options.username.empty()) {
+    return usage(
+        "user name: it is missing: set MIXPANEL_USERNAME and MIXPANEL_SECRET of a service account");
+  }
+  if (has_control(options.username.reveal()) ||
+      options.username.reveal().find(':') != std::string_view::npos) {
+    return usage("user name: it has a colon or a control character, which Basic auth cannot carry");
+  }
+  if (has_control(options.secret.reveal())) {
+    return usage("secret: it has a control character, perhaps a line end: copy it again");
+  }
+  if (host.empty() || !is_graphic(host)) return usage("target: its host is not a host name");
+  if (options.api == Api::import) {
+    if (options.mode == ProjectMode::none) return check_op(Api::import, options.mode, Op::create);
+    const std::string& id = options.project_id;
+    if (id.empty() || id.size() > 20 || id.find_first_not_of("0123456789") != std::string::npos) {
+      return usage(
+          "--project-id: it is missing or not a number: it stands in the project's settings");
+    }
+    if (options.batch_links_max == 0 || options.batch_links_max > 2'000) {
+      return usage("batch: an import request takes 1 to 2,000 links");
+    }
+  }
+  if (!is_graphic(base)) return usage("target: its path has spaces or other than ASCII characters");
+  return {};
+}
+
+}  // namespace
+
+std::string_view name(Api api) {
+  return api == Api::identity ? "identity" : "import";
+}
+
+std::string_view name(ProjectMode mode) {
+  constexpr std::array<std::string_view, 4> names{"none", "original", "simplified", "legacy"};
+  IDMERGE_CHECK(static_cast<std::size_t>(mode) < names.size());
+  return names[static_cast<std::size_t>(mode)];
+}
+
+std::string_view name(OutcomeKind kind) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(OutcomeKind::count)> names{
+      "delivered", "refused",      "retry",         "throttled",
+      "split",     "unauthorized", "wrong-project", "foreign"};
+  IDMERGE_CHECK(kind < OutcomeKind::count);
+  return names[static_cast<std::size_t>(kind)];
+}
+
+Result<void> check_op(Api api, ProjectMode mode, Op op) {
+  const auto usage = [&](std::string_view why) {
+    return Error{Errc::usage, fmt::format("--op {}: {}", name(op), why)};
+  };
+  if (api == Api::identity) return {};
+  switch (mode) {
+    case ProjectMode::none:
+      return Error{Errc::usage,
+                   "--api import: the project mode is not given: add --project-mode original, "
+                   "simplified or legacy, as the project's settings show it under Identity Merge"};
+    case ProjectMode::original:
+      return {};
+    case ProjectMode::simplified:
+      if (op == Op::create) return {};
+      return usage(
+          "a project with simplified identity merge takes create only: two users cannot "
+          "be merged there: use --op create");
+    case ProjectMode::legacy:
+      if (op == Op::alias) return {};
+      return usage("a legacy project takes alias only: use --op alias");
+  }
+  return usage("no such project mode");
+}
+
+// ---- The parts of a dialect
+
+struct Dialect::Parts {
+  Api api = Api::identity;
+  ProjectMode mode = ProjectMode::none;
+  std::size_t links_max = 1;
+  std::array<Secret, 3> heads;  // by operation; they hold the Authorization header
+  std::string token_json;       // the token as it ends a body: ,"$token":"..."}
+  Secret token;
+  Secret secret;
+  std::string body;
+  std::optional<ImportWriter> import;
+  simdjson::dom::parser json;
+
+  // The last body that meant "delivered", and for how many links: the service repeats itself.
+  std::string known_good;
+  std::size_t known_good_links = 0;
+
+  ~Parts() { wipe(token_json); }
+
+  static void append_request(const Secret& head, std::string_view content, std::string& out);
+  void encode_identity(const Link& link, std::string& out);
+  void decode_answer(const Reply& reply, std::span<const Link> links, Outcome& outcome);
+  void decode_passing(const Reply& reply, Outcome& outcome);
+  void decode_identity_ok(const Reply& reply, Outcome& outcome);
+  void append_said(const Reply& reply, std::string& out);
+  void foreign(const Reply& reply, Outcome& outcome);
+};
+
+Dialect::Dialect(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Dialect::Dialect(Dialect&&) noexcept = default;
+Dialect& Dialect::operator=(Dialect&&) noexcept = default;
+Dialect::~Dialect() = default;
+
+Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view host,
+                              std::string_view base) {
+  if (auto checked = check_options(options, host, base); !checked) return checked.error();
+  auto parts = std::make_unique<Parts>();
+  parts->api = options.api;
+  parts->mode = options.mode;
+  parts->token = options.token;
+  parts->secret = options.secret;
+  parts->token_json = ",\"$token\":";
+  append_json(options.token.reveal(), parts->token_json);
+  parts->token_json += '}';
+
+  std::string credentials(options.username.reveal());
+  credentials += ':';
+  credentials += options.secret.reveal();
+  std::string encoded;
+  append_base64(credentials, encoded);
+  const auto head = [&](std::string_view path, std::string_view more) {
+    std::string text =
+        fmt::format("POST {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: idmerge/" IDMERGE_VERSION
+                    "\r\nAccept: application/json\r\nContent-Type: application/json\r\n{}"
+                    "Authorization: Basic {}\r\nContent-Length: ",
+                    base, path, host, more, encoded);
+    Secret kept(text);
+    wipe(text);
+    return kept;
+  };
+  if (options.api == Api::identity) {
+    parts->heads = {head("/identity/create", ""), head("/identity/create-alias", ""),
+                    head("/identity/merge", "")};
+  } else {
+    parts->heads[0] = head(fmt::format("/import?strict=1&project_id={}", options.project_id),
+                           "Content-Encoding: gzip\r\n");
+    parts->import.emplace(options);
+    parts->links_max = options.batch_links_max;
+  }
+  wipe(credentials);
+  wipe(encoded);
+  return Dialect(std::move(parts));
+}
+
+std::size_t Dialect::links_max() const {
+  return parts_->links_max;
+}
+
+std::size_t Dialect::encode(std::span<const Link> links, std::string& out) {
+  IDMERGE_CHECK(!links.empty());
+  if (parts_->api == Api::identity) {
+    parts_->encode_identity(links.front(), out);
+    return 1;
+  }
+  const std::size_t count = parts_->import->write(links);
+  parts_->append_request(parts_->heads[0], parts_->import->compressed(), out);
+  return count;
+}
+
+void Dialect::Parts::append_request(const Secret& head, std::string_view content,
+                                    std::string& out) {
+  const fmt::format_int length(content.size());
+  out += head.reveal();
+  out.append(length.data(), length.size());
+  out += "\r\n\r\n";
+  out += content;
+}
+
+void Dialect::Parts::encode_identity(const Link& link, std::string& out) {
+  body.clear();
+  switch (link.op) {
+    case Op::create:
+      body += R"({"$identified_id":)";
+      append_json(link.user, body);
+      body += R"(,"$anon_id":)";
+      append_json(link.anon, body);
+      break;
+    case Op::alias:
+      body += R"({"alias":)";
+      append_json(link.anon, body);
+      body += R"(,"distinct_id":)";
+      append_json(link.user, body);
+      break;
+    case Op::merge:
+      body += R"({"$distinct_ids":[)";
+      append_json(link.anon, body);
+      body += ',';
+      append_json(link.user, body);
+      body += ']';
+      break;
+  }
+  body += token_json;
+  append_request(heads[static_cast<std::size_t>(link.op)], body, out);
+}
+
+// ---- Answers
+
+void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& outcome) {
+  IDMERGE_CHECK(!links.empty());
+  Parts& parts = *parts_;
+  outcome.message.clear();
+  outcome.refusals.clear();
+  outcome.retry_after.reset();
+  const bool known = reply.status == 200 && parts.known_good_links == links.size() &&
+                     reply.body == parts.known_good && !reply.body_cut;
+  if (known) {
+    outcome.kind = OutcomeKind::delivered;
+    return;
+  }
+  parts.decode_answer(reply, links, outcome);
+  if (outcome.kind == OutcomeKind::delivered && outcome.refusals.empty() &&
+      reply.body.size() <= known_bytes_max) {
+    parts.known_good = reply.body;
+    parts.known_good_links = links.size();
+  }
+  const auto hide = [&](std::string& text) {
+    redact(text, parts.token.reveal());
+    redact(text, parts.secret.reveal());
+  };
+  hide(outcome.message);
+  for (auto& refusal : outcome.refusals)
+    hide(refusal.message);
+}
+
+void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> links,
+                                   Outcome& outcome) {
+  const unsigned status = reply.status;
+  if (status == 401 || status == 403) {
+    outcome.kind = OutcomeKind::unauthorized;
+    append_said(reply, outcome.message);
+  } else if (status == 408 || status == 429 || (status >= 500 && status <= 599)) {
+    decode_passing(reply, outcome);
+  } else if (api == Api::import) {
+    const bool own = status == 200 || status == 400 || status == 413;
+    if (!own || !decode_import(json, reply, links, mode, outcome)) foreign(reply, outcome);
+  } else if (status == 200) {
+    decode_identity_ok(reply, outcome);
+  } else if (status == 400) {
+    outcome.kind = OutcomeKind::refused;
+    append_said(reply, outcome.message);
+    if (outcome.message.empty()) outcome.message = "the service answered 400 without a reason";
+  } else {
+    foreign(reply, outcome);
+  }
+}
+
+void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
+  if (!reply.retry_after.empty()) {
+    const auto date = parse_http_date(reply.date);
+    outcome.retry_after =
+        parse_retry_after(reply.retry_after, date ? *date : reply.received_unix_s);
+  }
+  const bool throttled =
+      reply.status == 429 || (reply.status == 503 && outcome.retry_after.has_value());
+  outcome.kind = throttled ? OutcomeKind::throttled : OutcomeKind::retry;
+  outcome.message = fmt::format("status {}", reply.status);
+  if (!reply.body.empty()) {
+    outcome.message += ": ";
+    append_said(reply, outcome.message);
+  }
+}
+
+void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
+  // Every key is looked at: a second `status` that says otherwise is doubt, and doubt is foreign.
+  simdjson::dom::object object;
+  if (reply.body_cut || json.parse(reply.body.data(), reply.body.size(), true).get(object)) {
+    return foreign(reply, outcome);
+  }
+  std::optional<std::int64_t> status;
+  std::string_view error;
+  for (const auto field : object) {
+    if (field.key == "status") {
+      std::int64_t value = 0;
+      if (field.value.get(value) || (status && *status != value)) return foreign(reply, outcome);
+      status = value;
+    } else if (field.key == "error") {
+      std::string_view text;
+      if (!field.value.get(text)) error = text;
+    }
+  }
+  if (status == 1) {
+    outcome.kind = OutcomeKind::delivered;
+  } else if (status == 0) {
+    outcome.kind = OutcomeKind::refused;
+    append_clean(error.empty() ? "the service answered status 0 without a reason" : error,
+                 outcome.message);
+    // Source: mixpanel-facts 1.6: this refusal was seen to be a passing one.
+    if (outcome.message.find("temporary failure") != std::string::npos) {
+      outcome.kind = OutcomeKind::retry;
+    }
+  } else {
+    foreign(reply, outcome);
+  }
+}
+
+void Dialect::Parts::append_said(const Reply& reply, std::string& out) {
+  simdjson::dom::object object;
+  std::string_view error;
+  if (!reply.body_cut && !json.parse(reply.body.data(), reply.body.size(), true).get(object) &&
+      !object["error"].get(error) && !error.empty()) {
+    append_clean(error, out);
+  } else {
+    append_gist(reply, out);
+  }
+}
+
+void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
+  outcome.kind = OutcomeKind::foreign;
+  std::string& out = outcome.message;
+  out = fmt::format("the target answered {}", reply.status);
+  if (!reply.content_type.empty()) {
+    out += ' ';
+    append_clean(reply.content_type, out, 64);
+  }
+  if (!reply.location.empty()) {
+    out += " to ";
+    append_clean(reply.location, out, 160);
+  }
+  std::string gist;
+  append_gist(reply, gist);
+  if (!gist.empty()) {
+    out += " \"";
+    append_clean(gist, out, 320);
+    out += '"';
+  }
+  if (reply.status == 404 || reply.status == 405) {
+    out +=
+        ": it has no Identity API at this path: check --to, or use --api import, Mixpanel's "
+        "public ingestion";
+  } else if (reply.status >= 300 && reply.status < 400) {
+    out += ": redirects are not followed with credentials: give the final URL with --to";
+  } else {
+    out += fmt::format(": this is not how {} answers: check --to and what stands between",
+                       api == Api::identity ? "the Identity API" : "/import");
+  }
+}
+
+bool means_already_linked(std::string_view message) {
+  constexpr std::array<std::string_view, 9> phrases{"erranondistinctidassignedalready",
+                                                    "erraliasalreadyexists",
+                                                    "already linked",
+                                                    "already identified",
+                                                    "already exists",
+                                                    "already merged",
+                                                    "already assigned",
+                                                    "already mapped",
+                                                    "alias exists"};
+  std::string lower(message);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+    return lower.find(phrase) != std::string::npos;
+  });
+}
+
+}  // namespace idmerge

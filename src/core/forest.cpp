@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/forest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+
+Forest::Forest(std::size_t ids) {
+  IDMERGE_CHECK(ids <= 0x7FFFFFFFU);
+  parent_.grow(ids);
+  std::fill_n(parent_.data(), ids, -1);
+}
+
+IdNumber Forest::root(IdNumber id) {
+  while (parent_[id] >= 0) {
+    const auto parent = static_cast<IdNumber>(parent_[id]);
+    if (parent_[parent] >= 0) parent_[id] = parent_[parent];
+    id = parent;
+  }
+  return id;
+}
+
+bool Forest::connect(IdNumber a, IdNumber b) {
+  a = root(a);
+  b = root(b);
+  if (a == b) return false;
+  if (parent_[a] > parent_[b]) std::swap(a, b);  // sizes are negative: a is the larger cluster
+  parent_[a] += parent_[b];
+  parent_[b] = static_cast<std::int32_t>(a);
+  return true;
+}
+
+std::uint32_t Forest::cluster_size(IdNumber id) {
+  return static_cast<std::uint32_t>(-parent_[root(id)]);
+}
+
+}  // namespace idmerge

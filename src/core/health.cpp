@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/health.hpp"
+
+namespace idmerge {
+
+void Health::success(Instant now) {
+  ever_succeeded_ = true;
+  ++successes_;
+  foreign_ = 0;
+  failing_since_.reset();
+  last_success_ = now;
+}
+
+void Health::failure(Instant now, std::string_view what) {
+  if (!failing_since_) failing_since_ = now;
+  last_failure_ = what;
+}
+
+bool Health::bears_foreign(Instant now, std::string_view what) {
+  failure(now, what);
+  return ever_succeeded_ && ++foreign_ <= foreign_max;
+}
+
+std::chrono::milliseconds Health::failing_for(Instant now) const {
+  if (!failing_since_) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - *failing_since_);
+}
+
+}  // namespace idmerge

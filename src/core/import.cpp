@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/import.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <libdeflate.h>
+#include <sodium.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/core/encoding.hpp"
+
+namespace idmerge {
+namespace {
+
+// The fastest level: beyond it, half a core buys a few percent of the bytes.
+constexpr int gzip_level = 1;
+
+constexpr std::string_view device_prefix = "$device:";
+
+// Any name would do but the three of the identity events. Source: mixpanel-facts 2.2.
+constexpr std::string_view simplified_event = "Identity Link";
+
+bool contains_any_case(std::string_view text, std::string_view lower_word) {
+  const auto found = std::search(
+      text.begin(), text.end(), lower_word.begin(), lower_word.end(),
+      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : int{a}) == b; });
+  return found != text.end();
+}
+
+void append_length(std::size_t length, std::string& out) {
+  for (int shift = 0; shift < 32; shift += 8)
+    out += static_cast<char>(length >> shift);
+}
+
+}  // namespace
+
+void append_insert_id(const Link& link, std::string& out) {
+  static_assert(crypto_shorthash_siphashx24_BYTES == 16);
+  // Not a secret: the same link has the same id in every job.
+  constexpr std::array<unsigned char, crypto_shorthash_siphashx24_KEYBYTES> key{
+      'i', 'd', 'm', 'e', 'r', 'g', 'e', ' ', 'i', 'n', 's', 'e', 'r', 't', ' ', '1'};
+  const std::size_t start = out.size();
+  out += static_cast<char>(link.op);
+  append_length(link.anon.size(), out);  // so that no two links are one text
+  out += link.anon;
+  out += link.user;
+  std::array<unsigned char, 16> hash{};
+  crypto_shorthash_siphashx24(hash.data(), reinterpret_cast<const unsigned char*>(&out[start]),
+                              out.size() - start, key.data());
+  out.resize(start);
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (const unsigned char byte : hash) {
+    out += digits[byte >> 4];
+    out += digits[byte & 0xf];
+  }
+}
+
+// ---- Requests
+
+ImportWriter::ImportWriter(const DialectOptions& options)
+    : mode_(options.mode),
+      links_max_(options.batch_links_max),
+      bytes_max_(options.batch_bytes_max),
+      compressor_(libdeflate_alloc_compressor(gzip_level)) {
+  IDMERGE_CHECK(compressor_ != nullptr && links_max_ > 0);
+  common_ = ",\"token\":";
+  append_json(options.token.reveal(), common_);
+  common_ += fmt::format(",\"time\":{},\"$insert_id\":\"", options.pinned_time_s);
+}
+
+ImportWriter::~ImportWriter() {
+  wipe(common_);
+}
+
+void ImportWriter::Free::operator()(libdeflate_compressor* compressor) const {
+  libdeflate_free_compressor(compressor);
+}
+
+std::size_t ImportWriter::write(std::span<const Link> links) {
+  IDMERGE_CHECK(!links.empty());
+  const std::size_t most = std::min(links.size(), links_max_);
+  body_.assign(1, '[');
+  std::size_t count = 0;
+  for (; count < most; ++count) {
+    const std::size_t before = body_.size();
+    if (count > 0) body_ += ',';
+    append_event(links[count]);
+    if (count > 0 && body_.size() + 1 > bytes_max_) {
+      body_.resize(before);
+      break;
+    }
+  }
+  body_ += ']';
+  return count;
+}
+
+void ImportWriter::append_event(const Link& link) {
+  if (mode_ == ProjectMode::simplified) {
+    // The service derives the distinct id from the two. One prefix is its own and not part of the
+    // device id; sent twice, it would create a phantom.
+    std::string_view device = link.anon;
+    if (device.starts_with(device_prefix)) device.remove_prefix(device_prefix.size());
+    body_ += R"({"event":")";
+    body_ += simplified_event;
+    body_ += R"(","properties":{"$device_id":)";
+    append_json(device, body_);
+    body_ += R"(,"$user_id":)";
+    append_json(link.user, body_);
+  } else if (link.op == Op::create) {
+    body_ += R"({"event":"$identify","properties":{"$identified_id":)";
+    append_json(link.user, body_);
+    body_ += R"(,"$anon_id":)";
+    append_json(link.anon, body_);
+    body_ += R"(,"distinct_id":)";
+    append_json(link.user, body_);
+  } else if (link.op == Op::alias) {
+    body_ += R"({"event":"$create_alias","properties":{"alias":)";
+    append_json(link.anon, body_);
+    body_ += R"(,"distinct_id":)";
+    append_json(link.user, body_);
+  } else {
+    body_ += R"({"event":"$merge","properties":{"$distinct_ids":[)";
+    append_json(link.anon, body_);
+    body_ += ',';
+    append_json(link.user, body_);
+    body_ += R"(],"distinct_id":)";
+    append_json(link.user, body_);
+  }
+  body_ += common_;
+  append_insert_id(link, body_);
+  body_ += "\"}}";
+}
+
+std::string_view ImportWriter::compressed() {
+  gzip_.resize(
+      std::max(gzip_.size(), libdeflate_gzip_compress_bound(compressor_.get(), body_.size())));
+  const std::size_t size = libdeflate_gzip_compress(compressor_.get(), body_.data(), body_.size(),
+                                                    gzip_.data(), gzip_.size());
+  IDMERGE_CHECK(size > 0);
+  return std::string_view(gzip_).substr(0, size);
+}
+
+// ---- Answers
+
+namespace {
+
+/// What a batch answer says, as far as it is understood.
+struct BatchWords {
+  bool readable = false;
+  bool named = false;  // there was a list of failed records
+  bool vague = false;  // ... with an entry that names no link of the batch
+  bool ok = false;     // "status":"OK"
+  std::optional<std::int64_t> imported;
+  std::string error;        // of the whole
+  std::string_view remedy;  // the project is of another mode
+};
+
+constexpr std::string_view is_simplified =
+    "the project uses simplified identity merge: plan again with --project-mode simplified";
+constexpr std::string_view is_not_simplified =
+    "the project does not use simplified identity merge: plan again with --project-mode original "
+    "(or legacy), as its settings show it";
+
+std::string_view remedy_for(std::string_view field, std::string_view message, ProjectMode mode) {
+  if (contains_any_case(message, "identity events are not allowed")) return is_simplified;
+  const bool about_distinct_id =
+      contains_any_case(field, "distinct_id") || contains_any_case(message, "distinct_id");
+  if (mode == ProjectMode::simplified && about_distinct_id &&
+      contains_any_case(message, "must not be missing")) {
+    return is_not_simplified;
+  }
+  return {};
+}
+
+class BatchReader {
+ public:
+  BatchReader(std::span<const Link> links, ProjectMode mode, Outcome& outcome)
+      : links_(links), mode_(mode), outcome_(outcome) {}
+
+  BatchWords read(simdjson::dom::parser& json, const Reply& reply) {
+    simdjson::dom::object object;
+    if (reply.body_cut || json.parse(reply.body.data(), reply.body.size(), true).get(object)) {
+      return words_;
+    }
+    words_.readable = true;
+    std::string_view text;
+    if (!object["status"].get(text)) words_.ok = text == "OK";
+    if (!object["error"].get(text)) append_clean(text, words_.error);
+    words_.remedy = remedy_for("", words_.error, mode_);
+    std::int64_t count = 0;
+    if (!object["num_records_imported"].get(count)) words_.imported = count;
+    simdjson::dom::array failed;
+    if (!object["failed_records"].get(failed)) {
+      words_.named = true;
+      for (const auto entry : failed)
+        read_failed(entry);
+    }
+    std::sort(outcome_.refusals.begin(), outcome_.refusals.end(),
+              [](const auto& a, const auto& b) { return a.link < b.link; });
+    return words_;
+  }
+
+ private:
+  void read_failed(simdjson::dom::element entry) {
+    std::string_view message;
+    std::string_view field;
+    std::optional<std::uint32_t> link;
+    simdjson::dom::object object;
+    if (!entry.get(object)) {
+      if (object["message"].get(message)) message = "";
+      if (object["field"].get(field)) field = "";
+      link = link_of(object);
+    } else if (entry.get(message)) {
+      message = "";
+    }
+    std::string said;
+    if (!field.empty()) {
+      append_clean(field, said, 100);
+      said += ": ";
+    }
+    append_clean(message, said);
+    if (words_.remedy.empty()) words_.remedy = remedy_for(field, said, mode_);
+    if (!link) {
+      words_.vague = true;
+      if (words_.error.empty() || !said.empty()) words_.error = std::move(said);
+      return;
+    }
+    if (std::exchange(named_[*link], 1) != 0) return;
+    outcome_.refusals.push_back({*link, said.empty() ? "refused without a reason" : said});
+  }
+
+  std::optional<std::uint32_t> link_of(simdjson::dom::object object) {
+    if (named_.empty()) named_.resize(links_.size());
+    std::uint64_t index = 0;
+    if (!object["index"].get(index) && index < links_.size()) {
+      return static_cast<std::uint32_t>(index);
+    }
+    // Both spellings are documented. Source: mixpanel-facts 1.4.
+    std::string_view id;
+    if (object["$insert_id"].get(id) && object["insert_id"].get(id)) return std::nullopt;
+    if (by_id_.empty()) {
+      for (std::uint32_t i = 0; i < links_.size(); ++i) {
+        std::string its;
+        append_insert_id(links_[i], its);
+        by_id_.emplace(std::move(its), i);
+      }
+    }
+    const auto found = by_id_.find(std::string(id));
+    return found == by_id_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  std::span<const Link> links_;
+  ProjectMode mode_;
+  Outcome& outcome_;
+  BatchWords words_;
+  std::vector<char> named_;  // by link: was it named already?
+  std::unordered_map<std::string, std::uint32_t> by_id_;
+};
+
+/// The service named no link, or we do not understand which: halve the batch, and believe it when
+/// it says so of a single link.
+void refuse_or_split(std::string_view why, std::size_t links, Outcome& outcome) {
+  outcome.refusals.clear();
+  outcome.kind = links == 1 ? OutcomeKind::refused : OutcomeKind::split;
+  outcome.message = why.empty() ? "refused without a reason" : why;
+}
+
+bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
+  if (!words.readable || !words.ok || !words.imported) return false;
+  const auto count = static_cast<std::int64_t>(links.size());
+  const auto refused = static_cast<std::int64_t>(outcome.refusals.size());
+  if (*words.imported < 0 || *words.imported > count) return false;
+  if (!words.vague && *words.imported + refused == count) {
+    outcome.kind = OutcomeKind::delivered;
+    return true;
+  }
+  if (links.size() == 1) return false;  // taken, and yet not taken
+  refuse_or_split(fmt::format("only {} of {} were taken", *words.imported, count), links.size(),
+                  outcome);
+  return true;
+}
+
+bool decode_bad_request(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
+  if (!words.readable) return false;
+  // Without a list it is the request that is wrong. If it is about the project, halves of it are
+  // no better, and no link is to blame.
+  if (!words.named && contains_any_case(words.error, "project")) {
+    outcome.kind = OutcomeKind::wrong_project;
+    append_clean(words.error, outcome.message, 400);
+    outcome.message += ": check --project-id and the service account's role";
+    return true;
+  }
+  const std::size_t refused = outcome.refusals.size();
+  const bool adds_up =
+      !words.imported || *words.imported == static_cast<std::int64_t>(links.size() - refused);
+  if (links.size() == 1 && refused == 1) {
+    const std::string message = std::move(outcome.refusals.front().message);
+    refuse_or_split(message, 1, outcome);
+  } else if (refused == 0 || words.vague || !adds_up) {
+    refuse_or_split(words.error, links.size(), outcome);
+  } else {
+    outcome.kind = OutcomeKind::delivered;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<const Link> links,
+                   ProjectMode mode, Outcome& outcome) {
+  const BatchWords words = BatchReader(links, mode, outcome).read(json, reply);
+  if (!words.remedy.empty() && reply.status != 413) {
+    outcome.kind = OutcomeKind::wrong_project;
+    outcome.refusals.clear();
+    outcome.message = words.remedy;
+    return true;
+  }
+  if (reply.status == 413) {
+    refuse_or_split(words.error, links.size(), outcome);
+    return true;
+  }
+  const bool known = reply.status == 200 ? decode_ok(words, links, outcome)
+                                         : decode_bad_request(words, links, outcome);
+  if (!known) outcome.refusals.clear();
+  return known;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/screen.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace idmerge {
+namespace {
+
+using std::string_view;
+
+constexpr auto npos = string_view::npos;
+
+/// In lower case, sorted. Zeros and dashes are a rule of their own.
+constexpr std::array<string_view, 25> placeholders{"-1",
+                                                   "<nil>",
+                                                   "[]",
+                                                   "[object object]",
+                                                   "anon",
+                                                   "anonymous",
+                                                   "distinct_id",
+                                                   "distinctid",
+                                                   "email",
+                                                   "false",
+                                                   "guest",
+                                                   "id",
+                                                   "lmy47d",
+                                                   "n/a",
+                                                   "na",
+                                                   "nan",
+                                                   "nil",
+                                                   "none",
+                                                   "not_authenticated",
+                                                   "null",
+                                                   "true",
+                                                   "undefined",
+                                                   "unknown",
+                                                   "user_id",
+                                                   "{}"};
+static_assert(std::is_sorted(placeholders.begin(), placeholders.end()));
+constexpr std::size_t placeholder_bytes_max = 17;
+
+/// The longest text that can be a placeholder in disguise: quotes and some white space around it.
+constexpr std::size_t disguised_bytes_max = 64;
+
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+/// Bytes of the white-space character at the start of `text`, or 0.
+std::size_t leading_space(string_view text) {
+  if (text.empty()) return 0;
+  switch (static_cast<unsigned char>(text[0])) {
+    case ' ':
+    case '\t':
+    case '\n':
+    case '\v':
+    case '\f':
+    case '\r':
+      return 1;
+    case 0xC2:  // U+0085, U+00A0
+      return text.size() > 1 && (text[1] == '\x85' || text[1] == '\xA0') ? 2 : 0;
+    case 0xE1:  // U+1680
+      return text.starts_with("\xE1\x9A\x80") ? 3 : 0;
+    case 0xE2:  // U+2000..200B, 2028, 2029, 202F, 205F, 2060
+      if (text.size() < 3) return 0;
+      if (text[1] == '\x80') {
+        const auto c = static_cast<unsigned char>(text[2]);
+        return (c >= 0x80 && c <= 0x8B) || c == 0xA8 || c == 0xA9 || c == 0xAF ? 3 : 0;
+      }
+      return text[1] == '\x81' && (text[2] == '\x9F' || text[2] == '\xA0') ? 3 : 0;
+    case 0xE3:  // U+3000
+      return text.starts_with("\xE3\x80\x80") ? 3 : 0;
+    case 0xEF:  // U+FEFF
+      return text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    default:
+      return 0;
+  }
+}
+
+/// What a placeholder may be wrapped in.
+constexpr string_view dress = " \t\n\v\f\r\"'`";
+
+constexpr bool is_dress(char c) {
+  return dress.find(c) != npos;
+}
+
+string_view undress(string_view text) {
+  const auto begin = text.find_first_not_of(dress);
+  if (begin == npos) return {};
+  return text.substr(begin, text.find_last_not_of(dress) - begin + 1);
+}
+
+/// Eight bytes at a time: has any the high bit, or is it below 0x20 or 0x7F?
+constexpr std::uint64_t ones = 0x0101010101010101U;
+constexpr std::uint64_t highs = 0x8080808080808080U;
+
+std::uint64_t suspicious(std::uint64_t word) {
+  const auto below_space = (word - ones * 0x20) & ~word;
+  const auto del = word ^ (ones * 0x7F);
+  return (word | below_space | ((del - ones) & ~del)) & highs;
+}
+
+std::uint64_t load(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+std::uint64_t load4(const char* at) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// Are all eight bytes hexadecimal digits?
+bool all_hex(std::uint64_t word) {
+  // High bit of a byte: set where the byte, below 0x80, is at least `low` and at most `high`.
+  const auto within = [](std::uint64_t bytes, std::uint64_t low, std::uint64_t high) {
+    return (bytes + ones * (0x80 - low)) & ~(bytes + ones * (0x7F - high)) & highs;
+  };
+  const auto small = word & ~highs;
+  const auto digits = within(small, '0', '9');
+  const auto letters = within(small | ones * 0x20, 'a', 'f');
+  return ((digits | letters) & ~word & highs) == highs;
+}
+
+/// True when every byte is printable ASCII, which nearly all ids are.
+bool plain_ascii(string_view text) {
+  std::uint64_t found = 0;
+  const char* at = text.data();
+  auto left = text.size();
+  for (; left >= 8; at += 8, left -= 8) {
+    found |= suspicious(load(at));
+  }
+  if (left > 0) {
+    std::uint64_t word = ones * ' ';
+    std::memcpy(&word, at, left);
+    found |= suspicious(word);
+  }
+  return found == 0;
+}
+
+struct Finding {
+  Fault fault = Fault::none;
+  std::size_t at = 0;
+};
+
+Finding examine(string_view id) {
+  if (!plain_ascii(id)) {
+    if (const auto at = find_bad_utf8(id); at != npos) return {Fault::bad_utf8, at};
+    if (const auto at = find_control(id); at != npos) return {Fault::control_byte, at};
+  }
+  if (id.size() > id_bytes_max) return {Fault::id_too_long, id_bytes_max};
+  if (is_placeholder(id)) return {Fault::placeholder, 0};
+  return {};
+}
+
+/// Where a finding within an id stands in the row: behind the quote that opens its field, if one
+/// does. Exact unless doubled quotes or escapes stand before it.
+std::size_t place(const Row& row, std::size_t field_at, const Finding& found) {
+  const bool quoted = field_at < row.text.size() && row.text[field_at] == '"';
+  return field_at + found.at + (quoted && found.fault != Fault::placeholder ? 1 : 0);
+}
+
+Screened mark(Row& row, Fault fault, std::size_t at) {
+  row.fault = fault;
+  row.fault_at = static_cast<std::uint32_t>(at);
+  return Screened::faulty;
+}
+
+}  // namespace
+
+bool is_blank(string_view id) {
+  while (!id.empty()) {
+    const auto space = leading_space(id);
+    if (space == 0) return false;
+    id.remove_prefix(space);
+  }
+  return true;
+}
+
+bool is_placeholder(string_view id) {
+  if (id.empty()) return true;
+  if (is_dress(id.front()) || is_dress(id.back()) || id.front() == '$') {
+    if (id.size() > disguised_bytes_max) return false;
+    id = undress(id);
+    if (id.starts_with(device_prefix)) id = undress(id.substr(device_prefix.size()));
+    if (id.empty()) return true;
+  }
+  if (id.front() == '0' || id.front() == '-') {
+    if (id.find_first_not_of("0-") == npos) return true;
+  }
+  if (id.size() > placeholder_bytes_max) return false;
+  std::array<char, placeholder_bytes_max> folded;
+  std::transform(id.begin(), id.end(), folded.begin(), lower);
+  return std::binary_search(placeholders.begin(), placeholders.end(),
+                            string_view(folded.data(), id.size()));
+}
+
+std::size_t find_bad_utf8(string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto tail = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0U) == 0x80U; };
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const auto c = byte(i);
+    if (c < 0x80) {
+      ++i;
+    } else if (c >= 0xC2 && c <= 0xDF) {
+      if (!tail(i + 1)) return i;
+      i += 2;
+    } else if (c >= 0xE0 && c <= 0xEF) {
+      if (!tail(i + 1) || !tail(i + 2)) return i;
+      if (c == 0xE0 && byte(i + 1) < 0xA0) return i;   // overlong
+      if (c == 0xED && byte(i + 1) >= 0xA0) return i;  // surrogate
+      i += 3;
+    } else if (c >= 0xF0 && c <= 0xF4) {
+      if (!tail(i + 1) || !tail(i + 2) || !tail(i + 3)) return i;
+      if (c == 0xF0 && byte(i + 1) < 0x90) return i;   // overlong
+      if (c == 0xF4 && byte(i + 1) >= 0x90) return i;  // over U+10FFFF
+      i += 4;
+    } else {
+      return i;
+    }
+  }
+  return npos;
+}
+
+std::size_t find_control(string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c == 0x7F) return i;
+    if (c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      return i;  // C1
+    }
+    if (c == 0xE2 && i + 2 < text.size() && text[i + 1] == '\x80' &&
+        (text[i + 2] == '\xA8' || text[i + 2] == '\xA9')) {
+      return i;  // line and paragraph separator
+    }
+  }
+  return npos;
+}
+
+UuidForm uuid_form(string_view id) {
+  if (id.size() == device_prefix.size() + 36 && id.starts_with(device_prefix)) {
+    id.remove_prefix(device_prefix.size());
+  }
+  if (id.size() != 36) return UuidForm::none;
+  if (id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-') return UuidForm::none;
+  // The digits in four words, the dashes left out.
+  const char* const at = id.data();
+  const bool hex = all_hex(load(at)) && all_hex(load4(at + 9) | load4(at + 14) << 32U) &&
+                   all_hex(load4(at + 19) | load4(at + 24) << 32U) && all_hex(load(at + 28));
+  if (!hex) return UuidForm::none;
+  const char variant = lower(id[19]);
+  const bool v4 =
+      id[14] == '4' && (variant == '8' || variant == '9' || variant == 'a' || variant == 'b');
+  return v4 ? UuidForm::uuid_v4 : UuidForm::uuid;
+}
+
+Screened screen(Row& row, const ScreenOptions& options) {
+  if (row.fault != Fault::none) return Screened::faulty;
+
+  const bool anon_blank = is_blank(row.anon);
+  const bool user_blank = is_blank(row.user);
+  if (anon_blank || user_blank) {
+    if (options.reject_blank) {
+      return mark(row, Fault::blank_id, anon_blank ? row.anon_at : row.user_at);
+    }
+    if (anon_blank && user_blank) return Screened::skipped_both;
+    return anon_blank ? Screened::skipped_anon : Screened::skipped_user;
+  }
+
+  if (const auto found = examine(row.anon); found.fault != Fault::none) {
+    return mark(row, found.fault, place(row, row.anon_at, found));
+  }
+  if (const auto found = examine(row.user); found.fault != Fault::none) {
+    return mark(row, found.fault, place(row, row.user_at, found));
+  }
+  if (row.anon == row.user) return mark(row, Fault::same_ids, row.user_at);
+  if (row.sided && row.op != Op::alias && row.user.starts_with(device_prefix)) {
+    return mark(row, Fault::device_user, row.user_at);
+  }
+  return Screened::pair;
+}
+
+}  // namespace idmerge

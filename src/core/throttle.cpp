@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/throttle.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace idmerge {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+// After a cut the rate is this part of what the service took ...
+constexpr double step_down = 0.95;
+// ... and is back at all of it after so long. The longer, the rarer the pauses: 45 s keep what a
+// pause of the documented two to four seconds costs, together with the step, below a tenth.
+constexpr double plateau_s = 45;
+// A refusal of which nothing better is known: the rate was too high by an unknown amount.
+constexpr double blind_cut = 0.7;
+// No cut goes deeper than this at once.
+constexpr double deepest_cut = 0.5;
+// What goes first after a pause, until the service takes one again.
+constexpr double probe = 0.05;
+// What the service takes is known after so long and so many.
+constexpr double known_after_s = 1;
+constexpr double known_after_count = 20;
+constexpr std::chrono::seconds slice{5};
+
+}  // namespace
+
+Throttle::Throttle(ThrottleOptions options, Instant now)
+    : options_(options), slice_from_(now), older_from_(now), start_(now) {}
+
+/// Forget the seconds that are more than a minute old.
+void Throttle::turn(Instant now) {
+  const auto second = static_cast<std::int64_t>(Seconds(now - start_).count());
+  const auto forget = std::min<std::int64_t>(second - second_, window_s);
+  for (std::int64_t i = 0; i < forget; ++i) {
+    by_second_[static_cast<std::size_t>(second - i) % window_s] = 0;
+  }
+  second_ = std::max(second_, second);
+}
+
+void Throttle::accepted(double count, Instant now) {
+  turn(now);
+  by_second_[static_cast<std::size_t>(second_) % window_s] += count;
+  since_cut_ += count;
+  if (now - slice_from_ > slice) {
+    older_from_ = slice_from_;
+    older_ = slice_;
+    slice_from_ = now;
+    slice_ = 0;
+  }
+  slice_ += count;
+}
+
+std::optional<double> Throttle::taken_per_s(Instant now) const {
+  const double elapsed_s = Seconds(now - older_from_).count();
+  const double taken = older_ + slice_;
+  if (elapsed_s < known_after_s || taken < known_after_count) return std::nullopt;
+  return taken / elapsed_s;
+}
+
+void Throttle::pause(Instant until) {
+  if (until <= paused_until_) return;
+  paused_until_ = until;
+  slice_from_ = older_from_ = until;
+  slice_ = older_ = 0;
+}
+
+void Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+                         double chance) {
+  const bool echo = cuts_ > 0 && left < std::max(last_cut_, paused_until_);
+  if (echo) {
+    if (retry_after) pause(now + *retry_after);
+    return;
+  }
+  if (cuts_ == 0 || since_cut_ > 0) {
+    cut(now);
+    strikes_ = 0;
+  } else {
+    // Refused again although it had a rest: it counts over a minute, and this is its count.
+    const double minute = std::accumulate(by_second_.begin(), by_second_.end(), 0.0);
+    known_per_s_ = std::max(std::min(known_per_s_, minute / window_s), options_.floor_per_s);
+  }
+  ++strikes_;
+  since_cut_ = 0;
+  last_cut_ = now;
+  pause(now + (retry_after ? std::chrono::nanoseconds(*retry_after)
+                           : backoff(options_.backoff, strikes_, chance)));
+}
+
+void Throttle::cut(Instant now) {
+  const double rate = rate_per_s(now);
+  const auto taken = taken_per_s(now);
+  if (rate == 0) {  // unlimited so far
+    known_per_s_ = std::max(taken.value_or(0), 10 * options_.floor_per_s);
+  } else {
+    known_per_s_ = taken ? std::clamp(*taken, deepest_cut * rate, rate) : blind_cut * rate;
+  }
+  ++cuts_;
+}
+
+double Throttle::rate_per_s(Instant now) const {
+  if (cuts_ == 0) return options_.ceiling_per_s;
+  const double t = std::max(0.0, Seconds(now - std::max(last_cut_, paused_until_)).count());
+  const double x = (t - plateau_s) / plateau_s;
+  double rate = known_per_s_ * (1 + (1 - step_down) * x * x * x);
+  if (since_cut_ == 0) rate = std::min(rate, known_per_s_ * probe);
+  rate = std::max(rate, options_.floor_per_s);
+  return options_.ceiling_per_s > 0 ? std::min(rate, options_.ceiling_per_s) : rate;
+}
+
+}  // namespace idmerge

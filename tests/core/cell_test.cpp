@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/cell.hpp"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+namespace {
+
+std::optional<std::int64_t> order(std::string_view cell) {
+  auto kind = OrderKind::unknown;
+  return parse_order(cell, kind);
+}
+
+}  // namespace
+
+TEST_SUITE("core/cell") {
+  TEST_CASE("\\N is no id, and so are the words the user names, byte for byte") {
+    const NullWords words({"null", "n/a"});
+    CHECK(words.contains("\\N"));
+    CHECK(words.contains("null"));
+    CHECK(words.contains("n/a"));
+    CHECK(!words.contains("NULL"));
+    CHECK(!words.contains("null "));
+    CHECK(!words.contains(""));
+    CHECK(!NullWords().contains("null"));
+  }
+
+  TEST_CASE("a verb is named by its own name or by Mixpanel's event, and by nothing else") {
+    CHECK(parse_op("create") == Op::create);
+    CHECK(parse_op("$create_alias") == Op::alias);
+    CHECK(parse_op("$merge") == Op::merge);
+    CHECK(!parse_op("Create"));
+    CHECK(!parse_op("merge "));
+    CHECK(!parse_op(""));
+  }
+
+  TEST_CASE("an integer order stands for itself") {
+    CHECK(order("0") == 0);
+    CHECK(order("-5") == -5);
+    CHECK(order("9223372036854775807") == 9223372036854775807);
+    for (const auto* cell : {"", " 1", "1 ", "+1", "1.0", "1e3", "9223372036854775808", "0x1",
+                             "-9223372036854775808"}) {
+      CAPTURE(cell);
+      CHECK(!order(cell));
+    }
+  }
+
+  // Expected values by Python: int(datetime.fromisoformat(t).timestamp() * 10**9).
+  TEST_CASE("a time is nanoseconds since 1970, wherever its zone is") {
+    CHECK(order("1970-01-01T00:00:00Z") == 0);
+    CHECK(order("2026-11-23T18:00:00Z") == 1795456800000000000);
+    CHECK(order("2026-11-23t18:00:00z") == 1795456800000000000);
+    CHECK(order("2026-11-23 18:00:00Z") == 1795456800000000000);
+    CHECK(order("2026-11-23T20:00:00+02:00") == 1795456800000000000);
+    CHECK(order("2026-11-23T12:30:00-05:30") == 1795456800000000000);
+    CHECK(order("2026-11-23T18:00:00.5Z") == 1795456800500000000);
+    CHECK(order("2026-11-23T18:00:00.123456789Z") == 1795456800123456789);
+    CHECK(order("1969-12-31T23:59:59Z") == -1000000000);
+    CHECK(order("2024-02-29T00:00:00Z") == 1709164800000000000);
+    CHECK(order("2016-12-31T23:59:60Z") == 1483228800000000000);
+  }
+
+  TEST_CASE("what is not quite RFC 3339 is no order") {
+    for (const auto* cell :
+         {"2026-11-23", "2026-11-23T18:00:00", "2026-11-23T18:00Z", "2026-13-01T00:00:00Z",
+          "2023-02-29T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T18:00:00.Z",
+          "2026-11-23T18:00:00.1234567890Z", "2026-11-23T18:00:00+0200", "2026-11-23T18:00:00Z ",
+          "1500-01-01T00:00:00Z", "2026-11-23 18:00:00 UTC", "23.11.2026"}) {
+      CAPTURE(cell);
+      CHECK(!order(cell));
+    }
+  }
+
+  TEST_CASE("a column of integers takes no times, and the reverse") {
+    auto kind = OrderKind::unknown;
+    CHECK(parse_order("5", kind));
+    CHECK(!parse_order("2026-11-23T18:00:00Z", kind));
+    kind = OrderKind::unknown;
+    CHECK(parse_order("2026-11-23T18:00:00Z", kind));
+    CHECK(!parse_order("5", kind));
+  }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/census_report.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+namespace {
+
+CensusReport sample() {
+  CensusReport r;
+  r.links = 7;
+  r.verdicts = {4, 1, 2, 0, 0};
+  r.to_send = {3, 1, 0};
+  r.duplicates = 5;
+  r.skipped_anon = 2;
+  r.rejected[static_cast<std::size_t>(Fault::placeholder)] = 3;
+  r.read = 17;
+  r.anon.distinct = 6;
+  r.hubs = 1;
+  r.largest = {{9, 3}, {2, 0}};
+  r.examples = {0, 4};
+  return r;
+}
+
+}  // namespace
+
+TEST_SUITE("core/census_report") {
+  TEST_CASE("what is written is read again, exactly") {
+    for (const auto& report : {sample(), CensusReport{}}) {
+      const auto text = to_text(report);
+      const auto again = parse_census_report(text);
+      REQUIRE(again);
+      CHECK(to_text(*again) == text);
+      CHECK(again->largest.size() == report.largest.size());
+      CHECK(again->examples == report.examples);
+      CHECK(again->read == report.read);
+    }
+  }
+
+  TEST_CASE("a line that is missing, changed or too many is refused") {
+    const auto text = to_text(sample());
+    CHECK(!parse_census_report(""));
+    CHECK(!parse_census_report(text + "more = 1\n"));
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+      const auto end = text.find('\n', begin) + 1;
+      CHECK(!parse_census_report(text.substr(0, begin) + text.substr(end)));
+      auto changed = text;
+      changed.insert(end - 1, "x");
+      CHECK(!parse_census_report(changed));
+      begin = end;
+    }
+  }
+
+  TEST_CASE("a report that does not add up is refused") {
+    auto report = sample();
+    ++report.read;
+    CHECK(!report.adds_up());
+    CHECK(!parse_census_report(to_text(report)));
+  }
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/census.hpp"
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/core/fingerprint.hpp"
+
+using namespace idmerge;
+
+namespace {
+
+/// Rows given as ids, and what the census makes of them.
+struct Table {
+  std::deque<std::string> ids;  // owns the bytes
+  std::vector<Row> rows;
+
+  void add(std::string anon, std::string user, Op op = Op::create, bool sided = true) {
+    Row row;
+    row.anon = ids.emplace_back(std::move(anon));
+    row.user = ids.emplace_back(std::move(user));
+    row.op = op;
+    row.sided = sided;
+    rows.push_back(row);
+  }
+};
+
+struct Outcome {
+  CensusReport report;
+  std::vector<std::uint32_t> link_rows;  // the row of each link
+  std::vector<Verdict> verdicts;
+  std::vector<std::uint32_t> components;
+};
+
+Outcome take(Table& table, const CensusOptions& options, std::size_t block = 1000) {
+  Census census(options);
+  const Fingerprinter print(Secret16{7});
+  Outcome outcome;
+  for (std::size_t begin = 0; begin < table.rows.size(); begin += block) {
+    const auto end = std::min(begin + block, table.rows.size());
+    std::vector<Judged> judged;
+    for (auto i = begin; i < end; ++i) {
+      Judged one;
+      one.screened = screen(table.rows[i], {});
+      one.anon = print(table.rows[i].anon);
+      one.user = print(table.rows[i].user);
+      judged.push_back(one);
+    }
+    std::vector<std::uint32_t> fresh;
+    REQUIRE(census.take(std::span(table.rows).subspan(begin, end - begin), judged, fresh));
+    for (const auto i : fresh)
+      outcome.link_rows.push_back(static_cast<std::uint32_t>(begin + i));
+  }
+  census.judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+    REQUIRE(verdicts.size() == components.size());
+    outcome.verdicts.insert(outcome.verdicts.end(), verdicts.begin(), verdicts.end());
+    outcome.components.insert(outcome.components.end(), components.begin(), components.end());
+  });
+  outcome.report = census.report();
+  return outcome;
+}
+
+/// Connectivity by relabelling, with nothing in common with Forest.
+class Labels {
+ public:
+  std::string find(const std::string& id) { return label_.try_emplace(id, id).first->second; }
+  bool join(const std::string& a, const std::string& b) {
+    const auto from = find(a);
+    const auto to = find(b);
+    if (from == to) return false;
+    for (auto& [id, label] : label_) {
+      if (label == from) label = to;
+    }
+    return true;
+  }
+  std::size_t size(const std::string& id) {
+    const auto label = find(id);
+    std::size_t n = 0;
+    for (const auto& entry : label_)
+      n += entry.second == label ? 1 : 0;
+    return n;
+  }
+
+ private:
+  std::map<std::string, std::string> label_;
+};
+
+/// The rules of the census in the plainest form: sets of strings, no order but that of the rows.
+Outcome model(const Table& table, const CensusOptions& options) {
+  using Key = std::tuple<Op, bool, std::string, std::string>;
+  Outcome out;
+  std::set<Key> seen;
+  std::map<std::string, std::set<std::string>> users_of;
+  std::set<std::string> user_side;
+  bool several = false, unsided = false;
+  std::set<Op> sided_ops;
+  for (std::uint32_t i = 0; i < table.rows.size(); ++i) {
+    const Row& row = table.rows[i];
+    std::string a(row.anon), b(row.user);
+    if (!row.sided && b < a) std::swap(a, b);
+    if (!seen.emplace(row.op, row.sided, a, b).second) {
+      ++out.report.duplicates;
+      continue;
+    }
+    out.link_rows.push_back(i);
+    if (row.sided) {
+      users_of[a].insert(b);
+      user_side.insert(b);
+      sided_ops.insert(row.op);
+    } else {
+      unsided = true;
+    }
+  }
+  several =
+      sided_ops.size() > 1 || (unsided && !sided_ops.empty() && !sided_ops.contains(Op::merge));
+
+  for (const auto i : out.link_rows) {
+    const Row& row = table.rows[i];
+    auto verdict = Verdict::send;
+    if (row.sided) {
+      const std::string a(row.anon);
+      if (users_of[a].size() > 1 && options.on_conflict == OnConflict::hold) {
+        verdict = Verdict::conflict;
+      } else if (user_side.contains(a) && row.op != Op::alias) {
+        verdict = Verdict::both_sides;
+      }
+    }
+    out.verdicts.push_back(verdict);
+  }
+  Labels all, merges;
+  for (std::size_t n = 0; n < out.link_rows.size(); ++n) {
+    const Row& row = table.rows[out.link_rows[n]];
+    if (out.verdicts[n] != Verdict::send) continue;
+    const bool joined = all.join(std::string(row.anon), std::string(row.user));
+    if (row.op != Op::merge || !options.collapse) continue;
+    const bool needed =
+        several ? merges.join(std::string(row.anon), std::string(row.user)) : joined;
+    if (!needed) out.verdicts[n] = Verdict::spare;
+  }
+  std::map<std::string, std::uint32_t> number;
+  for (std::size_t n = 0; n < out.link_rows.size(); ++n) {
+    const std::string anon(table.rows[out.link_rows[n]].anon);
+    if (!is_held(out.verdicts[n]) && options.max_cluster != 0 &&
+        all.size(anon) > options.max_cluster) {
+      out.verdicts[n] = Verdict::oversize;
+    }
+    if (is_held(out.verdicts[n])) {
+      out.components.push_back(no_component);
+    } else {
+      const auto next = static_cast<std::uint32_t>(number.size());
+      out.components.push_back(number.emplace(all.find(anon), next).first->second);
+    }
+  }
+  return out;
+}
+
+std::uint64_t seed() {
+  const char* text = std::getenv("IDMERGE_SEED");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
+}
+
+void compare(Table& table, const CensusOptions& options, std::size_t block) {
+  const auto expected = model(table, options);
+  const auto found = take(table, options, block);
+  CHECK(found.link_rows == expected.link_rows);
+  CHECK(found.verdicts == expected.verdicts);
+  CHECK(found.components == expected.components);
+  CHECK(found.report.duplicates == expected.report.duplicates);
+  CHECK(found.report.adds_up());
+  for (std::size_t v = 0; v < found.report.verdicts.size(); ++v) {
+    CHECK(found.report.verdicts[v] ==
+          static_cast<std::uint64_t>(std::count(expected.verdicts.begin(), expected.verdicts.end(),
+                                                static_cast<Verdict>(v))));
+  }
+}
+
+}  // namespace
+
+TEST_SUITE("core/census") {
+  TEST_CASE("a repeated pair is a duplicate, whatever stands between") {
+    Table t;
+    t.add("a1", "u1");
+    t.add("a2", "u1");
+    t.add("a1", "u1");
+    const auto out = take(t, {});
+    CHECK(out.report.duplicates == 1);
+    CHECK(out.report.sendable() == 2);
+    CHECK(out.report.clusters == 1);
+    CHECK(out.components == std::vector<std::uint32_t>{0, 0});
+  }
+
+  TEST_CASE("an anonymous id with two users is held whole, and its repetitions are duplicates") {
+    Table t;
+    t.add("a1", "u1");
+    t.add("a2", "u2");
+    t.add("a1", "u3");
+    t.add("a1", "u1");
+    t.add("a1", "u3");
+    const auto out = take(t, {});
+    CHECK(out.verdicts == std::vector{Verdict::conflict, Verdict::send, Verdict::conflict});
+    CHECK(out.report.duplicates == 2);
+    CHECK(out.report.conflicted_anons == 1);
+    CHECK(out.report.held() == 2);
+    CHECK(out.components == std::vector<std::uint32_t>{no_component, 0, no_component});
+  }
+
+  TEST_CASE("an id on both sides: its claim is held, the claims on it go") {
+    Table t;
+    t.add("a1", "x");
+    t.add("x", "u1");
+    const auto out = take(t, {});
+    CHECK(out.verdicts == std::vector{Verdict::send, Verdict::both_sides});
+    CHECK(out.report.both_sides_ids == 1);
+  }
+
+  TEST_CASE("an alias chain is legal") {
+    Table t;
+    t.add("a1", "x", Op::alias);
+    t.add("x", "u1", Op::alias);
+    const auto out = take(t, {});
+    CHECK(out.report.sendable() == 2);
+    CHECK(out.report.both_sides_ids == 1);
+    CHECK(out.report.clusters == 1);
+  }
+
+  TEST_CASE("unsided merges: direction does not matter, and a ring costs one link") {
+    Table t;
+    t.add("a", "b", Op::merge, false);
+    t.add("b", "a", Op::merge, false);
+    t.add("b", "c", Op::merge, false);
+    t.add("c", "a", Op::merge, false);
+    auto out = take(t, {});
+    CHECK(out.report.duplicates == 1);
+    CHECK(out.report.unsided == 3);
+    CHECK(out.verdicts == std::vector{Verdict::send, Verdict::send, Verdict::spare});
+    CHECK(out.components == std::vector<std::uint32_t>{0, 0, 0});
+    out = take(t, {.collapse = false});
+    CHECK(out.report.sendable() == 3);
+  }
+
+  TEST_CASE("a clique of twenty sends nineteen links") {
+    Table t;
+    for (int i = 0; i < 20; ++i) {
+      for (int j = 0; j < i; ++j)
+        t.add("n" + std::to_string(i), "n" + std::to_string(j), Op::merge, false);
+    }
+    const auto out = take(t, {});
+    CHECK(out.report.sendable() == 19);
+    CHECK(out.report.spares() == 171);
+  }
+
+  TEST_CASE("a cluster of 499 ids goes, one of 500 is held whole") {
+    for (const std::uint32_t anons : {498U, 499U}) {
+      for (const auto op : {Op::create, Op::merge}) {
+        Table t;
+        for (std::uint32_t i = 0; i < anons; ++i)
+          t.add("a" + std::to_string(i), "u", op);
+        t.add("b", "v", op);
+        const auto out = take(t, {});
+        CHECK(out.report.sendable() == (anons == 498 ? 499 : 1));
+        CHECK(out.report.verdicts[static_cast<std::size_t>(Verdict::oversize)] ==
+              (anons == 498 ? 0 : 499));
+        CHECK(out.report.hubs == 1);
+        CHECK(out.report.anons_per_user_max == anons);
+      }
+    }
+  }
+
+  TEST_CASE("figures: largest clusters, ids per user, UUIDs a side, examples") {
+    Table t;
+    for (int i = 0; i < 3; ++i)
+      t.add("a" + std::to_string(i), "u1");
+    t.add("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11", "u2");
+    t.add("$device:$device:x", "u3");
+    const auto out = take(t, {});
+    REQUIRE(out.report.largest.size() == 3);
+    CHECK(out.report.largest[0].ids == 4);
+    CHECK(out.report.largest[0].link == 0);
+    CHECK(out.report.largest[1].link == 3);
+    CHECK(out.report.anon.distinct == 5);
+    CHECK(out.report.anon.uuid_v4 == 1);
+    CHECK(out.report.user.distinct == 3);
+    CHECK(out.report.doubled_device_prefix == 1);
+    CHECK(out.report.anons_per_user_p50 == 1);
+    CHECK(out.report.anons_per_user_p99 == 1);
+    CHECK(out.report.anons_per_user_max == 3);
+    CHECK(out.report.examples == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
+  }
+
+  TEST_CASE("random tables: the same verdicts as the rules written with sets of strings") {
+    const auto base = seed();
+    MESSAGE("IDMERGE_SEED=" << base);
+    for (std::uint64_t world = 0; world < 400; ++world) {
+      std::mt19937_64 random(base + world);
+      CAPTURE(world);
+      const auto below = [&](std::uint64_t n) { return random() % n; };
+      const auto anons = 2 + below(40), users = 2 + below(25), rows = 1 + below(150);
+      const bool mixed = below(4) == 0;
+      const auto op = static_cast<Op>(below(3));
+      const bool sided = op != Op::merge || below(2) == 0;
+      // Ids of one side also turn up on the other in every other world.
+      const bool overlap = below(2) == 0;
+      Table t;
+      for (std::uint64_t i = 0; i < rows; ++i) {
+        const auto row_op = mixed ? static_cast<Op>(below(3)) : op;
+        const bool row_sided = row_op != Op::merge || (mixed ? below(2) == 0 : sided);
+        std::string a = (overlap && below(6) == 0 ? "u" : "a") + std::to_string(1 + below(anons));
+        std::string u = (overlap && below(6) == 0 ? "a" : "u") + std::to_string(1 + below(users));
+        if (a == u) u += "x";
+        t.add(a, u, row_op, row_sided);
+      }
+      const CensusOptions options{
+          .on_conflict = below(3) == 0 ? OnConflict::send : OnConflict::hold,
+          .collapse = below(4) != 0,
+          .max_cluster = static_cast<std::uint32_t>(below(3) == 0 ? 2 + below(10) : 499)};
+      compare(t, options, 1 + below(60));
+    }
+  }
+
+  TEST_CASE("shuffled rows: the same links go, the same are held") {
+    const auto base = seed();
+    MESSAGE("IDMERGE_SEED=" << base);
+    for (std::uint64_t world = 0; world < 50; ++world) {
+      std::mt19937_64 random(base + world);
+      Table t;
+      for (int i = 0; i < 200; ++i) {
+        t.add("a" + std::to_string(random() % 90), "u" + std::to_string(random() % 60));
+      }
+      const auto sent = [](const Table& table, const Outcome& out) {
+        std::set<std::pair<std::string, std::string>> links;
+        for (std::size_t n = 0; n < out.link_rows.size(); ++n) {
+          const Row& row = table.rows[out.link_rows[n]];
+          if (out.verdicts[n] == Verdict::send) links.emplace(row.anon, row.user);
+        }
+        return links;
+      };
+      const auto before = sent(t, take(t, {}));
+      std::shuffle(t.rows.begin(), t.rows.end(), random);
+      CHECK(sent(t, take(t, {})) == before);
+    }
+  }
+
+  TEST_CASE("two million distinct pairs: not one false duplicate") {
+    Census census({});
+    const Fingerprinter print(Secret16{9});
+    constexpr std::uint64_t total = 2'000'000;
+    std::vector<std::string> ids(2048);
+    for (std::uint64_t n = 0; n < total;) {
+      std::vector<Row> rows;
+      std::vector<Judged> judged;
+      for (std::size_t i = 0; i < 1024 && n < total; ++i, ++n) {
+        ids[2 * i] = "anonymous-" + std::to_string(n);
+        ids[2 * i + 1] = "user-" + std::to_string(n / 3);
+        Row row;
+        row.anon = ids[2 * i];
+        row.user = ids[2 * i + 1];
+        rows.push_back(row);
+        judged.push_back({print(row.anon), print(row.user), Screened::pair});
+      }
+      std::vector<std::uint32_t> fresh;
+      REQUIRE(census.take(rows, judged, fresh));
+      REQUIRE(fresh.size() == rows.size());
+      census.foresee(static_cast<double>(n) / total);
+    }
+    std::size_t columns = 0;
+    census.judge([&](auto verdicts, auto) { columns += verdicts.size(); });
+    CHECK(columns == total);
+    CHECK(census.report().duplicates == 0);
+    CHECK(census.report().sendable() == total);
+    CHECK(census.report().user.distinct == total / 3 + 1);
+  }
+}

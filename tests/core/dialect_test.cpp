@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/dialect.hpp"
+
+#include <algorithm>
+#include <random>
+#include <tuple>
+
+#include <doctest/doctest.h>
+
+#include "support/seed.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::string_view_literals;
+
+DialectOptions options() {
+  DialectOptions it;
+  it.token = Secret("0123456789abcdef");
+  it.username = Secret("etl.12345.mp-service-account");
+  it.secret = Secret("open sesame");
+  return it;
+}
+
+Dialect identity(std::string_view host = "api-eu.mixpanel.com", std::string_view base = "") {
+  auto made = Dialect::make(options(), host, base);
+  REQUIRE_MESSAGE(made.has_value(), made.error().what);
+  return std::move(*made);
+}
+
+Link link(Op op, std::string_view anon, std::string_view user) {
+  Link it;
+  it.op = op;
+  it.anon = anon;
+  it.user = user;
+  return it;
+}
+
+std::string request(Dialect& dialect, const Link& one) {
+  std::string out;
+  CHECK(dialect.encode({&one, 1}, out) == 1);
+  return out;
+}
+
+Outcome answer(Dialect& dialect, Reply reply) {
+  const Link one = link(Op::create, "anon", "user");
+  Outcome outcome;
+  dialect.decode(reply, {&one, 1}, outcome);
+  return outcome;
+}
+
+Outcome answer(Reply reply) {
+  Dialect dialect = identity();
+  return answer(dialect, reply);
+}
+
+Reply json(unsigned status, std::string_view body) {
+  return {.status = status, .content_type = "application/json", .body = body};
+}
+
+TEST_SUITE("core/dialect") {
+  TEST_CASE("a link is one request, exactly as the OpenAPI has it") {
+    Dialect dialect = identity();
+    CHECK(dialect.links_max() == 1);
+    CHECK(request(dialect, link(Op::create, "anon-1", "user-1")) ==
+          "POST /identity/create HTTP/1.1\r\n"
+          "Host: api-eu.mixpanel.com\r\n"
+          "User-Agent: idmerge/" IDMERGE_VERSION
+          "\r\n"
+          "Accept: application/json\r\n"
+          "Content-Type: application/json\r\n"
+          "Authorization: Basic ZXRsLjEyMzQ1Lm1wLXNlcnZpY2UtYWNjb3VudDpvcGVuIHNlc2FtZQ==\r\n"
+          "Content-Length: 75\r\n"
+          "\r\n"
+          R"({"$identified_id":"user-1","$anon_id":"anon-1","$token":"0123456789abcdef"})");
+    const auto alias = request(dialect, link(Op::alias, "new name", "old"));
+    CHECK(alias.starts_with("POST /identity/create-alias HTTP/1.1\r\n"));
+    CHECK(
+        alias.ends_with("\r\n\r\n"
+                        R"({"alias":"new name","distinct_id":"old","$token":"0123456789abcdef"})"));
+    const auto merge = request(dialect, link(Op::merge, "a", "b"));
+    CHECK(merge.starts_with("POST /identity/merge HTTP/1.1\r\n"));
+    CHECK(
+        merge.ends_with("\r\n\r\n"
+                        R"({"$distinct_ids":["a","b"],"$token":"0123456789abcdef"})"));
+  }
+
+  TEST_CASE("the base path of the target stands in front, and requests are appended") {
+    Dialect dialect = identity("127.0.0.1:8080", "/proxy/v1");
+    std::string out = request(dialect, link(Op::create, "a", "b"));
+    CHECK(out.starts_with("POST /proxy/v1/identity/create HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"));
+    const std::string first = out;
+    const Link other = link(Op::create, "c", "d");
+    dialect.encode({&other, 1}, out);
+    CHECK(out.starts_with(first));
+    CHECK(out.size() == 2 * first.size());
+  }
+
+  TEST_CASE("no id can break out of its string, and the length counts bytes") {
+    Dialect dialect = identity();
+    const auto out = request(
+        dialect, link(Op::create, "\",\"$token\":\"x\r\n\r\nPOST / HTTP/1.1\0"sv, "名前\\"));
+    const auto end = out.find("\r\n\r\n");
+    REQUIRE(end != std::string::npos);
+    const auto body = out.substr(end + 4);
+    CHECK(body.find('\r') == std::string::npos);
+    CHECK(body.find('\n') == std::string::npos);
+    CHECK(body == R"({"$identified_id":"名前\\","$anon_id":"\",\"$token\":\"x\u000d\u000a)"
+                  R"(\u000d\u000aPOST / HTTP/1.1\u0000","$token":"0123456789abcdef"})");
+    CHECK(out.find("Content-Length: " + std::to_string(body.size()) + "\r\n") != std::string::npos);
+  }
+
+  TEST_CASE("status 1 is delivered, however it is written") {
+    for (const auto body : {R"({"status":1})"sv, R"({"status": 1, "error": null})"sv,
+                            " {\n\"error\":\"\",\"status\":1,\"more\":[1,{}]}\n"sv}) {
+      CAPTURE(body);
+      CHECK(answer(json(200, body)).kind == OutcomeKind::delivered);
+      CHECK(answer({.status = 200, .body = body}).kind == OutcomeKind::delivered);
+    }
+  }
+
+  TEST_CASE("a repeated good answer is recognised, and a bad one after it is not mistaken") {
+    Dialect dialect = identity();
+    for (int i = 0; i < 3; ++i) {
+      CHECK(answer(dialect, json(200, R"({"status":1})")).kind == OutcomeKind::delivered);
+      CHECK(answer(dialect, json(200, R"({"status":0})")).kind == OutcomeKind::refused);
+      CHECK(answer(dialect, json(400, R"({"status":1})")).kind == OutcomeKind::refused);
+      CHECK(answer(dialect, json(503, R"({"status":1})")).kind == OutcomeKind::retry);
+      CHECK(answer(dialect, json(200, "")).kind == OutcomeKind::foreign);
+    }
+  }
+
+  TEST_CASE("status 0 and 400 are refused in the words of the service") {
+    auto outcome = answer(json(200, R"({"status":0,"error":"anon id\nalready identified"})"));
+    CHECK(outcome.kind == OutcomeKind::refused);
+    CHECK(outcome.message == "anon id already identified");
+    outcome = answer(json(400, R"({"status":0,"error":"\u001b[31mno such token"})"));
+    CHECK(outcome.kind == OutcomeKind::refused);
+    CHECK(outcome.message == "[31mno such token");
+    CHECK(answer(json(400, "")).kind == OutcomeKind::refused);
+    CHECK_FALSE(answer(json(400, "")).message.empty());
+    CHECK(answer({.status = 400, .body = "bad\xff request"}).message == "bad? request");
+    CHECK(answer(json(200, R"({"status":0})")).kind == OutcomeKind::refused);
+  }
+
+  TEST_CASE("a refusal that calls itself temporary is tried again") {
+    CHECK(answer(json(200, R"({"status":0,"error":"a temporary failure occurred"})")).kind ==
+          OutcomeKind::retry);
+  }
+
+  TEST_CASE("too much and too early is throttled, and Retry-After is read") {
+    auto outcome = answer({.status = 429, .retry_after = "7"});
+    CHECK(outcome.kind == OutcomeKind::throttled);
+    CHECK(outcome.retry_after == std::chrono::seconds(7));
+    CHECK_FALSE(answer({.status = 429}).retry_after.has_value());
+    CHECK(answer({.status = 429, .retry_after = "soon"}).kind == OutcomeKind::throttled);
+    CHECK(answer({.status = 503, .retry_after = "2"}).kind == OutcomeKind::throttled);
+    CHECK(answer({.status = 503, .retry_after = "soon"}).kind == OutcomeKind::retry);
+    outcome = answer({.status = 503,
+                      .retry_after = "Sun, 06 Nov 1994 08:50:07 GMT",
+                      .date = "Sun, 06 Nov 1994 08:49:37 GMT"});
+    CHECK(outcome.retry_after == std::chrono::seconds(30));
+    outcome = answer({.status = 429,
+                      .retry_after = "Sun, 06 Nov 1994 08:50:07 GMT",
+                      .received_unix_s = 784'111'777});
+    CHECK(outcome.retry_after == std::chrono::seconds(30));
+  }
+
+  TEST_CASE("408 and every 5xx say nothing about the link, also as HTML") {
+    for (const unsigned status : {408U, 500U, 501U, 502U, 503U, 504U, 524U, 599U}) {
+      CAPTURE(status);
+      const auto outcome = answer(
+          {.status = status, .content_type = "text/html", .body = "<title>Bad gateway</title>"});
+      CHECK(outcome.kind == OutcomeKind::retry);
+      CHECK(outcome.message.ends_with(": Bad gateway"));
+    }
+  }
+
+  TEST_CASE("401 and 403 are about credentials, which are never repeated") {
+    for (const unsigned status : {401U, 403U}) {
+      const auto outcome = answer(
+          json(status, R"({"error":"no role for etl:open sesame with token 0123456789abcdef"})"));
+      CHECK(outcome.kind == OutcomeKind::unauthorized);
+      CHECK(outcome.message == "no role for etl:… with token …");
+    }
+  }
+
+  TEST_CASE("what is not an answer of this API is foreign, and the message says what to do") {
+    auto outcome = answer({.status = 404,
+                           .content_type = "text/html",
+                           .body = "<html><title>Not Found</title></html>"});
+    CHECK(outcome.kind == OutcomeKind::foreign);
+    CHECK(outcome.message ==
+          "the target answered 404 text/html \"Not Found\": it has no Identity API at this path: "
+          "check --to, or use --api import, Mixpanel's public ingestion");
+    outcome = answer({.status = 302, .location = "https://login.example.com/"});
+    CHECK(outcome.kind == OutcomeKind::foreign);
+    CHECK(outcome.message.find("https://login.example.com/") != std::string::npos);
+    for (const unsigned status : {201U, 202U, 204U, 206U, 301U, 304U, 307U, 402U, 404U, 405U, 407U,
+                                  410U, 413U, 415U, 421U, 422U, 426U, 431U, 451U, 600U, 999U}) {
+      CAPTURE(status);
+      CHECK(answer(json(status, R"({"status":1})")).kind == OutcomeKind::foreign);
+    }
+  }
+
+  TEST_CASE("200 without a clear status is foreign, never a success") {
+    for (const auto body : {""sv,
+                            "1"sv,
+                            "0"sv,
+                            "null"sv,
+                            "[]"sv,
+                            "{}"sv,
+                            "OK"sv,
+                            R"({"status":2})"sv,
+                            R"({"status":-1})"sv,
+                            R"({"status":"1"})"sv,
+                            R"({"status":1.0})"sv,
+                            R"({"status":true})"sv,
+                            R"({"status":"OK","code":200})"sv,
+                            R"({"status":1)"sv,
+                            R"({"status":1}})"sv,
+                            R"({"status":1} {"status":0})"sv,
+                            R"({"status":1,"status":0})"sv,
+                            R"({"status":0,"status":1})"sv,
+                            R"({"data":{"status":1}})"sv,
+                            "\xff\xfe"sv,
+                            "<html>{\"status\":1}</html>"sv,
+                            R"({"status":1,"error":"\ud800"})"sv,
+                            "{\"status\":1}\0"sv}) {
+      CAPTURE(body);
+      const auto outcome = answer(json(200, body));
+      CHECK(outcome.kind == OutcomeKind::foreign);
+      CHECK_FALSE(outcome.message.empty());
+    }
+    CHECK(answer({.status = 200, .body = R"({"status":1})", .body_cut = true}).kind ==
+          OutcomeKind::foreign);
+  }
+
+  TEST_CASE("whatever is answered, the message is short and clean") {
+    std::mt19937_64 random(seed());
+    Dialect dialect = identity();
+    std::string body;
+    for (int round = 0; round < 5'000; ++round) {
+      body.resize(random() % 2'000);
+      for (char& c : body)
+        c = static_cast<char>(random());
+      if (round % 2 == 0) body = R"({"status":0,"error":")" + body;
+      const auto status = static_cast<unsigned>(100 + random() % 500);
+      const auto outcome = answer(dialect, {.status = status,
+                                            .content_type = body.substr(0, body.size() / 3),
+                                            .retry_after = body,
+                                            .location = body,
+                                            .body = body});
+      CHECK(outcome.message.size() <= message_bytes_max);
+      CHECK(std::all_of(outcome.message.begin(), outcome.message.end(),
+                        [](char c) { return static_cast<unsigned char>(c) >= 0x20; }));
+    }
+  }
+
+  TEST_CASE("secrets that no request can carry are refused before anything is sent") {
+    const auto error = [](auto change) {
+      DialectOptions it = options();
+      change(it);
+      const auto made = Dialect::make(it, "api.mixpanel.com", "");
+      REQUIRE(made.has_error());
+      CHECK(made.error().code == Errc::usage);
+      return made.error().what;
+    };
+    CHECK(error([](auto& it) { it.token = Secret(); }).find("MIXPANEL_TOKEN") != std::string::npos);
+    error([](auto& it) { it.token = Secret("a\r\nX-Evil: 1"); });
+    error([](auto& it) { it.username = Secret(); });
+    error([](auto& it) { it.username = Secret("a:b"); });
+    CHECK(error([](auto& it) { it.secret = Secret("hunter2\n"); }).find("hunter2") ==
+          std::string::npos);
+    CHECK(Dialect::make(options(), "api.mixpanel.com\r\nX: y", "").has_error());
+    CHECK(Dialect::make(options(), "api.mixpanel.com", "/a b").has_error());
+  }
+
+  TEST_CASE("credentials are encoded as base64 at every length") {
+    for (const auto& [user, secret, text] :
+         {std::tuple{"a", "", "YTo="}, std::tuple{"a", "b", "YTpi"},
+          std::tuple{"a", "bc", "YTpiYw=="},
+          std::tuple{"Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}}) {
+      DialectOptions it = options();
+      it.username = Secret(user);
+      it.secret = Secret(secret);
+      auto dialect = Dialect::make(it, "h", "");
+      REQUIRE(dialect.has_value());
+      CHECK(
+          request(*dialect, link(Op::create, "a", "b")).find(std::string("Basic ") + text + "\r") !=
+          std::string::npos);
+    }
+  }
+
+  TEST_CASE("the rules of the project modes are known before anything is sent") {
+    for (const Op op : {Op::create, Op::alias, Op::merge}) {
+      CHECK(check_op(Api::identity, ProjectMode::none, op).has_value());
+      CHECK(check_op(Api::import, ProjectMode::original, op).has_value());
+      CHECK(check_op(Api::import, ProjectMode::none, op).has_error());
+      CHECK(check_op(Api::import, ProjectMode::simplified, op).has_value() == (op == Op::create));
+      CHECK(check_op(Api::import, ProjectMode::legacy, op).has_value() == (op == Op::alias));
+    }
+    CHECK(check_op(Api::import, ProjectMode::simplified, Op::merge).error().code == Errc::usage);
+  }
+
+  TEST_CASE("an answer that says the link is there already is recognised") {
+    CHECK(means_already_linked("errAnonDistinctIdAssignedAlready"));
+    CHECK(means_already_linked("Anon ID already identified"));
+    CHECK(means_already_linked("alias exists"));
+    CHECK_FALSE(means_already_linked("invalid token"));
+    CHECK_FALSE(means_already_linked(""));
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/import.hpp"
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <libdeflate.h>
+
+namespace idmerge::testing {
+namespace {
+
+DialectOptions options(ProjectMode mode) {
+  DialectOptions it;
+  it.api = Api::import;
+  it.mode = mode;
+  it.project_id = "2195193";
+  it.token = Secret("0123456789abcdef");
+  it.username = Secret("etl.12345");
+  it.secret = Secret("open sesame");
+  it.pinned_time_s = 1'795'000'000;
+  return it;
+}
+
+Dialect dialect(const DialectOptions& chosen) {
+  auto made = Dialect::make(chosen, "api-eu.mixpanel.com", "");
+  REQUIRE_MESSAGE(made.has_value(), made.error().what);
+  return std::move(*made);
+}
+
+Link link(std::string_view anon, std::string_view user, Op op = Op::create) {
+  Link it;
+  it.op = op;
+  it.anon = anon;
+  it.user = user;
+  return it;
+}
+
+std::string insert_id(const Link& one) {
+  std::string out;
+  append_insert_id(one, out);
+  return out;
+}
+
+/// Head and inflated body of the one request that `text` is.
+std::pair<std::string, std::string> taken_apart(const std::string& text) {
+  const auto end = text.find("\r\n\r\n") + 4;
+  const std::string head = text.substr(0, end);
+  const auto length = head.find("Content-Length: ");
+  CHECK(std::stoul(head.substr(length + 16)) == text.size() - end);
+  std::string body(20'000'000, '\0');
+  std::size_t size = 0;
+  auto* inflater = libdeflate_alloc_decompressor();
+  const auto result = libdeflate_gzip_decompress(inflater, text.data() + end, text.size() - end,
+                                                 body.data(), body.size(), &size);
+  libdeflate_free_decompressor(inflater);
+  CHECK(result == LIBDEFLATE_SUCCESS);
+  body.resize(size);
+  return {head, body};
+}
+
+std::string body_of(ProjectMode mode, const Link& one) {
+  Dialect it = dialect(options(mode));
+  std::string out;
+  CHECK(it.encode({&one, 1}, out) == 1);
+  return taken_apart(out).second;
+}
+
+/// Many distinct links with the texts they view.
+struct Many {
+  explicit Many(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      texts.push_back("anon-" + std::to_string(i));
+    for (const auto& text : texts)
+      links.push_back(link(text, "user"));
+  }
+  std::vector<std::string> texts;
+  std::vector<Link> links;
+};
+
+Outcome answer(unsigned status, std::string_view body, std::size_t count = 3,
+               ProjectMode mode = ProjectMode::original) {
+  Dialect it = dialect(options(mode));
+  const Many many(count);
+  Outcome outcome;
+  it.decode({.status = status, .content_type = "application/json", .body = body}, many.links,
+            outcome);
+  return outcome;
+}
+
+TEST_SUITE("core/import") {
+  TEST_CASE("a batch is one gzip request to /import") {
+    DialectOptions chosen = options(ProjectMode::original);
+    auto made = Dialect::make(chosen, "127.0.0.1:8080", "/base");
+    REQUIRE(made.has_value());
+    CHECK(made->links_max() == 2'000);
+    const Many many(3);
+    std::string out;
+    CHECK(made->encode(many.links, out) == 3);
+    const auto [head, body] = taken_apart(out);
+    CHECK(
+        head.starts_with("POST /base/import?strict=1&project_id=2195193 HTTP/1.1\r\n"
+                         "Host: 127.0.0.1:8080\r\n"));
+    CHECK(head.find("\r\nContent-Encoding: gzip\r\n") != std::string::npos);
+    CHECK(head.find("\r\nContent-Type: application/json\r\n") != std::string::npos);
+    CHECK(head.find("\r\nAuthorization: Basic ") != std::string::npos);
+    CHECK(head.find("open sesame") == std::string::npos);
+  }
+
+  TEST_CASE("each operation is the event that the project mode knows") {
+    const auto tail = [](const Link& one) {
+      return R"(,"token":"0123456789abcdef","time":1795000000,"$insert_id":")" + insert_id(one) +
+             "\"}}]";
+    };
+    auto one = link("a\"1", "u1");
+    CHECK(body_of(ProjectMode::original, one) ==
+          R"([{"event":"$identify","properties":{"$identified_id":"u1","$anon_id":"a\"1",)"
+          R"("distinct_id":"u1")" +
+              tail(one));
+    one = link("new", "old", Op::alias);
+    const std::string alias =
+        R"([{"event":"$create_alias","properties":{"alias":"new","distinct_id":"old")" + tail(one);
+    CHECK(body_of(ProjectMode::original, one) == alias);
+    CHECK(body_of(ProjectMode::legacy, one) == alias);
+    one = link("a", "b", Op::merge);
+    CHECK(body_of(ProjectMode::original, one) ==
+          R"([{"event":"$merge","properties":{"$distinct_ids":["a","b"],"distinct_id":"b")" +
+              tail(one));
+    one = link("d1", "u1");
+    CHECK(body_of(ProjectMode::simplified, one) ==
+          R"([{"event":"Identity Link","properties":{"$device_id":"d1","$user_id":"u1")" +
+              tail(one));
+  }
+
+  TEST_CASE("in a simplified project one $device: prefix is the service's own") {
+    CHECK(body_of(ProjectMode::simplified, link("$device:d1", "u")).find(R"("$device_id":"d1")") !=
+          std::string::npos);
+    CHECK(body_of(ProjectMode::original, link("$device:d1", "u")).find(R"("$device:d1")") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("the same link has the same insert id for ever, and no other link has it") {
+    CHECK(insert_id(link("anon", "user")) == insert_id(link("anon", "user")));
+    std::set<std::string> ids;
+    int count = 0;
+    for (const Op op : {Op::create, Op::alias, Op::merge}) {
+      for (const auto& [anon, user] :
+           {std::pair{"ab", "c"}, {"a", "bc"}, {"", "abc"}, {"abc", ""}, {"c", "ab"}}) {
+        const auto id = insert_id(link(anon, user, op));
+        CHECK(id.size() == 32);
+        CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
+        ids.insert(id);
+        ++count;
+      }
+    }
+    CHECK(ids.size() == static_cast<std::size_t>(count));
+    // Pinned: a change here would make the service take repeated batches for new ones.
+    CHECK(insert_id(link("anon", "user")) == "f9a029120a2b843a79eb220cce9867af");
+  }
+
+  TEST_CASE("a batch ends at the limit of links or of bytes, whichever comes first") {
+    DialectOptions chosen = options(ProjectMode::original);
+    const Many many(2'500);
+    std::string out;
+    CHECK(dialect(chosen).encode(many.links, out) == 2'000);
+    chosen.batch_links_max = 7;
+    out.clear();
+    CHECK(dialect(chosen).encode(many.links, out) == 7);
+    chosen.batch_links_max = 2'000;
+    chosen.batch_bytes_max = 10'000;
+    out.clear();
+    const auto fit = dialect(chosen).encode(many.links, out);
+    CHECK(fit > 10);
+    CHECK(fit < 100);
+    CHECK(taken_apart(out).second.size() <= 10'000);
+    chosen.batch_bytes_max = 1;  // one link always goes
+    out.clear();
+    CHECK(dialect(chosen).encode(many.links, out) == 1);
+    CHECK(taken_apart(out).second.ends_with("}]"));
+  }
+
+  TEST_CASE("all taken is delivered, also when it is said again and again") {
+    Dialect it = dialect(options(ProjectMode::original));
+    const Many many(3);
+    const Many fewer(2);
+    Outcome outcome;
+    const Reply reply{.status = 200,
+                      .body = R"({"code":200,"num_records_imported":3,"status":"OK"})"};
+    for (int i = 0; i < 3; ++i) {
+      it.decode(reply, many.links, outcome);
+      CHECK(outcome.kind == OutcomeKind::delivered);
+      CHECK(outcome.refusals.empty());
+      it.decode(reply, fewer.links, outcome);  // 3 of 2 is no answer to this batch
+      CHECK(outcome.kind == OutcomeKind::foreign);
+    }
+  }
+
+  TEST_CASE("less than all without a word which is halved") {
+    CHECK(answer(200, R"({"code":200,"num_records_imported":2,"status":"OK"})").kind ==
+          OutcomeKind::split);
+    CHECK(answer(200, R"({"code":200,"num_records_imported":0,"status":"OK"})", 1).kind ==
+          OutcomeKind::foreign);
+  }
+
+  TEST_CASE("200 with anything else is foreign") {
+    for (const auto* body :
+         {"", "1", "{}", R"({"status":1})", R"({"status":"OK"})", R"({"num_records_imported":3})",
+          "<html>", R"({"code":200,"num_records_imported":-1,"status":"OK"})",
+          R"({"code":200,"num_records_imported":"3","status":"OK"})"}) {
+      CAPTURE(body);
+      CHECK(answer(200, body).kind == OutcomeKind::foreign);
+    }
+  }
+
+  TEST_CASE("a part is refused by index, and the rest is delivered") {
+    const auto outcome = answer(
+        400,
+        R"({"code":400,"error":"some data points in the request failed validation",)"
+        R"("failed_records":[{"index":2,"$insert_id":"x","field":"properties.time","message":"too old"},)"
+        R"({"index":0,"$insert_id":"y","field":"","message":"bad id"},{"index":2,"message":"twice"}],)"
+        R"("num_records_imported":1,"status":"Bad Request"})");
+    CHECK(outcome.kind == OutcomeKind::delivered);
+    REQUIRE(outcome.refusals.size() == 2);
+    CHECK(outcome.refusals[0].link == 0);
+    CHECK(outcome.refusals[0].message == "bad id");
+    CHECK(outcome.refusals[1].link == 2);
+    CHECK(outcome.refusals[1].message == "properties.time: too old");
+  }
+
+  TEST_CASE("a part is refused by insert id, in both spellings") {
+    const Many many(3);
+    for (const std::string key : {"$insert_id", "insert_id"}) {
+      const auto outcome =
+          answer(400, R"({"code":400,"error":"some failed","failed_records":[{")" + key + "\":\"" +
+                          insert_id(many.links[1]) +
+                          R"(","message":"no"}],"num_records_imported":2,"status":"Bad Request"})");
+      CHECK(outcome.kind == OutcomeKind::delivered);
+      REQUIRE(outcome.refusals.size() == 1);
+      CHECK(outcome.refusals[0].link == 1);
+    }
+  }
+
+  TEST_CASE("all may be refused, each by name") {
+    const auto outcome = answer(
+        400,
+        R"({"error":"e","failed_records":[{"index":0,"message":"a"},{"index":1,"message":"b"}],)"
+        R"("num_records_imported":0,"status":"Bad Request"})",
+        2);
+    CHECK(outcome.kind == OutcomeKind::delivered);
+    CHECK(outcome.refusals.size() == 2);
+  }
+
+  TEST_CASE("a single link that is refused is refused, however it is said") {
+    for (
+        const auto* body :
+        {R"({"error":"e","failed_records":[{"index":0,"message":"why"}],"num_records_imported":0})",
+         R"({"error":"e","failed_records":[{"index":9,"message":"why"}],"num_records_imported":0})",
+         R"({"error":"e","failed_records":["why"],"num_records_imported":0})",
+         R"({"error":"why","failed_records":[]})", R"({"error":"why"})"}) {
+      CAPTURE(body);
+      const auto outcome = answer(400, body, 1);
+      CHECK(outcome.kind == OutcomeKind::refused);
+      CHECK(outcome.message == "why");
+      CHECK(outcome.refusals.empty());
+    }
+  }
+
+  TEST_CASE("a batch that fails without naming a link of it is halved") {
+    for (
+        const auto* body :
+        {R"({"error":"why"})", R"({"error":"why","failed_records":[]})",
+         R"({"error":"e","failed_records":["why"],"num_records_imported":0})",
+         R"({"error":"e","failed_records":[{"index":3,"message":"why"}],"num_records_imported":2})",
+         R"({"error":"e","failed_records":[{"index":-1,"message":"why"}]})",
+         R"({"error":"e","failed_records":[{"$insert_id":"unknown","message":"why"}]})",
+         R"({"error":"e","failed_records":[{"index":0,"message":"x"},"why"]})",
+         R"({"error":"why","failed_records":[{"index":0,"message":"x"}],"num_records_imported":0})",
+         R"({"error":"why","failed_records":[{"index":0,"message":"x"}],"num_records_imported":3})",
+         R"({"error":"e","failed_records":[7]})", R"({"error":"e","failed_records":[{}]})"}) {
+      CAPTURE(body);
+      const auto outcome = answer(400, body);
+      CHECK(outcome.kind == OutcomeKind::split);
+      CHECK(outcome.refusals.empty());
+    }
+  }
+
+  TEST_CASE("too large is halved, and a single link that is too large is refused") {
+    CHECK(answer(413, R"({"error":"request exceeds max limit of 2097152 bytes"})").kind ==
+          OutcomeKind::split);
+    CHECK(answer(413, "<html>413</html>").kind == OutcomeKind::split);
+    CHECK(answer(413, "", 1).kind == OutcomeKind::refused);
+  }
+
+  TEST_CASE("the wrong project mode stops the job, with the remedy") {
+    auto outcome = answer(
+        400,
+        R"({"code":400,"error":"some data points in the request failed validation",)"
+        R"("failed_records":["identity events are not allowed when project is using simplified )"
+        R"(identity management"],"num_records_imported":0,"status":"Bad Request"})");
+    CHECK(outcome.kind == OutcomeKind::wrong_project);
+    CHECK(outcome.message.find("--project-mode simplified") != std::string::npos);
+
+    const auto* missing =
+        R"({"code":400,"error":"some data points in the request failed validation","failed_records":)"
+        R"([{"index":0,"field":"properties.distinct_id","message":"'properties.distinct_id' is )"
+        R"(invalid: must not be missing"}],"num_records_imported":0,"status":"Bad Request"})";
+    outcome = answer(400, missing, 1, ProjectMode::simplified);
+    CHECK(outcome.kind == OutcomeKind::wrong_project);
+    CHECK(outcome.message.find("--project-mode original") != std::string::npos);
+    CHECK(answer(400, missing, 1, ProjectMode::original).kind == OutcomeKind::refused);
+
+    outcome =
+        answer(400, R"({"code":400,"error":"project_id: is required","status":"Bad Request"})");
+    CHECK(outcome.kind == OutcomeKind::wrong_project);
+    CHECK(outcome.message.find("--project-id") != std::string::npos);
+  }
+
+  TEST_CASE("a page for people refuses nothing") {
+    CHECK(answer(400, "<html><title>400 Bad Request</title></html>").kind == OutcomeKind::foreign);
+    CHECK(answer(404, "<html><title>Not Found</title></html>").message.find("--to") !=
+          std::string::npos);
+    CHECK(answer(404, "").kind == OutcomeKind::foreign);
+    CHECK(answer(401, R"({"code":401,"error":"Invalid credentials"})").kind ==
+          OutcomeKind::unauthorized);
+    CHECK(answer(429, R"({"code":429,"error":"Project exceeded rate limits."})").kind ==
+          OutcomeKind::throttled);
+    CHECK(answer(502, "<html>").kind == OutcomeKind::retry);
+  }
+
+  TEST_CASE("what an import needs is asked for before anything is sent") {
+    for (const auto* id : {"", "abc", "12 3", "1&x=2", "999999999999999999999"}) {
+      DialectOptions it = options(ProjectMode::original);
+      it.project_id = id;
+      const auto made = Dialect::make(it, "h", "");
+      REQUIRE(made.has_error());
+      CHECK(made.error().what.starts_with("--project-id"));
+    }
+    const auto made = Dialect::make(options(ProjectMode::none), "h", "");
+    REQUIRE(made.has_error());
+    CHECK(made.error().what.find("--project-mode") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing

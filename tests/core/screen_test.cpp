@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/screen.hpp"
+
+#include <cctype>
+#include <string>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+using namespace std::string_literals;
+
+namespace {
+
+Row row(std::string_view anon, std::string_view user, Op op = Op::create) {
+  Row row;
+  row.anon = anon;
+  row.user = user;
+  row.anon_at = 10;
+  row.user_at = 50;
+  row.op = op;
+  return row;
+}
+
+Fault fault_of(std::string_view anon, std::string_view user, Op op = Op::create) {
+  Row r = row(anon, user, op);
+  const auto screened = screen(r, {});
+  CHECK((screened == Screened::faulty) == (r.fault != Fault::none));
+  return r.fault;
+}
+
+}  // namespace
+
+TEST_SUITE("core/screen") {
+  TEST_CASE("an ordinary pair passes untouched") {
+    for (const auto id :
+         {"u-1", "12345678901234567890", "Ünïcode", "日本", "a b", " padded ", "00123",
+          "00000000-0000-0000-0000-000000000001", "nullable", "-2", "f", "\"u\""}) {
+      CAPTURE(id);
+      Row r = row("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11", id);
+      CHECK(screen(r, {}) == Screened::pair);
+      CHECK(r.user == id);
+    }
+  }
+
+  TEST_CASE("a blank side names no pair, and says which side it was") {
+    for (const auto blank : {"", " ", "\t", " \r\n ", "\xC2\xA0", "\xE3\x80\x80 \xEF\xBB\xBF"}) {
+      Row left = row(blank, "u");
+      CHECK(screen(left, {}) == Screened::skipped_anon);
+      Row right = row("a", blank);
+      CHECK(screen(right, {}) == Screened::skipped_user);
+      Row both = row(blank, blank);
+      CHECK(screen(both, {}) == Screened::skipped_both);
+    }
+  }
+
+  TEST_CASE("a blank side is not looked past: the other side may be anything") {
+    Row r = row("", "null");
+    CHECK(screen(r, {}) == Screened::skipped_anon);
+    CHECK(r.fault == Fault::none);
+  }
+
+  TEST_CASE("with --blank reject a blank side is a fault of its field") {
+    Row r = row("a", " ");
+    CHECK(screen(r, {.reject_blank = true}) == Screened::faulty);
+    CHECK(r.fault == Fault::blank_id);
+    CHECK(r.fault_at == 50);
+  }
+
+  TEST_CASE("placeholders are refused on both sides, in any case and any quotes") {
+    for (const auto id : {"null",
+                          "NULL",
+                          "Null",
+                          "\"null\"",
+                          "'null'",
+                          " null ",
+                          "undefined",
+                          "UNDEFINED",
+                          "NaN",
+                          "none",
+                          "nil",
+                          "<nil>",
+                          "n/a",
+                          "N/A",
+                          "anonymous",
+                          "anon",
+                          "guest",
+                          "unknown",
+                          "true",
+                          "False",
+                          "0",
+                          "-1",
+                          "[]",
+                          "{}",
+                          "[object Object]",
+                          "00000000-0000-0000-0000-000000000000",
+                          "0000",
+                          "-",
+                          "----",
+                          "not_authenticated",
+                          "distinct_id",
+                          "user_id",
+                          "email",
+                          "LMY47D",
+                          "$device:null",
+                          "$device:00000000-0000-0000-0000-000000000000",
+                          "''",
+                          "\"\""}) {
+      CAPTURE(id);
+      CHECK(fault_of(id, "u") == Fault::placeholder);
+      CHECK(fault_of("a", id) == Fault::placeholder);
+    }
+  }
+
+  TEST_CASE("bytes that are not UTF-8 are a fault where they stand") {
+    const auto bad = {"\xFF"s,         "ab\x80"s,           "\xC0\xAF"s,         "\xE0\x80\x80"s,
+                      "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s, "\xF0\x80\x80\x80"s, "\xC3"s,
+                      "\xE2\x82"s,     "\xF5\x80\x80\x80"s};
+    for (const auto& id : bad) {
+      CHECK(fault_of(id, "u") == Fault::bad_utf8);
+      CHECK(fault_of("a", "12345678" + id) == Fault::bad_utf8);
+    }
+    Row r = row("a", "12345678\xFF");
+    (void)screen(r, {});
+    CHECK(r.fault_at == 58);
+    CHECK(find_bad_utf8("\xF4\x8F\xBF\xBF\xEF\xBF\xBD\xDF\xBF\x7F") == std::string_view::npos);
+  }
+
+  TEST_CASE("a fault within a quoted field is found behind the quote") {
+    Row r = row("a", "12345678\x01");
+    r.text = "a,\"12345678\x01\"";
+    r.user_at = 2;
+    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(r.fault_at == 11);
+  }
+
+  TEST_CASE("every control character is a fault, wherever in a word it stands") {
+    for (int c = 0; c < 0x20; ++c) {
+      for (std::size_t at = 0; at < 19; ++at) {
+        std::string id = "abcdefghijklmnopqrs";
+        id[at] = static_cast<char>(c);
+        Row r = row(id, "u");
+        CHECK(screen(r, {}) == Screened::faulty);
+        CHECK(r.fault == Fault::control_byte);
+        CHECK(r.fault_at == 10 + at);
+      }
+    }
+    CHECK(fault_of("ab\x7F", "u") == Fault::control_byte);
+    CHECK(fault_of("ab\xC2\x85z", "u") == Fault::control_byte);
+    CHECK(fault_of("ab\xE2\x80\xA8z", "u") == Fault::control_byte);
+    CHECK(fault_of("ab\xC2\xA0z", "u") == Fault::none);
+  }
+
+  TEST_CASE("255 bytes are kept, 256 would be cut by the service") {
+    CHECK(fault_of(std::string(255, 'x'), "u") == Fault::none);
+    CHECK(fault_of(std::string(256, 'x'), "u") == Fault::id_too_long);
+  }
+
+  TEST_CASE("equal sides are refused by bytes, not by meaning") {
+    CHECK(fault_of("same", "same") == Fault::same_ids);
+    CHECK(fault_of("same", "Same") == Fault::none);
+    CHECK(fault_of("1", "01") == Fault::none);
+  }
+
+  TEST_CASE("a user that starts with $device: is on the wrong side, but an alias may have one") {
+    CHECK(fault_of("a", "$device:x1") == Fault::device_user);
+    CHECK(fault_of("$device:x1", "u") == Fault::none);
+    CHECK(fault_of("a", "$device:x1", Op::alias) == Fault::none);
+  }
+
+  TEST_CASE("a row that came with a fault keeps it") {
+    Row r = row("null", "u");
+    r.fault = Fault::ragged_row;
+    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(r.fault == Fault::ragged_row);
+  }
+
+  TEST_CASE("UUIDs are recognised by form") {
+    CHECK(uuid_form("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11") == UuidForm::uuid_v4);
+    CHECK(uuid_form("8F14E45F-CEEA-467F-A9D5-3C2E5B1A7C11") == UuidForm::uuid_v4);
+    CHECK(uuid_form("$device:8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11") == UuidForm::uuid_v4);
+    CHECK(uuid_form("8f14e45f-ceea-167f-a9d5-3c2e5b1a7c11") == UuidForm::uuid);
+    CHECK(uuid_form("8f14e45f-ceea-467f-c9d5-3c2e5b1a7c11") == UuidForm::uuid);
+    CHECK(uuid_form("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c1g") == UuidForm::none);
+    CHECK(uuid_form("8f14e45fceea-467f-a9d5--3c2e5b1a7c11") == UuidForm::none);
+    CHECK(uuid_form("") == UuidForm::none);
+    const std::string uuid = "8f14e45f-ceea-167f-a9d5-3c2e5b1a7c11";
+    bool right = true;
+    for (std::size_t at = 0; at < uuid.size(); ++at) {
+      for (int c = 0; c < 256; ++c) {
+        if (uuid[at] == '-' || at == 14) continue;
+        std::string changed = uuid;
+        changed[at] = static_cast<char>(c);
+        const bool hex = c < 0x80 && std::isxdigit(c) != 0;
+        right = right && (uuid_form(changed) != UuidForm::none) == hex;
+      }
+    }
+    CHECK(right);
+  }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/tally.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+TEST_SUITE("core/tally") {
+  TEST_CASE("an account adds up only if every row has exactly one fate") {
+    Tally tally;
+    CHECK(tally.adds_up());
+    for (int i = 0; i < static_cast<int>(Fate::count); ++i) {
+      ++tally[static_cast<Fate>(i)];
+      CHECK_FALSE(tally.adds_up());
+      ++tally.read;
+      CHECK(tally.adds_up());
+    }
+    CHECK(tally.read == 7);
+    CHECK(tally == Tally{7, 1, 1, 1, 1, 1, 1, 1});
+    ++tally.read;
+    CHECK_FALSE(tally.adds_up());
+  }
+
+  TEST_CASE("a fate is counted under its name") {
+    Tally tally;
+    tally[Fate::refused] = 3;
+    CHECK(tally.refused == 3);
+    CHECK(name(Fate::refused) == "refused");
+    CHECK(name(Fate::pending) == "pending");
+  }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/throttle.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <optional>
+
+#include <doctest/doctest.h>
+
+#include "support/seed.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Instant start = Instant{} + 1000h;
+
+/// A service that takes `limit_per_s`: by a token bucket, or by a count over the last minute as
+/// Mixpanel does.
+class Service {
+ public:
+  Service(double limit_per_s, bool rolling)
+      : limit_per_s_(limit_per_s),
+        rolling_(rolling),
+        bucket_({.rate_per_s = limit_per_s, .burst = std::max(1.0, limit_per_s / 10)}) {}
+
+  bool takes(Instant now) {
+    if (!rolling_) {
+      if (bucket_.earliest(1, now) > now) return false;
+      bucket_.claim(1, now);
+      return true;
+    }
+    while (!minute_.empty() && minute_.front() <= now - 60s)
+      minute_.pop_front();
+    if (static_cast<double>(minute_.size()) >= limit_per_s_ * 60) return false;
+    minute_.push_back(now);
+    return true;
+  }
+
+  double limit_per_s_;
+
+ private:
+  bool rolling_;
+  Bucket bucket_;
+  std::deque<Instant> minute_;
+};
+
+struct Storm {
+  double limit_per_s = 100;
+  std::chrono::milliseconds latency{20};
+  double offered_per_s = 0;
+  bool rolling = false;
+  std::optional<std::chrono::seconds> retry_after = {};
+  std::chrono::seconds warm_up{60};
+  std::chrono::seconds measured{300};
+};
+
+struct Weather {
+  double used = 0;   // of the limit
+  double share = 0;  // of the requests, answered 429
+  std::uint64_t cuts = 0;
+};
+
+BucketOptions pace(double rate_per_s) {
+  return {.rate_per_s = rate_per_s, .burst = std::max(1.0, rate_per_s / 10)};
+}
+
+/// Lanes without number, one bucket, and answers after the latency.
+Weather weather(const Storm& storm) {
+  struct Flight {
+    Instant left;
+    bool taken;
+  };
+  Service service(storm.limit_per_s, storm.rolling);
+  Throttle throttle({.ceiling_per_s = storm.offered_per_s}, start);
+  Bucket bucket(pace(throttle.rate_per_s(start)));
+  Chance chance(seed());
+  std::deque<Flight> flights;
+  const Instant from = start + storm.warm_up;
+  const Instant end = from + storm.measured;
+  double taken = 0;
+  double sent = 0;
+  Instant tick = start;
+  for (Instant now = start; now < end;) {
+    const Instant next = std::max(bucket.earliest(1, now), throttle.paused_until());
+    const Instant answer = flights.empty() ? Instant::max() : flights.front().left + storm.latency;
+    now = std::max(now, std::min({next, answer, tick}));
+    if (now == tick) {
+      bucket.set_rate(pace(throttle.rate_per_s(now)), now);
+      tick += 100ms;
+    } else if (now == answer) {
+      const Flight flight = flights.front();
+      flights.pop_front();
+      if (flight.taken) {
+        throttle.accepted(1, now);
+      } else {
+        throttle.throttled(flight.left, now, storm.retry_after, chance.next());
+        bucket.set_rate(pace(throttle.rate_per_s(now)), now);
+      }
+    } else {
+      bucket.claim(1, now);
+      flights.push_back({now, service.takes(now)});
+      if (now >= from) {
+        sent += 1;
+        taken += flights.back().taken ? 1 : 0;
+      }
+    }
+  }
+  const double could = storm.limit_per_s * std::chrono::duration<double>(storm.measured).count();
+  return {taken / could, 1 - taken / sent, throttle.cuts()};
+}
+
+TEST_SUITE("core/throttle") {
+  TEST_CASE("without a refusal the rate is what the user allows") {
+    Throttle throttle({.ceiling_per_s = 500}, start);
+    CHECK(throttle.rate_per_s(start) == 500);
+    throttle.accepted(1e6, start + 1s);
+    CHECK(throttle.rate_per_s(start + 1h) == 500);
+    CHECK(Throttle({}, start).rate_per_s(start) == 0);
+  }
+
+  TEST_CASE("a refusal cuts the rate and pauses everyone, its echoes do not cut again") {
+    Throttle throttle({.ceiling_per_s = 500}, start);
+    throttle.throttled(start, start + 100ms, 7s, 0.5);
+    CHECK(throttle.rate_per_s(start + 100ms) < 50);  // until the service takes one again
+    CHECK(throttle.paused_until() == start + 7100ms);
+    for (int i = 0; i < 50; ++i) {
+      throttle.throttled(start + 50ms, start + 110ms, 7s, 0.5);
+      throttle.throttled(start + 120ms, start + 130ms, std::nullopt, 0.5);  // left in the pause
+    }
+    CHECK(throttle.cuts() == 1);
+    CHECK(throttle.paused_until() == start + 7110ms);  // the latest word of the service
+    throttle.accepted(1, start + 7200ms);
+    CHECK(throttle.rate_per_s(start + 7200ms) < 0.7 * 500);
+    CHECK(throttle.rate_per_s(start + 7200ms) > 0.6 * 500);
+  }
+
+  TEST_CASE("without Retry-After the pauses grow from two to sixty seconds") {
+    Throttle throttle({.ceiling_per_s = 500}, start);
+    Instant now = start;
+    for (const auto bound : {4s, 8s, 16s, 32s, 60s, 60s}) {
+      throttle.throttled(now, now, std::nullopt, 0.999999);
+      const auto pause = throttle.paused_until() - now;
+      CHECK(pause <= bound);
+      CHECK(pause > bound - 1s);
+      now = throttle.paused_until();
+    }
+    CHECK(throttle.cuts() == 1);  // nothing was taken between them: nothing was learned
+    throttle.accepted(1, now);
+    throttle.throttled(now + 1s, now + 1s, std::nullopt, 0.999999);
+    CHECK(throttle.paused_until() - (now + 1s) <= 4s);
+    CHECK(throttle.cuts() == 2);
+  }
+
+  TEST_CASE("after a cut the rate climbs back to the ceiling and not beyond") {
+    Throttle throttle({.ceiling_per_s = 500}, start);
+    throttle.throttled(start, start, 0s, 0.5);
+    throttle.accepted(1, start);
+    double before = 0;
+    for (int s = 0; s < 600; ++s) {
+      const double rate = throttle.rate_per_s(start + std::chrono::seconds(s));
+      CHECK(rate >= before);
+      CHECK(rate <= 500);
+      before = rate;
+    }
+    CHECK(before == 500);
+  }
+
+  TEST_CASE("an unlimited rate becomes what the service was seen to take") {
+    Throttle throttle({}, start);
+    for (int i = 0; i < 2'000; ++i)
+      throttle.accepted(1, start + std::chrono::milliseconds(i));
+    throttle.throttled(start + 1900ms, start + 2s, 1s, 0.5);
+    throttle.accepted(1, start + 3s);
+    CHECK(throttle.rate_per_s(start + 3s) == doctest::Approx(950).epsilon(0.02));
+    Throttle nothing({.floor_per_s = 3}, start);
+    nothing.throttled(start, start, 1s, 0.5);
+    CHECK(nothing.rate_per_s(start) >= 3);
+  }
+
+  TEST_CASE("a storm of refusals settles just below the limit of the service") {
+    std::printf("%9s %9s %9s %10s %12s %7s %7s %5s\n", "limit/s", "latency", "offered/s", "service",
+                "Retry-After", "used", "429", "cuts");
+    for (const double limit_per_s : {10.0, 50.0, 200.0, 1'000.0, 5'000.0}) {
+      for (const auto latency : {20ms, 300ms}) {
+        for (const bool rolling : {false, true}) {
+          for (const bool told : {true, false}) {
+            const Storm storm{.limit_per_s = limit_per_s,
+                              .latency = latency,
+                              .offered_per_s = 5 * limit_per_s,
+                              .rolling = rolling,
+                              .retry_after = told ? std::optional(1s) : std::nullopt,
+                              // What a minute's count lets through at first comes back as a wave.
+                              .warm_up = rolling ? 300s : 60s};
+            const Weather seen = weather(storm);
+            std::printf("%9.0f %7lldms %9.0f %10s %12s %6.1f%% %6.2f%% %5llu\n", limit_per_s,
+                        static_cast<long long>(latency.count()), storm.offered_per_s,
+                        rolling ? "minute" : "bucket", told ? "1 s" : "none", 100 * seen.used,
+                        100 * seen.share, static_cast<unsigned long long>(seen.cuts));
+            CAPTURE(limit_per_s);
+            CAPTURE(latency.count());
+            CAPTURE(rolling);
+            CAPTURE(told);
+            CHECK(seen.used >= 0.90);
+            CHECK(seen.share <= 0.05);
+          }
+        }
+      }
+    }
+  }
+
+  TEST_CASE("a limit that was raised is found within minutes") {
+    Throttle throttle({.ceiling_per_s = 1'000}, start);
+    throttle.throttled(start, start, 1s, 0.5);  // 665/s
+    throttle.accepted(1, start + 1s);
+    Instant now = start + 1s;
+    while (throttle.rate_per_s(now) < 1'000)
+      now += 1s;
+    CHECK(now - start < 300s);
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+//
+// A disk with one file on it, for fuzzing what reads files.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "idmerge/disk/files.hpp"
+
+namespace idmerge {
+
+class MemoryFile final : public Files {
+ public:
+  explicit MemoryFile(const std::string& bytes) : bytes_(bytes) {}
+
+ private:
+  int sys_open(const char*, int, mode_t) override { return 0; }
+  int sys_close(int) override { return 0; }
+  ssize_t sys_write(int, const char*, std::size_t) override { return -EIO; }
+  ssize_t sys_pread(int, char* into, std::size_t count, off_t offset) override {
+    const auto at = std::min(static_cast<std::size_t>(offset), bytes_.size());
+    count = std::min(count, bytes_.size() - at);
+    std::copy_n(bytes_.data() + at, count, into);
+    return static_cast<ssize_t>(count);
+  }
+  int sys_fdatasync(int) override { return -EIO; }
+  int sys_fsync(int) override { return -EIO; }
+  int sys_ftruncate(int, off_t) override { return -EIO; }
+  int sys_fstat(int, FileStat& out) override {
+    out.size_bytes = bytes_.size();
+    return 0;
+  }
+  int sys_lstat(const char*, FileStat& out) override { return sys_fstat(0, out); }
+  int sys_rename(const char*, const char*) override { return -EIO; }
+  int sys_unlink(const char*) override { return -EIO; }
+  int sys_mkdir(const char*, mode_t) override { return -EIO; }
+  int sys_list(const char*, std::vector<std::string>&) override { return 0; }
+  int sys_flock(int) override { return 0; }
+
+  const std::string& bytes_;
+};
+
+}  // namespace idmerge

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+//
+// Whatever is answered, decoding says something short and clean about it, names only links of the
+// request, and calls nothing delivered that the service did not take. The first two bytes choose
+// the status and the API, a line each gives the headers, the rest is the body.
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/core/dialect.hpp"
+
+using namespace idmerge;
+
+namespace {
+
+Dialect dialect(Api api, ProjectMode mode) {
+  DialectOptions options;
+  options.api = api;
+  options.mode = mode;
+  options.project_id = "1";
+  options.token = Secret("0123456789abcdef");
+  options.username = Secret("user");
+  options.secret = Secret("secret");
+  auto made = Dialect::make(options, "localhost", "");
+  if (!made) std::abort();
+  return std::move(*made);
+}
+
+void require(bool good) {
+  if (!good) std::abort();
+}
+
+void check_message(const std::string& message) {
+  require(message.size() <= message_bytes_max);
+  for (const char c : message)
+    require(static_cast<unsigned char>(c) >= 0x20);
+  require(message.find("0123456789abcdef") == std::string::npos);
+}
+
+std::string_view take_line(std::string_view& rest) {
+  const auto end = rest.find('\n');
+  const auto line = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return line;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static std::array dialects{dialect(Api::identity, ProjectMode::none),
+                             dialect(Api::import, ProjectMode::original),
+                             dialect(Api::import, ProjectMode::simplified)};
+  if (size < 2) return 0;
+  constexpr std::array<unsigned, 16> statuses{200, 400, 413, 401, 403, 429, 503, 500,
+                                              408, 301, 404, 405, 204, 201, 999, 502};
+  std::string_view rest(reinterpret_cast<const char*>(data), size);
+  const unsigned status = statuses[data[0] % statuses.size()];
+  Dialect& chosen = dialects[data[1] % dialects.size()];
+  const bool identity = data[1] % dialects.size() == 0;
+  rest.remove_prefix(2);
+
+  Reply reply;
+  reply.status = status;
+  reply.content_type = take_line(rest);
+  reply.retry_after = take_line(rest);
+  reply.date = take_line(rest);
+  reply.location = take_line(rest);
+  reply.body = rest;
+
+  std::vector<Link> links(identity ? 1 : 3);
+  for (Link& link : links)
+    link.anon = link.user = "id";
+  Outcome outcome;
+  chosen.decode(reply, links, outcome);
+  check_message(outcome.message);
+  for (const auto& refusal : outcome.refusals) {
+    check_message(refusal.message);
+    require(refusal.link < links.size());
+  }
+  require(outcome.refusals.empty() || outcome.kind == OutcomeKind::delivered);
+  require(outcome.refusals.size() <= links.size());
+  if (outcome.kind == OutcomeKind::delivered) {
+    require(status == 200 || (!identity && status == 400 && !outcome.refusals.empty()));
+    require(reply.body.find('1') != std::string_view::npos || !identity);
+  }
+  require(outcome.kind != OutcomeKind::split || links.size() > 1);
+  if (outcome.retry_after) {
+    require(outcome.retry_after->count() >= 0 && outcome.retry_after->count() <= 3'600);
+  }
+  const auto kind = outcome.kind;
+  chosen.decode(reply, links, outcome);  // the same answer means the same again
+  require(outcome.kind == kind);
+  return 0;
+}
