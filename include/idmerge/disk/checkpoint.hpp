@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// Where a run stands, as one small readable text that is replaced atomically. Law 3: what it names
+// as settled is durable, so dead letters are synced before the checkpoint that counts them
+// (disk/run_log.hpp sees to that). There is one spelling for each content: a text that would not be
+// written like this again, byte for byte, is refused.
+//
+// Example:
+//
+//   idmerge checkpoint 1
+//   plan = 7f3a91c2d0b14e5f8a6c3d2e1f00aa55
+//   target = 5d41402abc4b2a76b9719d911017c592
+//   generation = 12
+//   journal_chain = 0f1e2d3c4b5a6978
+//   round = 0
+//   pinned_time_s = 1795456800
+//   in_flight_max = 32
+//   finished = no
+//   exit_code = 0
+//   links = 1000
+//   watermark = 400
+//   above = 402+3 410+1
+//   parked = 17x10
+//   delivered = 390
+//   refused = 2
+//   ambiguous = 1
+//   passed = 11
+//   delivered_before = 0
+//   refused_before = 0
+//   ambiguous_before = 0
+//   letters_bytes = 612
+//   letters_chain = 90f1d2c3b4a59687
+//   word.project_id = 2195193
+//   word.rate = 500/s
+//   checksum = 1122334455667788
+//
+// `above` lists ranges as first+count, `parked` links as ordinalxattempts. The checksum is XXH3-64
+// of all lines before its own.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/key_values.hpp"
+#include "idmerge/core/ledger.hpp"
+#include "idmerge/disk/digest.hpp"
+#include "idmerge/disk/files.hpp"
+
+namespace idmerge {
+
+struct Checkpoint {
+  Digest plan{};                    // of the plan, whole
+  std::string target;               // fingerprint of host, project and API; chosen by the sender
+  std::uint64_t generation = 0;     // of the journal that follows
+  std::uint64_t journal_chain = 0;  // the checksum that this journal starts from
+  std::uint64_t round = 0;          // 0 until spares are sent
+  std::int64_t pinned_time_s = 0;   // the time that every link of the job is sent with
+  std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
+  bool finished = false;
+  int exit_code = 0;   // what the run ended with; of meaning only when it ended in order
+  LedgerState ledger;  // of this round
+  std::uint64_t delivered_before = 0;  // in earlier rounds
+  std::uint64_t refused_before = 0;
+  std::uint64_t ambiguous_before = 0;
+  std::uint64_t letters_bytes = 0;  // length of refused.ndjson
+  std::uint64_t letters_chain = 0;  // its checksum (disk/dead_letters.hpp)
+  KeyValues words;                  // host, project, token fingerprint, rate: as recorded
+
+  bool operator==(const Checkpoint&) const = default;
+};
+
+/// The text of a checkpoint.
+std::string checkpoint_text(const Checkpoint& checkpoint);
+
+/// Read a checkpoint's text; `name` stands in messages.
+///
+/// Errors: Errc::input for anything that checkpoint_text() would not have written, or that
+/// contradicts itself.
+Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name);
+
+/// Replace the checkpoint at `path`, durably.
+Result<void> save_checkpoint(Files& files, const std::string& path, const Checkpoint& checkpoint);
+
+/// Load the checkpoint at `path`; nullopt if there is none.
+Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::string& path);
+
+}  // namespace idmerge

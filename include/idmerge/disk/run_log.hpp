@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// The memory of a run: ledger, journal, dead letters and checkpoint as one thing, so that the order
+// in which they are written, on which laws 2 and 3 rest, stands in one place.
+//
+//   io thread    settle ... settle · flush        letters, then journal: one write() each, no sync
+//                take a snapshot                  the journal's next generation begins
+//   disk thread  save the snapshot                sync letters, replace checkpoint, drop old
+//   journals
+//
+// After a kill everything flushed is known. After a power loss everything saved is known, and what
+// can be read of the rest if it fits together. At most one snapshot is under way at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/ledger.hpp"
+#include "idmerge/disk/checkpoint.hpp"
+#include "idmerge/disk/dead_letters.hpp"
+#include "idmerge/disk/files.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/journal.hpp"
+
+namespace idmerge {
+
+/// Where a run stands on disk. Shape: `checkpoint` is the saved one with the journals applied; its
+/// ledger, letters and nothing else differ from the file.
+struct RunState {
+  Checkpoint checkpoint;
+  std::uint64_t generation_top = 0;  // the highest journal seen
+  std::uint64_t replayed = 0;        // journal entries applied
+  std::uint64_t resend_max = 0;      // links that may have been delivered and will be sent again
+  std::vector<std::string> notes;    // sentences for people: what was cut or ignored, and why
+};
+
+/// Apply what a journal says to a ledger; false, with nothing changed, if the two contradict each
+/// other.
+bool replay(Ledger& ledger, const JournalEntry& entry);
+
+/// Read where a run stands, changing nothing; nullopt if it has not begun. Works beside a running
+/// process.
+///
+/// Errors: Errc::input if checkpoint or dead letters are damaged or of another plan.
+Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan);
+
+/// A consistent moment, on its way to the disk. Plain data: made by the io thread, saved by the
+/// disk thread.
+struct Snapshot {
+  Checkpoint checkpoint;
+  std::uint64_t journal_before = 0;  // the oldest generation that it makes superfluous
+};
+
+/// The disk thread's half.
+class RunSaver {
+ public:
+  static Result<RunSaver> open(Files& files, const RunPaths& paths);
+
+  /// Sync the dead letters, replace the checkpoint, remove the journals before it.
+  ///
+  /// Errors: Errc::outage; the checkpoint before stays in force. Stop the run.
+  Result<void> save(const Snapshot& snapshot);
+
+ private:
+  RunSaver(Files& files, RunPaths paths, File letters);
+
+  Files* files_;
+  RunPaths paths_;
+  File letters_;  // a handle of its own: the io thread appends through another
+};
+
+/// The io thread's half.
+class RunLog {
+ public:
+  /// Begin a run: the first checkpoint is durable when this returns, before any link is sent.
+  ///
+  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max and
+  /// ledger.links. Errors: Errc::usage if the run has begun already.
+  static Result<RunLog> begin(Files& files, const RunPaths& paths, Checkpoint first);
+
+  /// Go on from what read_run() found: cut the dead letters, save a checkpoint with what the
+  /// journals said, begin a new generation. The run counts as unfinished again; words and
+  /// in_flight_max are as the caller left them in `state`.
+  static Result<RunLog> resume(Files& files, const RunPaths& paths, RunState state);
+
+  const Ledger& ledger() const { return ledger_; }
+
+  /// Facts that the next snapshot takes along; plan, ledger, letters and generation are ours.
+  Checkpoint& facts() { return facts_; }
+
+  /// Settle links. Shape: on disk after flush(). Bug: see Ledger.
+  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
+               bool ambiguous = false);
+
+  /// `letter` is one line of JSON without its newline.
+  void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
+  void park(std::uint64_t ordinal, std::uint32_t attempts);
+
+  /// Links that are not to be sent; needs no entry, as the plan says so again.
+  void pass(std::uint64_t first, std::uint64_t count = 1) { ledger_.pass(first, count); }
+
+  /// Write what was settled since: before the next requests leave.
+  ///
+  /// Errors: Errc::outage. Nothing may be settled, flushed or saved afterwards; a later run
+  /// resumes from what is on disk.
+  Result<void> flush();
+
+  /// Flush, begin the journal's next generation and say what to save.
+  ///
+  /// Errors: as flush().
+  Result<Snapshot> snapshot();
+
+  /// A snapshot of the end of a run: nothing is in flight any more, but `unanswered` links were
+  /// sent and never answered.
+  Result<Snapshot> last_snapshot(bool finished, int exit_code, std::uint64_t unanswered = 0);
+
+ private:
+  RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
+         Journal journal);
+  static Result<RunLog> start(Files& files, const RunPaths& paths, Checkpoint checkpoint);
+  void note(std::uint64_t first, std::uint32_t count, Fate fate, std::uint32_t attempts,
+            bool ambiguous);
+
+  Files* files_;
+  RunPaths paths_;
+  Checkpoint facts_;
+  Ledger ledger_;
+  DeadLetters letters_;
+  Journal journal_;
+  bool broken_ = false;
+};
+
+}  // namespace idmerge

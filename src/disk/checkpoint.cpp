@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/checkpoint.hpp"
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace idmerge {
+namespace {
+
+constexpr std::string_view first_word = "idmerge checkpoint ";
+constexpr std::string_view first_line = "idmerge checkpoint 1\n";
+constexpr std::string_view word_prefix = "word.";
+constexpr std::size_t checkpoint_bytes_max = std::size_t{64} << 20;
+
+std::string hex64(std::uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
+
+bool parse_hex64(std::string_view text, std::uint64_t& value) {
+  if (text.size() != 16 || text.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
+    return false;
+  }
+  return std::from_chars(text.data(), text.data() + text.size(), value, 16).ec == std::errc();
+}
+
+/// Join pairs of numbers: "402+3 410+1".
+template <class List, class Put>
+std::string joined(const List& list, Put put) {
+  std::string text;
+  for (const auto& item : list) {
+    if (!text.empty()) text += ' ';
+    put(text, item);
+  }
+  return text;
+}
+
+/// Take pairs of numbers apart.
+template <class Take>
+bool split(std::string_view text, char between, Take take) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    const auto item = text.substr(0, end);
+    const auto middle = item.find(between);
+    std::uint64_t left = 0;
+    std::uint64_t right = 0;
+    if (middle == std::string_view::npos || !parse_number(item.substr(0, middle), left) ||
+        !parse_number(item.substr(middle + 1), right) || !take(left, right)) {
+      return false;
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return true;
+}
+
+/// Reads the values in the order in which they are written.
+class Fields {
+ public:
+  explicit Fields(const KeyValues& values) : at_(values.begin()), end_(values.end()) {}
+
+  /// The value of the next key, which must be this one.
+  std::string_view next(std::string_view key) {
+    if (at_ == end_ || at_->first != key) {
+      if (wrong_.empty()) wrong_ = key;
+      return {};
+    }
+    return (at_++)->second;
+  }
+
+  void check(bool is_right, std::string_view key) {
+    if (!is_right && wrong_.empty()) wrong_ = key;
+  }
+
+  void number(std::string_view key, std::uint64_t& value) {
+    check(parse_number(next(key), value), key);
+  }
+
+  void hexadecimal(std::string_view key, std::uint64_t& value) {
+    check(parse_hex64(next(key), value), key);
+  }
+
+  void words(KeyValues& values) {
+    for (; at_ != end_; ++at_) {
+      const std::string_view key = at_->first;
+      check(key.size() > word_prefix.size() && key.substr(0, word_prefix.size()) == word_prefix,
+            key);
+      if (!wrong_.empty()) return;
+      values.set(key.substr(word_prefix.size()), at_->second);
+    }
+  }
+
+  /// The first key that is absent or has no proper value; empty if all is well.
+  std::string_view wrong() const { return wrong_; }
+
+ private:
+  decltype(std::declval<const KeyValues&>().begin()) at_;
+  decltype(at_) end_;
+  std::string_view wrong_;
+};
+
+bool parse_signed(std::string_view text, std::int64_t& value) {
+  const auto* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  return error == std::errc() && at == end;
+}
+
+void read_ledger(Fields& fields, LedgerState& ledger) {
+  fields.number("links", ledger.links);
+  fields.number("watermark", ledger.watermark);
+  fields.check(split(fields.next("above"), '+',
+                     [&](std::uint64_t first, std::uint64_t count) {
+                       ledger.above.push_back({first, count});
+                       return true;
+                     }),
+               "above");
+  fields.check(split(fields.next("parked"), 'x',
+                     [&](std::uint64_t ordinal, std::uint64_t attempts) {
+                       if (attempts > UINT32_MAX) return false;
+                       ledger.parked.push_back({ordinal, static_cast<std::uint32_t>(attempts)});
+                       return true;
+                     }),
+               "parked");
+  fields.number("delivered", ledger.delivered);
+  fields.number("refused", ledger.refused);
+  fields.number("ambiguous", ledger.ambiguous);
+  fields.number("passed", ledger.passed);
+}
+
+/// Read the fields in their order; the key that is wrong, or nothing.
+std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
+  Fields fields(values);
+  fields.check(parse_hex(fields.next("plan"), checkpoint.plan), "plan");
+  checkpoint.target = fields.next("target");
+  fields.number("generation", checkpoint.generation);
+  fields.hexadecimal("journal_chain", checkpoint.journal_chain);
+  fields.number("round", checkpoint.round);
+  fields.check(parse_signed(fields.next("pinned_time_s"), checkpoint.pinned_time_s),
+               "pinned_time_s");
+  fields.number("in_flight_max", checkpoint.in_flight_max);
+  const auto finished = fields.next("finished");
+  checkpoint.finished = finished == "yes";
+  fields.check(checkpoint.finished || finished == "no", "finished");
+  std::uint64_t exit_code = 0;
+  fields.number("exit_code", exit_code);
+  fields.check(exit_code <= 255, "exit_code");
+  checkpoint.exit_code = static_cast<int>(exit_code & 255);
+  read_ledger(fields, checkpoint.ledger);
+  fields.number("delivered_before", checkpoint.delivered_before);
+  fields.number("refused_before", checkpoint.refused_before);
+  fields.number("ambiguous_before", checkpoint.ambiguous_before);
+  fields.number("letters_bytes", checkpoint.letters_bytes);
+  fields.hexadecimal("letters_chain", checkpoint.letters_chain);
+  fields.words(checkpoint.words);
+  return fields.wrong();
+}
+
+Error damaged(std::string_view name, std::string_view what) {
+  return {Errc::input, fmt::format("{}: {}: restore this file, or start a new job", name, what)};
+}
+
+}  // namespace
+
+std::string checkpoint_text(const Checkpoint& checkpoint) {
+  const auto& ledger = checkpoint.ledger;
+  KeyValues values;
+  const auto number = [&](std::string_view key, auto value) {
+    values.set(key, std::to_string(value));
+  };
+  values.set("plan", hex(checkpoint.plan));
+  values.set("target", checkpoint.target);
+  number("generation", checkpoint.generation);
+  values.set("journal_chain", hex64(checkpoint.journal_chain));
+  number("round", checkpoint.round);
+  number("pinned_time_s", checkpoint.pinned_time_s);
+  number("in_flight_max", checkpoint.in_flight_max);
+  values.set("finished", checkpoint.finished ? "yes" : "no");
+  number("exit_code", checkpoint.exit_code);
+  number("links", ledger.links);
+  number("watermark", ledger.watermark);
+  values.set("above", joined(ledger.above, [](std::string& text, const LinkRange& range) {
+               fmt::format_to(std::back_inserter(text), "{}+{}", range.first, range.count);
+             }));
+  values.set("parked", joined(ledger.parked, [](std::string& text, const ParkedLink& link) {
+               fmt::format_to(std::back_inserter(text), "{}x{}", link.ordinal, link.attempts);
+             }));
+  number("delivered", ledger.delivered);
+  number("refused", ledger.refused);
+  number("ambiguous", ledger.ambiguous);
+  number("passed", ledger.passed);
+  number("delivered_before", checkpoint.delivered_before);
+  number("refused_before", checkpoint.refused_before);
+  number("ambiguous_before", checkpoint.ambiguous_before);
+  number("letters_bytes", checkpoint.letters_bytes);
+  values.set("letters_chain", hex64(checkpoint.letters_chain));
+  for (const auto& [key, value] : checkpoint.words) {
+    values.set(std::string(word_prefix) + key, value);
+  }
+  auto text = std::string(first_line) + values.text();
+  const auto sum = checksum(text);
+  return text + KeyValues{{"checksum", hex64(sum)}}.text();
+}
+
+Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name) {
+  if (text.substr(0, first_word.size()) != first_word) return damaged(name, "is not a checkpoint");
+  const auto sum_at = text.rfind("checksum = ");
+  if (sum_at == std::string_view::npos || sum_at == 0 || text[sum_at - 1] != '\n') {
+    return damaged(name, "was cut short");
+  }
+  const auto body = text.substr(0, sum_at);
+  if (text.substr(sum_at) != KeyValues{{"checksum", hex64(checksum(body))}}.text()) {
+    return damaged(name, "was changed or cut");
+  }
+  // Only now, so that a flipped bit in the version is not taken for another version.
+  if (body.substr(0, first_line.size()) != first_line) {
+    return damaged(name, "is of another version than this idmerge reads (1)");
+  }
+  const auto values = KeyValues::parse(body.substr(first_line.size()));
+  if (!values) return damaged(name, values.error().what);
+  Checkpoint checkpoint;
+  if (const auto wrong = read_fields(*values, checkpoint); !wrong.empty()) {
+    return damaged(name, fmt::format("{} is absent or not as it should be", wrong));
+  }
+  if (const auto ledger = Ledger::restore(checkpoint.ledger); !ledger) {
+    return damaged(name, "contradicts itself: " + ledger.error().what);
+  }
+  if (checkpoint_text(checkpoint) != text) return damaged(name, "is not spelled as idmerge does");
+  return checkpoint;
+}
+
+Result<void> save_checkpoint(Files& files, const std::string& path, const Checkpoint& checkpoint) {
+  return files.replace(path, checkpoint_text(checkpoint));
+}
+
+Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::string& path) {
+  const auto there = files.stat(path);
+  if (!there) return there.error();
+  if (!*there) return std::optional<Checkpoint>();
+  const auto text = files.read_all(path, checkpoint_bytes_max);
+  if (!text) return text.error();
+  auto checkpoint = parse_checkpoint(*text, path);
+  if (!checkpoint) return checkpoint.error();
+  return std::optional<Checkpoint>(std::move(*checkpoint));
+}
+
+}  // namespace idmerge

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/journal.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/fault_point.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::string_view magic = "idmjrnl\n";
+constexpr std::uint32_t version = 1;
+
+/// The bytes of a head, as described in the header. No padding: all members are in natural order.
+struct Head {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t zero;
+  Digest plan;
+  std::uint64_t generation;
+  std::uint64_t chain;
+  std::uint64_t zero_too;
+  std::uint64_t checksum;
+};
+static_assert(sizeof(Head) == 64 && std::is_trivially_copyable_v<Head>);
+
+struct Entry {
+  std::uint64_t first;
+  std::uint32_t count;
+  std::uint8_t fate;
+  std::uint8_t ambiguous;
+  std::uint16_t attempts;
+  std::uint64_t watermark;
+  std::uint64_t letters_bytes;
+  std::uint64_t letters_chain;
+  std::uint64_t checksum;
+};
+static_assert(sizeof(Entry) == 48 && std::is_trivially_copyable_v<Entry>);
+static_assert(static_cast<int>(Fate::delivered) == 0 && static_cast<int>(Fate::refused) == 5 &&
+              static_cast<int>(Fate::pending) == 6);
+
+template <class T>
+std::string_view bytes_of(const T& value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+/// The checksum of a head or an entry: all but its last eight bytes.
+template <class T>
+std::uint64_t checksum_of(const T& value, std::uint64_t seed) {
+  return checksum(bytes_of(value).substr(0, sizeof value - sizeof value.checksum), seed);
+}
+
+bool is_fate(std::uint8_t fate) {
+  return fate == static_cast<std::uint8_t>(Fate::delivered) ||
+         fate == static_cast<std::uint8_t>(Fate::refused) ||
+         fate == static_cast<std::uint8_t>(Fate::pending);
+}
+
+}  // namespace
+
+Journal::Journal(File file, std::uint64_t generation, std::uint64_t chain)
+    : file_(std::move(file)), generation_(generation), chain_(chain) {}
+
+Result<Journal> Journal::create(Files& files, const std::string& path, const Digest& plan,
+                                std::uint64_t generation, std::uint64_t chain) {
+  auto file = files.create(path);
+  if (!file) return file.error();
+  Head head{};
+  std::copy(magic.begin(), magic.end(), head.magic);
+  head.version = version;
+  head.plan = plan;
+  head.generation = generation;
+  head.chain = chain;
+  head.checksum = checksum_of(head, 0);
+  if (auto done = file->append(bytes_of(head)); !done) return done.error();
+  fault_point("journal_create");
+  return Journal(std::move(*file), generation, chain);
+}
+
+void Journal::add(const JournalEntry& entry) {
+  Entry bytes{};
+  bytes.first = entry.first;
+  bytes.count = entry.count;
+  bytes.fate = static_cast<std::uint8_t>(entry.fate);
+  bytes.ambiguous = entry.ambiguous ? 1 : 0;
+  bytes.attempts = entry.attempts;
+  bytes.watermark = entry.watermark;
+  bytes.letters_bytes = entry.letters_bytes;
+  bytes.letters_chain = entry.letters_chain;
+  bytes.checksum = chain_ = checksum_of(bytes, chain_);
+  buffer_ += bytes_of(bytes);
+}
+
+Result<void> Journal::flush() {
+  if (buffer_.empty()) return {};
+  if (auto done = file_.append(buffer_); !done) return done.error();
+  buffer_.clear();
+  fault_point("journal_flush");
+  return {};
+}
+
+Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
+                                  const Digest& plan) {
+  JournalText text;
+  text.lost_bytes = bytes.size();
+  Head head{};
+  if (bytes.size() < sizeof head) return text;
+  std::memcpy(&head, bytes.data(), sizeof head);
+  if (checksum_of(head, 0) != head.checksum ||
+      std::string_view(head.magic, sizeof head.magic) != magic) {
+    return text;
+  }
+  if (head.version != version) {
+    return Error{Errc::input, fmt::format("{}: is of version {}, and this idmerge reads version "
+                                          "{}: use the idmerge that wrote it",
+                                          name, head.version, version)};
+  }
+  if (head.plan != plan) {
+    return Error{Errc::input, fmt::format("{}: belongs to plan {}: it is not of this job", name,
+                                          hex(head.plan).substr(0, 12))};
+  }
+  text.generation = head.generation;
+  text.chain_before = text.chain = head.chain;
+  bytes.remove_prefix(sizeof head);
+  Entry entry{};
+  for (; bytes.size() >= sizeof entry; bytes.remove_prefix(sizeof entry)) {
+    std::memcpy(&entry, bytes.data(), sizeof entry);
+    if (checksum_of(entry, text.chain) != entry.checksum || !is_fate(entry.fate) ||
+        entry.ambiguous > 1) {
+      break;
+    }
+    text.chain = entry.checksum;
+    text.entries.push_back({.first = entry.first,
+                            .count = entry.count,
+                            .fate = static_cast<Fate>(entry.fate),
+                            .ambiguous = entry.ambiguous == 1,
+                            .attempts = entry.attempts,
+                            .watermark = entry.watermark,
+                            .letters_bytes = entry.letters_bytes,
+                            .letters_chain = entry.letters_chain});
+  }
+  text.lost_bytes = bytes.size();
+  return text;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/plan_block.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace idmerge {
+namespace {
+
+constexpr unsigned op_mask = 3;
+constexpr unsigned sided_flag = 4;
+constexpr unsigned file_flag = 8;
+
+constexpr std::size_t varint_max = 10;
+constexpr std::size_t link_bytes_min = 5;
+constexpr std::size_t head_max = 1 + 5 * varint_max;
+
+char* put_varint(char* at, std::uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+/// The difference, wrapping, as an unsigned number that is small when it is near zero.
+constexpr std::uint64_t zigzag(std::uint64_t difference) {
+  return (difference << 1) ^ (0 - (difference >> 63));
+}
+constexpr std::uint64_t unzigzag(std::uint64_t value) {
+  return (value >> 1) ^ (0 - (value & 1));
+}
+static_assert(zigzag(0) == 0 && zigzag(~std::uint64_t{0}) == 1 && zigzag(1) == 2);
+static_assert(unzigzag(zigzag(std::uint64_t{1} << 63)) == std::uint64_t{1} << 63);
+
+/// Reads bytes that nobody vouches for.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
+
+  bool at_end() const { return at_ == end_; }
+
+  bool byte(unsigned& value) {
+    if (at_ == end_) return false;
+    value = static_cast<unsigned char>(*at_++);
+    return true;
+  }
+
+  bool varint(std::uint64_t& value) {
+    value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      unsigned bits = 0;
+      if (!byte(bits)) return false;
+      value |= std::uint64_t{bits & 0x7f} << shift;
+      if (bits < 0x80) {
+        const bool is_needless = bits == 0 && shift != 0;
+        const bool is_over = shift == 63 && bits > 1;
+        return !is_needless && !is_over;
+      }
+    }
+    return false;
+  }
+
+  bool text(std::uint64_t size, std::string_view& value) {
+    if (size > static_cast<std::uint64_t>(end_ - at_)) return false;
+    value = {at_, static_cast<std::size_t>(size)};
+    at_ += size;
+    return true;
+  }
+
+ private:
+  const char* at_;
+  const char* end_;
+};
+
+/// Read one link; `previous` tells where the differences count from.
+bool unpack(Cursor& cursor, const Link& previous, Link& link) {
+  unsigned flags = 0;
+  if (!cursor.byte(flags) || (flags & op_mask) > static_cast<unsigned>(Op::merge) ||
+      flags > (op_mask | sided_flag | file_flag)) {
+    return false;
+  }
+  link.op = static_cast<Op>(flags & op_mask);
+  link.sided = (flags & sided_flag) != 0;
+  link.file = previous.file;
+  link.line = previous.line;
+  link.offset = previous.offset;
+  link.order = no_order;
+  if ((flags & file_flag) != 0) {
+    std::uint64_t file = 0;
+    if (!cursor.varint(file) || file > UINT32_MAX || file == previous.file) return false;
+    link.file = static_cast<std::uint32_t>(file);
+    link.line = link.offset = 0;
+  }
+  std::uint64_t line = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t anon = 0;
+  std::uint64_t user = 0;
+  if (!cursor.varint(line) || !cursor.varint(offset) || !cursor.varint(anon) ||
+      !cursor.varint(user)) {
+    return false;
+  }
+  link.line += unzigzag(line);
+  link.offset += unzigzag(offset);
+  return cursor.text(anon, link.anon) && cursor.text(user, link.user);
+}
+
+}  // namespace
+
+BlockPacker::BlockPacker() : buffer_(bytes_max + 4096) {}
+
+void BlockPacker::clear() {
+  used_ = 0;
+  count_ = file_ = 0;
+  line_ = offset_ = 0;
+}
+
+void BlockPacker::add(const Link& link) {
+  const auto needed = used_ + head_max + link.anon.size() + link.user.size();
+  if (needed > buffer_.size()) [[unlikely]]
+    buffer_.resize(2 * needed);
+  auto* const begin = buffer_.data() + used_;
+  auto* at = begin + 1;
+  auto flags = static_cast<unsigned>(link.op) | (link.sided ? sided_flag : 0);
+  if (link.file != file_) [[unlikely]] {
+    flags |= file_flag;
+    at = put_varint(at, link.file);
+    file_ = link.file;
+    line_ = offset_ = 0;
+  }
+  *begin = static_cast<char>(flags);
+  at = put_varint(at, zigzag(link.line - line_));
+  at = put_varint(at, zigzag(link.offset - offset_));
+  at = put_varint(at, link.anon.size());
+  at = put_varint(at, link.user.size());
+  at = std::copy_n(link.anon.data(), link.anon.size(), at);
+  at = std::copy_n(link.user.data(), link.user.size(), at);
+  line_ = link.line;
+  offset_ = link.offset;
+  used_ = static_cast<std::size_t>(at - buffer_.data());
+  ++count_;
+}
+
+Result<void> unpack_links(std::string_view bytes, std::uint32_t count, std::vector<Link>& links) {
+  if (count > bytes.size() / link_bytes_min) {
+    return Error{Errc::input, "the block is too short for its links"};
+  }
+  links.resize(count);
+  Cursor cursor(bytes);
+  const Link before_first;
+  const auto* previous = &before_first;
+  for (auto& link : links) {
+    if (!unpack(cursor, *previous, link)) {
+      return Error{Errc::input,
+                   fmt::format("link {} of the block is not readable", &link - links.data())};
+    }
+    previous = &link;
+  }
+  if (!cursor.at_end()) return Error{Errc::input, "bytes follow the last link of the block"};
+  return {};
+}
+
+}  // namespace idmerge

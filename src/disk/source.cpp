@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/source.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t raw_bytes = 256 << 10;
+constexpr std::size_t chunks_ahead =
+    4;  // one busy moment of either thread should not stop the other
+
+std::int64_t changed_ns(const struct stat& facts) {
+  return std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
+}
+
+Error changed(const std::string& path, std::string_view how) {
+  return {Errc::input, fmt::format("{}: {} while it was being read: wait until its writer is done, "
+                                   "then plan again",
+                                   path, how)};
+}
+
+}  // namespace
+
+struct Source::State {
+  explicit State(std::string name, SourceOptions how) : path(std::move(name)), options(how) {}
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+      wake.notify_all();
+    }
+    ::eventfd_write(stop_event, 1);
+    if (thread.joinable()) thread.join();
+    if (descriptor > STDIN_FILENO) ::close(descriptor);
+    ::close(stop_event);
+    XXH3_freeState(digest);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Error failed(std::string_view what) const {
+    return {Errc::input, fmt::format("{}: {}", path, what)};
+  }
+
+  bool wait_readable();
+  Result<std::size_t> read_raw(std::span<char> into);
+  Result<void> fill(Chunk& chunk);
+  Result<void> begin();
+  Result<void> finish();
+  void work();
+
+  std::string path;
+  SourceOptions options;
+  int descriptor = -1;
+  int stop_event = ::eventfd(0, EFD_CLOEXEC);  // ends a wait for a pipe that may never write
+  bool pipe = false;
+  struct stat opened {};
+
+  // Of the reading thread, until it is done.
+  XXH3_state_t* digest = XXH3_createState();
+  std::vector<char> raw;
+  std::size_t raw_begin = 0;
+  std::size_t raw_end = 0;
+  bool raw_done = false;
+  std::optional<Inflater> inflater;  // none: raw bytes are what is wanted
+  SourceFacts facts;
+
+  std::atomic<std::uint64_t> bytes_read{0};
+  std::atomic<bool> stop{false};
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<Chunk> full;  // guarded by `mutex`, like all below
+  std::deque<Chunk> empty;
+  std::optional<Error> error;
+  bool started = false;
+  std::thread thread;
+};
+
+/// Wait until a pipe has bytes or an end; false if the reading is to stop.
+bool Source::State::wait_readable() {
+  std::array<pollfd, 2> waits{pollfd{descriptor, POLLIN, 0}, pollfd{stop_event, POLLIN, 0}};
+  while (::poll(waits.data(), waits.size(), -1) < 0 && errno == EINTR) {
+  }
+  return waits[1].revents == 0;
+}
+
+/// Read up to the end of `into`, or of the input.
+Result<std::size_t> Source::State::read_raw(std::span<char> into) {
+  std::size_t made = 0;
+  while (made < into.size()) {
+    if (pipe && !wait_readable()) return Error{Errc::interrupted, path + ": left unread"};
+    const auto count = ::read(descriptor, into.data() + made, into.size() - made);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      auto failure = system_error(path, errno);
+      if (failure.code == Errc::usage) failure.code = Errc::input;
+      return failure;
+    }
+    if (count == 0) {
+      raw_done = true;
+      break;
+    }
+    made += static_cast<std::size_t>(count);
+    bytes_read += static_cast<std::uint64_t>(count);
+    if (pipe) break;  // rows should not wait for a slow writer
+  }
+  XXH3_128bits_update(digest, into.data(), made);
+  return made;
+}
+
+/// Read the first bytes and see what they are.
+Result<void> Source::State::begin() {
+  XXH3_128bits_reset(digest);
+  raw.resize(raw_bytes);
+  while (raw_end < 4 && !raw_done) {
+    const auto count = read_raw(std::span(raw).subspan(raw_end));
+    if (!count) return count.error();
+    raw_end += *count;
+  }
+  facts.compression = detect_compression({raw.data(), raw_end});
+  if (facts.compression != Compression::none) inflater.emplace(facts.compression);
+  return {};
+}
+
+Result<void> Source::State::fill(Chunk& chunk) {
+  chunk.bytes.resize(options.headroom_bytes + std::max(options.chunk_bytes, options.head_bytes));
+  chunk.begin = chunk.end = options.headroom_bytes;
+  chunk.last = false;
+  const auto wanted = options.head_bytes == 0 ? options.chunk_bytes : options.head_bytes;
+  const auto stop_at = options.headroom_bytes + wanted;
+  while (chunk.end < stop_at) {
+    const auto room = std::span(chunk.bytes).first(stop_at).subspan(chunk.end);
+    std::size_t made = 0;
+    if (!inflater && raw_begin == raw_end) {  // no detour for plain bytes
+      const auto count = read_raw(room);
+      if (!count) return count.error();
+      made = *count;
+    } else {
+      if (raw_begin == raw_end && !raw_done) {
+        const auto count = read_raw(raw);
+        if (!count) return count.error();
+        raw_begin = 0;
+        raw_end = *count;
+      }
+      const std::string_view in(raw.data() + raw_begin, raw_end - raw_begin);
+      if (inflater) {
+        const auto step = inflater->inflate(in, room);
+        if (!step) return failed(step.error().what);
+        raw_begin += step->taken;
+        made = step->made;
+      } else {
+        made = std::min(in.size(), room.size());
+        std::copy_n(in.begin(), made, room.begin());
+        raw_begin += made;
+      }
+    }
+    chunk.end += made;
+    chunk.last = raw_done && raw_begin == raw_end && made < room.size();
+    if (chunk.last) return finish();
+    if (pipe && !inflater && made > 0) break;
+  }
+  return {};
+}
+
+Result<void> Source::State::finish() {
+  if (inflater) {
+    if (const auto whole = inflater->finish(); !whole) return failed(whole.error().what);
+  }
+  facts.size = bytes_read;
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(digest));
+  std::copy_n(canonical.digest, facts.digest.size(), facts.digest.begin());
+  if (pipe) return {};
+  struct stat now {};
+  if (::fstat(descriptor, &now) != 0) return system_error(path, errno);
+  facts.mtime_ns = changed_ns(opened);
+  if (now.st_size != opened.st_size) {
+    return changed(path, now.st_size > opened.st_size ? "the file grew" : "the file shrank");
+  }
+  if (changed_ns(now) != changed_ns(opened) ||
+      facts.size != static_cast<std::uint64_t>(now.st_size)) {
+    return changed(path, "the file changed");
+  }
+  return {};
+}
+
+void Source::State::work() {
+  auto result = begin();
+  bool last = false;
+  while (result && !last) {
+    Chunk chunk;
+    {
+      std::unique_lock lock(mutex);
+      wake.wait(lock, [&] { return stop || full.size() < chunks_ahead; });
+      if (stop) return;
+      if (!empty.empty()) {
+        chunk = std::move(empty.front());
+        empty.pop_front();
+      }
+    }
+    result = fill(chunk);
+    if (!result) break;
+    last = chunk.last;
+    const std::lock_guard lock(mutex);
+    full.push_back(std::move(chunk));
+    wake.notify_all();
+  }
+  if (!result) {
+    const std::lock_guard lock(mutex);
+    error = result.error();
+    wake.notify_all();
+  }
+}
+
+Source::Source(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Source::Source(Source&&) noexcept = default;
+Source& Source::operator=(Source&&) noexcept = default;
+Source::~Source() = default;
+
+Result<Source> Source::open(const std::string& path, SourceOptions options) {
+  auto state = std::make_unique<State>(path, options);
+  state->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (state->descriptor < 0 || ::fstat(state->descriptor, &state->opened) != 0) {
+    return Error{Errc::input, fmt::format("{}: {}: check the path and its permissions", path,
+                                          std::generic_category().message(errno))};
+  }
+  const auto mode = state->opened.st_mode;
+  if (S_ISDIR(mode)) {
+    return Error{Errc::usage, fmt::format("{}: this is a directory: name its files", path)};
+  }
+  state->pipe = !S_ISREG(mode);
+  return Source(std::move(state));
+}
+
+void Source::set_options(SourceOptions options) {
+  IDMERGE_CHECK(!state_->started);
+  state_->options = options;
+}
+
+Result<void> Source::next(Chunk& chunk) {
+  auto& state = *state_;
+  if (state.options.head_bytes != 0) {  // not worth a thread
+    const auto begun = state.begin();
+    return begun ? state.fill(chunk) : begun;
+  }
+  if (!state.started) {
+    state.started = true;
+    state.thread = std::thread([&state] { state.work(); });
+  }
+  std::unique_lock lock(state.mutex);
+  if (!chunk.bytes.empty()) state.empty.push_back(std::move(chunk));
+  state.wake.notify_all();
+  state.wake.wait(lock, [&] { return !state.full.empty() || state.error; });
+  if (state.full.empty()) return *state.error;
+  chunk = std::move(state.full.front());
+  state.full.pop_front();
+  state.wake.notify_all();
+  return {};
+}
+
+bool Source::is_pipe() const {
+  return state_->pipe;
+}
+
+std::uint64_t Source::size() const {
+  return state_->pipe ? 0 : static_cast<std::uint64_t>(state_->opened.st_size);
+}
+
+std::int64_t Source::mtime_ns() const {
+  return state_->pipe ? 0 : changed_ns(state_->opened);
+}
+
+std::array<std::uint64_t, 2> Source::identity() const {
+  return {state_->opened.st_dev, state_->opened.st_ino};
+}
+
+std::uint64_t Source::bytes_read() const {
+  return state_->bytes_read;
+}
+
+const SourceFacts& Source::facts() const {
+  return state_->facts;
+}
+
+}  // namespace idmerge

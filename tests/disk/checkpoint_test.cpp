@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/checkpoint.hpp"
+
+#include <string>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "support/flaky_files.hpp"
+
+using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+
+namespace {
+
+Checkpoint sample() {
+  Checkpoint made;
+  made.plan = digest("plan");
+  made.target = "5d41402abc4b2a76b9719d911017c592";
+  made.generation = 12;
+  made.journal_chain = 0x0f1e2d3c4b5a6978;
+  made.round = 1;
+  made.pinned_time_s = -5;
+  made.in_flight_max = 32;
+  made.finished = true;
+  made.exit_code = 3;
+  made.ledger = {.links = 1000,
+                 .watermark = 400,
+                 .above = {{402, 3}, {410, 1}},
+                 .parked = {{17, 10}, {403, 11}},
+                 .delivered = 390,
+                 .refused = 2,
+                 .ambiguous = 1,
+                 .passed = 10};
+  made.delivered_before = 7;
+  made.refused_before = 8;
+  made.ambiguous_before = 6;
+  made.letters_bytes = 612;
+  made.letters_chain = 0x90f1d2c3b4a59687;
+  made.words = {{"project_id", "2195193"}, {"host", "a\nchecksum = 0\\"}, {"empty", ""}};
+  return made;
+}
+
+}  // namespace
+
+TEST_SUITE("disk/checkpoint") {
+  TEST_CASE("what is loaded is what was saved, exactly") {
+    FlakyFiles files;
+    CHECK_FALSE(load_checkpoint(files, "/w/checkpoint")->has_value());
+    for (const auto& checkpoint : {sample(), Checkpoint{}}) {
+      REQUIRE(save_checkpoint(files, "/w/checkpoint", checkpoint));
+      const auto loaded = load_checkpoint(files, "/w/checkpoint");
+      REQUIRE_MESSAGE(loaded, loaded);
+      CHECK(**loaded == checkpoint);
+    }
+  }
+
+  TEST_CASE("a checkpoint is read with cat") {
+    const auto text = checkpoint_text(sample());
+    CHECK(text.find("idmerge checkpoint 1\nplan = ") == 0);
+    CHECK(text.find("\nabove = 402+3 410+1\nparked = 17x10 403x11\ndelivered = 390\n") !=
+          std::string::npos);
+    CHECK(text.find("\nword.project_id = 2195193\nword.host = a\\x0achecksum = 0\\x5c\n") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("every single flipped bit and every cut is refused, with what to do") {
+    const auto good = checkpoint_text(sample());
+    for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+      auto bad = good;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+      const auto loaded = parse_checkpoint(bad, "checkpoint");
+      if (loaded) FAIL("byte ", bit / 8, " bit ", bit % 8);
+      CHECK(loaded.error().code == Errc::input);
+      CHECK(loaded.error().what.find(": restore this file, or start a new job") !=
+            std::string::npos);
+    }
+    for (std::size_t size = 0; size < good.size(); ++size) {
+      if (parse_checkpoint(good.substr(0, size), "checkpoint")) FAIL("size ", size);
+    }
+    CHECK_FALSE(parse_checkpoint(good + "\n", "checkpoint"));
+    CHECK_FALSE(parse_checkpoint(good + good, "checkpoint"));
+  }
+
+  TEST_CASE("a right checksum does not save a wrong text") {
+    const auto sealed = [](std::string text) {
+      text.resize(text.rfind("checksum = "));
+      return text + KeyValues{{"checksum", fmt::format("{:016x}", checksum(text))}}.text();
+    };
+    const auto changed = [&](std::string_view from, std::string_view to) {
+      auto text = checkpoint_text(sample());
+      const auto at = text.find(from);
+      REQUIRE(at != std::string::npos);
+      return sealed(text.replace(at, from.size(), to));
+    };
+    REQUIRE(parse_checkpoint(sealed(checkpoint_text(sample())), "c"));
+    for (const auto& change : {std::pair<std::string, std::string>{"round = 1", "round = 01"},
+                               {"round = 1\n", ""},
+                               {"finished = yes", "finished = maybe"},
+                               {"exit_code = 3", "exit_code = 256"},
+                               {"402+3", "402+0"},
+                               {"402+3 ", "402+3  "},
+                               {"410+1\n", "410+1 \n"},
+                               {"17x10", "17x99999999999"},
+                               {"pinned_time_s = -5", "pinned_time_s = -05"},
+                               {"delivered = 390", "delivered = 391"},
+                               {"word.host", "weird.host"},
+                               {"word.host", "word."},
+                               {"checkpoint 1", "checkpoint 2"},
+                               {"links = 1000", "links = 300"}}) {
+      const auto loaded = parse_checkpoint(changed(change.first, change.second), "c");
+      REQUIRE_FALSE_MESSAGE(loaded, change.second);
+      CHECK(loaded.error().code == Errc::input);
+    }
+    CHECK(parse_checkpoint(changed("checkpoint 1", "checkpoint 2"), "c")
+              .error()
+              .what.find("another version") != std::string::npos);
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/job.hpp"
+
+#include <fstream>
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "support/scratch.hpp"
+
+using namespace idmerge;
+using idmerge::testing::Scratch;
+
+TEST_SUITE("disk/job") {
+  TEST_CASE("a job is made for us alone, and made again changes nothing") {
+    const Scratch scratch;
+    RealFiles files;
+    const auto job = make_job(files, (scratch / "a.idmerge") + "/");
+    REQUIRE_MESSAGE(job, job);
+    CHECK(job->dir == scratch / "a.idmerge");
+    CHECK((*files.stat(job->dir))->mode == 0700);
+    CHECK((*files.stat(job->run().dir))->mode == 0700);
+    CHECK(*files.read_all(job->dir + "/.gitignore", 10) == "*\n");
+    CHECK(job->run().journal(12) == job->dir + "/runs/1-of-1/journal.12");
+    std::ofstream(job->plan()) << "x";
+    CHECK(make_job(files, job->dir));
+    CHECK(open_job(files, job->dir));
+  }
+
+  TEST_CASE("an empty directory may become a job, one with other files may not") {
+    const Scratch scratch;
+    RealFiles files;
+    REQUIRE(files.make_dir(scratch / "empty"));
+    CHECK(make_job(files, scratch / "empty"));
+    REQUIRE(files.make_dir(scratch / "home"));
+    std::ofstream(scratch / "home/letter.txt") << "x";
+    const auto job = make_job(files, scratch / "home");
+    REQUIRE_FALSE(job);
+    CHECK(job.error().code == Errc::usage);
+    CHECK_FALSE(open_job(files, scratch / "home"));
+    CHECK(files.list(scratch / "home")->size() == 1);
+  }
+
+  TEST_CASE("a directory that somebody else could have prepared is refused") {
+    const Scratch scratch;
+    RealFiles files;
+    REQUIRE(make_job(files, scratch / "real"));
+    REQUIRE(::symlink((scratch / "real").c_str(), (scratch / "link").c_str()) == 0);
+    for (const auto& path : {scratch / "link", (scratch / "link") + "/"}) {
+      const auto job = open_job(files, path);
+      REQUIRE_FALSE(job);
+      CHECK(job.error().what.find("symbolic link") != std::string::npos);
+      CHECK_FALSE(make_job(files, path));
+    }
+    REQUIRE(::chmod((scratch / "real").c_str(), 0770) == 0);
+    CHECK_FALSE(open_job(files, scratch / "real"));
+    REQUIRE(::chmod((scratch / "real").c_str(), 0700) == 0);
+    if (::geteuid() == 0) {
+      REQUIRE(::chown((scratch / "real").c_str(), 12345, 12345) == 0);
+      const auto job = make_job(files, scratch / "real");
+      REQUIRE_FALSE(job);
+      CHECK(job.error().what.find("user 12345") != std::string::npos);
+    }
+    std::ofstream(scratch / "file") << "x";
+    CHECK_FALSE(make_job(files, scratch / "file"));
+    CHECK_FALSE(open_job(files, scratch / "none"));
+  }
+
+  TEST_CASE("a rehearsal starts from nothing and leaves the run alone") {
+    const Scratch scratch;
+    RealFiles files;
+    const auto job = make_job(files, scratch / "a");
+    REQUIRE(job);
+    REQUIRE(files.replace(job->run().checkpoint(), "real"));
+    for (int i = 0; i < 2; ++i) {
+      const auto run = make_rehearsal(files, *job);
+      REQUIRE(run);
+      CHECK(files.list(run->dir)->empty());
+      REQUIRE(files.replace(run->checkpoint(), "played"));
+    }
+    CHECK(*files.read_all(job->run().checkpoint(), 10) == "real");
+  }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/journal.hpp"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "support/flaky_files.hpp"
+
+using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+
+namespace {
+
+const Digest plan = digest("plan");
+
+std::vector<JournalEntry> entries() {
+  return {{.first = 3,
+           .count = 2,
+           .fate = Fate::delivered,
+           .ambiguous = true,
+           .attempts = 2,
+           .watermark = 1,
+           .letters_bytes = 0,
+           .letters_chain = 0},
+          {.first = 1,
+           .count = 1,
+           .fate = Fate::refused,
+           .ambiguous = false,
+           .attempts = 1,
+           .watermark = 1,
+           .letters_bytes = 40,
+           .letters_chain = 77},
+          {.first = 2,
+           .count = 1,
+           .fate = Fate::pending,
+           .ambiguous = false,
+           .attempts = 10,
+           .watermark = 2,
+           .letters_bytes = 40,
+           .letters_chain = 77}};
+}
+
+std::string written(std::uint64_t generation = 5, std::uint64_t chain = 99) {
+  FlakyFiles files;
+  auto journal = Journal::create(files, "/w/journal.5", plan, generation, chain);
+  REQUIRE(journal);
+  for (const auto& entry : entries())
+    journal->add(entry);
+  REQUIRE(journal->flush());
+  const auto text = parse_journal(files.content("/w/journal.5"), "journal.5", plan);
+  REQUIRE(text);
+  CHECK(text->chain == journal->chain());
+  return files.content("/w/journal.5");
+}
+
+}  // namespace
+
+TEST_SUITE("disk/journal") {
+  TEST_CASE("entries are read as they were written") {
+    const auto bytes = written();
+    CHECK(bytes.size() == 64 + 3 * 48);
+    const auto text = parse_journal(bytes, "journal.5", plan);
+    REQUIRE_MESSAGE(text, text);
+    CHECK(text->generation == 5);
+    CHECK(text->chain_before == 99);
+    CHECK(text->entries == entries());
+    CHECK(text->lost_bytes == 0);
+  }
+
+  TEST_CASE("a turn of the loop is one write, and an empty one is none") {
+    FlakyFiles files;
+    auto journal = Journal::create(files, "/w/j", plan, 1, 0);
+    REQUIRE(journal);
+    files.calls.clear();
+    for (const auto& entry : entries())
+      journal->add(entry);
+    CHECK(journal->flush());
+    CHECK(journal->flush());
+    CHECK(files.calls == std::vector<std::string>{"write /w/j"});
+  }
+
+  TEST_CASE("a journal that was cut anywhere yields the entries before the cut") {
+    const auto bytes = written();
+    for (std::size_t size = 0; size <= bytes.size(); ++size) {
+      const auto text = parse_journal(bytes.substr(0, size), "j", plan);
+      REQUIRE(text);
+      const auto whole = size < 64 ? 0 : (size - 64) / 48;
+      CHECK(text->entries.size() == whole);
+      CHECK(text->lost_bytes == (size < 64 ? size : (size - 64) % 48));
+    }
+  }
+
+  TEST_CASE("a flipped bit ends the journal there") {
+    const auto bytes = written();
+    const auto all = entries();
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      auto bad = bytes;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+      const auto text = parse_journal(bad, "j", plan);
+      REQUIRE(text);
+      const auto whole = bit / 8 < 64 ? 0 : (bit / 8 - 64) / 48;
+      if (text->entries.size() != whole) FAIL("byte ", bit / 8);
+      CHECK(std::equal(text->entries.begin(), text->entries.end(), all.begin()));
+      CHECK(text->lost_bytes > 0);
+    }
+  }
+
+  TEST_CASE("entries of another moment do not fit") {
+    auto bytes = written();
+    const auto other = written(5, 100);
+    const auto text = parse_journal(bytes.substr(0, 64) + other.substr(64), "j", plan);
+    REQUIRE(text);
+    CHECK(text->entries.empty());
+    const auto swapped = bytes.substr(0, 64) + bytes.substr(112, 48) + bytes.substr(64, 48);
+    CHECK(parse_journal(swapped, "j", plan)->entries.empty());
+  }
+
+  TEST_CASE("another plan's journal is refused") {
+    const auto text = parse_journal(written(), "j", digest("another"));
+    REQUIRE_FALSE(text);
+    CHECK(text.error().code == Errc::input);
+  }
+}
