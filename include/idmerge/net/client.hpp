@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// One line to the service. A Connection writes requests that are prepared to the last byte and
+// reads exactly one answer for each, parsed in place between the socket and the parser's callbacks:
+// no stream object, no message object and no timer stand in between, because each of them would
+// cost more than the request itself. It waits for the socket first and reads then, so that the
+// kernel is never asked in vain. No redirect is followed and nothing is repeated in here: what to
+// do about an answer is decided above.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/reply.hpp"
+#include "idmerge/net/async.hpp"
+#include "idmerge/net/endpoint.hpp"
+
+namespace idmerge {
+
+/// How an exchange ended.
+enum class ReplyEnd : std::uint8_t {
+  answered,   // `reply` is a complete answer
+  timed_out,  // by the deadline
+  closed,     // the connection broke, before or within the answer
+  garbage,    // the bytes are not HTTP
+};
+
+struct Answer {
+  ReplyEnd end = ReplyEnd::closed;
+
+  /// May the request have reached the service as a whole? If so, a repeat is a re-send.
+  bool sent = false;
+
+  /// A kept-alive connection was closed by the other side between two requests: normal, costs no
+  /// attempt. Open again and repeat at once.
+  bool stale = false;
+
+  Reply reply = {};            // with `answered`
+  std::string_view what = {};  // else: what was seen, for the log
+};
+
+/// One keep-alive connection. One coroutine at a time.
+class Connection {
+ public:
+  explicit Connection(Endpoint& endpoint);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Connect: look the name up, try its addresses one after the other, go through the proxy, shake
+  /// hands. Closes what was open.
+  ///
+  /// Errors: outage for what may pass (no such name, refused, timed out, reset); service for a
+  /// certificate that does not hold or a proxy that says no. A single failing machine among many
+  /// can cause either, so after a success the caller may treat them alike.
+  Task<Result<void>> open();
+
+  bool is_open() const;
+  void close();
+
+  /// Was the TLS handshake of this connection a short one?
+  bool resumed() const;
+
+  /// Send one prepared request and read its answer. After anything but a kept-alive answer the
+  /// connection is closed: see is_open().
+  ///
+  /// Shape: the answer's views last until the next call. `request` must stay until the end.
+  /// Bug if not open.
+  /// Cancel: the connection is closed; the request may have reached the service.
+  Task<Answer> exchange(std::string_view request);
+
+  /// Send several prepared requests in one go; their answers are then read with receive(), in
+  /// order. Nothing when all was written, otherwise the end that all of them met.
+  Task<std::optional<Answer>> send(std::string_view requests);
+
+  /// Read the next answer, within the timeout from now. On a connection that was closed after an
+  /// earlier answer of the same send() it says so: stale and perhaps sent.
+  Task<Answer> receive();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace idmerge

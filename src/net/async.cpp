@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/async.hpp"
+
+#include <exception>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+
+Task<void> join(std::vector<Task<void>> tasks) {
+  if (tasks.empty()) co_return;
+  const auto executor = co_await asio::this_coro::executor;
+  using Start = decltype(asio::co_spawn(executor, std::move(tasks.front()), asio::deferred));
+  std::vector<Start> starts;
+  starts.reserve(tasks.size());
+  for (auto& task : tasks) {
+    starts.push_back(asio::co_spawn(executor, std::move(task), asio::deferred));
+  }
+  auto group = asio::experimental::make_parallel_group(std::move(starts));
+  auto [order, errors] = co_await group.async_wait(asio::experimental::wait_for_one_error(),
+                                                   asio::use_awaitable_t<Executor>());
+  for (const std::size_t i : order) {  // the first that failed, in order of time
+    if (errors[i]) std::rethrow_exception(errors[i]);
+  }
+}
+
+void run_task(asio::io_context& io, Task<void> task) {
+  std::exception_ptr error;
+  bool ended = false;
+  asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown) {
+    error = thrown;
+    ended = true;
+  });
+  io.run();
+  if (error) std::rethrow_exception(error);
+  IDMERGE_CHECK(ended);
+}
+
+Task<void> Wake::wait() {
+  IDMERGE_CHECK(!handler_.has_value());
+  if (notified_) {
+    notified_ = false;
+    co_return;
+  }
+  co_await asio::async_initiate<const Token, void()>(
+      [this](auto&& handler) {
+        handler_.emplace(std::forward<decltype(handler)>(handler));
+        auto slot = asio::get_associated_cancellation_slot(*handler_);
+        if (slot.is_connected()) slot.assign([this](asio::cancellation_type) { complete(); });
+      },
+      Token());
+}
+
+void Wake::notify() {
+  if (handler_) {
+    complete();
+  } else {
+    notified_ = true;
+  }
+}
+
+void Wake::complete() {
+  if (!handler_) return;
+  Handler handler = std::move(*handler_);
+  handler_.reset();
+  asio::post(executor_, std::move(handler));
+}
+
+}  // namespace idmerge

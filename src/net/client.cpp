@@ -1,0 +1,497 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/client.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/core/encoding.hpp"
+
+#include "reply_parser.hpp"
+
+namespace idmerge {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A connection that was idle for so long is asked whether it is still there before it is used.
+constexpr std::chrono::milliseconds idle_suspect{20};
+
+// Answers that only announce another one (100 Continue, 103 Early Hints).
+constexpr int interim_max = 16;
+
+// Room that a read is given at least.
+constexpr std::size_t read_bytes_min = 4 * 1024;
+
+}  // namespace
+
+struct Connection::State : Line {
+  explicit State(Endpoint& its_endpoint)
+      : Line(its_endpoint.executor()),
+        endpoint(its_endpoint),
+        buffer(its_endpoint.options().head_bytes_max + read_bytes_min) {
+    endpoint.watch(*this);
+  }
+  ~State() { endpoint.unwatch(*this); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Endpoint& endpoint;
+  TlsStream tls;
+  std::vector<char> buffer;
+  std::size_t begin = 0;  // of the bytes that were read and not yet parsed
+  std::size_t end = 0;
+  ReplyParts parts;
+  std::optional<ReplyParser> parser;
+  bool drained = true;        // the last read took all there was: wait before the next one
+  std::uint64_t answers = 0;  // on this connection
+  Instant last_used{};
+  std::string what;
+
+  void close();
+  Step read_some();
+  Step write_some(std::string_view bytes);
+  bool parse(boost::beast::error_code& ec);
+  bool went_away();
+
+  Step write_ready(std::string_view& rest);
+  Task<bool> ready(Step::Want want);
+  Task<Step> write_rest(std::string_view& rest, Step step);
+  Task<Result<void>> connect(const Endpoint::Address& address, Instant last);
+  Task<Result<void>> through_proxy(const Proxy& proxy);
+  Task<Result<void>> shake_hands();
+  Task<Answer> converse(std::string_view request, bool read_answer);
+
+  void start_answer();
+  Answer answered(bool whole);
+  Answer broken(Step step, bool sent);
+  Answer ended(ReplyEnd how, bool sent, bool stale, std::string_view why);
+  Error connect_error(const Endpoint::Address& address, const std::string& why) const;
+};
+
+namespace {
+
+/// Ends the deadline of a line, and the connection itself unless the work was done: also when the
+/// coroutine is cancelled.
+class Guard {
+ public:
+  Guard(Endpoint& endpoint, Line& line, Instant deadline) : endpoint_(endpoint), line_(line) {
+    line_.overdue = false;
+    endpoint_.set_deadline(line_, deadline);
+  }
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  ~Guard() {
+    endpoint_.set_deadline(line_, Instant::max());
+    if (done_) return;
+    boost::system::error_code ignored;
+    line_.socket.close(ignored);
+  }
+
+  void done() { done_ = true; }
+
+ private:
+  Endpoint& endpoint_;
+  Line& line_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+// ---- The socket
+
+void Connection::State::close() {
+  if (socket.is_open()) tls.shutdown();
+  boost::system::error_code ignored;
+  socket.close(ignored);
+  tls = TlsStream();
+  begin = end = 0;
+  drained = true;
+  answers = 0;
+}
+
+Step Connection::State::read_some() {
+  if (begin == end) begin = end = 0;
+  if (buffer.size() - end < read_bytes_min && begin > 0) {
+    std::memmove(buffer.data(), buffer.data() + begin, end - begin);
+    end -= begin;
+    begin = 0;
+  }
+  const std::size_t room = buffer.size() - end;
+  Step step;
+  if (tls) {
+    step = tls.read(buffer.data() + end, room);
+  } else {
+    const auto n = ::recv(socket.native_handle(), buffer.data() + end, room, MSG_DONTWAIT);
+    if (n > 0) {
+      step = {Step::Want::nothing, static_cast<std::size_t>(n)};
+    } else if (n == 0) {
+      step.want = Step::Want::closed;
+    } else {
+      const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+      step.want = again ? Step::Want::read : Step::Want::failed;
+    }
+  }
+  end += step.bytes;
+  drained = step.want != Step::Want::nothing || (!tls && step.bytes < room);
+  return step;
+}
+
+Step Connection::State::write_some(std::string_view bytes) {
+  if (tls) return tls.write(bytes);
+  const auto n =
+      ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n >= 0) return {Step::Want::nothing, static_cast<std::size_t>(n)};
+  const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return {again ? Step::Want::write : Step::Want::failed, 0};
+}
+
+/// Write what the socket takes now, and leave in `rest` what it does not.
+Step Connection::State::write_ready(std::string_view& rest) {
+  Step step;
+  while (!rest.empty() && step.want == Step::Want::nothing) {
+    step = write_some(rest);
+    rest.remove_prefix(step.bytes);
+  }
+  return step;
+}
+
+/// Write the rest as the socket becomes ready, until all is written or it breaks.
+Task<Step> Connection::State::write_rest(std::string_view& rest, Step step) {
+  while (step.want == Step::Want::read || step.want == Step::Want::write) {
+    const bool good = co_await ready(step.want);
+    if (!good) co_return Step{Step::Want::failed, 0};
+    step = write_ready(rest);
+  }
+  co_return step;
+}
+
+/// Wait until the socket is ready; false when the wait was ended.
+Task<bool> Connection::State::ready(Step::Want want) {
+  const auto how = want == Step::Want::write ? Socket::wait_write : Socket::wait_read;
+  const auto [ec] = co_await socket.async_wait(how, use_tuple);
+  co_return !ec && !overdue;
+}
+
+/// Has the other side ended the connection, or said something unasked, since the last answer?
+bool Connection::State::went_away() {
+  if (begin != end) return true;
+  if (tls) {
+    const Step step = read_some();  // may take a session ticket, which is no answer
+    return step.want != Step::Want::read;
+  }
+  char byte = 0;
+  const auto n = ::recv(socket.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+  return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+// ---- Open
+
+Connection::Connection(Endpoint& endpoint) : state_(std::make_unique<State>(endpoint)) {}
+Connection::~Connection() {
+  close();
+}
+
+bool Connection::is_open() const {
+  return state_->socket.is_open();
+}
+
+void Connection::close() {
+  state_->close();
+}
+
+bool Connection::resumed() const {
+  return state_->tls && state_->tls.resumed();
+}
+
+Task<Result<void>> Connection::open() {
+  State& state = *state_;
+  state.close();
+  const Instant last = steady_clock::now() + state.endpoint.options().timeout;
+  Guard guard(state.endpoint, state, last);
+
+  auto addresses = co_await state.endpoint.addresses(state);
+  if (!addresses) co_return addresses.error();
+  Result<void> result = Error{Errc::outage, "no address"};
+  for (const auto& address : *addresses) {
+    state.close();
+    const bool only = addresses->size() == 1;
+    const Instant now = steady_clock::now();
+    const Instant until =
+        only ? last : std::min(last, now + state.endpoint.options().connect_timeout);
+    result = co_await state.connect(address, until);
+    if (result) {
+      state.endpoint.set_deadline(state, last);
+      if (state.endpoint.proxy() != nullptr) {
+        result = co_await state.through_proxy(*state.endpoint.proxy());
+      }
+      if (result && state.endpoint.tls() != nullptr) result = co_await state.shake_hands();
+    }
+    if (result) {
+      state.last_used = steady_clock::now();
+      guard.done();
+      co_return result;
+    }
+    if (result.error().code != Errc::outage || steady_clock::now() >= last) break;
+    state.endpoint.demote(address);
+    state.overdue = false;
+  }
+  state.close();
+  co_return result;
+}
+
+Error Connection::State::connect_error(const Endpoint::Address& address,
+                                       const std::string& why) const {
+  const Proxy* proxy = endpoint.proxy();
+  const std::string subject = proxy != nullptr
+                                  ? fmt::format("proxy {}:{}", proxy->host, proxy->port)
+                                  : endpoint.options().target.url();
+  return {Errc::outage,
+          fmt::format("{}: cannot connect to {} port {}: {}: check --to and the network", subject,
+                      address.address().to_string(), address.port(), why)};
+}
+
+Task<Result<void>> Connection::State::connect(const Endpoint::Address& address, Instant last) {
+  endpoint.set_deadline(*this, last);
+  const auto [ec] = co_await socket.async_connect(address, use_tuple);
+  if (overdue) co_return connect_error(address, "no answer in time");
+  if (ec) co_return connect_error(address, ec.message());
+  boost::system::error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.native_non_blocking(true, ignored);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
+  const Target& target = endpoint.options().target;
+  const bool v6 = target.host.find(':') != std::string::npos;
+  const std::string where =
+      fmt::format("{}{}{}:{}", v6 ? "[" : "", target.host, v6 ? "]" : "", target.port);
+  std::string request = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", where);
+  if (!proxy.username.empty()) {
+    std::string credentials = proxy.username + ":";
+    credentials += proxy.password.reveal();
+    request += "Proxy-Authorization: Basic ";
+    append_base64(credentials, request);
+    request += "\r\n";
+    wipe(credentials);
+  }
+  request += "\r\n";
+  const std::string subject = fmt::format("proxy {}:{}", proxy.host, proxy.port);
+  const auto outage = [&](std::string_view why) {
+    return Error{Errc::outage, fmt::format("{}: {}", subject, why)};
+  };
+
+  std::string_view rest = request;
+  while (!rest.empty()) {
+    const Step step = write_some(rest);
+    rest.remove_prefix(step.bytes);
+    if (step.want == Step::Want::failed) co_return outage("the connection broke");
+    if (step.want != Step::Want::write) continue;
+    const bool good = co_await ready(step.want);
+    if (!good) co_return outage("it did not answer in time");
+  }
+  wipe(request);
+  start_answer();
+  parser->skip(true);  // what follows a good answer is the tunnel
+  boost::beast::error_code ec;
+  while (!parse(ec)) {
+    if (ec) co_return outage("it does not answer as a proxy does: check --proxy");
+    const bool good = co_await ready(Step::Want::read);
+    if (!good) co_return outage("it did not answer in time");
+    const Step step = read_some();
+    if (step.want == Step::Want::closed || step.want == Step::Want::failed) {
+      co_return outage("it closed the connection");
+    }
+  }
+  const unsigned status = parser->status();
+  if (status >= 200 && status < 300) {
+    if (begin != end) co_return outage("it sent bytes that nobody asked for");
+    co_return Result<void>();
+  }
+  const std::string why = fmt::format("it answered {} to a tunnel to {}", status, where);
+  if (status == 407) {
+    co_return Error{Errc::service, fmt::format("{}: {}: give its user name and password in "
+                                               "HTTPS_PROXY",
+                                               subject, why)};
+  }
+  if (status < 500) {
+    co_return Error{Errc::service,
+                    fmt::format("{}: {}: ask who runs it, or set NO_PROXY", subject, why)};
+  }
+  co_return outage(why);
+}
+
+Task<Result<void>> Connection::State::shake_hands() {
+  const std::string& host = endpoint.options().target.host;
+  auto started = endpoint.tls()->connect(socket.native_handle(), host);
+  if (!started) co_return started.error();
+  tls = std::move(*started);
+  while (true) {
+    const Step step = tls.handshake();
+    if (step.want == Step::Want::nothing) co_return Result<void>();
+    if (step.want == Step::Want::closed || step.want == Step::Want::failed) {
+      co_return tls.error(host);
+    }
+    const bool good = co_await ready(step.want);
+    if (!good) {
+      co_return Error{Errc::outage, fmt::format("{}: no TLS handshake in time", host)};
+    }
+  }
+}
+
+// ---- Talk
+
+void Connection::State::start_answer() {
+  const auto& options = endpoint.options();
+  parser.emplace(parts, options.head_bytes_max, options.body_bytes_max);
+}
+
+/// Parse what was read; true when the answer is complete.
+bool Connection::State::parse(boost::beast::error_code& ec) {
+  for (int interim = 0; begin != end;) {
+    ec = {};
+    begin += parser->put(asio::const_buffer(buffer.data() + begin, end - begin), ec);
+    if (ec == boost::beast::http::error::need_more) {
+      ec = {};
+      return false;
+    }
+    if (ec) return false;
+    if (!parser->is_done()) continue;
+    if (parser->status() >= 200) return true;
+    if (parser->status() == 101 || ++interim > interim_max) {
+      ec = boost::beast::http::error::bad_status;
+      return false;
+    }
+    start_answer();
+  }
+  return false;
+}
+
+Answer Connection::State::answered(bool whole) {
+  Answer answer{.end = ReplyEnd::answered, .sent = whole};
+  answer.reply = {.status = parser->status(),
+                  .content_type = parts.content_type,
+                  .retry_after = parts.retry_after,
+                  .date = parts.date,
+                  .location = parts.location,
+                  .body = parts.body,
+                  .body_cut = parts.body_cut};
+  if (!parts.retry_after.empty()) {
+    answer.reply.received_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
+                                       std::chrono::system_clock::now().time_since_epoch())
+                                       .count();
+  }
+  ++answers;
+  if (!parser->keep_alive() || !whole) close();
+  return answer;
+}
+
+Answer Connection::State::ended(ReplyEnd how, bool sent, bool stale, std::string_view why) {
+  what = why;
+  close();
+  return {.end = how, .sent = sent, .stale = stale, .what = what};
+}
+
+Answer Connection::State::broken(Step step, bool sent) {
+  const bool nothing_came = begin == end && (!parser || !parser->got_some());
+  const bool stale = answers > 0 && nothing_came;
+  if (overdue) return ended(ReplyEnd::timed_out, sent, false, "no complete answer in time");
+  if (tls && step.want == Step::Want::failed) {
+    return ended(ReplyEnd::closed, sent, stale, tls.error(endpoint.options().target.host).what);
+  }
+  if (step.want == Step::Want::failed) {
+    return ended(ReplyEnd::closed, sent, stale,
+                 std::generic_category().message(errno != 0 ? errno : ECONNRESET));
+  }
+  return ended(ReplyEnd::closed, sent, stale,
+               nothing_came ? "the connection was closed without an answer"
+                            : "the connection was closed within the answer");
+}
+
+Task<Answer> Connection::State::converse(std::string_view request, bool read_answer) {
+  const Instant now = steady_clock::now();
+  if (!request.empty() && (begin != end || now - last_used > idle_suspect) && went_away()) {
+    co_return ended(ReplyEnd::closed, false, answers > 0, "the connection was closed while idle");
+  }
+  Guard guard(endpoint, *this, now + endpoint.options().timeout);
+  parser.reset();
+  const std::size_t size = request.size();
+  Step wrote = write_ready(request);
+  if (wrote.want == Step::Want::read || wrote.want == Step::Want::write) {
+    wrote = co_await write_rest(request, wrote);
+  }
+  const bool whole = request.empty();
+  if (!whole) {
+    // The other side reads no more. It may have said why before that: "413", say.
+    const bool may_have_answered = read_answer && wrote.want == Step::Want::failed && !overdue;
+    // A part of one request cannot be acted on; a part of several can.
+    if (!may_have_answered) co_return broken(wrote, !read_answer && request.size() < size);
+    drained = false;
+  }
+  if (!read_answer) {
+    guard.done();
+    co_return Answer{.end = ReplyEnd::answered, .sent = true};
+  }
+
+  start_answer();
+  boost::beast::error_code ec;
+  while (!parse(ec)) {
+    if (ec) co_return ended(ReplyEnd::garbage, whole, false, "not HTTP: " + ec.message());
+    if (drained) {
+      if (!whole) co_return broken(wrote, false);
+      const auto [failed] = co_await socket.async_wait(Socket::wait_read, use_tuple);
+      if (failed || overdue) co_return broken({Step::Want::closed, 0}, true);
+    }
+    const Step step = read_some();
+    if (step.want == Step::Want::failed) co_return broken(step, whole);
+    if (step.want == Step::Want::closed) {
+      // The end of the connection may be the end of a body without a length.
+      if (!parser->is_header_done() || !parser->need_eof()) co_return broken(step, whole);
+      parser->put_eof(ec);
+      if (ec) co_return broken(step, whole);
+      break;
+    }
+    if (step.want == Step::Want::write) {
+      const bool good = co_await ready(step.want);
+      if (!good) co_return broken(step, whole);
+    }
+  }
+  last_used = now;
+  guard.done();
+  co_return answered(whole);
+}
+
+Task<Answer> Connection::exchange(std::string_view request) {
+  IDMERGE_CHECK(is_open() && !request.empty());
+  return state_->converse(request, true);
+}
+
+Task<std::optional<Answer>> Connection::send(std::string_view requests) {
+  IDMERGE_CHECK(is_open() && !requests.empty());
+  Answer answer = co_await state_->converse(requests, false);
+  if (answer.end == ReplyEnd::answered) co_return std::nullopt;
+  co_return answer;
+}
+
+Task<Answer> Connection::receive() {
+  if (!is_open()) {
+    co_return Answer{.end = ReplyEnd::closed,
+                     .sent = true,
+                     .stale = true,
+                     .what = "the connection was closed after an earlier answer"};
+  }
+  co_return co_await state_->converse({}, true);
+}
+
+}  // namespace idmerge

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/endpoint.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::chrono::milliseconds tick{50};
+
+using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
+using std::chrono::steady_clock;
+
+}  // namespace
+
+struct Endpoint::State {
+  State(asio::io_context& io, EndpointOptions chosen)
+      : options(std::move(chosen)),
+        executor(io.get_executor()),
+        resolver(executor),
+        watchdog(executor) {}
+
+  EndpointOptions options;
+  Executor executor;
+  std::optional<TlsContext> tls;
+
+  Resolver resolver;
+  std::vector<Address> addresses;  // in the order in which they are tried
+  Instant looked_up{};
+  bool looking_up = false;
+  std::string lookup_error;
+  std::vector<Line*> asking;  // lines that wait for the lookup
+
+  std::vector<Line*> lines;
+  Timer watchdog;
+  bool armed = false;
+
+  const std::string& host() const {
+    return options.proxy ? options.proxy->host : options.target.host;
+  }
+  std::uint16_t port() const { return options.proxy ? options.proxy->port : options.target.port; }
+
+  void look_up();
+  void take(const boost::system::error_code& ec, const Resolver::results_type& found);
+  void arm();
+  void look();
+};
+
+Endpoint::Endpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Endpoint::Endpoint(Endpoint&&) noexcept = default;
+Endpoint::~Endpoint() = default;
+
+Result<Endpoint> Endpoint::make(asio::io_context& io, EndpointOptions options) {
+  if (options.target.loopback()) options.proxy.reset();
+  auto state = std::make_unique<State>(io, std::move(options));
+  if (state->options.target.tls) {
+    auto tls = TlsContext::make(state->options.tls);
+    if (!tls) return tls.error();
+    state->tls = std::move(*tls);
+  }
+  return Endpoint(std::move(state));
+}
+
+const EndpointOptions& Endpoint::options() const {
+  return state_->options;
+}
+
+const Executor& Endpoint::executor() const {
+  return state_->executor;
+}
+
+const TlsContext* Endpoint::tls() const {
+  return state_->tls ? &*state_->tls : nullptr;
+}
+
+const Proxy* Endpoint::proxy() const {
+  return state_->options.proxy ? &*state_->options.proxy : nullptr;
+}
+
+// ---- Addresses
+
+Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
+  State& state = *state_;
+  const bool fresh = !state.addresses.empty() &&
+                     steady_clock::now() - state.looked_up < state.options.addresses_fresh;
+  if (fresh) co_return state.addresses;
+
+  boost::system::error_code ec;
+  const auto literal = asio::ip::make_address(state.host(), ec);
+  if (!ec) {
+    state.addresses.assign(1, Address(literal, state.port()));
+    co_return state.addresses;
+  }
+  if (!state.looking_up) state.look_up();
+  state.asking.push_back(&line);
+  co_await line.wake.wait();
+  std::erase(state.asking, &line);
+
+  if (line.overdue) {
+    co_return Error{Errc::outage, fmt::format("{}: its name was not looked up in time: check the "
+                                              "name servers of this machine",
+                                              state.host())};
+  }
+  if (state.addresses.empty()) co_return Error{Errc::outage, state.lookup_error};
+  co_return state.addresses;  // perhaps old ones, when the lookup failed: they may still work
+}
+
+void Endpoint::State::look_up() {
+  looking_up = true;
+  resolver.async_resolve(
+      host(), std::to_string(port()),
+      [this](const boost::system::error_code& ec, const Resolver::results_type& found) {
+        if (ec != asio::error::operation_aborted) take(ec, found);
+      });
+}
+
+void Endpoint::State::take(const boost::system::error_code& ec,
+                           const Resolver::results_type& found) {
+  looking_up = false;
+  if (ec) {
+    lookup_error = fmt::format("{}: its name cannot be looked up: {}: check --to and the network",
+                               host(), ec.message());
+  } else {
+    std::vector<Address> fresh;
+    for (const auto& entry : found)
+      fresh.push_back(entry.endpoint());
+    // What worked so far stays in front.
+    if (!addresses.empty()) {
+      const auto it = std::find(fresh.begin(), fresh.end(), addresses.front());
+      if (it != fresh.end()) std::rotate(fresh.begin(), it, it + 1);
+    }
+    addresses = std::move(fresh);
+    looked_up = steady_clock::now();
+    lookup_error = fmt::format("{}: it has no address", host());
+  }
+  for (Line* line : asking) {
+    if (line->wake.waiting()) line->wake.notify();
+  }
+}
+
+void Endpoint::demote(const Address& address) {
+  auto& all = state_->addresses;
+  if (!all.empty() && all.front() == address) std::rotate(all.begin(), all.begin() + 1, all.end());
+}
+
+// ---- The watchdog
+
+void Endpoint::watch(Line& line) {
+  state_->lines.push_back(&line);
+}
+
+void Endpoint::unwatch(Line& line) {
+  std::erase(state_->lines, &line);
+  if (!state_->lines.empty()) return;
+  state_->armed = false;
+  state_->watchdog.cancel();
+}
+
+void Endpoint::set_deadline(Line& line, Instant deadline) {
+  line.deadline = deadline;
+  if (!state_->armed && deadline != Instant::max()) state_->arm();
+}
+
+void Endpoint::State::arm() {
+  armed = true;
+  watchdog.expires_after(tick);
+  watchdog.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec) look();  // else the endpoint may be gone
+  });
+}
+
+void Endpoint::State::look() {
+  armed = false;
+  const Instant now = steady_clock::now();
+  bool busy = false;
+  for (Line* line : lines) {
+    if (line->deadline == Instant::max()) continue;
+    if (line->deadline > now) {
+      busy = true;
+      continue;
+    }
+    line->deadline = Instant::max();
+    line->overdue = true;
+    boost::system::error_code ignored;
+    line->socket.cancel(ignored);
+    if (line->wake.waiting()) line->wake.notify();
+  }
+  if (busy) arm();
+}
+
+}  // namespace idmerge

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/tls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+namespace idmerge {
+namespace {
+
+std::string reason_of(unsigned long error) {
+  const char* text = ERR_reason_error_string(error);
+  return text != nullptr ? text : fmt::format("error {}", error);
+}
+
+/// The oldest error of the queue, which is then emptied.
+unsigned long take_error() {
+  const unsigned long error = ERR_get_error();
+  ERR_clear_error();
+  return error;
+}
+
+Error bad_file(std::string_view flag, const std::string& file) {
+  const unsigned long error = take_error();
+  const std::string why = ERR_SYSTEM_ERROR(error)
+                              ? std::generic_category().message(ERR_GET_REASON(error))
+                              : reason_of(error);
+  return {Errc::usage,
+          fmt::format("{} {}: it cannot be used: {}: name a PEM file", flag, file, why)};
+}
+
+/// Never asks a terminal for the passphrase of a key.
+int no_passphrase(char*, int, int, void*) {
+  return 0;
+}
+
+/// What SSL_set_tlsext_host_name does, without its cast.
+bool set_server_name(SSL* ssl, std::string host) {
+  return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
+}
+
+bool is_address(const std::string& host) {
+  ASN1_OCTET_STRING* address = a2i_IPADDRESS(host.c_str());
+  ASN1_OCTET_STRING_free(address);
+  ERR_clear_error();
+  return address != nullptr;
+}
+
+}  // namespace
+
+// ---- TlsContext
+
+struct TlsContext::State {
+  SSL_CTX* context = nullptr;
+  SSL_SESSION* session = nullptr;  // of the latest connection
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    SSL_SESSION_free(session);
+    SSL_CTX_free(context);
+  }
+
+  static int keep_session(SSL* ssl, SSL_SESSION* session) {
+    auto* state = static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    SSL_SESSION_free(std::exchange(state->session, session));
+    return 1;  // it is ours now
+  }
+};
+
+TlsContext::TlsContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsContext::TlsContext(TlsContext&&) noexcept = default;
+TlsContext& TlsContext::operator=(TlsContext&&) noexcept = default;
+TlsContext::~TlsContext() = default;
+
+Result<TlsContext> TlsContext::make(const TlsOptions& options) {
+  ERR_clear_error();
+  auto state = std::make_unique<State>();
+  SSL_CTX* context = state->context = SSL_CTX_new(TLS_client_method());
+  if (context == nullptr) return Error{Errc::internal, "TLS: OpenSSL could not be set up"};
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 1);  // one read takes a record and its header together
+  SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+  SSL_CTX_set_app_data(context, state.get());
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, State::keep_session);
+
+  if (options.ca_cert.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else if (SSL_CTX_load_verify_file(context, options.ca_cert.c_str()) != 1) {
+    return bad_file("--ca-cert", options.ca_cert);
+  }
+  if (!options.client_cert.empty()) {
+    const std::string& key = options.client_key.empty() ? options.client_cert : options.client_key;
+    if (SSL_CTX_use_certificate_chain_file(context, options.client_cert.c_str()) != 1) {
+      return bad_file("--client-cert", options.client_cert);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1) {
+      return bad_file("--client-key", key);
+    }
+  } else if (!options.client_key.empty()) {
+    return Error{Errc::usage, "--client-key: it needs its certificate: add --client-cert"};
+  }
+  return TlsContext(std::move(state));
+}
+
+Result<TlsStream> TlsContext::connect(int socket, const std::string& host) const {
+  ERR_clear_error();
+  TlsStream stream(SSL_new(state_->context));
+  SSL* ssl = stream.ssl_;
+  bool good = ssl != nullptr && SSL_set_fd(ssl, socket) == 1;
+  if (good) {
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    good = is_address(host) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1
+                            : SSL_set1_host(ssl, host.c_str()) == 1 && set_server_name(ssl, host);
+  }
+  if (!good) return Error{Errc::internal, fmt::format("TLS: {}", reason_of(take_error()))};
+  if (state_->session != nullptr && SSL_SESSION_is_resumable(state_->session) == 1) {
+    SSL_set_session(ssl, state_->session);
+  }
+  SSL_set_connect_state(ssl);
+  return stream;
+}
+
+// ---- TlsStream
+
+TlsStream::TlsStream(TlsStream&& other) noexcept {
+  *this = std::move(other);
+}
+
+TlsStream& TlsStream::operator=(TlsStream&& other) noexcept {
+  if (this == &other) return *this;
+  SSL_free(ssl_);
+  ssl_ = std::exchange(other.ssl_, nullptr);
+  broken_ = other.broken_;
+  errno_ = other.errno_;
+  ssl_error_ = other.ssl_error_;
+  return *this;
+}
+
+TlsStream::~TlsStream() {
+  SSL_free(ssl_);
+}
+
+Step TlsStream::handshake() {
+  ERR_clear_error();
+  return step(SSL_do_handshake(ssl_));
+}
+
+Step TlsStream::write(std::string_view bytes) {
+  ERR_clear_error();
+  return step(SSL_write(ssl_, bytes.data(),
+                        static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX))));
+}
+
+Step TlsStream::read(char* to, std::size_t size) {
+  ERR_clear_error();
+  return step(SSL_read(ssl_, to, static_cast<int>(std::min<std::size_t>(size, INT_MAX))));
+}
+
+void TlsStream::shutdown() {
+  if (ssl_ == nullptr || broken_ || SSL_is_init_finished(ssl_) == 0) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+  ERR_clear_error();
+}
+
+bool TlsStream::resumed() const {
+  return SSL_session_reused(ssl_) == 1;
+}
+
+Step TlsStream::step(int result) {
+  if (result > 0) return {Step::Want::nothing, static_cast<std::size_t>(result)};
+  const int system_error = errno;
+  errno_ = 0;
+  ssl_error_ = 0;
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ:
+      return {Step::Want::read, 0};
+    case SSL_ERROR_WANT_WRITE:
+      return {Step::Want::write, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Step::Want::closed, 0};
+    case SSL_ERROR_SYSCALL:
+      broken_ = true;
+      errno_ = system_error;
+      return {errno_ == 0 ? Step::Want::closed : Step::Want::failed, 0};
+    default:
+      broken_ = true;
+      ssl_error_ = take_error();
+      // An end without a farewell is no end of an answer, but a broken connection.
+      return {Step::Want::failed, 0};
+  }
+}
+
+Error TlsStream::error(std::string_view host) const {
+  if (ssl_error_ == 0) {
+    if (errno_ == 0) {
+      return {Errc::outage,
+              fmt::format("{}: the connection was closed within the TLS handshake", host)};
+    }
+    return {Errc::outage,
+            fmt::format("{}: TLS: {}", host, std::generic_category().message(errno_))};
+  }
+  const int reason = ERR_GET_REASON(ssl_error_);
+  const long verified = SSL_get_verify_result(ssl_);
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    return {Errc::service,
+            fmt::format("{}: its certificate does not hold: {}: check --to, the clock of this "
+                        "machine, and --ca-cert if your company has its own authority",
+                        host, X509_verify_cert_error_string(verified))};
+  }
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    return {Errc::outage, fmt::format("{}: the TLS connection was cut off", host)};
+  }
+  if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG) {
+    return {Errc::service, fmt::format("{}: it does not speak TLS: check the port in --to", host)};
+  }
+  if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION) {
+    return {Errc::service, fmt::format("{}: it offers no TLS 1.2 or newer, and less is not safe: "
+                                       "check --to",
+                                       host)};
+  }
+  if (reason >= SSL_AD_REASON_OFFSET) {
+    return {Errc::service, fmt::format("{}: it refused our side of TLS: {}: check --client-cert",
+                                       host, reason_of(ssl_error_))};
+  }
+  return {Errc::service, fmt::format("{}: TLS failed: {}", host, reason_of(ssl_error_))};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/endpoint.hpp"
+
+#include <chrono>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/await.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+Endpoint to(asio::io_context& io, std::string_view url) {
+  EndpointOptions options;
+  options.target = *parse_target(url);
+  auto made = Endpoint::make(io, std::move(options));
+  REQUIRE(made.has_value());
+  return std::move(*made);
+}
+
+/// Watched as a connection is, and unwatched however the test ends.
+struct Watched : Line {
+  explicit Watched(Endpoint& its) : Line(its.executor()), endpoint(its) { endpoint.watch(*this); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  ~Watched() { endpoint.unwatch(*this); }
+  Endpoint& endpoint;
+};
+
+Task<void> ask(Endpoint& endpoint, std::size_t& found) {
+  Watched line(endpoint);
+  const auto addresses = co_await endpoint.addresses(line);
+  found += addresses ? addresses->size() : 0;
+}
+
+TEST_SUITE("net/endpoint") {
+  TEST_CASE("what is overdue is ended, what is not is left alone, and then the loop ends") {
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "http://127.0.0.1:1");
+    Watched early(endpoint), late(endpoint), never(endpoint);
+    const auto start = steady_clock::now();
+    const auto run = [&]() -> Task<void> {
+      endpoint.set_deadline(early, start + 60ms);
+      endpoint.set_deadline(late, start + 1h);
+      co_await early.wake.wait();
+      CHECK(early.overdue);
+      CHECK_FALSE(late.overdue);
+      CHECK_FALSE(never.overdue);
+      CHECK(steady_clock::now() - start >= 60ms);
+      endpoint.set_deadline(late, Instant::max());
+    };
+    await(io, run());  // would last an hour if the watchdog kept the loop alive
+    CHECK(steady_clock::now() - start < 10s);
+  }
+
+  TEST_CASE("an address needs no lookup") {
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "http://[::1]:8080");
+    Watched line(endpoint);
+    const auto addresses = await(io, endpoint.addresses(line));
+    REQUIRE(addresses.has_value());
+    REQUIRE(addresses->size() == 1);
+    CHECK(addresses->front().port() == 8080);
+    CHECK(addresses->front().address().is_v6());
+  }
+
+  TEST_CASE("several lines that ask together are all answered") {
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "http://localhost:8080");
+    std::size_t found = 0;
+    std::vector<Task<void>> tasks;
+    for (int i = 0; i < 10; ++i)
+      tasks.push_back(ask(endpoint, found));
+    await(io, join(std::move(tasks)));
+    CHECK(found >= 10);
+    CHECK(found % 10 == 0);
+  }
+
+  TEST_CASE("an address that did not answer is tried last") {
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "http://localhost:8080");
+    Watched line(endpoint);
+    const auto before = *await(io, endpoint.addresses(line));
+    endpoint.demote(before.front());
+    const auto after = *await(io, endpoint.addresses(line));
+    CHECK(after.size() == before.size());
+    CHECK(after.back() == before.front());
+    if (before.size() > 1) {
+      endpoint.demote(before.front());  // not the first any more: a second lane that failed there
+      CHECK(await(io, endpoint.addresses(line))->back() == before.front());
+    }
+  }
+
+  TEST_CASE("a proxy on the way to a loopback target is ignored") {
+    asio::io_context io(1);
+    EndpointOptions options;
+    options.target = *parse_target("http://localhost:1");
+    options.proxy = *parse_proxy("proxy:3128", false);
+    CHECK(Endpoint::make(io, options)->proxy() == nullptr);
+    options.target = *parse_target("eu");
+    CHECK(Endpoint::make(io, options)->proxy() != nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing

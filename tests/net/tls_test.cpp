@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/net/tls.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "idmerge/net/client.hpp"
+
+#include "support/await.hpp"
+#include "support/loopback_server.hpp"
+#include "support/outside.hpp"
+#include "support/scratch.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using Then = Reaction::Then;
+
+constexpr std::string_view request =
+    "POST /identity/create HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+
+/// One authority for all tests: making keys takes a while.
+const Certificates& certificates() {
+  static const Scratch scratch;
+  static const Certificates made(scratch.path());
+  return made;
+}
+
+const std::string& good_certificate() {
+  static const std::string made =
+      certificates().sign("good", "DNS:localhost,DNS:idmerge.test,IP:127.0.0.1");
+  return made;
+}
+
+std::string key_of(const std::string& certificate) {
+  return certificate.substr(0, certificate.size() - 4) + ".key";
+}
+
+EndpointOptions to(std::uint16_t port, const std::string& host = "localhost") {
+  EndpointOptions options;
+  options.target = *parse_target(fmt::format("https://{}:{}", host, port));
+  options.tls.ca_cert = certificates().authority;
+  options.timeout = 10s;
+  return options;
+}
+
+ServerOptions with_tls(std::function<Reaction(const SeenRequest&)> react) {
+  return {.react = std::move(react),
+          .welcome = {},
+          .certificate = good_certificate(),
+          .key = key_of(good_certificate())};
+}
+
+struct Talk {
+  std::vector<unsigned> statuses;  // 0: no answer
+  std::vector<ReplyEnd> ends;
+  std::string body;
+  int opened = 0;
+  int resumed = 0;
+};
+
+Task<Result<Talk>> talk(Endpoint& endpoint, int times, std::string_view what) {
+  Connection connection(endpoint);
+  Talk talk;
+  for (int i = 0; i < times; ++i) {
+    if (!connection.is_open()) {
+      const auto opened = co_await connection.open();
+      if (!opened) co_return opened.error();
+      ++talk.opened;
+      talk.resumed += connection.resumed() ? 1 : 0;
+    }
+    const Answer answer = co_await connection.exchange(what);
+    talk.statuses.push_back(answer.reply.status);
+    talk.ends.push_back(answer.end);
+    talk.body = answer.reply.body;
+  }
+  co_return talk;
+}
+
+Result<Talk> talk(EndpointOptions options, int times = 1, std::string_view what = request) {
+  asio::io_context io(1);
+  auto endpoint = Endpoint::make(io, std::move(options));
+  if (!endpoint) return endpoint.error();
+  return await(io, talk(*endpoint, times, what));
+}
+
+Task<Result<void>> just_open(Endpoint& endpoint) {
+  Connection connection(endpoint);
+  co_return co_await connection.open();
+}
+
+Result<void> open(EndpointOptions options) {
+  asio::io_context io(1);
+  auto endpoint = Endpoint::make(io, std::move(options));
+  if (!endpoint) return endpoint.error();
+  return await(io, just_open(*endpoint));
+}
+
+/// Why a connection to `openssl s_server` could not be opened; empty if it could.
+Result<void> open_s_server(const std::string& certificate, const std::vector<std::string>& more,
+                           EndpointOptions options = to(1)) {
+  const auto port = free_port();
+  std::vector<std::string> command{
+      "openssl", "s_server",  "-accept", fmt::format("127.0.0.1:{}", port),
+      "-cert",   certificate, "-key",    key_of(certificate),
+      "-quiet",  "-www"};
+  command.insert(command.end(), more.begin(), more.end());
+  const Program server(command, port);
+  options.target.port = port;
+  return open(options);
+}
+
+TEST_SUITE("net/tls") {
+  TEST_CASE("a file that cannot be used is named, with its flag") {
+    const Scratch scratch;
+    const std::string nonsense = scratch.write("nonsense.pem", "no PEM at all");
+    for (const auto& options :
+         {TlsOptions{.ca_cert = "/no/such/ca.pem", .client_cert = {}, .client_key = {}},
+          TlsOptions{.ca_cert = nonsense, .client_cert = {}, .client_key = {}},
+          TlsOptions{.ca_cert = {}, .client_cert = "/no/such/cert.pem", .client_key = {}},
+          TlsOptions{.ca_cert = {}, .client_cert = good_certificate(), .client_key = nonsense},
+          TlsOptions{.ca_cert = {}, .client_cert = good_certificate(), .client_key = {}},
+          TlsOptions{.ca_cert = {}, .client_cert = {}, .client_key = "/no/such/key.pem"}}) {
+      const auto made = TlsContext::make(options);
+      REQUIRE(made.has_error());
+      CHECK(made.error().code == Errc::usage);
+      CHECK(made.error().what.starts_with("--c"));
+    }
+    // A key that belongs to another certificate.
+    CHECK(TlsContext::make({.ca_cert = {},
+                            .client_cert = good_certificate(),
+                            .client_key = certificates().directory + "/authority.key"})
+              .has_error());
+  }
+
+  TEST_CASE("without files the authorities of the system are taken") {
+    CHECK(TlsContext::make({}).has_value());
+  }
+
+  TEST_CASE("requests and answers pass in any slices, many on one connection") {
+    for (const std::size_t slice : {std::size_t{0}, std::size_t{1}, std::size_t{50}}) {
+      LoopbackServer server(with_tls([&](const SeenRequest&) {
+        return Reaction{.bytes = http(200, R"({"status":1})"), .slice = slice};
+      }));
+      const auto seen = talk(to(server.port()), 20);
+      REQUIRE_MESSAGE(seen.has_value(), seen.error().what);
+      CHECK(seen->statuses == std::vector<unsigned>(20, 200));
+      CHECK(seen->body == R"({"status":1})");
+      CHECK(server.connections() == 1);
+      for (const auto& it : server.seen())
+        CHECK(it.head + it.body == request);
+    }
+  }
+
+  TEST_CASE("large requests and answers pass") {
+    LoopbackServer server(with_tls([](const SeenRequest& it) {
+      return Reaction{.bytes =
+                          http(200, std::string(200'000, 'y') + std::to_string(it.body.size()))};
+    }));
+    const std::string large =
+        "POST / HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + std::string(5'000'000, 'x');
+    const auto seen = talk(to(server.port()), 3, large);
+    REQUIRE(seen.has_value());
+    CHECK(seen->body == std::string(200'000, 'y') + "5000000");
+  }
+
+  TEST_CASE("a session is resumed when a connection is opened again") {
+    LoopbackServer server(with_tls([](const SeenRequest&) {
+      return Reaction{.bytes = http(200, "{}", "Connection: close\r\n"), .then = Then::close};
+    }));
+    const auto seen = talk(to(server.port()), 6);
+    REQUIRE(seen.has_value());
+    CHECK(seen->opened == 6);
+    CHECK(seen->resumed == 5);
+    CHECK(server.resumed() == 5);
+  }
+
+  TEST_CASE("a connection that is cut off is no complete answer, even without a length") {
+    const std::string open_end = "HTTP/1.1 200 OK\r\n\r\n{\"status\":1}";
+    LoopbackServer reset(with_tls(
+        [&](const SeenRequest&) { return Reaction{.bytes = open_end, .then = Then::reset}; }));
+    auto seen = talk(to(reset.port()));
+    REQUIRE(seen.has_value());
+    CHECK(seen->ends.front() == ReplyEnd::closed);
+    LoopbackServer closed(with_tls(
+        [&](const SeenRequest&) { return Reaction{.bytes = open_end, .then = Then::close}; }));
+    seen = talk(to(closed.port()));
+    REQUIRE(seen.has_value());
+    CHECK(seen->ends.front() == ReplyEnd::answered);  // it said farewell
+    CHECK(seen->body == R"({"status":1})");
+  }
+
+  TEST_CASE("a hang meets the deadline, in the handshake and after it") {
+    LoopbackServer server(
+        with_tls([](const SeenRequest&) { return Reaction{.then = Then::hang}; }));
+    EndpointOptions options = to(server.port());
+    options.timeout = 150ms;
+    const auto seen = talk(options);
+    REQUIRE(seen.has_value());
+    CHECK(seen->ends.front() == ReplyEnd::timed_out);
+
+    LoopbackServer plain([](const SeenRequest&) { return accepted(); });  // waits for a request
+    options = to(plain.port());
+    options.timeout = 150ms;
+    const auto opened = open(options);
+    REQUIRE(opened.has_error());
+    CHECK(opened.error().code == Errc::outage);
+  }
+
+  TEST_CASE("openssl s_server: the good certificate is good, by name and by address") {
+    CHECK(open_s_server(good_certificate(), {}).has_value());
+    CHECK(open_s_server(good_certificate(), {}, to(1, "127.0.0.1")).has_value());
+    CHECK(open_s_server(good_certificate(), {"-tls1_2"}).has_value());
+    CHECK(open_s_server(good_certificate(), {"-tls1_3"}).has_value());
+  }
+
+  TEST_CASE("openssl s_server: a certificate that does not hold is refused, whatever is wrong") {
+    const auto refused = [](const Result<void>& result, std::string_view why) {
+      REQUIRE(result.has_error());
+      CHECK(result.error().code == Errc::service);
+      CHECK_MESSAGE(result.error().what.find(why) != std::string::npos, result.error().what);
+    };
+    refused(open_s_server(certificates().sign("other", "DNS:example.com"), {}), "ostname mismatch");
+    refused(open_s_server(certificates().sign("noip", "DNS:localhost"), {}, to(1, "127.0.0.1")),
+            "IP address mismatch");
+    refused(open_s_server(certificates().sign("partial", "DNS:local*"), {}), "ostname mismatch");
+    refused(open_s_server(certificates().sign("expired", "DNS:localhost", -1), {}), "expired");
+    EndpointOptions system = to(1);
+    system.tls.ca_cert.clear();
+    refused(open_s_server(good_certificate(), {}, system), "certificate");
+    const Scratch elsewhere;
+    const Certificates stranger(elsewhere.path());
+    refused(open_s_server(stranger.sign("good", "DNS:localhost"), {}), "certificate");
+  }
+
+  TEST_CASE("openssl s_server: TLS 1.1 is refused") {
+    const auto result =
+        open_s_server(good_certificate(), {"-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"});
+    REQUIRE(result.has_error());
+    CHECK(result.error().code == Errc::service);
+    CHECK_MESSAGE(result.error().what.find("TLS 1.2") != std::string::npos, result.error().what);
+  }
+
+  TEST_CASE("openssl s_server: a client certificate is shown where it is asked for") {
+    const auto client = certificates().sign("client", "DNS:client");
+    const std::vector<std::string> asks{"-Verify", "2",       "-verify_return_error",
+                                        "-tls1_2", "-CAfile", certificates().authority};
+    EndpointOptions options = to(1);
+    const auto without = open_s_server(good_certificate(), asks, options);
+    REQUIRE(without.has_error());
+    CHECK_MESSAGE(without.error().what.find("--client-cert") != std::string::npos,
+                  without.error().what);
+    options.tls.client_cert = client;
+    options.tls.client_key = key_of(client);
+    CHECK(open_s_server(good_certificate(), asks, options).has_value());
+  }
+
+  TEST_CASE("a port that speaks no TLS is told apart") {
+    LoopbackServer server(
+        ServerOptions{.react = [](const SeenRequest&) { return accepted(); },
+                      .welcome = [](int) { return Welcome{.unasked = http(400, "plain")}; },
+                      .certificate = {},
+                      .key = {}});
+    const auto result = open(to(server.port()));
+    REQUIRE(result.has_error());
+    CHECK(result.error().code == Errc::service);
+    CHECK(result.error().what.find("does not speak TLS") != std::string::npos);
+  }
+
+  TEST_CASE("nginx: many requests, its own limit for a connection, and sessions") {
+    if (!has_program("nginx")) {
+      MESSAGE("nginx is not installed: not tested against it");
+      return;
+    }
+    const Scratch scratch;
+    const auto port = free_port();
+    const auto config = scratch.write(
+        "nginx.conf",
+        fmt::format("daemon off; worker_processes 1; error_log {0}/error.log; pid {0}/pid;\n"
+                    "events {{}}\nhttp {{ access_log off; client_body_temp_path {0}/body;\n"
+                    "proxy_temp_path {0}/p; fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u;\n"
+                    "scgi_temp_path {0}/s; keepalive_requests 10; default_type application/json;\n"
+                    "server {{ listen 127.0.0.1:{1} ssl; ssl_certificate {2};\n"
+                    "ssl_certificate_key {3}; ssl_session_cache shared:a:1m;\n"
+                    "location / {{ return 200 '{{\"status\":1}}'; }} }} }}\n",
+                    scratch.path(), port, good_certificate(), key_of(good_certificate())));
+    const Program nginx({"nginx", "-p", scratch.path(), "-c", config}, port);
+    const auto seen = talk(to(port), 100);
+    REQUIRE_MESSAGE(seen.has_value(), seen.error().what);
+    CHECK(seen->statuses == std::vector<unsigned>(100, 200));
+    CHECK(seen->body == R"({"status":1})");
+    CHECK(seen->opened == 10);
+    CHECK(seen->resumed == 9);
+  }
+
+  TEST_CASE("Python's http.server: an answer without a length in HTTP/1.0 is read to its end") {
+    const Scratch scratch;
+    const auto port = free_port();
+    const Program server({"python3", "-m", "http.server", std::to_string(port), "--bind",
+                          "127.0.0.1", "--directory", scratch.path()},
+                         port);
+    EndpointOptions options;
+    options.target = *parse_target(fmt::format("http://127.0.0.1:{}", port));
+    const auto seen = talk(options, 3);
+    REQUIRE(seen.has_value());
+    CHECK(seen->statuses == std::vector<unsigned>(3, 501));
+    CHECK(seen->opened == 3);
+    CHECK(seen->body.find("Unsupported method") != std::string::npos);
+  }
+
+  TEST_CASE("a tunnel through a proxy leads to a verified service, with and without a password") {
+    LoopbackServer service(with_tls([](const SeenRequest&) { return accepted(); }));
+    LoopbackServer proxy([&](const SeenRequest& it) {
+      if (it.head.find("\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n") == std::string::npos) {
+        return Reaction{.bytes = http(407, "who are you?")};
+      }
+      return Reaction{.bytes = "HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n",
+                      .then = Then::tunnel,
+                      .tunnel_port = service.port()};
+    });
+    EndpointOptions options = to(443, "idmerge.test");  // a name that only the proxy knows
+    options.proxy = *parse_proxy(fmt::format("http://me:p%40ss@127.0.0.1:{}", proxy.port()), true);
+    const auto seen = talk(options, 5);
+    REQUIRE_MESSAGE(seen.has_value(), seen.error().what);
+    CHECK(seen->statuses == std::vector<unsigned>(5, 200));
+    CHECK(proxy.seen().front().head.starts_with(
+        "CONNECT idmerge.test:443 HTTP/1.1\r\nHost: idmerge.test:443\r\n"));
+    CHECK(service.seen().size() == 5);
+
+    options.proxy = *parse_proxy(fmt::format("127.0.0.1:{}", proxy.port()), false);
+    const auto stranger = open(options);
+    REQUIRE(stranger.has_error());
+    CHECK(stranger.error().code == Errc::service);
+    CHECK(stranger.error().what.find("407") != std::string::npos);
+
+    options.target.host = "other.test";  // the tunnel leads to a service with another name
+    options.proxy = *parse_proxy(fmt::format("http://me:p%40ss@127.0.0.1:{}", proxy.port()), true);
+    CHECK(open(options).error().what.find("certificate") != std::string::npos);
+  }
+
+  TEST_CASE("a proxy that says no, nothing, or nonsense is told apart") {
+    const auto through = [](Reaction reaction) {
+      LoopbackServer proxy([&](const SeenRequest&) { return reaction; });
+      EndpointOptions options = to(443, "idmerge.test");
+      options.timeout = 300ms;
+      options.proxy = *parse_proxy(fmt::format("127.0.0.1:{}", proxy.port()), false);
+      const auto result = open(options);
+      REQUIRE(result.has_error());
+      CHECK(result.error().what.starts_with("proxy 127.0.0.1:"));
+      return result.error().code;
+    };
+    CHECK(through({.bytes = http(403, "not there")}) == Errc::service);
+    CHECK(through({.bytes = http(502, "it is down")}) == Errc::outage);
+    CHECK(through({.bytes = "SSH-2.0\r\n\r\n"}) == Errc::outage);
+    CHECK(through({.then = Then::close}) == Errc::outage);
+    CHECK(through({.then = Then::hang}) == Errc::outage);
+    CHECK(through({.bytes = "HTTP/1.1 200 OK\r\n\r\nunasked"}) == Errc::outage);
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing
