@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+//
+// What the emulator counts, so that a run can be checked from outside. Arrivals are counted before
+// anything is decided about them: what a rate limit is measured by is what the client sent, not
+// what the service liked.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "idmerge/core/pair.hpp"
+#include "idmerge/emulator/chaos.hpp"
+#include "idmerge/emulator/graph.hpp"
+
+namespace idmerge {
+
+/// The most that arrived within any one second.
+///
+/// Bounds: one entry for each moment of the last second at which something arrived.
+class BusiestSecond {
+ public:
+  using Instant = std::chrono::steady_clock::time_point;
+
+  void add(std::uint64_t count, Instant now);
+  std::uint64_t most() const { return most_; }
+
+ private:
+  struct Arrival {
+    Instant at;
+    std::uint64_t count;
+  };
+  std::deque<Arrival> arrivals_;
+  std::uint64_t within_ = 0;
+  std::uint64_t most_ = 0;
+};
+
+/// Counts of one emulator.
+class Meter {
+ public:
+  using Instant = std::chrono::steady_clock::time_point;
+
+  explicit Meter(std::size_t risks) : struck_(risks) {}
+
+  void count_arrival(std::uint64_t links, Instant now);
+  void count_ruling(Op op, Ruling ruling);
+  void count_status(unsigned status) { ++by_status_[status]; }
+  void count_malformed() { ++malformed_; }
+  void count_unanswered() { ++unanswered_; }
+  void count_event(std::uint64_t digest);
+  void count_mishap(std::size_t risk, bool after);
+
+  /// API requests so far.
+  std::uint64_t requests() const { return requests_; }
+
+  /// One JSON object on one line:
+  ///   requests               that came to the API
+  ///   offered_links          in them, whatever became of them
+  ///   accepted_links         made or repeated, also when the answer got lost on purpose
+  ///   distinct_links         of these
+  ///   repeated_links         accepted minus distinct
+  ///   imported_events        taken by /import
+  ///   distinct_events        of these, as the service tells repeated ones (by a 64-bit digest)
+  ///   by_operation           accepted links: {"create":n,"alias":n,"merge":n}
+  ///   by_status              of their answers: {"200":n,"503":n}
+  ///   unanswered             requests that met reset, hang, truncate or garbage: with the sum of
+  ///                          by_status these are `requests`
+  ///   malformed              what was not even a request (400, 413, 431), not in `requests`
+  ///   refused                by the project's rules: {"errSameIDs":n}
+  ///   injected               {"503":{"before":n,"after":n}}
+  ///   busiest_second_links, busiest_second_requests   arrivals within any one second
+  ///   links_per_s            accepted, from the first arrival to the last
+  ///   seconds                between those two
+  ///   ids, clusters, largest_cluster
+  ///   uptime_s
+  std::string json(const Graph& graph, const std::vector<Risk>& risks, double uptime_s) const;
+
+ private:
+  struct Struck {
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+  };
+
+  std::uint64_t requests_ = 0;
+  std::uint64_t offered_ = 0;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t imported_ = 0;
+  boost::unordered_flat_set<std::uint64_t> events_;
+  std::uint64_t unanswered_ = 0;
+  std::uint64_t malformed_ = 0;
+  std::array<std::uint64_t, 3> by_op_{};
+  std::array<std::uint64_t, static_cast<std::size_t>(Ruling::count)> by_ruling_{};
+  std::map<unsigned, std::uint64_t> by_status_;
+  std::vector<Struck> struck_;
+  BusiestSecond links_second_;
+  BusiestSecond requests_second_;
+  Instant first_{};
+  Instant last_{};
+};
+
+}  // namespace idmerge
