@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// What is written about rows that were not sent: one JSON object a line, with where the row stands,
+// why, and what to do. A held or refused line has the ids under their default names and so is
+// itself input for idmerge.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/pair.hpp"
+#include "idmerge/disk/files.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/plan_file.hpp"
+
+namespace idmerge {
+
+/// Append the line about a faulty row, newline included.
+void append_rejected(std::string& out, const Row& row, std::string_view file);
+
+/// Append the members of a link: its ids, operation and place. Shape: no braces.
+void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs);
+
+/// The line about a link that the service refused, without newline.
+std::string refused_letter(const Link& link, const std::vector<PlanInput>& inputs, unsigned status,
+                           std::string_view message, std::uint32_t attempts);
+
+/// Write `held.ndjson` from the plan: every held link with what it clashes with.
+/// Bounds: memory for the ids that are held, besides one block.
+Result<void> write_held(Files& files, const JobPaths& job, const PlanReader& plan);
+
+}  // namespace idmerge

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// The first journey: inputs in, plan out, no network. One thread reads, judges rows and
+// fingerprints ids; the other keeps the census and writes. The plan appears under its name only
+// when it is complete and durable; before that there is nothing to resume, and a killed planner is
+// simply started again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/census.hpp"
+#include "idmerge/core/fingerprint.hpp"
+#include "idmerge/core/screen.hpp"
+#include "idmerge/disk/files.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/run/intake.hpp"
+#include "idmerge/run/progress.hpp"
+
+namespace idmerge {
+
+struct PlanOptions {
+  IntakeOptions intake;
+  ScreenOptions screen;
+  CensusOptions census;
+
+  /// Words that the plan keeps because the rules depend on them. Flags: --api, --project-mode.
+  std::string api = "identity";
+  std::string project_mode;
+
+  /// Rejected rows written for each reason; the counts are always exact. Flag: --reject-samples
+  std::optional<std::uint64_t> reject_samples;
+
+  /// For tests: the key of the fingerprints, otherwise drawn at random. The plan id does not
+  /// depend on it.
+  std::optional<Secret16> secret;
+};
+
+/// The options that a plan depends on, as it records them.
+KeyValues plan_words(const PlanOptions& options);
+
+/// Judge the inputs and write `plan`, `rejected.ndjson` and `held.ndjson` into the job directory,
+/// which is made if it is not there. A plan that stands there already is replaced.
+///
+/// Bounds: memory is some 40 bytes a distinct id, whatever the inputs' size.
+/// Errors: usage and input of the intake, outage when the disk fails, locked; there is no new plan
+/// then.
+Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
+                            Progress& progress);
+
+/// Is this plan the one that make_plan() would make of these inputs with these options? Contents
+/// are read only where a file's time is not the one recorded.
+///
+/// Errors: usage, naming the first option that differs; input, naming the first input that does.
+Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options, Files& files);
+
+}  // namespace idmerge

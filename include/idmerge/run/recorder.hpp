@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// What the lanes settle, on its way to the disk. Everything that is settled in one turn of the
+// event loop is written at its end, with one write(); once a second a snapshot goes to the disk
+// thread. When the disk fails, nothing is settled any more: what is on disk stays true, and the
+// rest is sent again by a later run.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/bucket.hpp"
+#include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/disk_thread.hpp"
+
+namespace idmerge {
+
+class Recorder {
+ public:
+  /// How a piece of work gets into the event loop, behind what is waiting there; called from the
+  /// loop and from the disk thread.
+  using Post = std::function<void(std::function<void()>)>;
+
+  /// Shape: `broken` is called once, when the disk fails. `log` must outlive the recorder.
+  Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken);
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  const Ledger& ledger() const { return log_.ledger(); }
+
+  /// Settle links, as RunLog; nothing happens when the disk has failed.
+  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
+               bool ambiguous = false);
+  void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
+  void park(std::uint64_t ordinal, std::uint32_t attempts);
+
+  /// Links settled by this run, and how many of them were refused.
+  std::uint64_t settled() const { return settled_; }
+  std::uint64_t refused() const { return refused_; }
+
+  /// Send a snapshot to the disk thread if one is due.
+  void save_when_due(Instant now, std::chrono::milliseconds every);
+
+  /// Make the end of the run durable. Units: `unanswered` is how many pending links were sent
+  /// without an answer, so that the next run knows that they may be delivered.
+  Result<void> finish(int exit_code, std::uint64_t unanswered);
+
+ private:
+  void schedule_flush();
+  void flush();
+  void collect();
+  void break_off(const Error& error);
+
+  RunLog& log_;
+  Post post_;
+  std::function<void(const Error&)> broken_;
+  bool flush_posted_ = false;
+  std::uint64_t settled_ = 0;
+  std::uint64_t refused_ = 0;
+  std::uint64_t settled_when_saved_ = 0;
+  std::optional<Error> error_;
+  Instant saved_at_{};
+  DiskThread disk_;  // last: its thread ends before the rest
+};
+
+}  // namespace idmerge

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/disk_thread.hpp"
+
+#include <utility>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+
+DiskThread::DiskThread(RunSaver saver, std::function<void()> done)
+    : saver_(std::move(saver)), done_(std::move(done)), thread_(&DiskThread::run, this) {}
+
+DiskThread::~DiskThread() {
+  join();
+}
+
+void DiskThread::save(Snapshot snapshot) {
+  IDMERGE_CHECK(!busy_);
+  busy_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_ = std::move(snapshot);
+  }
+  changed_.notify_one();
+}
+
+std::optional<Result<void>> DiskThread::collect() {
+  const std::lock_guard lock(mutex_);
+  if (!ended_) return std::nullopt;
+  busy_ = false;
+  return std::exchange(ended_, std::nullopt);
+}
+
+Result<void> DiskThread::finish(const Snapshot& snapshot) {
+  join();
+  if (ended_ && !*ended_) return *ended_;
+  return saver_.save(snapshot);
+}
+
+void DiskThread::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return wanted_ || stop_; });
+    if (!wanted_) return;
+    const auto snapshot = *std::exchange(wanted_, std::nullopt);
+    lock.unlock();
+    auto saved = saver_.save(snapshot);
+    lock.lock();
+    ended_ = std::move(saved);
+    lock.unlock();
+    done_();
+    lock.lock();
+  }
+}
+
+void DiskThread::join() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace idmerge

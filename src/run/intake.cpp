@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/intake.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/core/columns.hpp"
+#include "idmerge/core/csv.hpp"
+#include "idmerge/core/ndjson.hpp"
+#include "idmerge/disk/inputs.hpp"
+#include "idmerge/disk/source.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t head_bytes = 64 << 10;  // what format and keys are told by
+constexpr std::size_t chunk_bytes = 256 << 10;
+
+Error prefixed(std::string_view path, const Error& error) {
+  return {error.code, fmt::format("{}: {}", path, error.what)};
+}
+
+/// How the rows of one file are to be read, found out from its first bytes.
+struct Plan {
+  Format format = Format::automatic;
+  std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
+  std::size_t start = 0;                                         // where the rows begin
+  bool undecided = false;                                        // more bytes are needed to say
+};
+
+struct Magic {
+  std::string_view bytes;
+  std::string_view what;
+  std::string_view remedy;
+};
+
+using namespace std::string_view_literals;
+
+constexpr Magic unreadable[]{
+    {"\xff\xfe"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
+    {"\xfe\xff"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
+    {"PAR1"sv, "this is Parquet", "export CSV, or pipe it through DuckDB"},
+    {"PK\x03\x04"sv, "this is a zip archive or a spreadsheet", "unpack it, or save it as CSV"},
+    {"BZh"sv, "this is bzip2", "pipe it through bzip2 -dc"},
+    {"\xfd"
+     "7zXZ\0"sv,
+     "this is xz", "pipe it through xz -dc"},
+    {"\x04\x22\x4d\x18"sv, "this is lz4", "pipe it through lz4 -dc"},
+    {"Obj\x01"sv, "this is Avro", "export CSV or NDJSON"},
+    {"ORC"sv, "this is ORC", "export CSV or NDJSON"},
+};
+
+/// Refuse what is no text, with the way out.
+Result<void> check_text(std::string_view head) {
+  for (const auto& magic : unreadable) {
+    if (head.starts_with(magic.bytes)) {
+      return Error{Errc::input, fmt::format("{}: {}", magic.what, magic.remedy)};
+    }
+  }
+  const auto first = head.substr(0, std::min(head.find('\n'), std::size_t{1024}));
+  const auto nul = first.find('\0');
+  if (nul == std::string_view::npos) return {};
+  if (first.size() > 3 && (first[0] == '\0') != (first[1] == '\0') &&
+      (first[2] == '\0') != (first[3] == '\0')) {
+    return Error{Errc::input, "this is UTF-16: convert it with: iconv -f UTF-16LE -t UTF-8"};
+  }
+  return Error{Errc::input, fmt::format("byte {}: a zero byte in the first row, so this is no "
+                                        "text: export CSV or NDJSON",
+                                        nul)};
+}
+
+Format detect_format(std::string_view head) {
+  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+  const auto first = head.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && (head[first] == '{' || head[first] == '[')
+             ? Format::ndjson
+             : Format::csv;
+}
+
+FieldNames field_names(const IntakeOptions& options) {
+  return {.op = options.op,
+          .anon = options.anon_field,
+          .user = options.user_field,
+          .alias = options.alias_field,
+          .distinct_id = options.distinct_id_field,
+          .ids = options.id_fields,
+          .op_field = options.op_field,
+          .order_field = options.order_field};
+}
+
+Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
+                         Format format) {
+  Plan plan;
+  plan.format = format;
+  const CsvOptions csv{.delimiter = options.delimiter.value_or(format == Format::tsv ? '\t' : ','),
+                       .row_max = options.row_max,
+                       .allow_ragged = options.allow_ragged,
+                       .allow_lazy_quotes = options.allow_lazy_quotes,
+                       .pipe = pipe,
+                       .null_words = options.null_words};
+  const bool enough = whole || head.size() >= options.row_max + 5;
+  auto header = read_header(head, whole, csv);
+  plan.undecided = !enough && (!header || !*header);
+  if (plan.undecided) return plan;
+  if (!header) return header.error();
+  if (!*header) return plan;
+  if (auto right = check_delimiter((*header)->names, csv.delimiter); !right) return right.error();
+  const auto names = field_names(options);
+  const auto count = static_cast<std::uint32_t>((*header)->names.size());
+  auto columns =
+      options.no_header ? choose_columns(names, count) : choose_columns(names, (*header)->names);
+  if (!columns) return columns.error();
+  const auto& first = **header;
+  const bool row = options.no_header;
+  plan.start = row ? first.start : first.bytes;
+  plan.reader.emplace<CsvReader>(
+      csv, *columns, row ? std::string() : first.text,
+      CsvStart{.offset = plan.start, .line = (row ? first.lines_before : first.lines) + 1});
+  return plan;
+}
+
+Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
+                            const IntakeOptions& options) {
+  Plan plan;
+  plan.format = Format::ndjson;
+  plan.start = head.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  const auto text = head.substr(plan.start);
+  const auto first = text.find_first_not_of(" \t\r\n");
+  const bool enough = whole || head.size() >= options.row_max + 5;
+  if (first == std::string_view::npos || (!whole && text.find('\n', first) == text.npos)) {
+    plan.undecided = !enough;
+    if (plan.undecided || first == std::string_view::npos) return plan;
+  }
+  if (text[first] == '[') {
+    return Error{Errc::usage,
+                 "this is one JSON array: write one object a line, for example with: "
+                 "jq -c '.[]'"};
+  }
+  const auto keys = first_keys(text, whole);
+  auto fields = choose_fields(field_names(options), keys);
+  if (!fields) return fields.error();
+  plan.reader.emplace<NdjsonReader>(
+      NdjsonOptions{.row_max = options.row_max, .pipe = pipe, .null_words = options.null_words},
+      *fields, plan.start);
+  return plan;
+}
+
+/// `whole`: there is no more than `head`.
+Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeOptions& options) {
+  if (auto text = check_text(head); !text) return text.error();
+  auto format = options.format;
+  if (format == Format::automatic) format = detect_format(head);
+  return format == Format::ndjson ? examine_ndjson(head, whole, pipe, options)
+                                  : examine_csv(head, whole, pipe, options, format);
+}
+
+Result<void> check_options(const IntakeOptions& options) {
+  if (options.row_max < 64 || options.row_max > (1U << 30U)) {
+    return Error{Errc::usage, "--row-max: out of range: use 64 B to 1 GiB"};
+  }
+  const char delimiter = options.delimiter.value_or(',');
+  if (delimiter == '"' || delimiter == '\n' || delimiter == '\r' || delimiter == '\0') {
+    return Error{Errc::usage,
+                 "--delimiter: this character has another meaning in CSV: use one "
+                 "such as ',' ';' '|' or a tab"};
+  }
+  if (options.no_header && options.format == Format::ndjson) {
+    return Error{Errc::usage, "--no-header: NDJSON has no header: leave it out"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name(Format format) {
+  static constexpr std::string_view names[]{"auto", "csv", "tsv", "ndjson"};
+  return names[static_cast<std::size_t>(format)];
+}
+
+struct Intake::State {
+  explicit State(IntakeOptions given) : options(std::move(given)) {}
+
+  Result<void> look_at_heads();
+  Result<Plan> examine_head(const std::string& path, std::size_t bytes);
+  Result<void> open_next();
+  Result<std::string_view> load(RowBlock& block);
+  Result<std::size_t> feed(std::string_view bytes, RowBlock& block);
+  Result<bool> next(RowBlock& block);
+  Result<void> close_file();
+  Result<void> check_counts() const;
+  InputFile& file() { return files[index]; }
+  SourceOptions source_options() const {
+    return {.chunk_bytes = std::max<std::size_t>(chunk_bytes, options.row_max / 4)};
+  }
+
+  IntakeOptions options;
+  std::vector<InputFile> files;
+  std::vector<std::string> passed_over;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_before = 0;  // raw bytes of the files already read
+
+  std::map<std::size_t, Source> pipes;  // opened once and for all: a writer waits for it
+  std::size_t index = 0;                // of the file being read
+  std::optional<Source> source;
+  Plan plan;
+  bool last = false;      // the source has no more chunks
+  bool use_left = false;  // feed what is left over before asking for more
+  std::string left;       // bytes that the reader has not taken
+  Chunk chunk;
+  OrderKind order_kind = OrderKind::unknown;
+  std::uint64_t rows = 0;
+  bool readable = false;       // some row of NDJSON is an object
+  std::array<bool, 2> seen{};  // sides that a row of NDJSON had a key for
+  std::string empty_path;      // of a file without even a header
+  std::optional<Error> failed;
+};
+
+/// Refuse what can be refused before the first row is read.
+Result<void> Intake::State::look_at_heads() {
+  std::vector<std::array<std::uint64_t, 2>> known;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto& input = files[i];
+    auto opened = Source::open(input.path, {.head_bytes = head_bytes});
+    if (!opened) return opened.error();
+    if (opened->is_pipe()) {
+      opened->set_options(source_options());
+      pipes.emplace(i, std::move(*opened));
+      continue;
+    }
+    if (std::find(known.begin(), known.end(), opened->identity()) != known.end()) {
+      return Error{Errc::usage,
+                   fmt::format("{}: the same file is named twice: name it once", input.path)};
+    }
+    known.push_back(opened->identity());
+    input.size = opened->size();
+    input.mtime_ns = opened->mtime_ns();
+    bytes_total += input.size;
+    Chunk head;
+    if (auto read = opened->next(head); !read) return read.error();
+    auto found =
+        examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false, options);
+    if (found && found->undecided) found = examine_head(input.path, options.row_max + 5);
+    if (!found) return prefixed(input.path, found.error());
+  }
+  if (!pipes.empty()) bytes_total = 0;
+  return {};
+}
+
+Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t bytes) {
+  auto opened = Source::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
+  if (!opened) return opened.error();
+  Chunk head;
+  if (auto read = opened->next(head); !read) return read.error();
+  return examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false,
+                 options);
+}
+
+/// Begin with the file at `index`: read until it is known how to go on.
+Result<void> Intake::State::open_next() {
+  const auto pipe = pipes.find(index);
+  auto opened = pipe == pipes.end() ? Source::open(file().path, source_options())
+                                    : Result<Source>(std::move(pipe->second));
+  if (!opened) return opened.error();
+  if (!opened->is_pipe() &&
+      (opened->size() != file().size || opened->mtime_ns() != file().mtime_ns)) {
+    return Error{Errc::input, fmt::format("{}: the file changed since it was first looked at: wait "
+                                          "until its writer is done, then plan again",
+                                          file().path)};
+  }
+  source = std::move(*opened);
+  last = false;
+  left.clear();
+  for (const auto wanted : {head_bytes, static_cast<std::size_t>(options.row_max + 5)}) {
+    while (!last && left.size() < wanted) {
+      if (auto read = source->next(chunk); !read) return read.error();
+      left.append(chunk.bytes.data() + chunk.begin, chunk.end - chunk.begin);
+      last = chunk.last;
+    }
+    const auto head = std::string_view(left).substr(0, wanted);
+    const bool whole = last && head.size() == left.size();
+    auto found = examine(head, whole, source->is_pipe(), options);
+    if (!found) return prefixed(file().path, found.error());
+    plan = std::move(*found);
+    if (!plan.undecided && !whole && plan.reader.index() == 0) {
+      return Error{Errc::input,
+                   fmt::format("{}: the first {} bytes are blank lines: check the file",
+                               file().path, wanted)};
+    }
+    if (!plan.undecided) break;
+  }
+  IDMERGE_CHECK(!plan.undecided);
+  left.erase(0, plan.start);
+  use_left = true;
+  std::visit(
+      [&](auto& reader) {
+        if constexpr (requires { reader.set_order_kind(order_kind); }) {
+          reader.set_order_kind(order_kind);
+        }
+      },
+      plan.reader);
+  file().format = plan.format;
+  return {};
+}
+
+/// Put the next bytes into the block, behind those that are left over.
+Result<std::string_view> Intake::State::load(RowBlock& block) {
+  if (use_left) {
+    block.bytes.assign(left.begin(), left.end());
+    return std::string_view(block.bytes.data(), block.bytes.size());
+  }
+  chunk.bytes = std::move(block.bytes);
+  if (auto read = source->next(chunk); !read) return read.error();
+  last = chunk.last;
+  const auto fresh = chunk.end - chunk.begin;
+  if (left.size() > chunk.begin) {  // a long row
+    block.bytes.reserve(left.size() + fresh);
+    block.bytes.assign(left.begin(), left.end());
+    block.bytes.insert(block.bytes.end(), chunk.bytes.data() + chunk.begin,
+                       chunk.bytes.data() + chunk.end);
+    return std::string_view(block.bytes.data(), block.bytes.size());
+  }
+  block.bytes = std::move(chunk.bytes);
+  const auto begin = chunk.begin - left.size();
+  std::copy(left.begin(), left.end(), block.bytes.data() + begin);
+  return std::string_view(block.bytes.data() + begin, left.size() + fresh);
+}
+
+Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block) {
+  block.rows.clear();
+  block.scratch.clear();
+  block.blank_lines = 0;
+  block.file = static_cast<std::uint32_t>(index);
+  auto taken = std::visit(
+      [&](auto& reader) -> Result<std::size_t> {
+        if constexpr (requires { reader.feed(bytes, last, block); }) {
+          return reader.feed(bytes, last, block);
+        } else {
+          return bytes.size();  // blank lines and nothing else
+        }
+      },
+      plan.reader);
+  if (!taken) return prefixed(file().path, taken.error());
+  return taken;
+}
+
+Result<bool> Intake::State::next(RowBlock& block) {
+  for (;;) {
+    if (!source) {
+      if (index == files.size()) {
+        auto checked = check_counts();
+        if (!checked) return checked.error();
+        return false;
+      }
+      if (auto opened = open_next(); !opened) return opened.error();
+    }
+    const auto bytes = load(block);
+    if (!bytes) return bytes.error();
+    const auto taken = feed(*bytes, block);
+    if (!taken) return taken.error();
+    left.assign(bytes->substr(*taken));
+    use_left = !left.empty() && (last || block.rows.size() >= CsvReader::rows_max);
+    IDMERGE_CHECK(!last || left.empty() || *taken > 0);
+    file().rows += block.rows.size();
+    file().blank_lines += block.blank_lines;
+    rows += block.rows.size();
+    const bool any = !block.rows.empty() || block.blank_lines > 0;
+    if (last && left.empty()) {
+      if (auto closed = close_file(); !closed) return closed.error();
+    }
+    if (any) return true;
+  }
+}
+
+/// Take down what is known of the file now that all of it has been read.
+Result<void> Intake::State::close_file() {
+  const auto& facts = source->facts();
+  file().size = facts.size;
+  file().mtime_ns = facts.mtime_ns;
+  file().digest = facts.digest;
+  file().compression = name(facts.compression);
+  if (plan.reader.index() == 0) empty_path = file().path;
+  if (const auto* csv = std::get_if<CsvReader>(&plan.reader)) order_kind = csv->order_kind();
+  if (const auto* ndjson = std::get_if<NdjsonReader>(&plan.reader)) {
+    order_kind = ndjson->order_kind();
+    readable = readable || ndjson->readable();
+    for (std::size_t side = 0; side < 2; ++side)
+      seen[side] = seen[side] || ndjson->seen()[side];
+  }
+  bytes_before += facts.size;
+  source.reset();
+  ++index;
+  return {};
+}
+
+Result<void> Intake::State::check_counts() const {
+  if (rows == 0 && !empty_path.empty()) {
+    return Error{Errc::input,
+                 fmt::format("{}: the file is empty: check that the export has run", empty_path)};
+  }
+  const bool alias = options.op == Op::alias;
+  if (readable && !seen[0]) {
+    return Error{Errc::usage, fmt::format("no row has the field of the first side: check {}",
+                                          alias ? "--alias-field" : "--anon-field or --id-fields")};
+  }
+  if (readable && !seen[1]) {
+    return Error{Errc::usage,
+                 fmt::format("no row has the field of the second side: check {}",
+                             alias ? "--distinct-id-field" : "--user-field or --id-fields")};
+  }
+  if (options.expect_rows && rows != *options.expect_rows) {
+    return Error{Errc::input, fmt::format("--expect-rows: the inputs have {} rows, not {}: "
+                                          "check that the export is complete",
+                                          rows, *options.expect_rows)};
+  }
+  if (rows < options.min_rows) {
+    return Error{Errc::input, fmt::format("--min-rows: the inputs have {} rows, less than {}: "
+                                          "check that the export is complete",
+                                          rows, options.min_rows)};
+  }
+  return {};
+}
+
+Intake::Intake(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Intake::Intake(Intake&&) noexcept = default;
+Intake& Intake::operator=(Intake&&) noexcept = default;
+Intake::~Intake() = default;
+
+Result<Intake> Intake::open(IntakeOptions options) {
+  if (auto good = check_options(options); !good) return good.error();
+  auto inputs = list_inputs(options.inputs);
+  if (!inputs) return inputs.error();
+  if (options.expect_files && inputs->paths.size() != *options.expect_files) {
+    return Error{Errc::input, fmt::format("--expect-files: there are {} input files, not {}: "
+                                          "check that the export is complete",
+                                          inputs->paths.size(), *options.expect_files)};
+  }
+  auto state = std::make_unique<State>(std::move(options));
+  state->passed_over = std::move(inputs->passed_over);
+  for (auto& path : inputs->paths)
+    state->files.emplace_back().path = std::move(path);
+  if (auto good = state->look_at_heads(); !good) return good.error();
+  return Intake(std::move(state));
+}
+
+Result<bool> Intake::next(RowBlock& block) {
+  if (state_->failed) return *state_->failed;
+  auto more = state_->next(block);
+  if (!more) {
+    block.rows.clear();
+    state_->source.reset();
+    state_->failed = more.error();
+  }
+  return more;
+}
+
+const std::vector<InputFile>& Intake::files() const {
+  return state_->files;
+}
+
+const std::vector<std::string>& Intake::passed_over() const {
+  return state_->passed_over;
+}
+
+std::uint64_t Intake::bytes_total() const {
+  return state_->bytes_total;
+}
+
+std::uint64_t Intake::bytes_read() const {
+  return state_->bytes_before + (state_->source ? state_->source->bytes_read() : 0);
+}
+
+}  // namespace idmerge

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/owner.hpp"
+
+#include <array>
+#include <chrono>
+
+#include <fmt/chrono.h>
+#include <unistd.h>
+
+namespace idmerge {
+
+LockOwner lock_owner_here() {
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) host = {'?'};
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return {
+      static_cast<std::uint64_t>(getpid()), host.data(),
+      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/planner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "idmerge/base/pages.hpp"
+#include "idmerge/disk/digest.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/run/belt.hpp"
+#include "idmerge/run/letters.hpp"
+#include "idmerge/run/owner.hpp"
+
+namespace idmerge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Blocks under way between the two threads: enough that neither waits for the other's hiccups,
+/// few enough to stay in the cache.
+constexpr std::size_t blocks_under_way = 4;
+constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
+constexpr std::chrono::milliseconds report_every{100};
+
+/// Rows with what the first judge said of them.
+struct JudgedBlock {
+  RowBlock rows;
+  std::vector<Judged> judged;
+  std::uint64_t bytes_read = 0;  // of the inputs so far
+};
+
+using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
+
+/// The first thread: inputs to judged blocks. Everything that looks at one row alone belongs here,
+/// because the census is the longer half.
+class Judging {
+ public:
+  Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
+      : intake_(intake), screen_(options.screen), print_(secret), belt_(belt) {}
+
+  /// Begin on a thread of its own, which ends when the inputs are read, cannot be read on, or the
+  /// belt has ended.
+  void start() { thread_ = std::thread(&Judging::run, this); }
+
+  void join() {
+    belt_.end();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  ~Judging() { join(); }
+
+  /// After join().
+  const Result<void>& outcome() const { return outcome_; }
+
+ private:
+  void run() {
+    try {
+      outcome_ = judge_all();
+    } catch (const std::exception& e) {
+      outcome_ = Error{Errc::internal, e.what()};
+    }
+    belt_.end();
+  }
+
+  Result<void> judge_all() {
+    while (JudgedBlock* const block = belt_.take_empty()) {
+      const auto more = intake_.next(block->rows);
+      if (!more) return more.error();
+      if (!*more) break;
+      block->judged.resize(block->rows.rows.size());
+      for (std::size_t i = 0; i < block->judged.size(); ++i) {
+        Row& row = block->rows.rows[i];
+        Judged& judged = block->judged[i];
+        judged.screened = screen(row, screen_);
+        if (judged.screened != Screened::pair) continue;
+        judged.anon = print_(row.anon);
+        judged.user = print_(row.user);
+      }
+      block->bytes_read = intake_.bytes_read();
+      belt_.put_full(block);
+    }
+    return {};
+  }
+
+  Intake& intake_;
+  ScreenOptions screen_;
+  Fingerprinter print_;
+  JudgedBelt& belt_;
+  Result<void> outcome_;
+  std::thread thread_;
+};
+
+/// `rejected.ndjson`, under way.
+class RejectedFile {
+ public:
+  static Result<RejectedFile> begin(Files& files, const std::string& path,
+                                    std::optional<std::uint64_t> samples_max) {
+    auto part = PartFile::begin(files, path);
+    if (!part) return part.error();
+    return RejectedFile(std::move(*part), samples_max);
+  }
+
+  Result<void> add(const Row& row, std::string_view file) {
+    auto& count = counts_[static_cast<std::size_t>(row.fault)];
+    if (samples_max_ && count >= *samples_max_) return {};
+    ++count;
+    append_rejected(buffer_, row, file);
+    return buffer_.size() < rejected_buffer_bytes ? Result<void>() : write();
+  }
+
+  Result<void> commit() {
+    if (auto written = write(); !written) return written;
+    return part_.commit();
+  }
+
+ private:
+  RejectedFile(PartFile part, std::optional<std::uint64_t> samples_max)
+      : part_(std::move(part)), samples_max_(samples_max) {}
+
+  Result<void> write() {
+    auto written = part_.append(buffer_);
+    buffer_.clear();
+    return written;
+  }
+
+  PartFile part_;
+  std::optional<std::uint64_t> samples_max_;
+  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> counts_{};
+  std::string buffer_;
+};
+
+/// The second thread's half: judged blocks to census, plan and rejected rows.
+class Counting {
+ public:
+  Counting(const PlanOptions& options, PlanWriter& plan, RejectedFile& rejected)
+      : census_(options.census),
+        plan_(plan),
+        rejected_(rejected),
+        has_orders_(!options.intake.order_field.empty()) {}
+
+  Result<void> take(const JudgedBlock& block, const std::vector<InputFile>& inputs) {
+    fresh_.clear();
+    census_.count_blank_lines(block.rows.blank_lines);
+    if (auto taken = census_.take(block.rows.rows, block.judged, fresh_); !taken) return taken;
+    for (const auto i : fresh_)
+      add_link(block.rows.rows[i], block.rows.file);
+    for (std::size_t i = 0; i < block.judged.size(); ++i) {
+      if (block.judged[i].screened != Screened::faulty) continue;
+      const auto& path = inputs[block.rows.file].path;
+      if (auto added = rejected_.add(block.rows.rows[i], path); !added) return added;
+    }
+    return {};
+  }
+
+  Census& census() { return census_; }
+
+  /// After the last block: let the census judge, and write the columns of the plan.
+  const CensusReport& judge() {
+    std::size_t begin = 0;
+    census_.judge(
+        [&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+          const auto count = has_orders_ ? verdicts.size() : 0;
+          plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
+          begin += count;
+        });
+    return census_.report();
+  }
+
+ private:
+  void add_link(const Row& row, std::uint32_t file) {
+    if (has_orders_) {
+      const auto ordinal = plan_.links();
+      orders_.grow_to_hold(ordinal + 1);
+      orders_[ordinal] = row.order;
+    }
+    plan_.add({.anon = row.anon,
+               .user = row.user,
+               .line = row.line,
+               .offset = row.offset,
+               .file = file,
+               .op = row.op,
+               .sided = row.sided});
+  }
+
+  Census census_;
+  PlanWriter& plan_;
+  RejectedFile& rejected_;
+  PageArray<std::int64_t> orders_;
+  std::vector<std::uint32_t> fresh_;
+  bool has_orders_;
+};
+
+/// The second thread's loop. Shape: `inputs` are those of the intake before its first block.
+Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
+                       std::uint64_t bytes_total, const PlanWriter& plan, Counting& counting,
+                       Progress& progress) {
+  auto report_at = Clock::now();
+  while (JudgedBlock* const block = belt.take_full()) {
+    if (auto taken = counting.take(*block, inputs); !taken) return taken;
+    if (bytes_total > 0) {
+      counting.census().foresee(static_cast<double>(block->bytes_read) /
+                                static_cast<double>(bytes_total));
+    }
+    if (const auto now = Clock::now(); now >= report_at) {
+      progress.planning({.rows = counting.census().report().read,
+                         .links = plan.links(),
+                         .bytes_read = block->bytes_read,
+                         .bytes_total = bytes_total});
+      report_at = now + report_every;
+    }
+    belt.put_empty(block);
+    if (!plan.healthy()) break;  // finish() says why
+  }
+  return {};
+}
+
+std::vector<PlanInput> plan_inputs(const Intake& intake) {
+  std::vector<PlanInput> inputs;
+  for (const auto& file : intake.files()) {
+    auto format = std::string(name(file.format));
+    if (file.compression != "none") format += "." + file.compression;
+    inputs.push_back({.size_bytes = file.size,
+                      .content = file.digest,
+                      .rows = file.rows,
+                      .blank_lines = file.blank_lines,
+                      .format = std::move(format),
+                      .path = file.path,
+                      .mtime_ns = file.mtime_ns});
+  }
+  return inputs;
+}
+
+std::int64_t unix_now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string yes_no(bool yes) {
+  return yes ? "yes" : "no";
+}
+
+Result<Digest> digest_of(Files& files, const std::string& path) {
+  const auto file = files.open(path);
+  if (!file) return file.error();
+  Digester digester;
+  std::vector<char> buffer(1U << 20U);
+  for (std::uint64_t offset = 0;;) {
+    const auto read = file->read_at(offset, buffer);
+    if (!read) return read.error();
+    if (*read == 0) return digester.digest();
+    digester.update({buffer.data(), *read});
+    offset += *read;
+  }
+}
+
+}  // namespace
+
+KeyValues plan_words(const PlanOptions& options) {
+  const IntakeOptions& intake = options.intake;
+  KeyValues words;
+  words.set("op", std::string(name(intake.op)));
+  words.set("api", options.api);
+  words.set("project_mode", options.project_mode);
+  words.set("format", std::string(name(intake.format)));
+  words.set("anon_field", intake.anon_field);
+  words.set("user_field", intake.user_field);
+  words.set("alias_field", intake.alias_field);
+  words.set("distinct_id_field", intake.distinct_id_field);
+  words.set("id_fields", intake.id_fields);
+  words.set("op_field", intake.op_field);
+  words.set("order_field", intake.order_field);
+  words.set("delimiter", intake.delimiter ? std::string(1, *intake.delimiter) : "");
+  words.set("header", yes_no(!intake.no_header));
+  words.set("null_words", fmt::format("{}", fmt::join(intake.null_words, "\n")));
+  words.set("row_max", std::to_string(intake.row_max));
+  words.set("allow_ragged", yes_no(intake.allow_ragged));
+  words.set("allow_lazy_quotes", yes_no(intake.allow_lazy_quotes));
+  words.set("blank", options.screen.reject_blank ? "reject" : "skip");
+  words.set("on_conflict", options.census.on_conflict == OnConflict::hold ? "hold" : "send");
+  words.set("collapse", yes_no(options.census.collapse));
+  words.set("max_cluster", std::to_string(options.census.max_cluster));
+  return words;
+}
+
+Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
+                            Progress& progress) {
+  auto intake = Intake::open(options.intake);
+  if (!intake) return intake.error();
+  for (const auto& path : intake->passed_over())
+    progress.note(Weight::info, path);
+
+  const auto paths = make_job(files, job);
+  if (!paths) return paths.error();
+  const auto lock = Lock::take(files, paths->run().lock(), lock_owner_here());
+  if (!lock) return lock.error();
+
+  const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
+  auto plan = PlanWriter::create(files, paths->plan(), {secret, unix_now_s(), 0},
+                                 plan_words(options), !options.intake.order_field.empty());
+  if (!plan) return plan.error();
+  auto rejected = RejectedFile::begin(files, paths->rejected(), options.reject_samples);
+  if (!rejected) return rejected.error();
+
+  JudgedBelt belt;
+  const auto inputs = intake->files();
+  const auto bytes_total = intake->bytes_total();
+  Counting counting(options, *plan, *rejected);
+  Judging judging(*intake, options, secret, belt);
+  judging.start();
+  const auto counted = count_all(belt, inputs, bytes_total, *plan, counting, progress);
+  judging.join();
+  if (!counted) return counted.error();
+  if (!judging.outcome()) return judging.outcome().error();
+
+  const CensusReport& report = counting.judge();
+  // Rejected rows are durable before the plan that counts them has its name.
+  if (auto committed = rejected->commit(); !committed) return committed.error();
+  auto facts = plan->finish(plan_inputs(*intake), to_text(report));
+  if (!facts) return facts.error();
+  progress.planning({.rows = report.read,
+                     .links = facts->links,
+                     .bytes_read = intake->bytes_read(),
+                     .bytes_total = bytes_total});
+
+  const auto reader = PlanReader::open(files, paths->plan());
+  if (!reader) return reader.error();
+  if (auto held = write_held(files, *paths, *reader); !held) return held.error();
+  return facts;
+}
+
+Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options, Files& files) {
+  for (const auto& [key, value] : plan_words(options)) {
+    const auto* const planned = plan.options.find(key);
+    if (planned != nullptr && *planned == value) continue;
+    return Error{Errc::usage, fmt::format("{}: the plan was made with '{}', now it is '{}'", key,
+                                          planned != nullptr ? *planned : std::string(), value)};
+  }
+  const auto intake = Intake::open(options.intake);
+  if (!intake) return intake.error();
+  const auto& inputs = intake->files();
+  if (inputs.size() != plan.inputs.size()) {
+    return Error{Errc::input, fmt::format("the plan was made from {} input files, now there are {}",
+                                          plan.inputs.size(), inputs.size())};
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const PlanInput& planned = plan.inputs[i];
+    if (inputs[i].path != planned.path) {
+      return Error{Errc::input, fmt::format("the plan was made from {}, which is not {}",
+                                            planned.path, inputs[i].path)};
+    }
+    bool same = inputs[i].size == planned.size_bytes;
+    if (same && inputs[i].mtime_ns != planned.mtime_ns) {
+      const auto content = digest_of(files, inputs[i].path);
+      if (!content) return content.error();
+      same = *content == planned.content;
+    }
+    if (!same) {
+      return Error{Errc::input,
+                   fmt::format("{}: its content is not what was planned", inputs[i].path)};
+    }
+  }
+  return {};
+}
+
+}  // namespace idmerge

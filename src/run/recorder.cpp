@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/recorder.hpp"
+
+#include <utility>
+
+namespace idmerge {
+
+Recorder::Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken)
+    : log_(log),
+      post_(std::move(post)),
+      broken_(std::move(broken)),
+      disk_(std::move(saver), [this] { post_([this] { collect(); }); }) {}
+
+void Recorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
+                       bool ambiguous) {
+  if (error_) return;
+  log_.deliver(first, count, attempts, ambiguous);
+  settled_ += count;
+  schedule_flush();
+}
+
+void Recorder::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter) {
+  if (error_) return;
+  log_.refuse(ordinal, attempts, letter);
+  ++settled_;
+  ++refused_;
+  schedule_flush();
+}
+
+void Recorder::park(std::uint64_t ordinal, std::uint32_t attempts) {
+  if (error_) return;
+  log_.park(ordinal, attempts);
+  schedule_flush();
+}
+
+// Posted behind the work that is waiting, so it runs before any answer that has yet to arrive: of
+// each lane a kill can forget what it settled in this turn and what it has sent since, no more.
+void Recorder::schedule_flush() {
+  if (flush_posted_) return;
+  flush_posted_ = true;
+  post_([this] { flush(); });
+}
+
+void Recorder::flush() {
+  flush_posted_ = false;
+  if (error_) return;
+  if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
+}
+
+void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
+  if (error_ || disk_.busy() || settled_ == settled_when_saved_ || now - saved_at_ < every) return;
+  auto snapshot = log_.snapshot();
+  if (!snapshot) return break_off(snapshot.error());
+  saved_at_ = now;
+  settled_when_saved_ = settled_;
+  disk_.save(std::move(*snapshot));
+}
+
+void Recorder::collect() {
+  const auto saved = disk_.collect();
+  if (saved && !*saved) break_off(saved->error());
+}
+
+Result<void> Recorder::finish(int exit_code, std::uint64_t unanswered) {
+  if (error_) return *error_;
+  const Ledger& ledger = log_.ledger();
+  const bool finished = ledger.at_end() && ledger.parked().empty();
+  const auto snapshot = log_.last_snapshot(finished, exit_code, unanswered);
+  if (!snapshot) return snapshot.error();
+  return disk_.finish(*snapshot);
+}
+
+void Recorder::break_off(const Error& error) {
+  if (error_) return;
+  error_ = error;
+  broken_(error);
+}
+
+}  // namespace idmerge

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/cursor.hpp"
+
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/flaky_files.hpp"
+#include "support/plan_maker.hpp"
+
+using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::PlanSketch;
+
+namespace {
+
+/// A plan of several small blocks, and the log of its run.
+struct World {
+  explicit World(std::uint64_t links, std::size_t id_bytes = 2) {
+    const PlanSketch sketch{.links = links, .id_bytes = id_bytes};
+    const auto facts = idmerge::testing::make_plan(files, "/w/plan", sketch);
+    REQUIRE(facts);
+    auto opened = PlanReader::open(files, "/w/plan");
+    REQUIRE(opened);
+    plan.emplace(std::move(*opened));
+    Checkpoint first;
+    first.plan = facts->digest;
+    first.ledger.links = links;
+    auto begun = RunLog::begin(files, {"/w"}, first);
+    REQUIRE(begun);
+    log.emplace(std::move(*begun));
+  }
+
+  FlakyFiles files;
+  std::optional<PlanReader> plan;
+  std::optional<RunLog> log;
+};
+
+std::vector<std::uint64_t> sendable(std::uint64_t links) {
+  std::vector<std::uint64_t> ordinals;
+  for (std::uint64_t i = 0; i < links; ++i) {
+    if (PlanSketch::verdict(i) == Verdict::send) ordinals.push_back(i);
+  }
+  return ordinals;
+}
+
+}  // namespace
+
+TEST_SUITE("run/cursor") {
+  TEST_CASE("it takes every link that is to be sent once, in order, and passes the others") {
+    for (const std::size_t links_max : {1U, 3U, 2000U}) {
+      World world(40'000, 60);
+      REQUIRE(world.plan->blocks() > 2);
+      PlanCursor cursor(*world.plan, *world.log);
+      std::vector<std::uint64_t> taken;
+      const PlanSketch sketch{.id_bytes = 60};
+      Batch batch;
+      bool right = true;
+      while (cursor.take(links_max, batch).value() == Taken::links) {
+        CHECK(batch.links.size() <= links_max);
+        for (std::size_t i = 0; i < batch.links.size(); ++i) {
+          taken.push_back(batch.ordinals[i]);
+          right = right && batch.links[i].anon == sketch.anon(batch.ordinals[i]);
+          world.log->deliver(batch.ordinals[i], 1, 1);
+        }
+        cursor.release(batch);
+      }
+      CHECK(right);
+      CHECK(taken == sendable(40'000));
+      CHECK(world.log->ledger().at_end());
+      CHECK(world.log->ledger().pending() == 0);
+    }
+  }
+
+  TEST_CASE("links stay readable until their batch is given back, blocks later") {
+    World world(40'000, 60);
+    PlanCursor cursor(*world.plan, *world.log);
+    Batch first, other;
+    REQUIRE(cursor.take(1, first).value() == Taken::links);
+    while (cursor.take(2000, other).value() == Taken::links)
+      cursor.release(other);
+    CHECK(first.links[0].anon == PlanSketch{.id_bytes = 60}.anon(0));
+  }
+
+  TEST_CASE("what is settled or parked is left out, and parked links come at the end") {
+    World world(30);
+    world.log->deliver(0, 1, 1);
+    world.log->deliver(5, 2, 1);
+    world.log->park(8, 10);
+    world.log->park(4, 10);
+    PlanCursor cursor(*world.plan, *world.log);
+    auto expected = sendable(30);
+    for (const std::uint64_t gone : {0U, 5U, 6U, 8U, 4U})
+      std::erase(expected, gone);
+    std::vector<std::uint64_t> taken;
+    Batch batch;
+    while (cursor.take(1, batch).value() == Taken::links) {
+      taken.push_back(batch.ordinals[0]);
+      cursor.release(batch);
+    }
+    CHECK(taken == expected);
+    taken.clear();
+    while (cursor.take_parked(batch).value() == Taken::links) {
+      taken.push_back(batch.ordinals[0]);
+      cursor.release(batch);
+    }
+    CHECK(taken == std::vector<std::uint64_t>{4, 8});
+  }
+
+  TEST_CASE("an empty plan is at its end") {
+    World world(0);
+    PlanCursor cursor(*world.plan, *world.log);
+    Batch batch;
+    CHECK(cursor.take(1, batch).value() == Taken::end);
+    CHECK(cursor.take_parked(batch).value() == Taken::end);
+  }
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/intake.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "support/packed.hpp"
+#include "support/scratch.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+struct Taken {
+  std::string rows;  // "file:anon|user" or "file:fault@line", one after the other
+  std::vector<InputFile> files;
+  std::string error;
+  Errc code = Errc::internal;
+};
+
+Taken take(IntakeOptions options) {
+  Taken taken;
+  auto intake = Intake::open(std::move(options));
+  if (!intake) {
+    taken.error = intake.error().what;
+    taken.code = intake.error().code;
+    return taken;
+  }
+  RowBlock block;
+  for (;;) {
+    const auto more = intake->next(block);
+    if (!more) {
+      taken.error = more.error().what;
+      taken.code = more.error().code;
+      CHECK(!intake->next(block));
+      break;
+    }
+    if (!*more) break;
+    for (const auto& row : block.rows) {
+      if (taken.rows.size() > 1000) continue;
+      taken.rows += (taken.rows.empty() ? "" : " ") + std::to_string(block.file) + ":";
+      taken.rows += row.fault == Fault::none
+                        ? std::string(row.anon) + "|" + std::string(row.user)
+                        : std::string(name(row.fault)) + "@" + std::to_string(row.line);
+    }
+  }
+  taken.files = intake->files();
+  return taken;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("run/intake") {
+  TEST_CASE("a CSV file is its rows behind the header") {
+    const Scratch scratch;
+    const auto path =
+        scratch.write("pairs.csv", "\xEF\xBB\xBFname,user_id,anonymous_id\r\nx,u1,a1\r\ny,u2,a2");
+    const auto taken = take({.inputs = {path}});
+    CHECK(taken.error == "");
+    CHECK(taken.rows == "0:a1|u1 0:a2|u2");
+    REQUIRE(taken.files.size() == 1);
+    CHECK(taken.files[0].path == path);
+    CHECK(taken.files[0].rows == 2);
+    CHECK(taken.files[0].size == std::filesystem::file_size(path));
+    CHECK(taken.files[0].mtime_ns != 0);
+    CHECK(taken.files[0].format == Format::csv);
+    CHECK(taken.files[0].compression == "none");
+  }
+
+  TEST_CASE("each part has its own header, format and compression, and rows know their file") {
+    const Scratch scratch;
+    scratch.write("d/p10.csv", "anon_id,user_id\na3,u3\n\n");
+    scratch.write("d/p2.gz", gzip("user_id,anon_id\n") + gzip("u1,a1\n"));
+    scratch.write("d/p3.zst", zstd("{\"anon_id\":\"a2\",\"user_id\":\"u2\"}\n"));
+    scratch.write("d/_SUCCESS", "");
+    const auto taken = take({.inputs = {scratch / "d"}});
+    CHECK(taken.error == "");
+    CHECK(taken.rows == "0:a1|u1 1:a2|u2 2:a3|u3");
+    REQUIRE(taken.files.size() == 3);
+    CHECK(taken.files[0].compression == "gzip");
+    CHECK(taken.files[1].compression == "zstd");
+    CHECK(taken.files[1].format == Format::ndjson);
+    CHECK(taken.files[2].blank_lines == 1);
+    auto intake = Intake::open({.inputs = {scratch / "d"}});
+    REQUIRE(intake);
+    CHECK(intake->passed_over().size() == 1);
+    CHECK(intake->bytes_total() == taken.files[0].size + taken.files[1].size + taken.files[2].size);
+  }
+
+  TEST_CASE("a header that is repeated within a file is a fault of that line") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "anon_id,user_id\na,b\nanon_id,user_id\nc,d\n");
+    CHECK(take({.inputs = {path}}).rows == "0:a|b 0:repeated-header@3 0:c|d");
+  }
+
+  TEST_CASE("without a header the first row is a row") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "\nu1;x;a1\nu2;x;a2\n");
+    const auto taken = take({.inputs = {path},
+                             .anon_field = "#3",
+                             .user_field = "#1",
+                             .delimiter = ';',
+                             .no_header = true});
+    CHECK(taken.rows == "0:a1|u1 0:a2|u2");
+    CHECK(taken.files[0].blank_lines == 0);
+  }
+
+  TEST_CASE("blocks end where they may, and no row is lost between chunks") {
+    const Scratch scratch;
+    std::string csv = "anon_id,user_id\n";
+    std::string json;
+    std::uint64_t rows = 0;
+    for (; csv.size() < 3'000'000; ++rows) {
+      const auto number = std::to_string(rows);
+      csv += number + ",u\n";
+      json += "{\"anon_id\":" + number + ",\"user_id\":\"u\"}\n";
+    }
+    for (const auto& bytes : {csv, json, gzip(csv), zstd(json)}) {
+      auto intake = Intake::open({.inputs = {scratch.write("x", bytes)}});
+      REQUIRE(intake);
+      RowBlock block;
+      std::uint64_t next = 0;
+      for (;;) {
+        const auto more = intake->next(block);
+        REQUIRE(more);
+        if (!*more) break;
+        CHECK(block.rows.size() <= 16384);
+        for (const auto& row : block.rows) {
+          if (row.anon != std::to_string(next)) FAIL("row ", next, " is ", row.anon);
+          ++next;
+        }
+      }
+      CHECK(next == rows);
+      CHECK(intake->files()[0].rows == rows);
+      CHECK(intake->bytes_read() == bytes.size());
+    }
+  }
+
+  TEST_CASE("rows longer than a chunk are read, up to row_max") {
+    const Scratch scratch;
+    const std::string longest(900'000, 'x');
+    const auto path = scratch.write("x", "anon_id,user_id,note\na,b,\"" + longest + "\"\nc,d,\n" +
+                                             "e,f," + longest + longest + "\ng,h,i\n");
+    CHECK(take({.inputs = {path}}).rows == "0:a|b 0:c|d 0:row-too-long@4 0:g|h");
+  }
+
+  TEST_CASE("a quote that stays open is an error with file, line and column") {
+    const Scratch scratch;
+    std::string bytes = "anon_id,user_id\na,b\nc,\"d\n";
+    while (bytes.size() < 3'000'000)
+      bytes += "e,f\n";
+    const auto path = scratch.write("x", bytes);
+    const auto taken = take({.inputs = {path}});
+    CHECK(taken.code == Errc::input);
+    CHECK(contains(taken.error, path + ": line 3, column 3: a quote is opened here"));
+  }
+
+  TEST_CASE("what is uncertain is refused before a row is read") {
+    const Scratch scratch;
+    const auto good = scratch.write("good", "anon_id,user_id\na,b\n");
+    struct Case {
+      std::string_view bytes;
+      std::string_view error;
+      Errc code;
+    };
+    const Case cases[] = {
+        {"anon_id,uid\na,b\n", "the header is: anon_id, uid", Errc::usage},
+        {"anon_id,device_id,user_id\n", "anon_id (#1) or device_id (#2)", Errc::usage},
+        {"anon_id;user_id\na;b\n", "--delimiter ';'", Errc::usage},
+        {"anon_id\tuser_id\na\tb\n", "--format tsv", Errc::usage},
+        {"anon_id|user_id\na|b\n", "--delimiter '|'", Errc::usage},
+        {"550e8400-e29b-41d4-a716-446655440000,17\n", "--no-header", Errc::usage},
+        {"anon_id,user_id\ra,b\r", "convert the line ends", Errc::usage},
+        {"[{\"anon_id\":1}]\n", "jq -c", Errc::usage},
+        {"{\"anon_id\":1}\n", "the keys of the first rows are: anon_id", Errc::usage},
+        {"\xff\xfe"
+         "a\0",
+         "iconv", Errc::input},
+        {"PAR1....", "Parquet", Errc::input},
+        {"PK\x03\x04....", "zip", Errc::input},
+        {"\xfd"
+         "7zXZ",
+         "xz", Errc::input},
+    };
+    for (const auto& c : cases) {
+      CAPTURE(c.bytes);
+      std::string bytes(c.bytes);
+      if (c.error == "xz") bytes += '\0';
+      const auto path = scratch.write("bad", bytes);
+      const auto taken = take({.inputs = {good, path}});
+      CHECK(taken.rows == "");
+      CHECK(taken.code == c.code);
+      CHECK(contains(taken.error, path + ": "));
+      CHECK(contains(taken.error, c.error));
+    }
+    const auto wide = scratch.write("wide", std::string("a\0n\0o\0n\0,\0u\0\n\0", 14));
+    CHECK(contains(take({.inputs = {wide}}).error, "UTF-16LE"));
+    const auto binary = scratch.write("binary", std::string("\x7f"
+                                                            "ELF\x02\0\0\0\0",
+                                                            9));
+    CHECK(contains(take({.inputs = {binary}}).error, "byte 5: a zero byte"));
+  }
+
+  TEST_CASE("options that cannot be meant are refused") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "anon_id,user_id\na,b\n");
+    CHECK(take({.inputs = {}}).code == Errc::usage);
+    CHECK(take({.inputs = {path, path}}).code == Errc::usage);
+    CHECK(take({.inputs = {path}, .delimiter = '"'}).code == Errc::usage);
+    CHECK(take({.inputs = {path}, .row_max = 1}).code == Errc::usage);
+    CHECK(take({.inputs = {path}, .format = Format::ndjson, .no_header = true}).code ==
+          Errc::usage);
+  }
+
+  TEST_CASE("an empty file is an error unless others have rows, a header alone is none") {
+    const Scratch scratch;
+    const auto good = scratch.write("good", "anon_id,user_id\na,b\n");
+    const auto header = scratch.write("header", "anon_id,user_id\n");
+    for (const auto& [name, bytes] : {std::pair<std::string, std::string>{"empty", ""},
+                                      {"lines", "\n\r\n"},
+                                      {"gzip", gzip("")},
+                                      {"bom", "\xEF\xBB\xBF"}}) {
+      const auto empty = scratch.write(name, bytes);
+      CAPTURE(empty);
+      CHECK(contains(take({.inputs = {empty}}).error, "the file is empty"));
+      CHECK(take({.inputs = {empty}}).code == Errc::input);
+      CHECK(take({.inputs = {empty, header}}).code == Errc::input);
+      CHECK(take({.inputs = {empty, good}}).rows == "1:a|b");
+    }
+    CHECK(take({.inputs = {header}}).error == "");
+    CHECK(take({.inputs = {header}, .min_rows = 1}).code == Errc::input);
+  }
+
+  TEST_CASE("numbers of files and rows are as expected, or it is an error") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "anon_id,user_id\na,b\nc\n");
+    CHECK(take({.inputs = {path}, .expect_files = 1, .expect_rows = 2, .min_rows = 2}).error == "");
+    CHECK(take({.inputs = {path}, .expect_files = 2}).code == Errc::input);
+    CHECK(take({.inputs = {path}, .expect_rows = 1}).code == Errc::input);
+    CHECK(take({.inputs = {path}, .min_rows = 3}).code == Errc::input);
+  }
+
+  TEST_CASE("a damaged stream is an error, however much came before") {
+    const Scratch scratch;
+    std::string bytes = "anon_id,user_id\n";
+    while (bytes.size() < 3'000'000)
+      bytes += std::to_string(bytes.size() * 7919) + ",f\n";
+    for (auto packed : {gzip(bytes), zstd(bytes)}) {
+      packed.resize(packed.size() - 3);
+      const auto path = scratch.write("x", packed);
+      const auto taken = take({.inputs = {path}});
+      CHECK(taken.code == Errc::input);
+      CHECK(contains(taken.error, path + ": byte " + std::to_string(packed.size())));
+    }
+  }
+
+  TEST_CASE("a file that changes after the first look is an error") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "anon_id,user_id\na,b\n");
+    auto intake = Intake::open({.inputs = {path}});
+    REQUIRE(intake);
+    std::ofstream(path, std::ios::app) << "c,d\n";
+    RowBlock block;
+    const auto more = intake->next(block);
+    REQUIRE(!more);
+    CHECK(more.error().code == Errc::input);
+    auto again = Intake::open({.inputs = {path}});
+    REQUIRE(again);
+    std::filesystem::last_write_time(
+        path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
+    CHECK(!again->next(block));
+  }
+
+  TEST_CASE("a field that no row of NDJSON has is an error, one that some lack is not") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "{\"a\":1}\n{\"a\":2,\"u\":3}\n");
+    CHECK(take({.inputs = {path}, .anon_field = "a", .user_field = "u"}).rows == "0:1| 0:2|3");
+    const auto wrong = take({.inputs = {path}, .anon_field = "a", .user_field = "uid"});
+    CHECK(wrong.code == Errc::usage);
+    CHECK(contains(wrong.error, "--user-field"));
+  }
+
+  TEST_CASE("a pipe is read as it comes, and a last row without line end is a fault") {
+    const Scratch scratch;
+    const auto path = scratch / "pipe";
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    std::thread writer([&] {
+      std::ofstream out(path, std::ios::binary);
+      for (const auto* part : {"anon_id,us", "er_id\na,b", "\nc,d\ne,", "f"}) {
+        out << part << std::flush;
+      }
+    });
+    const auto taken = take({.inputs = {path}});
+    writer.join();
+    CHECK(taken.error == "");
+    CHECK(taken.rows == "0:a|b 0:c|d 0:partial-row@4");
+    CHECK(taken.files[0].mtime_ns == 0);
+    CHECK(taken.files[0].size == 27);
+  }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/owner.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+using namespace idmerge;
+
+TEST_SUITE("run/owner") {
+  TEST_CASE("it names this process, this host and the time") {
+    const auto owner = lock_owner_here();
+    CHECK(owner.pid == static_cast<std::uint64_t>(getpid()));
+    CHECK(!owner.host.empty());
+    REQUIRE(owner.since.size() == 20);
+    CHECK(owner.since.substr(0, 2) == "20");
+    CHECK(owner.since[10] == 'T');
+    CHECK(owner.since.back() == 'Z');
+  }
+}

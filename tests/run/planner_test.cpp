@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/planner.hpp"
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/disk/job.hpp"
+
+#include "support/scratch.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using idmerge::testing::Scratch;
+
+namespace {
+
+PlanOptions options_for(std::vector<std::string> inputs) {
+  PlanOptions options;
+  options.intake.inputs = std::move(inputs);
+  options.secret = Secret16{1, 2, 3};
+  return options;
+}
+
+/// What a plan says, link by link.
+struct Planned {
+  std::vector<std::pair<std::string, std::string>> links;
+  std::vector<Verdict> verdicts;
+  std::vector<std::uint64_t> lines;
+};
+
+Planned read_plan(const std::string& job) {
+  RealFiles files;
+  const auto plan = PlanReader::open(files, job + "/plan");
+  REQUIRE(plan);
+  Planned out;
+  PlanBlock block;
+  for (std::size_t i = 0; i < plan->blocks(); ++i) {
+    REQUIRE(plan->read_block(i, block));
+    for (const auto& link : block.links) {
+      out.links.emplace_back(link.anon, link.user);
+      out.lines.push_back(link.line);
+    }
+    out.verdicts.insert(out.verdicts.end(), block.verdicts.begin(), block.verdicts.end());
+  }
+  return out;
+}
+
+std::size_t count_lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+TEST_SUITE("run/planner") {
+  TEST_CASE("a small table becomes a plan, every row with its fate") {
+    Scratch scratch;
+    const auto input = scratch.write("pairs.csv",
+                                     "anonymous_id,user_id\n"
+                                     "a1,u1\n"
+                                     "a2,u1\n"
+                                     "a1,u1\n"    // duplicate
+                                     ",u9\n"      // skipped
+                                     "null,u2\n"  // rejected
+                                     "a3,u1\n"    // conflict ...
+                                     "a3,u2\n"    // ... with this
+                                     "u1,u3\n");  // both sides
+    RealFiles files;
+    Progress progress;
+    const auto made = make_plan(options_for({input}), scratch.path("job"), files, progress);
+    REQUIRE(made);
+    const auto report = parse_census_report(made->census);
+    REQUIRE(report);
+    CHECK(report->read == 8);
+    CHECK(report->duplicates == 1);
+    CHECK(report->skipped_anon == 1);
+    CHECK(report->rejected_total() == 1);
+    CHECK(report->links == 5);
+    CHECK(report->sendable() == 2);
+    CHECK(report->held() == 3);
+
+    const auto planned = read_plan(scratch.path("job"));
+    CHECK(planned.links[0] == std::pair<std::string, std::string>("a1", "u1"));
+    CHECK(planned.verdicts == std::vector{Verdict::send, Verdict::send, Verdict::conflict,
+                                          Verdict::conflict, Verdict::both_sides});
+    CHECK(planned.lines == std::vector<std::uint64_t>{2, 3, 7, 8, 9});
+
+    CHECK(scratch.read("job/rejected.ndjson") ==
+          "{\"file\":\"" + input +
+              "\",\"line\":6,\"column\":1,\"byte_offset\":43,\"reason\":\"placeholder\","
+              "\"message\":\"the id is a placeholder that many rows share\","
+              "\"hint\":\"leave the field blank where there is no id\",\"row\":\"null,u2\"}\n");
+    const auto held = scratch.read("job/held.ndjson");
+    CHECK(count_lines(held) == 3);
+    CHECK(held.find("{\"anonymous_id\":\"a3\",\"user_id\":\"u1\",\"op\":\"create\"") == 0);
+    CHECK(held.find("\"clashes_with\":[{\"user_id\":\"u2\",\"file\":\"" + input +
+                    "\",\"line\":8}]") != std::string::npos);
+    CHECK(held.find("\"clashes_with\":[{\"anonymous_id\":\"a1\",\"file\":\"" + input +
+                    "\",\"line\":2}]") != std::string::npos);
+  }
+
+  TEST_CASE("the plan id depends on what is planned, not on secret, place or time") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const std::string content = "anonymous_id,user_id\na1,u1\na2,u2\n";
+    const auto here = scratch.write("here.csv", content);
+    const auto there = scratch.write("there.csv", content);
+    const auto other = scratch.write("other.csv", content + "a3,u3\n");
+    auto options = options_for({here});
+    const auto one = make_plan(options, scratch.path("one"), files, progress);
+    options.secret = Secret16{9};
+    options.intake.inputs = {there};
+    const auto two = make_plan(options, scratch.path("two"), files, progress);
+    options.intake.inputs = {other};
+    const auto three = make_plan(options, scratch.path("three"), files, progress);
+    options.intake.inputs = {here};
+    options.census.max_cluster = 100;
+    const auto four = make_plan(options, scratch.path("four"), files, progress);
+    REQUIRE((one && two && three && four));
+    CHECK(one->id() == two->id());
+    CHECK(one->id() != three->id());
+    CHECK(one->id() != four->id());
+  }
+
+  TEST_CASE("a plan knows its inputs again, and notices what changed") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto input = scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
+    auto options = options_for({input});
+    const auto made = make_plan(options, scratch.path("job"), files, progress);
+    REQUIRE(made);
+    CHECK(match_plan(*made, options, files));
+
+    // The same content written again is the same input; as long, but different, is not.
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
+    CHECK(match_plan(*made, options, files));
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u2\n");
+    const auto changed = match_plan(*made, options, files);
+    REQUIRE(!changed);
+    CHECK(changed.error().code == Errc::input);
+
+    options.census.on_conflict = OnConflict::send;
+    const auto differs = match_plan(*made, options, files);
+    REQUIRE(!differs);
+    CHECK(differs.error().code == Errc::usage);
+    CHECK(differs.error().what.find("on_conflict") != std::string::npos);
+  }
+
+  TEST_CASE("an input that cannot be used leaves no plan") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto missing =
+        make_plan(options_for({scratch.path("no.csv")}), scratch.path("job"), files, progress);
+    REQUIRE(!missing);
+    CHECK(missing.error().code == Errc::input);
+    // Fails in the middle, with both threads at work.
+    std::string text = "anonymous_id,user_id\n";
+    for (int i = 0; i < 50'000; ++i) {
+      text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
+    }
+    text += "\"never closed" + std::string(2'000'000, 'x');
+    const auto broken = make_plan(options_for({scratch.write("broken.csv", text)}),
+                                  scratch.path("job"), files, progress);
+    REQUIRE(!broken);
+    CHECK(broken.error().code == Errc::input);
+    CHECK(!scratch.exists("job/plan"));
+    CHECK(!scratch.exists("job/plan.part"));
+    CHECK(!scratch.exists("job/rejected.ndjson"));
+  }
+
+  TEST_CASE("many files and formats are one table") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto csv = scratch.write("1.csv", "anonymous_id,user_id\na1,u1\na2,u2\n");
+    const auto ndjson = scratch.write("2.ndjson",
+                                      "{\"anonymous_id\":\"a2\",\"user_id\":\"u2\"}\n"
+                                      "{\"anonymous_id\":\"a3\",\"user_id\":\"u3\"}\n");
+    const auto made = make_plan(options_for({csv, ndjson}), scratch.path("job"), files, progress);
+    REQUIRE(made);
+    const auto report = parse_census_report(made->census);
+    REQUIRE(report);
+    CHECK(report->duplicates == 1);
+    CHECK(report->sendable() == 3);
+    CHECK(made->inputs[1].rows == 2);
+  }
+
+  TEST_CASE("random tables over many blocks: the plan is the set of distinct pairs, in order") {
+    std::mt19937_64 random(idmerge::testing::seed());
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    std::string text = "anonymous_id,user_id\n";
+    std::vector<std::pair<std::string, std::string>> expected;
+    std::set<std::pair<std::string, std::string>> seen;
+    for (int i = 0; i < 200'000; ++i) {
+      const auto n = random() % 150'000;
+      std::pair<std::string, std::string> pair("anon-" + std::to_string(n),
+                                               "user-" + std::to_string(n / 2));
+      text += pair.first + "," + pair.second + "\n";
+      if (seen.insert(pair).second) expected.push_back(pair);
+    }
+    const auto made = make_plan(options_for({scratch.write("t.csv", text)}), scratch.path("job"),
+                                files, progress);
+    REQUIRE(made);
+    const auto planned = read_plan(scratch.path("job"));
+    CHECK(planned.links == expected);
+    CHECK(std::all_of(planned.verdicts.begin(), planned.verdicts.end(),
+                      [](Verdict v) { return v == Verdict::send; }));
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/recorder.hpp"
+
+#include <deque>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "support/flaky_files.hpp"
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
+
+namespace {
+
+const RunPaths paths{"/w"};
+
+/// A run of ten links on a disk that can break, with an event loop that the test turns itself.
+struct World {
+  World() {
+    Checkpoint first;
+    first.ledger.links = 10;
+    first.in_flight_max = 4;
+    auto begun = RunLog::begin(files, paths, first);
+    REQUIRE(begun);
+    log.emplace(std::move(*begun));
+    auto saver = RunSaver::open(files, paths);
+    REQUIRE(saver);
+    recorder.emplace(
+        *log, std::move(*saver),
+        [this](std::function<void()> work) {
+          const std::lock_guard lock(mutex);
+          posted.push_back(std::move(work));
+        },
+        [this](const Error& error) { errors.push_back(error); });
+  }
+
+  /// Run what was posted; the number of pieces.
+  std::size_t turn() {
+    std::deque<std::function<void()>> now;
+    {
+      const std::lock_guard lock(mutex);
+      now.swap(posted);
+    }
+    for (auto& work : now)
+      work();
+    return now.size();
+  }
+
+  std::uint64_t delivered_on_disk() {
+    const auto state = read_run(files, paths, Digest{});
+    REQUIRE(state);
+    return (*state)->checkpoint.ledger.delivered;
+  }
+
+  FlakyFiles files;
+  std::mutex mutex;
+  std::deque<std::function<void()>> posted;
+  std::vector<Error> errors;
+  std::optional<RunLog> log;
+  std::optional<Recorder> recorder;
+};
+
+}  // namespace
+
+TEST_SUITE("run/recorder") {
+  TEST_CASE("what is settled in one turn is written at its end, at once") {
+    World world;
+    world.recorder->deliver(0, 1, 1);
+    world.recorder->deliver(2, 1, 1);
+    world.recorder->refuse(1, 1, "{\"why\":\"no\"}");
+    CHECK(world.delivered_on_disk() == 0);
+    CHECK(world.turn() == 1);
+    CHECK(world.delivered_on_disk() == 2);
+    CHECK(world.recorder->settled() == 3);
+    CHECK(world.recorder->refused() == 1);
+    CHECK(world.files.content("/w/refused.ndjson") == "{\"why\":\"no\"}\n");
+  }
+
+  TEST_CASE("a snapshot is saved when it is due and something was settled") {
+    World world;
+    const Instant start = Instant{} + 1h;
+    world.recorder->save_when_due(start, 1s);
+    CHECK(world.turn() == 0);
+    world.recorder->deliver(0, 1, 1);
+    CHECK(world.turn() == 1);
+    world.recorder->save_when_due(start, 1s);
+    while (world.turn() < 1)
+      std::this_thread::yield();
+    world.files.lose_power(FlakyFiles::Keep::synced);
+    CHECK(world.delivered_on_disk() == 1);
+  }
+
+  TEST_CASE("the end of a run is durable and says whether all is done") {
+    World world;
+    world.recorder->deliver(0, 10, 1);
+    REQUIRE(world.recorder->finish(0, 0));
+    world.files.lose_power(FlakyFiles::Keep::synced);
+    const auto state = read_run(world.files, paths, Digest{});
+    REQUIRE(state);
+    CHECK((*state)->checkpoint.finished);
+    CHECK((*state)->checkpoint.ledger.delivered == 10);
+    CHECK((*state)->resend_max == 0);
+  }
+
+  TEST_CASE("a parked link keeps a run from being finished") {
+    World world;
+    world.recorder->deliver(0, 9, 1);
+    world.recorder->park(9, 10);
+    REQUIRE(world.recorder->finish(5, 1));
+    const auto state = read_run(world.files, paths, Digest{});
+    REQUIRE(state);
+    CHECK(!(*state)->checkpoint.finished);
+    CHECK((*state)->checkpoint.exit_code == 5);
+    CHECK((*state)->resend_max == 1);
+  }
+
+  TEST_CASE("when the disk is full the run hears it once, and settles nothing more") {
+    World world;
+    world.recorder->deliver(0, 1, 1);
+    world.turn();
+    world.files.harm(0, Harm::full, true);
+    world.recorder->deliver(1, 1, 1);
+    world.turn();
+    REQUIRE(world.errors.size() == 1);
+    CHECK(world.errors[0].code == Errc::outage);
+    world.recorder->deliver(2, 1, 1);
+    world.recorder->refuse(3, 1, "{}");
+    world.turn();
+    CHECK(world.errors.size() == 1);
+    CHECK(world.recorder->settled() == 2);
+    CHECK(!world.recorder->finish(0, 0));
+    world.files.revive();
+    CHECK(world.delivered_on_disk() == 1);
+  }
+}

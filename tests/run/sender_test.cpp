@@ -1,0 +1,558 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/sender.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/planner.hpp"
+
+#include "support/loopback_server.hpp"
+#include "support/scratch.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+using idmerge::testing::accepted;
+using idmerge::testing::http;
+using idmerge::testing::LoopbackServer;
+using idmerge::testing::Reaction;
+using idmerge::testing::Scratch;
+using idmerge::testing::SeenRequest;
+
+namespace {
+
+/// A planned job of `links` links a0-u0, a1-u1, ...
+struct Job {
+  explicit Job(int links) {
+    std::string text = "anonymous_id,user_id\n";
+    for (int i = 0; i < links; ++i) {
+      text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
+    }
+    PlanOptions options;
+    options.intake.inputs = {scratch.write("pairs.csv", text)};
+    REQUIRE(make_plan(options, dir(), files, progress));
+  }
+
+  std::string dir() const { return scratch.path("job"); }
+
+  SendOptions options(const LoopbackServer& server) const { return options(server.url()); }
+  SendOptions options(const std::string& url) const {
+    SendOptions options;
+    options.target = parse_target(url).value();
+    options.dialect.token = Secret("token-0123456789");
+    options.dialect.username = Secret("etl.12345");
+    options.dialect.secret = Secret("s3cret");
+    options.rate_per_s = 0;
+    options.connections = 4;
+    options.backoff_min = 1ms;
+    options.backoff_max = 4ms;
+    options.timeout = 5s;
+    options.seed = 1;
+    return options;
+  }
+
+  SendReport send(const SendOptions& options) {
+    const auto report = send_plan(options, dir(), files, progress, stop);
+    REQUIRE(report);
+    CHECK(report->to_send == report->delivered + report->refused + report->pending);
+    return *report;
+  }
+
+  Scratch scratch;
+  RealFiles files;
+  Progress progress;
+  StopRequest stop;
+};
+
+Digest plan_digest(Job& job) {
+  return PlanReader::open(job.files, job.dir() + "/plan").value().facts().digest;
+}
+
+/// The anonymous id of a create request.
+std::string anon_of(const SeenRequest& seen) {
+  const std::string key = "\"$anon_id\":\"";
+  const auto begin = seen.body.find(key) + key.size();
+  return seen.body.substr(begin, seen.body.find('"', begin) - begin);
+}
+
+std::multiset<std::string> anons(const LoopbackServer& server) {
+  std::multiset<std::string> ids;
+  for (const auto& seen : server.seen())
+    ids.insert(anon_of(seen));
+  return ids;
+}
+
+}  // namespace
+
+TEST_SUITE("run/sender") {
+  TEST_CASE("every link is sent once, with the body of the OpenAPI and Basic credentials") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(200);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 200);
+    CHECK(report.pending == 0);
+    CHECK(report.requests_now == 200);
+    const auto seen = server.seen();
+    CHECK(seen.size() == 200);
+    const auto ids = anons(server);
+    CHECK(std::set<std::string>(ids.begin(), ids.end()).size() == 200);
+    CHECK(server.connections() <= 4);
+    CHECK(seen[0].head.find("POST /identity/create HTTP/1.1\r\n") == 0);
+    CHECK(seen[0].head.find("Authorization: Basic ZXRsLjEyMzQ1OnMzY3JldA==\r\n") !=
+          std::string::npos);
+
+    const auto again = job.send(job.options(server));
+    CHECK(again.nothing_to_do);
+    CHECK(again.delivered == 200);
+    CHECK(server.seen().size() == 200);
+  }
+
+  TEST_CASE("a refusal is final, and its letter says why") {
+    LoopbackServer server([](const SeenRequest& seen) {
+      if (anon_of(seen) == "a3") return Reaction{http(400, R"({"error":"bad id","status":0})")};
+      if (anon_of(seen) == "a4")
+        return Reaction{http(200, R"({"status":0,"error":"no such user"})")};
+      return accepted();
+    });
+    Job job(10);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 8);
+    CHECK(report.refused == 2);
+    CHECK(report.requests_now == 10);
+    const auto letters = job.scratch.read("job/runs/1-of-1/refused.ndjson");
+    CHECK(letters.find("\"anonymous_id\":\"a3\",\"user_id\":\"u3\"") != std::string::npos);
+    CHECK(letters.find("\"status\":400,\"message\":\"bad id\"") != std::string::npos);
+    CHECK(letters.find("\"status\":200,\"message\":\"no such user\"") != std::string::npos);
+    CHECK(std::count(letters.begin(), letters.end(), '\n') == 2);
+  }
+
+  TEST_CASE("failures that pass are repeated until the link is delivered") {
+    std::map<std::string, int> tries;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      const auto attempt = tries[anon_of(seen)]++;
+      const auto n = std::stoi(anon_of(seen).substr(1)) % 8;
+      if (attempt > 1) return accepted();
+      switch (n) {
+        case 0:
+          return Reaction{http(503, "busy")};
+        case 1:
+          return Reaction{http(500, "{}")};
+        case 2:
+          return Reaction{"", Reaction::Then::reset};
+        case 3:
+          return Reaction{"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", Reaction::Then::close};
+        case 4:
+          return Reaction{"garbage\r\n\r\n", Reaction::Then::close};
+        case 5:
+          return Reaction{http(408, "")};
+        case 6:
+          return Reaction{http(502, "<html>bad gateway</html>", "Connection: close\r\n"),
+                          Reaction::Then::close};
+        default:
+          return accepted();
+      }
+    });
+    Job job(64);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 64);
+    CHECK(report.retries_now >= 2 * 56);
+  }
+
+  TEST_CASE("a request without an answer ends with its deadline") {
+    std::atomic<int> hung = 0;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (anon_of(seen) == "a1" && hung++ == 0) return Reaction{"", Reaction::Then::hang};
+      return accepted();
+    });
+    Job job(5);
+    auto options = job.options(server);
+    options.timeout = 300ms;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 5);
+  }
+
+  TEST_CASE("wrong credentials stop at once, lose nothing, and the right ones go on") {
+    std::atomic<bool> right = false;
+    LoopbackServer server([&](const SeenRequest&) {
+      return right ? accepted() : Reaction{http(401, R"({"error":"Invalid credentials"})")};
+    });
+    Job job(100);
+    const auto report = job.send(job.options(server));
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::service);
+    CHECK(report.pending == 100);
+    CHECK(report.requests_now <= 4);
+    right = true;
+    const auto again = job.send(job.options(server));
+    CHECK(!again.stop);
+    CHECK(again.delivered == 100);
+  }
+
+  TEST_CASE("credentials that stop being taken are read again, once") {
+    const std::string changed = "Authorization: Basic ZXRsLjEyMzQ1Om5ldw==\r\n";
+    LoopbackServer server([&](const SeenRequest& seen) {
+      const bool is_new = seen.head.find(changed) != std::string::npos;
+      if (seen.number < 50 || is_new) return accepted();
+      return Reaction{http(401, R"({"error":"Invalid credentials"})")};
+    });
+    Job job(200);
+    auto options = job.options(server);
+    int read = 0;
+    options.reread = [&]() -> Result<DialectOptions> {
+      ++read;
+      auto fresh = options.dialect;
+      fresh.secret = Secret("new");
+      return fresh;
+    };
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 200);
+    CHECK(read == 1);
+
+    Job other(200);
+    options.reread = [&] { return options.dialect; };
+    LoopbackServer closed([&](const SeenRequest& seen) {
+      return seen.number < 50 ? accepted() : Reaction{http(403, "{}")};
+    });
+    options.target = parse_target(closed.url()).value();
+    const auto stopped = other.send(options);
+    REQUIRE(stopped.stop);
+    CHECK(stopped.stop->code == Errc::service);
+    CHECK(stopped.delivered == 50);
+  }
+
+  TEST_CASE("a service that is not the one we think: nothing is delivered or refused") {
+    LoopbackServer server(
+        [](const SeenRequest&) { return Reaction{http(404, "<html>not here</html>")}; });
+    Job job(100);
+    const auto report = job.send(job.options(server));
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::service);
+    CHECK(report.pending == 100);
+    CHECK(report.requests_now <= 4);
+  }
+
+  TEST_CASE("foreign answers after a success are borne, three in a row are not") {
+    LoopbackServer server([](const SeenRequest& seen) {
+      if (seen.number < 50) return accepted();
+      return Reaction{http(302, "", "Location: https://login.example/\r\n")};
+    });
+    Job job(100);
+    auto options = job.options(server);
+    options.connections = 1;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::service);
+    CHECK(report.delivered == 50);
+    CHECK(report.requests_now == 53);
+  }
+
+  TEST_CASE("an outage leaves all links pending, however often they were tried") {
+    Job job(20);
+    std::string url;
+    {
+      LoopbackServer gone([](const SeenRequest&) { return accepted(); });
+      url = gone.url();
+    }
+    auto options = job.options(url);
+    options.attempts = 2;
+    options.give_up_after = 200ms;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::outage);
+    CHECK(report.pending == 20);
+    CHECK(report.parked == 0);
+  }
+
+  TEST_CASE("being limited for longer than --give-up-after is an outage") {
+    LoopbackServer server(
+        [](const SeenRequest&) { return Reaction{http(429, "{}", "Retry-After: 60\r\n")}; });
+    Job job(20);
+    auto options = job.options(server);
+    options.give_up_after = 200ms;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::outage);
+    CHECK(report.requests_now <= 4);
+    CHECK(report.pending == 20);
+  }
+
+  TEST_CASE("Retry-After pauses all lanes together") {
+    std::mutex mutex;
+    std::optional<std::chrono::steady_clock::time_point> limited_at;
+    std::vector<std::chrono::nanoseconds> after;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      const std::lock_guard lock(mutex);
+      const auto now = std::chrono::steady_clock::now();
+      if (limited_at) after.push_back(now - *limited_at);
+      if (seen.number != 20) return accepted();
+      limited_at = now;
+      return Reaction{http(429, "{}", "Retry-After: 1\r\n")};
+    });
+    Job job(200);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 200);
+    CHECK(report.throttled_now == 1);
+    // Within the pause only that may arrive which left before the 429 was read: what the other
+    // lanes had under way, on a busy machine a few more. Without a pause it would be all 180.
+    CHECK(std::count_if(after.begin(), after.end(), [](auto t) { return t < 900ms; }) <= 20);
+  }
+
+  TEST_CASE("a service with a limit of its own is found out, and not pressed again and again") {
+    std::mutex mutex;
+    std::deque<std::chrono::steady_clock::time_point> taken;
+    int limited = 0;
+    LoopbackServer server([&](const SeenRequest&) {
+      const std::lock_guard lock(mutex);
+      const auto now = std::chrono::steady_clock::now();
+      while (!taken.empty() && now - taken.front() > 100ms)
+        taken.pop_front();
+      if (taken.size() >= 30) {
+        ++limited;
+        return Reaction{http(429, "{}")};
+      }
+      taken.push_back(now);
+      return accepted();
+    });
+    Job job(600);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 600);
+    CHECK(limited < 200);
+    CHECK(report.elapsed >= 1'500ms);
+  }
+
+  TEST_CASE("a link that always fails while others succeed is parked, and tried again later") {
+    std::atomic<bool> mended = false;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (anon_of(seen) == "a5" && !mended) return Reaction{http(500, "{}")};
+      return accepted();
+    });
+    Job job(300);
+    auto options = job.options(server);
+    options.attempts = 3;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 299);
+    CHECK(report.parked == 1);
+    CHECK(report.pending == 1);
+    CHECK(anons(server).count("a5") == 4);  // three, and once more at the end
+    mended = true;
+    const auto again = job.send(options);
+    CHECK(!again.nothing_to_do);
+    CHECK(again.delivered == 300);
+    CHECK(again.parked == 0);
+    CHECK(job.send(options).nothing_to_do);
+  }
+
+  TEST_CASE("'already linked' on a repeat is a delivery that is not quite certain") {
+    std::map<std::string, int> tries;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      // a1 is linked, but its answer gets lost; a2 was somebody else's from the start.
+      const std::string taken =
+          http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})");
+      if (anon_of(seen) == "a2") return Reaction{taken};
+      if (anon_of(seen) != "a1") return accepted();
+      return tries["a1"]++ == 0 ? Reaction{"", Reaction::Then::reset} : Reaction{taken};
+    });
+    Job job(4);
+    const auto report = job.send(job.options(server));
+    CHECK(!report.stop);
+    CHECK(report.delivered == 3);
+    CHECK(report.ambiguous == 1);
+    CHECK(report.refused == 1);
+  }
+
+  TEST_CASE("a service that refuses too much is looked at first") {
+    LoopbackServer server([](const SeenRequest&) { return Reaction{http(400, "{}")}; });
+    Job job(3'000);
+    const auto report = job.send(job.options(server));
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::guard);
+    CHECK(report.refused >= 1'000);
+    CHECK(report.refused <= 1'003);
+  }
+
+  TEST_CASE("--max-requests stops with a checkpoint, the next run goes on") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(100);
+    auto options = job.options(server);
+    options.max_requests = 30;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::budget);
+    CHECK(report.delivered == 30);
+    options.max_requests.reset();
+    CHECK(job.send(options).delivered == 100);
+    CHECK(server.seen().size() == 100);
+  }
+
+  TEST_CASE("a signal drains: what was sent is settled, and nothing is sent twice") {
+    Job job(2'000);
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (seen.number == 100) job.stop.ask(15);
+      return accepted();
+    });
+    auto options = job.options(server);
+    options.rate_per_s = 1'000;  // slower than the signal
+    options.burst = 10;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::interrupted);
+    CHECK(report.pending > 0);
+    CHECK(report.delivered == server.seen().size());
+    const StopRequest none;
+    const auto again = send_plan(job.options(server), job.dir(), job.files, job.progress, none);
+    REQUIRE(again);
+    CHECK(again->delivered == 2'000);
+    CHECK(again->resent_at_most == 0);
+    CHECK(server.seen().size() == 2'000);
+  }
+
+  TEST_CASE("a second signal does not wait for an answer") {
+    Job job(10);
+    LoopbackServer server([&](const SeenRequest&) {
+      job.stop.ask(2);
+      job.stop.ask(2);
+      return Reaction{"", Reaction::Then::hang};
+    });
+    auto options = job.options(server);
+    options.timeout = 600s;
+    options.drain = 600s;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::interrupted);
+    CHECK(report.pending == 10);
+
+    // What hung may have been delivered: the next run knows, and believes the service.
+    const auto state = read_run(job.files, JobPaths{job.dir()}.run(), plan_digest(job));
+    REQUIRE(state);
+    CHECK((*state)->resend_max >= 1);
+    CHECK((*state)->resend_max <= 4);
+  }
+
+  TEST_CASE("a job goes to one target only") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    LoopbackServer other([](const SeenRequest&) { return accepted(); });
+    Job job(50);
+    auto options = job.options(server);
+    options.max_requests = 10;
+    CHECK(job.send(options).delivered == 10);
+    options = job.options(other);
+    const auto moved = send_plan(options, job.dir(), job.files, job.progress, job.stop);
+    REQUIRE(!moved);
+    CHECK(moved.error().code == Errc::usage);
+    options = job.options(server);
+    options.dialect.token = Secret("another-token-42");
+    CHECK(!send_plan(options, job.dir(), job.files, job.progress, job.stop));
+    CHECK(other.seen().empty());
+  }
+
+  TEST_CASE("a rehearsal spoils nothing") {
+    LoopbackServer stage([](const SeenRequest&) { return accepted(); });
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(50);
+    auto options = job.options(stage);
+    options.rehearsal = true;
+    CHECK(job.send(options).delivered == 50);
+    CHECK(job.send(options).delivered == 50);
+    CHECK(stage.seen().size() == 100);
+    CHECK(job.send(job.options(server)).delivered == 50);
+    CHECK(server.seen().size() == 50);
+  }
+
+  TEST_CASE("a second process on the job is told who works there") {
+    Job job(5);
+    std::optional<Result<SendReport>> second;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (seen.number == 0) {
+        second = send_plan(job.options("http://127.0.0.1:9"), job.dir(), job.files, job.progress,
+                           job.stop);
+      }
+      return accepted();
+    });
+    CHECK(job.send(job.options(server)).delivered == 5);
+    REQUIRE(second);
+    REQUIRE(!*second);
+    CHECK(second->error().code == Errc::locked);
+  }
+
+  TEST_CASE("--rate: no more links leave than the bucket allows") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(150);
+    auto options = job.options(server);
+    options.rate_per_s = 100;
+    options.burst = 10;
+    const auto report = job.send(options);
+    CHECK(report.delivered == 150);
+    CHECK(report.elapsed >= 1'390ms);
+  }
+
+  TEST_CASE("whatever the service does, every link ends as it says") {
+    const auto seed = idmerge::testing::seed();
+    for (std::uint64_t world = 0; world < 5; ++world) {
+      CAPTURE(world);
+      std::mt19937_64 random(seed + world);
+      std::set<std::string> linked, refused;
+      LoopbackServer server([&](const SeenRequest& seen) {
+        const auto anon = anon_of(seen);
+        // Whether it is refused is up to the id; how often it goes wrong before is up to chance.
+        const bool refuses = std::stoi(anon.substr(1)) % 50 == 7;
+        const auto answer = refuses ? http(400, "{\"error\":\"no\"}") : accepted().bytes;
+        const auto settle = [&] { (refuses ? refused : linked).insert(anon); };
+        switch (random() % 24) {
+          case 0:
+            return Reaction{http(503, "")};
+          case 1:
+            return Reaction{"", Reaction::Then::reset};
+          case 2:
+            settle();
+            return Reaction{"", Reaction::Then::close};
+          case 3:
+            settle();
+            return Reaction{answer.substr(0, answer.size() - 3), Reaction::Then::reset};
+          case 4:
+            return Reaction{http(429, "", "Retry-After: 0\r\n")};
+          case 5:
+            return Reaction{http(429, "")};
+          case 6:
+            return Reaction{"\x16\x03\x01 what", Reaction::Then::close};
+          case 7:
+            settle();
+            return Reaction{http(200, "{\"status\":1", "X-Odd: 1\r\n")};
+          default:
+            settle();
+            return Reaction{answer};
+        }
+      });
+      Job job(1'000);
+      auto options = job.options(server);
+      options.max_refused_percent.reset();
+      options.adaptive = false;  // 429 by chance is no limit to be found
+      options.seed = world + 1;
+      SendReport report;
+      // Foreign answers in a row may stop a run; the next one goes on.
+      for (int runs = 0; runs < 50 && report.delivered + report.refused < 1'000; ++runs) {
+        report = job.send(options);
+      }
+      CHECK(report.refused == 20);
+      CHECK(report.delivered == 980);
+      CHECK(linked.size() == 980);
+    }
+  }
+}
