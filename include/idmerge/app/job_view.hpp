@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// A job as a person wants to see it: plan, census, the links that serve as examples, and where the
+// run stands. Read without the lock and without changing anything, so it is the same view before,
+// while and after a process works there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/core/tally.hpp"
+#include "idmerge/disk/files.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/disk/run_log.hpp"
+
+namespace idmerge {
+
+/// A link with bytes of its own.
+struct NamedLink {
+  Op op = Op::create;
+  std::string anon;
+  std::string user;
+  std::uint64_t ids = 0;  // of its cluster, where that is what it stands for
+};
+
+struct JobView {
+  std::string job;  // the directory
+  PlanFacts plan;
+  CensusReport census;
+  std::vector<NamedLink> examples;
+  std::vector<NamedLink> largest;  // the first link of each of the largest clusters
+  std::optional<RunState> run;     // nothing: no run has begun
+
+  std::uint64_t delivered() const { return run ? run->checkpoint.ledger.delivered : 0; }
+  std::uint64_t refused() const { return run ? run->checkpoint.ledger.refused : 0; }
+  std::uint64_t ambiguous() const { return run ? run->checkpoint.ledger.ambiguous : 0; }
+  std::uint64_t parked() const { return run ? run->checkpoint.ledger.parked.size() : 0; }
+  std::uint64_t pending() const { return census.sendable() - delivered() - refused(); }
+  bool finished() const { return run && run->checkpoint.finished; }
+};
+
+/// Read the job in a directory.
+/// Errors: usage when it is no job; input when it has no plan, or plan, checkpoint or dead letters
+/// are damaged.
+Result<JobView> view_job(Files& files, const std::string& job);
+
+/// As view_job(), of the rehearsal in that job; `run` is empty when there was none.
+Result<JobView> view_rehearsal(Files& files, const std::string& job);
+
+/// Every row and its fate. Law 1: it adds up, or this is a bug.
+Tally tally_of(const JobView& view);
+
+}  // namespace idmerge

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+//
+// What the program says about a job: the census before anything is sent, the account afterwards,
+// and summary.json for machines. All three are functions of one JobView, so that they cannot
+// disagree; every figure that is printed is one that was counted.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idmerge/app/job_view.hpp"
+#include "idmerge/base/log.hpp"
+#include "idmerge/base/quantity.hpp"
+#include "idmerge/core/tally.hpp"
+
+namespace idmerge {
+
+/// What would happen, for people. Shape: lines with a line end.
+std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate);
+
+/// The same figures as one JSON object, without any id.
+std::string census_json(const JobView& view);
+
+/// Every fate and its count, and that they add up. Shape: lines with a line end.
+std::string account_text(const JobView& view);
+
+/// {"read":12,"delivered":7,...}
+std::string account_json(const Tally& tally);
+
+/// "accepted is not yet merged: ..."
+std::string_view accepted_text();
+
+/// How a command on a job ended.
+struct Ending {
+  int exit_code = 0;
+  std::string stop = {};  // why it stopped; empty when it did not
+  std::string next = {};  // the command that goes on; empty when there is none
+  bool rehearsal = false;
+};
+
+/// The machine's view of the whole job: one JSON object with a line end.
+///
+/// Shape, version 1: {"format":"idmerge summary","version":1,"program":"0.1.0","job":DIR,
+/// "plan":ID,"rehearsal":false,"state":"planned|unfinished|finished","exit_code":N,"stop":null|TEXT,
+/// "next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],"account":{...},"census":{...},
+/// "send":null|{"target","links","delivered","ambiguous","refused","parked","pending"}}
+std::string summary_json(const JobView& view, const Ending& ending);
+
+/// One word as a shell takes it: quoted where needed.
+std::string shell_word(std::string_view word);
+
+/// "idmerge run --job pairs.csv.idmerge"
+std::string command_line(const std::vector<std::string>& words);
+
+}  // namespace idmerge

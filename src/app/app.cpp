@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/app.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "idmerge/app/journey.hpp"
+#include "idmerge/app/options.hpp"
+#include "idmerge/app/show.hpp"
+#include "idmerge/app/status.hpp"
+#include "idmerge/app/typed.hpp"
+
+namespace idmerge {
+namespace {
+
+bool is_on(When when, int fd) {
+  if (when == When::automatic) return ::isatty(fd) == 1;
+  return when == When::always;
+}
+
+std::vector<std::string> variable_names() {
+  std::vector<std::string> names;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    names.emplace_back(text.substr(0, text.find('=')));
+  }
+  return names;
+}
+
+ReadFile config_reader(Files& files) {
+  return [&files](const std::string& path) -> Result<std::string> {
+    auto text = files.read_all(path, 1U << 20U);
+    if (!text) return Error{Errc::usage, text.error().what};
+    return text;
+  };
+}
+
+/// A crash must not leave the secrets of a run in a core file. A person who needs one raises the
+/// limit in the source, with test credentials.
+void forbid_core_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
+int print(std::string_view text) {
+  return to_stdout()(text) ? 0 : 1;
+}
+
+class App {
+ public:
+  explicit App(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+
+  int run() {
+    const auto environment = process_environment();
+    const auto typed = parse_typed(command_table(), option_table(), arguments_, environment,
+                                   config_reader(files_));
+    if (!typed) return fail(typed.error());
+    if (typed->version) return print(fmt::format("idmerge {}\n", IDMERGE_VERSION));
+    if (typed->help) return print(help(*typed));
+    auto settings = parse_settings(*typed);
+    if (!settings) return fail(settings.error());
+    for (const auto& name : unknown_variables(variable_names())) {
+      Log({}).warning(fmt::format("{}: is no option: unset it", printable(name)));
+    }
+    return obey(*settings);
+  }
+
+ private:
+  static std::string help(const Typed& typed) {
+    for (const auto& command : command_table()) {
+      if (typed.command == command.command) {
+        return help_text(command, option_table(), option_groups());
+      }
+    }
+    return help_text(command_table());
+  }
+
+  static int fail(const Error& error) {
+    Log({}).error(error.what);
+    return exit_code(error.code);
+  }
+
+  int obey(Settings& settings) {
+    switch (settings.command) {
+      case Command::plan:
+      case Command::run:
+        return travel(settings);
+      case Command::show:
+        return show_job(settings);
+      case Command::status:
+        return show_status(settings);
+      case Command::emulator:
+        return emulate(settings);
+      case Command::count:
+        break;
+    }
+    return 1;
+  }
+
+  int travel(Settings& settings) {
+    forbid_core_files();
+    Signals signals;
+    StatusLine line(Log::to_stderr(), terminal_width);
+    Log log(settings.output.log, line.above());
+    const bool draws = is_on(settings.output.progress, STDERR_FILENO) && !settings.output.quiet;
+    ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
+                              [&] { return signals.take_status_request(); });
+    World world{.files = files_,
+                .log = log,
+                .progress = progress,
+                .signals = signals,
+                .environment = process_environment(),
+                .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),
+                .output = to_stdout(),
+                .mask = IdMask(is_on(settings.output.show_ids, STDERR_FILENO)),
+                .arguments = arguments_};
+    const auto ended =
+        settings.command == Command::plan ? do_plan(settings, world) : do_run(settings, world);
+    progress.end();
+    if (!ended) log.error(ended.error().what);
+    const int code = ended ? *ended : exit_code_of(ended.error(), signals.stop().signal_number());
+    if (code == 0 && settings.output.quiet) log.discard();
+    log.release();
+    return code;
+  }
+
+  int show_job(const Settings& settings) {
+    const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
+    ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
+    const auto shown = show(files_, settings, mask, to_stdout());
+    return shown ? 0 : fail(shown.error());
+  }
+
+  int show_status(const Settings& settings) {
+    const auto text = status_text(files_, settings.job);
+    return text ? print(*text) : fail(text.error());
+  }
+
+  static int emulate(const Settings& settings) {
+    const auto ended = run_emulator(settings.emulator, stdout);
+    return ended ? 0 : fail(ended.error());
+  }
+
+  RealFiles files_;
+  const std::vector<std::string>& arguments_;
+};
+
+}  // namespace
+
+int run_app(const std::vector<std::string>& arguments) {
+  try {
+    return App(arguments).run();
+  } catch (const std::bad_alloc&) {
+    Log({}).error("out of memory: the job is as it stands on disk: run the same command again");
+  } catch (const std::exception& e) {
+    Log({}).error(
+        fmt::format("not foreseen: {}: please report it; the job can be resumed", e.what()));
+  }
+  return 1;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/credentials.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "idmerge/base/log.hpp"
+#include "idmerge/base/quantity.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t output_bytes_max = 64 * 1024;
+
+struct Field {
+  std::string_view name;
+  std::string_view old_name;  // as Mixpanel's own tools and mixpanel-import call it
+  Secret Credentials::*member;
+};
+
+constexpr std::array fields{
+    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token},
+    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username},
+    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret},
+};
+
+struct Descriptor {
+  int fd = -1;
+  Descriptor() = default;
+  explicit Descriptor(int number) : fd(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() { reset(); }
+  void reset() {
+    if (fd >= 0) ::close(std::exchange(fd, -1));
+  }
+};
+
+Error usage(std::string what) {
+  return {Errc::usage, std::move(what)};
+}
+
+/// Take the value of `name` into the field it names. Errors: usage, without the value.
+Result<void> take(Credentials& found, std::string_view name, const Secret& value,
+                  std::string_view where) {
+  for (const auto& field : fields) {
+    if (name != field.name && name != field.old_name) continue;
+    auto& place = found.*field.member;
+    if (!place.empty() && !(place == value)) {
+      return usage(fmt::format("{}: {} and {} are both set and differ: unset one of them", where,
+                               field.name, field.old_name));
+    }
+    place = value;
+    return {};
+  }
+  return usage(
+      fmt::format("{}: \"{}\" is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
+                  "MIXPANEL_SECRET: write one NAME=value a line",
+                  where, printable(name)));
+}
+
+Result<Credentials> parse_lines(std::string_view text, const std::string& where) {
+  Credentials found;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with('#')) continue;
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos) {
+      // The line itself may be a secret: it is not repeated.
+      return usage(
+          fmt::format("{}: line {} is not NAME=value: write for example "
+                      "MIXPANEL_TOKEN=0123456789abcdef",
+                      where, number));
+    }
+    if (auto taken = take(found, line.substr(0, equals), Secret(line.substr(equals + 1)),
+                          fmt::format("{}: line {}", where, number));
+        !taken) {
+      return taken.error();
+    }
+  }
+  return found;
+}
+
+/// May only its owner read it? A group may where root owns the file: so Kubernetes mounts secrets
+/// for a pod that does not run as root.
+bool is_private(const struct stat& info) {
+  const auto others = info.st_mode & (S_IRWXO | S_IWGRP);
+  const bool group_reads = (info.st_mode & S_IRGRP) != 0;
+  return others == 0 && (!group_reads || info.st_uid == 0);
+}
+
+Result<std::string> read_private_file(const std::string& path) {
+  const auto subject = fmt::format("--credentials: {}", printable(path));
+  // O_NONBLOCK so that a FIFO without a writer cannot hold the program up. Links are followed.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.fd < 0) {
+    return usage(fmt::format("{}: {}: name a file with lines such as MIXPANEL_TOKEN=...", subject,
+                             std::generic_category().message(errno)));
+  }
+  struct stat info {};
+  if (::fstat(file.fd, &info) != 0) return system_error(subject, errno);
+  if (!S_ISREG(info.st_mode)) return usage(subject + ": not a regular file: name a file");
+  if (!is_private(info)) {
+    return usage(fmt::format("{}: other users can read it: run chmod 600 on it", subject));
+  }
+  if (info.st_size > static_cast<off_t>(output_bytes_max)) {
+    return usage(fmt::format("{}: larger than {}: this is not a file of credentials", subject,
+                             size_text(output_bytes_max)));
+  }
+  std::string text(output_bytes_max, '\0');
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const auto n = ::read(file.fd, text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int error_number = errno;
+      wipe(text);
+      return system_error(subject, error_number);
+    }
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
+  }
+  text.resize(size);
+  return text;
+}
+
+Result<Credentials> from_file_or_command(const CredentialSources& sources) {
+  if (!sources.file.empty() && !sources.command.empty()) {
+    return usage("--credentials: --credentials-command is given too: keep one of them");
+  }
+  Result<std::string> text = std::string();
+  std::string where;
+  if (!sources.file.empty()) {
+    where = fmt::format("--credentials: {}", printable(sources.file));
+    text = read_private_file(sources.file);
+  } else if (!sources.command.empty()) {
+    where = "--credentials-command";
+    const auto words = split_words(sources.command);
+    if (!words) return Error{words.error().code, where + ": " + words.error().what};
+    text = output_of(*words, sources.command_timeout);
+    if (!text) text = Error{text.error().code, where + ": " + text.error().what};
+  }
+  if (!text) return text.error();
+  auto found = parse_lines(*text, where);
+  wipe(*text);
+  return found;
+}
+
+/// What HTTP can carry: printable ASCII; a user name ends at the first colon.
+Result<void> check_usable(const Credentials& found) {
+  for (const auto& field : fields) {
+    const auto value = (found.*field.member).reveal();
+    const bool plain =
+        std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!plain) {
+      return usage(
+          fmt::format("{}: contains a space, a control byte or a character beyond ASCII: "
+                      "copy it again",
+                      field.name));
+    }
+  }
+  if (found.username.reveal().find(':') != std::string_view::npos) {
+    return usage(
+        "MIXPANEL_USERNAME: contains a colon: give only the user name, and the secret in "
+        "MIXPANEL_SECRET");
+  }
+  return {};
+}
+
+Result<pid_t> spawn(const std::vector<std::string>& words, int out_fd) {
+  std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
+  for (const auto& word : words)
+    argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+  sigset_t defaults;
+  ::sigemptyset(&defaults);
+  for (const int s : {SIGPIPE, SIGHUP, SIGINT, SIGTERM})
+    ::sigaddset(&defaults, s);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+
+  pid_t pid = 0;
+  const int failed =
+      ::posix_spawnp(&pid, words[0].c_str(), &actions, &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) {
+    return usage(fmt::format("{}: {}: name a program that prints lines such as MIXPANEL_TOKEN=...",
+                             printable(words[0]), std::generic_category().message(failed)));
+  }
+  return pid;
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  return [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return {};
+    return std::string(value);
+  };
+}
+
+Result<Credentials> load_credentials(const CredentialSources& sources,
+                                     const Environment& environment) {
+  auto found = from_file_or_command(sources);
+  if (!found) return found;
+  Credentials environmental;
+  for (const auto& field : fields) {
+    for (const auto name : {field.name, field.old_name}) {
+      auto value = environment(std::string(name));
+      if (!value || value->empty()) continue;
+      const auto taken = take(environmental, name, Secret(*value), "environment");
+      wipe(*value);
+      if (!taken) return taken.error();
+    }
+    auto& place = *found.*field.member;
+    if (place.empty()) place = environmental.*field.member;
+  }
+  std::string missing;
+  for (const auto& field : fields) {
+    if (!(*found.*field.member).empty()) continue;
+    missing += missing.empty() ? "" : ", ";
+    missing += field.name;
+  }
+  if (!missing.empty()) {
+    return usage(
+        fmt::format("credentials: {} not set: set it in the environment, or use "
+                    "--credentials FILE or --credentials-command CMD",
+                    missing));
+  }
+  if (auto usable = check_usable(*found); !usable) return usable.error();
+  return found;
+}
+
+Result<std::vector<std::string>> split_words(std::string_view command) {
+  std::vector<std::string> words;
+  std::string word;
+  bool in_word = false;
+  char quote = 0;
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const char c = command[i];
+    const bool escapes = c == '\\' && quote != '\'';
+    if (escapes) {
+      if (i + 1 == command.size()) return usage("ends in a backslash: write \\\\ to mean one");
+      const char next = command[++i];
+      if (quote == '"' && next != '"' && next != '\\') word += c;
+      word += next;
+      in_word = true;
+    } else if (quote != 0) {
+      if (c == quote) {
+        quote = 0;
+      } else {
+        word += c;
+      }
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      in_word = true;
+    } else if (c == ' ' || c == '\t' || c == '\n') {
+      if (in_word) words.push_back(std::exchange(word, {}));
+      in_word = false;
+    } else {
+      word += c;
+      in_word = true;
+    }
+  }
+  if (quote != 0) return usage("a quote is opened and never closed: close it");
+  if (in_word) words.push_back(word);
+  if (words.empty() || words[0].empty())
+    return usage("names no program: write for example \"pass show mixpanel\"");
+  return words;
+}
+
+Result<std::string> output_of(const std::vector<std::string>& words,
+                              std::chrono::milliseconds timeout) {
+  using Clock = std::chrono::steady_clock;
+  const auto subject = printable(words[0]);
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error(subject, errno);
+  Descriptor out(ends[0]);
+  Descriptor in(ends[1]);
+  const auto pid = spawn(words, in.fd);
+  in.reset();
+  if (!pid) return pid.error();
+
+  const auto deadline = Clock::now() + timeout;
+  std::string text;
+  text.reserve(output_bytes_max + 1);
+  std::optional<Error> failed;
+  while (!failed) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) {
+      failed = Error{Errc::outage, fmt::format("{}: no end after {}: run it by hand to see why",
+                                               subject, duration_text(timeout))};
+      break;
+    }
+    pollfd ready{out.fd, POLLIN, 0};
+    const int n = ::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    if (n <= 0) continue;
+    std::array<char, 4096> piece{};
+    const auto got = ::read(out.fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+    if (text.size() > output_bytes_max) {
+      failed = Error{Errc::usage, fmt::format("{}: prints more than {}: it should print lines such "
+                                              "as MIXPANEL_TOKEN=...",
+                                              subject, size_text(output_bytes_max))};
+    }
+  }
+  if (failed) ::kill(-*pid, SIGKILL);
+  const int status = wait_for(*pid);
+  if (!failed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+    const auto how = WIFEXITED(status) ? fmt::format("exit {}", WEXITSTATUS(status))
+                                       : fmt::format("signal {}", WTERMSIG(status));
+    failed = Error{Errc::outage,
+                   fmt::format("{}: ended with {}: run it by hand to see why", subject, how)};
+  }
+  if (failed) {
+    wipe(text);
+    return *failed;
+  }
+  return text;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/job_view.hpp"
+
+#include <fmt/format.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/disk/job.hpp"
+
+namespace idmerge {
+namespace {
+
+Result<NamedLink> named_link(const PlanReader& plan, std::uint64_t ordinal, PlanBlock& block) {
+  if (ordinal >= plan.links()) {
+    return Error{Errc::input, "the census names a link that the plan does not have: plan again"};
+  }
+  const auto number = plan.find_block(ordinal);
+  const bool at_hand = !block.links.empty() && block.first == plan.entry(number).first;
+  if (!at_hand) {
+    if (auto read = plan.read_block(number, block); !read) return read.error();
+  }
+  const auto& link = block.links[ordinal - block.first];
+  return NamedLink{link.op, std::string(link.anon), std::string(link.user), 0};
+}
+
+Result<JobView> view(Files& files, const std::string& job, const std::string& shard) {
+  const auto paths = open_job(files, job);
+  if (!paths) return paths.error();
+  const auto plan = PlanReader::open(files, paths->plan());
+  if (!plan) return plan.error();
+  auto census = parse_census_report(plan->facts().census);
+  if (!census) {
+    return Error{census.error().code, fmt::format("{}: {}", paths->plan(), census.error().what)};
+  }
+
+  JobView out;
+  out.job = job;
+  out.plan = plan->facts();
+  out.census = std::move(*census);
+  PlanBlock block;
+  for (const auto ordinal : out.census.examples) {
+    auto link = named_link(*plan, ordinal, block);
+    if (!link) return link.error();
+    out.examples.push_back(std::move(*link));
+  }
+  for (const auto& cluster : out.census.largest) {
+    auto link = named_link(*plan, cluster.link, block);
+    if (!link) return link.error();
+    link->ids = cluster.ids;
+    out.largest.push_back(std::move(*link));
+  }
+  auto run = read_run(files, paths->run(shard), out.plan.digest);
+  if (!run) return run.error();
+  out.run = std::move(*run);
+  if (out.delivered() + out.refused() > out.census.sendable()) {
+    return Error{Errc::input,
+                 fmt::format("{}: more links are settled than the plan has to send: keep the "
+                             "directory for a look, start a new job",
+                             paths->run(shard).checkpoint())};
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<JobView> view_job(Files& files, const std::string& job) {
+  return view(files, job, "1-of-1");
+}
+
+Result<JobView> view_rehearsal(Files& files, const std::string& job) {
+  return view(files, job, "rehearsal");
+}
+
+Tally tally_of(const JobView& view) {
+  const auto& census = view.census;
+  Tally tally;
+  tally.read = census.read;
+  tally.delivered = view.delivered();
+  // A link whose ids are connected already says nothing new either.
+  tally.duplicate = census.duplicates + census.spares();
+  tally.skipped = census.skipped();
+  tally.rejected = census.rejected_total();
+  tally.held = census.held();
+  tally.refused = view.refused();
+  tally.pending = view.pending();
+  IDMERGE_CHECK(tally.adds_up());
+  return tally;
+}
+
+}  // namespace idmerge

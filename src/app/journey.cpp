@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/journey.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/app/probe.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/emulator/server.hpp"
+#include "idmerge/run/planner.hpp"
+#include "idmerge/run/sender.hpp"
+
+namespace idmerge {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error usage(std::string what) {
+  return {Errc::usage, std::move(what)};
+}
+
+bool has_glob(std::string_view text) {
+  return text.find_first_of("*?[") != std::string_view::npos;
+}
+
+/// The first `pairs.csv.2.idmerge`, `.3`, ... that does not exist.
+std::string other_job(const std::string& job) {
+  constexpr std::string_view suffix = ".idmerge";
+  const auto stem = job.ends_with(suffix) ? job.substr(0, job.size() - suffix.size()) : job;
+  for (int n = 2;; ++n) {
+    auto name = fmt::format("{}.{}{}", stem, n, suffix);
+    std::error_code failed;
+    if (!fs::exists(name, failed)) return name;
+  }
+}
+
+/// The command line as it was typed, for another job.
+std::string same_command_for(const World& world, const std::string& job) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < world.arguments.size(); ++i) {
+    const auto& word = world.arguments[i];
+    if (word == "--job" || word == "--approve") {
+      ++i;
+    } else if (!word.starts_with("--job=") && !word.starts_with("--approve=")) {
+      words.push_back(word);
+    }
+  }
+  words.insert(words.end(), {"--job", job});
+  return command_line(words);
+}
+
+/// Tell both ways on when the job has another plan.
+Error another_plan(const Settings& settings, World& world, const Error& why, bool finished) {
+  world.log.info((finished ? "see the old plan, which is finished: " : "finish the old plan: ") +
+                 next_command(settings));
+  world.log.info("or start a new job: " + same_command_for(world, other_job(settings.job)));
+  return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
+                                printable(settings.job), why.what)};
+}
+
+/// Whatever is certain about the job before anything is done: its view, if it has a plan.
+Result<std::optional<JobView>> existing_plan(const Settings& settings, World& world) {
+  const auto there = world.files.stat(settings.job);
+  if (!there) return there.error();
+  if (!*there) return std::optional<JobView>();
+  const auto paths = open_job(world.files, settings.job);
+  if (!paths) return paths.error();
+  const auto plan = world.files.stat(paths->plan());
+  if (!plan) return plan.error();
+  if (!*plan) return std::optional<JobView>();
+  auto view = view_job(world.files, settings.job);
+  if (!view) return view.error();
+  return std::optional(std::move(*view));
+}
+
+void say_census(const JobView& view, const Settings& settings, World& world) {
+  world.log.report("census", census_text(view, world.mask, settings.rate), census_json(view));
+}
+
+void say_account(const JobView& view, World& world) {
+  world.log.report("account", account_text(view), account_json(tally_of(view)));
+}
+
+/// Write summary.json, and where --summary says.
+Result<void> write_summary(const JobView& view, const Ending& ending, const std::string& path,
+                           const Settings& settings, World& world) {
+  const auto text = summary_json(view, ending);
+  if (auto written = world.files.replace(path, text); !written) return written;
+  if (settings.output.summary.empty()) return {};
+  if (settings.output.summary == "-") {
+    const auto written = world.output(text);
+    return written ? Result<void>() : written.error();
+  }
+  auto written = world.files.replace(settings.output.summary, text);
+  if (!written) {
+    return Error{written.error().code, fmt::format("--summary: {}", written.error().what)};
+  }
+  return {};
+}
+
+Result<JobView> plan_now(const Settings& settings, World& world) {
+  world.signals.end_at_once(true);
+  const auto made = make_plan(settings.plan, settings.job, world.files, world.progress);
+  world.signals.end_at_once(false);
+  world.progress.end();
+  if (!made) return made.error();
+  return view_job(world.files, settings.job);
+}
+
+/// What lifts the guard that stopped: " --max-held none".
+std::string override_of(const Error& error) {
+  return fmt::format(" {} none", error.what.substr(0, error.what.find(':')));
+}
+
+// --- run ---------------------------------------------------------------------------------------
+
+/// One call of `run`.
+class Run {
+ public:
+  Run(Settings& settings, World& world) : settings_(settings), world_(world) {}
+
+  Result<int> go() {
+    if (auto found = find_job(); !found) return found.error();
+    if (is_over()) return nothing_to_do();
+    if (auto ready = prepare(); !ready) return ready.error();
+    if (auto planned = plan_if_needed(); !planned) return planned.error();
+    if (has_begun() && !settings_.rehearse) {
+      say_where_it_stands();
+    } else {
+      say_census(*view_, settings_, world_);
+      const auto guarded = check_guards(settings_, *view_);
+      if (!guarded) return stop_before_sending(guarded.error(), override_of(guarded.error()));
+    }
+    if (settings_.dry_run) return end_of_dry_run();
+    if (auto agreed = agree(); !agreed) {
+      const bool nobody = agreed.error().code == Errc::usage;
+      return stop_before_sending(agreed.error(),
+                                 nobody ? fmt::format(" --approve {}", view_->plan.id()) : "");
+    }
+    return send();
+  }
+
+ private:
+  bool has_begun() const { return view_ && view_->run.has_value(); }
+  bool is_over() const { return view_ && view_->finished() && !settings_.rehearse; }
+
+  /// Which job, and is its plan the one that is meant?
+  Result<void> find_job() {
+    auto job = job_directory(settings_);
+    if (!job) return job.error();
+    settings_.job = std::move(*job);
+    auto view = existing_plan(settings_, world_);
+    if (!view) return view.error();
+    view_ = std::move(*view);
+    const bool has_inputs = !settings_.plan.intake.inputs.empty();
+    if (!view_) {
+      if (has_inputs) return {};
+      return usage(
+          fmt::format("--job: {}: has no plan: name the INPUT to plan", printable(settings_.job)));
+    }
+    if (has_inputs) {
+      if (auto same = match_plan(view_->plan, settings_.plan, world_.files); !same) {
+        return another_plan(settings_, world_, same.error(), view_->finished());
+      }
+    } else if (auto same = check_typed_against(settings_, view_->plan.options); !same) {
+      return same;
+    }
+    return remember();
+  }
+
+  /// Target and pace as an earlier run recorded them; what the plan fixes.
+  Result<void> remember() {
+    const auto typed_to = settings_.to;
+    if (view_->run && !settings_.rehearse) {
+      const auto& words = view_->run->checkpoint.words;
+      if (auto recalled = recall(settings_, words); !recalled) return recalled;
+      Settings recorded;
+      if (!typed_to.empty() && recall(recorded, words) && !recorded.to.empty() &&
+          !(recorded.send.target == settings_.send.target)) {
+        return usage(
+            fmt::format("--to: the job was begun with {}, not with {}: leave --to out, or "
+                        "start a new job",
+                        recorded.send.target.url(), settings_.send.target.url()));
+      }
+    }
+    const auto mode = view_->plan.options.get("project_mode");
+    for (const auto known : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
+      if (name(known) == mode) settings_.send.dialect.mode = known;
+    }
+    settings_.plan.project_mode = mode;
+    settings_.plan.api = view_->plan.options.get("api");
+    if (settings_.plan.api == name(Api::import)) settings_.send.dialect.api = Api::import;
+    // Rate and burst depend on the API.
+    return recall(settings_, {});
+  }
+
+  /// All that can be wrong before a row is read.
+  Result<void> prepare() {
+    if (settings_.to.empty()) {
+      if (settings_.dry_run) return {};
+      return usage("--to: is missing, and there is no default: name us, eu, in, emulator or a URL");
+    }
+    if (settings_.own_emulator()) return start_emulator();
+    auto credentials = load_credentials(settings_.credentials, world_.environment);
+    if (!credentials) return credentials.error();
+    auto& dialect = settings_.send.dialect;
+    dialect.token = std::move(credentials->token);
+    dialect.username = std::move(credentials->username);
+    dialect.secret = std::move(credentials->secret);
+    settings_.send.reread = [this]() -> Result<DialectOptions> {
+      auto again = load_credentials(settings_.credentials, world_.environment);
+      if (!again) return again.error();
+      auto fresh = settings_.send.dialect;
+      fresh.token = std::move(again->token);
+      fresh.username = std::move(again->username);
+      fresh.secret = std::move(again->secret);
+      return fresh;
+    };
+    const auto& target = settings_.send.target;
+    if (auto found = find_proxy(); !found) return found;
+    if (const auto usable = Dialect::make(dialect, target.authority(), target.base); !usable) {
+      return usable.error();
+    }
+    if (target.tls) {
+      if (const auto usable = TlsContext::make(settings_.send.tls); !usable) return usable.error();
+    }
+    return {};
+  }
+
+  /// --proxy, or what the environment names, unless the target is exempt.
+  Result<void> find_proxy() {
+    auto& send = settings_.send;
+    std::optional<std::string> variable;
+    for (const auto* key : {"HTTPS_PROXY", "https_proxy"}) {
+      if (!variable || variable->empty()) variable = world_.environment(key);
+    }
+    std::optional<std::string> no_proxy;
+    for (const auto* key : {"NO_PROXY", "no_proxy"}) {
+      if (!no_proxy || no_proxy->empty()) no_proxy = world_.environment(key);
+    }
+    if (!send.proxy && send.target.tls && variable && !variable->empty()) {
+      auto proxy = parse_proxy(*variable, true);
+      if (!proxy) return proxy.error();
+      if (!exempt_from_proxy(send.target, no_proxy.value_or(""))) send.proxy = std::move(*proxy);
+    }
+    if (send.proxy && exempt_from_proxy(send.target, "")) send.proxy.reset();
+    return {};
+  }
+
+  Result<void> start_emulator() {
+    EmulatorOptions options;
+    options.listen = "127.0.0.1:0";
+    if (settings_.send.dialect.mode == ProjectMode::simplified) {
+      options.service.graph.mode = IdentityMode::simplified;
+    } else if (settings_.send.dialect.mode == ProjectMode::legacy) {
+      options.service.graph.mode = IdentityMode::legacy;
+    }
+    auto started = Emulator::start(std::move(options));
+    if (!started) return started.error();
+    emulator_ = std::move(*started);
+    auto target = parse_target(emulator_->url());
+    if (!target) return target.error();
+    settings_.send.target = std::move(*target);
+    auto& dialect = settings_.send.dialect;
+    dialect.token = Secret("emulator");
+    dialect.username = Secret("emulator");
+    dialect.secret = Secret("emulator");
+    return {};
+  }
+
+  Result<void> plan_if_needed() {
+    if (view_) return {};
+    auto view = plan_now(settings_, world_);
+    if (!view) return view.error();
+    view_ = std::move(*view);
+    return {};
+  }
+
+  Consent consent() const {
+    const auto& dialect = settings_.send.dialect;
+    return {.plan_id = view_->plan.id(),
+            .links = view_->census.to_send,
+            .clusters = view_->census.clusters,
+            .settled = view_->delivered() + view_->refused(),
+            .target = settings_.send.target,
+            .project_id = dialect.project_id,
+            .username = std::string(dialect.username.reveal()),
+            .token = dialect.token.masked()};
+  }
+
+  Result<void> agree() {
+    if (!settings_.approve.empty() && settings_.approve != view_->plan.id()) {
+      return confirm(consent(), {.approve = settings_.approve}, world_.ask);
+    }
+    rehearses_ = emulator_ != nullptr || answers_as_emulator(settings_.send.target);
+    if (settings_.rehearse && !rehearses_) {
+      // A rehearsal forgets what it sent, so it must never reach a service that remembers.
+      return usage(
+          fmt::format("--rehearse: {} does not answer as an emulator: start one with "
+                      "idmerge emulator, or leave --to out",
+                      settings_.send.target.url()));
+    }
+    if (rehearses_ || view_->pending() == 0) return {};
+    // Whoever agreed before has not read the sentence here; it stands in the log then.
+    if (settings_.yes || !settings_.approve.empty()) world_.log.info(sentence(consent()));
+    return confirm(consent(), {.approve = settings_.approve, .yes = settings_.yes}, world_.ask);
+  }
+
+  Result<int> send() {
+    settings_.send.words = words_to_record(settings_);
+    settings_.send.words.set("username", std::string(settings_.send.dialect.username.reveal()));
+    settings_.send.words.set("token", settings_.send.dialect.token.masked());
+    const auto sent = send_plan(settings_.send, settings_.job, world_.files, world_.progress,
+                                world_.signals.stop());
+    world_.progress.end();
+    if (emulator_) emulator_->stop();
+    if (!sent) return sent.error();
+    auto view = settings_.rehearse ? view_rehearsal(world_.files, settings_.job)
+                                   : view_job(world_.files, settings_.job);
+    if (!view) return view.error();
+    view_ = std::move(*view);
+    return end_of_sending(*sent);
+  }
+
+  Result<int> end_of_sending(const SendReport& sent) {
+    Ending ending;
+    ending.rehearsal = settings_.rehearse;
+    ending.exit_code = sent.stop ? exit_code_of(*sent.stop, world_.signals.stop().signal_number())
+                                 : exit_code_of(*view_, settings_.output.fail_on);
+    if (sent.stop) ending.stop = sent.stop->what;
+    if (!sent.stop && view_->pending() > 0) {
+      ending.stop = fmt::format("{} links failed again and again while others succeeded",
+                                count_text(view_->pending()));
+    }
+    if (!ending.stop.empty() && !settings_.rehearse) ending.next = next_command(settings_);
+
+    if (settings_.rehearse) world_.log.info("rehearsal: nothing of this is remembered");
+    say_account(*view_, world_);
+    if (sent.delivered > 0 && !rehearses_) {
+      world_.log.info(accepted_text());
+    }
+    if (!ending.stop.empty()) world_.log.error(ending.stop);
+    if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
+    if (ending.exit_code == exit_fates) world_.log.warning(fates_text());
+    world_.log.info("job: " + printable(settings_.job));
+    return finish(ending);
+  }
+
+  Result<int> nothing_to_do() {
+    Ending ending;
+    ending.exit_code = exit_code_of(*view_, settings_.output.fail_on);
+    world_.log.info(fmt::format("nothing to do: plan {} is finished", view_->plan.id()));
+    say_account(*view_, world_);
+    if (ending.exit_code == exit_fates) world_.log.warning(fates_text());
+    return finish(ending);
+  }
+
+  Result<int> end_of_dry_run() {
+    world_.log.info(fmt::format(
+        "dry run: nothing was sent; idmerge run --job {} --approve {} {}",
+        shell_word(settings_.job), view_->plan.id(),
+        settings_.to.empty() ? "--to us|eu|in|URL" : "--to " + shell_word(settings_.to)));
+    return finish({});
+  }
+
+  /// `more` is what the command that goes on needs besides.
+  Result<int> stop_before_sending(const Error& error, const std::string& more) {
+    Ending ending;
+    ending.exit_code = exit_code_of(error, world_.signals.stop().signal_number());
+    ending.stop = error.what;
+    ending.next = next_command(settings_) + more;
+    world_.log.error(error.what);
+    world_.log.info("go on: " + ending.next);
+    return finish(ending);
+  }
+
+  Result<int> finish(const Ending& ending) {
+    const JobPaths paths{settings_.job};
+    const auto path =
+        ending.rehearsal ? paths.run("rehearsal").dir + "/summary.json" : paths.summary();
+    const auto written = write_summary(*view_, ending, path, settings_, world_);
+    if (!written) return written.error();
+    return ending.exit_code;
+  }
+
+  void say_where_it_stands() {
+    const auto settled = view_->delivered() + view_->refused();
+    world_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
+                                printable(settings_.job), count_text(settled),
+                                count_text(view_->census.sendable()),
+                                share_text(settled, view_->census.sendable())));
+  }
+
+  std::string fates_text() const {
+    const auto tally = tally_of(*view_);
+    std::string out;
+    for (const auto fate : settings_.output.fail_on) {
+      if (tally[fate] == 0) continue;
+      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count_text(tally[fate]), name(fate));
+    }
+    return fmt::format("finished, but with rows that need a person: {} (exit 3, see --fail-on)",
+                       out);
+  }
+
+  static constexpr int exit_fates = 3;
+
+  Settings& settings_;
+  World& world_;
+  std::optional<JobView> view_;
+  std::unique_ptr<Emulator> emulator_;
+  bool rehearses_ = false;  // the far side is an emulator
+};
+
+}  // namespace
+
+Result<std::string> job_directory(const Settings& settings) {
+  const auto& inputs = settings.plan.intake.inputs;
+  std::error_code failed;
+  if (settings.job.empty()) {
+    const auto ask_for_job = [](std::string_view why) {
+      return usage(fmt::format("--job: is needed for {}: name a directory for the job", why));
+    };
+    if (inputs.size() != 1) return ask_for_job("several inputs");
+    const auto& input = inputs[0];
+    if (input == "-") return ask_for_job("stdin");
+    const auto status = fs::status(input, failed);
+    if (fs::is_directory(status)) return ask_for_job("an input directory");
+    if (!fs::exists(status)) {
+      if (has_glob(input)) return ask_for_job("a glob");
+      return Error{Errc::input, fmt::format("{}: no such file: check the name", printable(input))};
+    }
+    if (!fs::is_regular_file(status)) return ask_for_job("an input that is no regular file");
+    return input + ".idmerge";
+  }
+  const auto job = fs::weakly_canonical(settings.job, failed);
+  for (const auto& input : inputs) {
+    if (!fs::is_directory(input, failed)) continue;
+    const auto directory = fs::weakly_canonical(input, failed);
+    const auto [at, unused] =
+        std::mismatch(directory.begin(), directory.end(), job.begin(), job.end());
+    if (at == directory.end()) {
+      return usage(fmt::format("--job: {}: lies inside the input {}: name a directory outside",
+                               printable(settings.job), printable(input)));
+    }
+  }
+  return settings.job;
+}
+
+Result<void> check_guards(const Settings& settings, const JobView& view) {
+  const auto& census = view.census;
+  const auto rejected = census.rejected_total();
+  const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
+  if (settings.max_rejected.exceeded(rejected, naming)) {
+    return Error{
+        Errc::guard,
+        fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, mend the "
+                    "input, or raise the guard",
+                    count_text(rejected), count_text(naming), limit_text(settings.max_rejected),
+                    shell_word(view.job + "/rejected.ndjson"))};
+  }
+  if (settings.max_held.exceeded(census.held(), census.links)) {
+    return Error{
+        Errc::guard,
+        fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
+                    "raise the guard",
+                    count_text(census.held()), count_text(census.links),
+                    limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
+  }
+  return {};
+}
+
+int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
+  if (view.pending() > 0) return exit_code(Errc::outage);
+  const auto tally = tally_of(view);
+  const bool failed =
+      std::any_of(fail_on.begin(), fail_on.end(), [&](Fate fate) { return tally[fate] > 0; });
+  return failed ? 3 : 0;
+}
+
+int exit_code_of(const Error& error, int signal_number) {
+  if (error.code == Errc::interrupted && signal_number > 0) return 128 + signal_number;
+  return exit_code(error.code);
+}
+
+std::string next_command(const Settings& settings) {
+  std::vector<std::string> words{"run", "--job", settings.job};
+  for (const auto& option : settings.typed) {
+    const auto& entry = *option.entry;
+    const bool kept = entry.name == "credentials" || entry.name == "credentials-command" ||
+                      entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
+                      entry.name == "to" || entry.name == "rehearse";
+    if (!kept || option.origin != Origin::flag) continue;
+    words.push_back("--" + std::string(entry.name));
+    if (!entry.value.empty()) words.push_back(option.text);
+  }
+  return command_line(words);
+}
+
+Result<int> do_plan(Settings& settings, World& world) {
+  auto job = job_directory(settings);
+  if (!job) return job.error();
+  settings.job = std::move(*job);
+  auto before = existing_plan(settings, world);
+  if (!before) return before.error();
+  std::optional<JobView> view = std::move(*before);
+  if (view) {
+    const auto same = match_plan(view->plan, settings.plan, world.files);
+    if (!same && view->run) return another_plan(settings, world, same.error(), view->finished());
+    if (!same) {
+      world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));
+      view.reset();
+    }
+  }
+  if (!view) {
+    auto made = plan_now(settings, world);
+    if (!made) return made.error();
+    view = std::move(*made);
+  }
+  say_census(*view, settings, world);
+
+  Ending ending;
+  if (const auto guarded = check_guards(settings, *view); !guarded) {
+    ending.exit_code = exit_code(guarded.error().code);
+    ending.stop = guarded.error().what;
+    world.log.error(ending.stop);
+  } else {
+    world.log.info(fmt::format("send it: idmerge run --job {} --to us|eu|in|URL --approve {}",
+                               shell_word(settings.job), view->plan.id()));
+  }
+  const auto written =
+      write_summary(*view, ending, JobPaths{settings.job}.summary(), settings, world);
+  if (!written) return written.error();
+  return ending.exit_code;
+}
+
+Result<int> do_run(Settings& settings, World& world) {
+  return Run(settings, world).go();
+}
+
+}  // namespace idmerge

@@ -1,0 +1,871 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/options.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/app/confirm.hpp"
+
+namespace idmerge {
+namespace {
+
+using Text = std::string_view;
+using Done = Result<void>;
+
+Error usage(std::string what) {
+  return {Errc::usage, std::move(what)};
+}
+
+template <class T>
+using Choice = std::pair<std::string_view, T>;
+
+/// Put the value of one of the words into its place.
+template <class T, std::size_t N>
+Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
+  std::array<std::string_view, N> words;
+  for (std::size_t i = 0; i < N; ++i) {
+    words[i] = choices[i].first;
+    if (text != choices[i].first) continue;
+    place = choices[i].second;
+    return {};
+  }
+  const auto near = nearest(text, words);
+  return usage(fmt::format("\"{}\" is none of {}: {}", printable(text), fmt::join(words, ", "),
+                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+}
+
+/// Put a value into its place, or say why there is none.
+template <class Place, class T>
+Done put(Place& place, const Result<T>& value) {
+  if (!value) return value.error();
+  place = static_cast<Place>(*value);
+  return {};
+}
+
+template <class Place>
+Done put(std::optional<Place>& place, const Result<std::uint64_t>& value) {
+  if (!value) return value.error();
+  place = static_cast<Place>(*value);
+  return {};
+}
+
+Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t most) {
+  const auto count = parse_count(text);
+  if (!count) return count;
+  if (*count < least || *count > most) {
+    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
+                             count_text(least), count_text(most)));
+  }
+  return count;
+}
+
+Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
+                                                  std::chrono::milliseconds most) {
+  const auto duration = parse_duration(text);
+  if (!duration) return duration;
+  if (*duration < least || *duration > most) {
+    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
+                             duration_text(least), duration_text(most)));
+  }
+  return duration;
+}
+
+Done put_text(std::string& place, Text text) {
+  if (text.empty()) return usage("is empty: write a value");
+  if (text.find('\0') != Text::npos) return usage("contains a NUL byte: remove it");
+  place = text;
+  return {};
+}
+
+constexpr bool is_on(Text text) {
+  return text == "true";
+}
+
+template <class Function>
+Done each_word(Text text, Function function) {
+  while (true) {
+    const auto comma = text.find(',');
+    if (auto done = function(text.substr(0, comma)); !done) return done;
+    if (comma == Text::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
+constexpr std::array when_words{Choice<When>{"auto", When::automatic},
+                                Choice<When>{"always", When::always},
+                                Choice<When>{"never", When::never}};
+
+Done set_delimiter(Text text, Settings& s) {
+  if (text == "tab" || text == "\\t") {
+    s.plan.intake.delimiter = '\t';
+    return {};
+  }
+  const bool fits = text.size() == 1 && (text[0] == '\t' || (text[0] >= ' ' && text[0] < '\x7f')) &&
+                    text[0] != '"';
+  if (!fits) {
+    return usage(
+        fmt::format("\"{}\" is not one character: write for example ';' or tab", printable(text)));
+  }
+  s.plan.intake.delimiter = text[0];
+  return {};
+}
+
+Done set_allow(Text text, Settings& s) {
+  return each_word(text, [&](Text word) -> Done {
+    bool ragged = false;
+    if (auto chosen =
+            choose(ragged, word,
+                   std::array{Choice<bool>{"ragged", true}, Choice<bool>{"lazy-quotes", false}});
+        !chosen) {
+      return chosen;
+    }
+    (ragged ? s.plan.intake.allow_ragged : s.plan.intake.allow_lazy_quotes) = true;
+    return {};
+  });
+}
+
+Done set_fail_on(Text text, Settings& s) {
+  auto& fates = s.output.fail_on;
+  fates.clear();
+  if (text == "none") return {};
+  return each_word(text, [&](Text word) -> Done {
+    Fate fate = Fate::rejected;
+    auto chosen = choose(
+        fate, word,
+        std::array{Choice<Fate>{"rejected", Fate::rejected}, Choice<Fate>{"held", Fate::held},
+                   Choice<Fate>{"refused", Fate::refused}, Choice<Fate>{"none", Fate::count}});
+    if (!chosen) return chosen;
+    if (fate == Fate::count) return usage("none stands alone: write none, or the fates");
+    if (std::find(fates.begin(), fates.end(), fate) == fates.end()) fates.push_back(fate);
+    return {};
+  });
+}
+
+Done set_max_refused(Text text, Settings& s) {
+  const auto limit = parse_limit(text);
+  if (!limit) return limit.error();
+  s.send.max_refused_percent.reset();
+  s.send.max_refused_links.reset();
+  if (limit->kind == Limit::Kind::percent) s.send.max_refused_percent = limit->percent;
+  if (limit->kind == Limit::Kind::count) s.send.max_refused_links = limit->count;
+  return {};
+}
+
+Done set_project_id(Text text, Settings& s) {
+  const bool digits =
+      !text.empty() && text.size() <= 20 &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) {
+    return usage(fmt::format("\"{}\" is not a project id: write its digits, for example 2195193",
+                             printable(text)));
+  }
+  s.send.dialect.project_id = text;
+  return {};
+}
+
+Done set_approve(Text text, Settings& s) {
+  const bool hex = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+  if (!hex) {
+    return usage(fmt::format("\"{}\" is not a plan id: idmerge plan prints it", printable(text)));
+  }
+  s.approve = text;
+  return {};
+}
+
+Done set_show(ShowWhat what, Settings& s) {
+  if (s.show != ShowWhat::census) {
+    return usage(
+        "another list is asked for too: give one of --links, --held, --rejected, --refused");
+  }
+  s.show = what;
+  return {};
+}
+
+Done set_require_auth(Text text, Settings& s) {
+  const auto colon = text.find(':');
+  if (colon == 0 || colon == Text::npos) {
+    return usage("is not USER:SECRET: write for example --require-auth etl:s3cret");
+  }
+  s.emulator.service.require_auth = text;
+  return {};
+}
+
+constexpr Commands on_plan = only(Command::plan);
+constexpr Commands on_run = only(Command::run);
+constexpr Commands on_show = only(Command::show);
+constexpr Commands on_status = only(Command::status);
+constexpr Commands on_emulator = only(Command::emulator);
+constexpr Commands on_both = on_plan | on_run;
+constexpr Commands on_job = on_both | on_show | on_status;
+constexpr Commands on_all = on_job | on_emulator;
+
+constexpr std::array<std::string_view, 11> groups{
+    "Input", "Verb",   "Guards", "Target",   "Secrets", "Job",
+    "Show",  "Output", "Config", "Emulator", "Pace",
+};
+
+using namespace std::chrono_literals;
+
+// The table. A later option is one more entry here.
+const std::array entries{
+    // What it does.
+    OptionEntry{"format", "auto|csv|tsv|ndjson", "auto", "Input", on_both,
+                "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
+                [](Text t, Settings& s) {
+                  return choose(s.plan.intake.format, t,
+                                std::array{Choice<Format>{"auto", Format::automatic},
+                                           Choice<Format>{"csv", Format::csv},
+                                           Choice<Format>{"tsv", Format::tsv},
+                                           Choice<Format>{"ndjson", Format::ndjson}});
+                }},
+    OptionEntry{"anon-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.anon_field, t); }},
+    OptionEntry{"user-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field of the user id; default: user_id, identified_id, $identified_id or $user_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.user_field, t); }},
+    OptionEntry{"alias-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "for alias: field of the alias; default: alias",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.alias_field, t); }},
+    OptionEntry{"distinct-id-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "for alias: field of the distinct id; default: distinct_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.distinct_id_field, t); }},
+    OptionEntry{"id-fields", "A,B", "", "Input", on_both,
+                "for merge: two fields whose ids have no sides; default: $distinct_ids",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.id_fields, t); }},
+    OptionEntry{"op-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field that names the verb of each row",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.op_field, t); }},
+    OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field with the order of rows: an integer or an RFC 3339 time",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.order_field, t); }},
+    OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
+                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
+    OptionEntry{"null-word", "WORD", "", "Input", on_both,
+                "a word that means \"no id\", as \\N always does; may be given several times",
+                [](Text t, Settings& s) -> Done {
+                  std::string word;
+                  if (auto done = put_text(word, t); !done) return done;
+                  s.plan.intake.null_words.push_back(std::move(word));
+                  return {};
+                },
+                0, Reach::everywhere, true},
+    OptionEntry{"no-header", "", "", "Input", on_both,
+                "the first row is a row: name fields by position, #1",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.intake.no_header = is_on(t);
+                  return {};
+                }},
+    OptionEntry{
+        "row-max", "SIZE", "1MiB", "Input", on_both, "longest row; a longer one is rejected",
+        [](Text t, Settings& s) -> Done {
+          const auto size = parse_size(t);
+          if (!size) return size.error();
+          if (*size < 64 || *size > (1ULL << 30U)) {
+            return usage(fmt::format("{} is not within 64B and 1GiB: write one that is", t));
+          }
+          s.plan.intake.row_max = *size;
+          return {};
+        }},
+    OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
+                "take rows with fields missing or left over; quotes inside unquoted fields",
+                set_allow},
+    OptionEntry{"blank", "skip|reject", "skip", "Input", on_both,
+                "what to do with a row of which one side is blank",
+                [](Text t, Settings& s) {
+                  return choose(
+                      s.plan.screen.reject_blank, t,
+                      std::array{Choice<bool>{"skip", false}, Choice<bool>{"reject", true}});
+                }},
+    OptionEntry{"reject-samples", "N|all", "all", "Input", on_both,
+                "rejected rows written out for each reason; counts are always exact",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.reject_samples.reset();
+                  if (t == "all") return {};
+                  return put(s.plan.reject_samples, parse_count(t));
+                }},
+    OptionEntry{
+        "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
+        [](Text t, Settings& s) { return put(s.plan.intake.expect_files, parse_count(t)); }},
+    OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
+                "another number of rows is an error; needed for run -, where a dead query looks "
+                "like a clean end",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.intake.expect_rows_any = t == "any";
+                  if (t == "any") return {};
+                  return put(s.plan.intake.expect_rows, parse_count(t));
+                }},
+    OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
+                [](Text t, Settings& s) { return put(s.plan.intake.min_rows, parse_count(t)); }},
+
+    OptionEntry{"op", "create|alias|merge", "create", "Verb", on_both,
+                "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
+                "distinct ids",
+                [](Text t, Settings& s) {
+                  return choose(
+                      s.plan.intake.op, t,
+                      std::array{Choice<Op>{"create", Op::create}, Choice<Op>{"alias", Op::alias},
+                                 Choice<Op>{"merge", Op::merge}});
+                }},
+
+    OptionEntry{"on-conflict", "hold|send", "hold", "Guards", on_both,
+                "an anonymous id claimed by two users: hold all its rows, or send every claim",
+                [](Text t, Settings& s) {
+                  return choose(s.plan.census.on_conflict, t,
+                                std::array{Choice<OnConflict>{"hold", OnConflict::hold},
+                                           Choice<OnConflict>{"send", OnConflict::send}});
+                }},
+    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both | on_emulator,
+                "hold clusters of more ids than this; none for project mode simplified",
+                [](Text t, Settings& s) -> Done {
+                  if (t == "none") {
+                    s.max_cluster = 0;
+                    return {};
+                  }
+                  return put(s.max_cluster, count_within(t, 2, 4'000'000'000));
+                }},
+    OptionEntry{"no-collapse", "", "", "Guards", on_both,
+                "merge: send every distinct pair, also between ids that are connected already",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.census.collapse = !is_on(t);
+                  return {};
+                }},
+    OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
+                "send nothing when more rows are rejected, of those that name a pair (exit 6)",
+                [](Text t, Settings& s) { return put(s.max_rejected, parse_limit(t)); }},
+    OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
+                "send nothing when more links are held (exit 6)",
+                [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
+    OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
+                "stop when the service refuses more links, after 1,000 answers (exit 6)",
+                set_max_refused},
+    OptionEntry{"approve", "PLAN_ID", "", "Guards", on_run,
+                "send this plan without asking, and no other; only from the command line",
+                set_approve, 0, Reach::flag_strict},
+    OptionEntry{"yes", "", "", "Guards", on_run, "send without asking; only from the command line",
+                [](Text t, Settings& s) -> Done {
+                  s.yes = is_on(t);
+                  return {};
+                },
+                0, Reach::flag_strict},
+
+    OptionEntry{"to", "us|eu|in|emulator|URL", "", "Target", on_run,
+                "where to send; there is no default. emulator: one inside this process",
+                [](Text t, Settings& s) -> Done {
+                  if (auto done = put_text(s.to, t); !done) return done;
+                  if (s.own_emulator()) return {};
+                  return put(s.send.target, parse_target(t));
+                }},
+    OptionEntry{"api", "identity|import", "identity", "Target", on_both,
+                "identity: one link a request; import: batches of links, needs --project-mode",
+                [](Text t, Settings& s) {
+                  s.plan.api = t;
+                  return choose(s.send.dialect.api, t,
+                                std::array{Choice<Api>{"identity", Api::identity},
+                                           Choice<Api>{"import", Api::import}});
+                }},
+    OptionEntry{"project-mode", "original|simplified|legacy", "", "Target", on_both | on_emulator,
+                "how the project resolves identities",
+                [](Text t, Settings& s) -> Done {
+                  auto chosen =
+                      choose(s.send.dialect.mode, t,
+                             std::array{Choice<ProjectMode>{"original", ProjectMode::original},
+                                        Choice<ProjectMode>{"simplified", ProjectMode::simplified},
+                                        Choice<ProjectMode>{"legacy", ProjectMode::legacy}});
+                  if (chosen) s.plan.project_mode = t;
+                  return chosen;
+                }},
+    OptionEntry{"project-id", "N", "", "Target", on_run | on_emulator,
+                "number of the project, to be shown and recorded", set_project_id},
+    OptionEntry{"proxy", "URL", "", "Target", on_run,
+                "an HTTP proxy, http://proxy:3128; default: HTTPS_PROXY, unless NO_PROXY names the "
+                "target",
+                [](Text t, Settings& s) -> Done {
+                  auto proxy = parse_proxy(t, false);
+                  if (!proxy) return proxy.error();
+                  s.send.proxy = std::move(*proxy);
+                  return {};
+                }},
+    OptionEntry{"ca-cert", "FILE", "", "Target", on_run,
+                "certificates to trust (PEM), instead of the system's",
+                [](Text t, Settings& s) { return put_text(s.send.tls.ca_cert, t); }},
+    OptionEntry{"client-cert", "FILE", "", "Target", on_run,
+                "our own certificate with its chain (PEM)",
+                [](Text t, Settings& s) { return put_text(s.send.tls.client_cert, t); }},
+    OptionEntry{"client-key", "FILE", "", "Target", on_run,
+                "its key (PEM); default: in the file of --client-cert",
+                [](Text t, Settings& s) { return put_text(s.send.tls.client_key, t); }},
+
+    OptionEntry{"credentials", "FILE", "", "Secrets", on_run,
+                "lines MIXPANEL_TOKEN=, MIXPANEL_USERNAME=, MIXPANEL_SECRET=, instead of the "
+                "environment; a private file",
+                [](Text t, Settings& s) { return put_text(s.credentials.file, t); }},
+    OptionEntry{"credentials-command", "CMD", "", "Secrets", on_run,
+                "a program that prints such lines within 30s; run without a shell",
+                [](Text t, Settings& s) { return put_text(s.credentials.command, t); }},
+
+    OptionEntry{"job", "DIR", "", "Job", on_job,
+                "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
+                "input file",
+                [](Text t, Settings& s) -> Done {
+                  if (auto done = put_text(s.job, t); !done) return done;
+                  while (s.job.size() > 1 && s.job.ends_with('/'))
+                    s.job.pop_back();
+                  return {};
+                }},
+    OptionEntry{"dry-run", "", "", "Job", on_run, "all the checks and the plan, nothing sent",
+                [](Text t, Settings& s) -> Done {
+                  s.dry_run = is_on(t);
+                  return {};
+                },
+                'n'},
+    OptionEntry{"rehearse", "", "", "Job", on_run,
+                "send to an emulator, with progress of its own: the job stays as it is",
+                [](Text t, Settings& s) -> Done {
+                  s.rehearse = is_on(t);
+                  return {};
+                }},
+
+    OptionEntry{"links", "", "", "Show", on_show, "every link with its verdict",
+                [](Text, Settings& s) { return set_show(ShowWhat::links, s); }, 0, Reach::flag},
+    OptionEntry{"held", "", "", "Show", on_show, "rows that are held, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::held, s); }, 0, Reach::flag},
+    OptionEntry{"rejected", "", "", "Show", on_show, "rows that cannot be used, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::rejected, s); }, 0, Reach::flag},
+    OptionEntry{"refused", "", "", "Show", on_show, "links that the service refused, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
+    OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show, "of these lists",
+                [](Text t, Settings& s) {
+                  return choose(s.show_format, t,
+                                std::array{Choice<ShowFormat>{"csv", ShowFormat::csv},
+                                           Choice<ShowFormat>{"ndjson", ShowFormat::ndjson}});
+                },
+                0, Reach::flag},
+
+    OptionEntry{"progress", "auto|always|never", "auto", "Output", on_both,
+                "a line that shows rate and time left; auto: on a terminal",
+                [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
+    OptionEntry{"stats", "DURATION", "5m", "Output", on_both,
+                "without that line, report as often as this; 0: never",
+                [](Text t, Settings& s) { return put(s.output.stats, parse_duration(t)); }},
+    OptionEntry{"summary", "FILE|-", "", "Output", on_both,
+                "also write summary.json of the job here, - for stdout",
+                [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
+    OptionEntry{"show-ids", "auto|always|never", "auto", "Output", on_both | on_show,
+                "ids in census and messages; auto: on a terminal only, else masked",
+                [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
+    OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
+                "end with 3 instead of 0 when rows met one of these fates", set_fail_on},
+    OptionEntry{"quiet", "", "", "Output", on_both, "silent exactly when the exit code is 0",
+                [](Text t, Settings& s) -> Done {
+                  s.output.quiet = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"log-level", "debug|info|warning|error", "info", "Output", on_all,
+                "what is said on stderr",
+                [](Text t, Settings& s) {
+                  return choose(s.output.log.level, t,
+                                std::array{Choice<Level>{"debug", Level::debug},
+                                           Choice<Level>{"info", Level::info},
+                                           Choice<Level>{"warning", Level::warning},
+                                           Choice<Level>{"error", Level::error}});
+                }},
+    OptionEntry{"log-format", "text|json", "text", "Output", on_all,
+                "json: one object a line, with time, level and msg",
+                [](Text t, Settings& s) {
+                  return choose(s.output.log.format, t,
+                                std::array{Choice<LogFormat>{"text", LogFormat::text},
+                                           Choice<LogFormat>{"json", LogFormat::json}});
+                }},
+
+    OptionEntry{"config", "FILE", "", "Config", on_all,
+                "options as TOML, rate = \"500/s\". Every option may also be set as "
+                "IDMERGE_<OPTION>; order: flag, environment, file, default",
+                [](Text t, Settings&) {
+                  std::string unused;
+                  return put_text(unused, t);
+                }},
+
+    OptionEntry{"listen", "ADDRESS:PORT", "127.0.0.1:8080", "Emulator", on_emulator,
+                "where to listen; port 0: a free one",
+                [](Text t, Settings& s) { return put_text(s.emulator.listen, t); }},
+    OptionEntry{"allow-remote", "", "", "Emulator", on_emulator,
+                "listen where other machines can reach it",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.allow_remote = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"require-auth", "USER:SECRET", "", "Emulator", on_emulator,
+                "answer 401 to anybody else", set_require_auth},
+    OptionEntry{"token", "TOKEN", "", "Emulator", on_emulator,
+                "answer 400 to another project token",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.token, t); }},
+    OptionEntry{"limit-rate", "RATE", "0", "Emulator", on_emulator,
+                "answer 429 to more links a second than this; 0: no limit",
+                [](Text t, Settings& s) -> Done {
+                  const auto rate = parse_rate(t);
+                  if (!rate) return rate.error();
+                  s.emulator.service.limit_per_s = rate->per_s;
+                  return {};
+                }},
+    OptionEntry{
+        "latency", "DURATION", "0", "Emulator", on_emulator, "between a request and its answer",
+        [](Text t, Settings& s) {
+          return put(s.emulator.latency, duration_within(t, 0ms, 10min));
+        }},
+    OptionEntry{"fail", "WHAT:SHARE,...", "", "Emulator", on_emulator,
+                "mishaps on purpose: 503:0.01,429:0.02,reset:0.005",
+                [](Text t, Settings& s) -> Done {
+                  if (t.empty()) return usage("is empty: write for example 503:0.01");
+                  return put(s.emulator.service.risks, parse_risks(t));
+                }},
+    OptionEntry{"retry-after", "SECONDS", "0", "Emulator", on_emulator,
+                "what mishaps with 429 and 503 tell the client to wait",
+                [](Text t, Settings& s) {
+                  return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
+                }},
+    OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps",
+                [](Text t, Settings& s) { return put(s.emulator.service.seed, parse_count(t)); }},
+    OptionEntry{"silent", "", "", "Emulator", on_emulator,
+                "accept what the project's rules refuse and do nothing, as the real service does",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.service.silent = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"serve", "both|identity|import", "both", "Emulator", on_emulator,
+                "answer only one of the two APIs, 404 to the other",
+                [](Text t, Settings& s) {
+                  return choose(s.emulator.service.api, t,
+                                std::array{Choice<EmulatedApi>{"both", EmulatedApi::both},
+                                           Choice<EmulatedApi>{"identity", EmulatedApi::identity},
+                                           Choice<EmulatedApi>{"import", EmulatedApi::import}});
+                }},
+    OptionEntry{"uuid-only", "", "", "Emulator", on_emulator,
+                "create: refuse anonymous ids that do not look like UUIDs, as the real service does",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.service.graph.uuid_only = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"refuse-ids", "TEXT", "", "Emulator", on_emulator,
+                "refuse links with an id that contains TEXT",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.refuse_ids, t); }},
+    OptionEntry{"poison-ids", "TEXT", "", "Emulator", on_emulator,
+                "refuse whole batches with such an id, without naming it",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.poison_ids, t); }},
+    OptionEntry{"stuck-ids", "TEXT", "", "Emulator", on_emulator,
+                "answer 503 to every request with such an id",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.stuck_ids, t); }},
+
+    // How fast.
+    OptionEntry{"rate", "RATE", "", "Pace", on_both,
+                "links a second (30req/s: requests), 0: unlimited; plan only tells the time; "
+                "default: 500/s, for import 15000/s",
+                [](Text t, Settings& s) -> Done {
+                  const auto rate = parse_rate(t);
+                  if (!rate) return rate.error();
+                  s.typed_rate = *rate;
+                  return {};
+                }},
+    OptionEntry{"burst", "N", "", "Pace", on_run,
+                "links that may go at once; default: a tenth of a second's worth, at least a batch",
+                [](Text t, Settings& s) -> Done {
+                  const auto links = count_within(t, 1, 1'000'000);
+                  if (!links) return links.error();
+                  s.burst = static_cast<double>(*links);
+                  return {};
+                }},
+    OptionEntry{"adaptive", "", "", "Pace", on_run,
+                "slow down when the service asks for it, then find its pace again; the default",
+                [](Text t, Settings& s) -> Done {
+                  s.send.adaptive = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"no-adaptive", "", "", "Pace", on_run,
+                "wait when the service asks for it, but keep the rate",
+                [](Text t, Settings& s) -> Done {
+                  s.send.adaptive = !is_on(t);
+                  return {};
+                }},
+    OptionEntry{
+        "connections", "N", "16", "Pace", on_run, "requests under way at a time",
+        [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
+    OptionEntry{
+        "attempts", "N", "10", "Pace", on_run,
+        "then a link that fails while others succeed is parked: pending, tried again later",
+        [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
+    OptionEntry{
+        "backoff-min", "DURATION", "2s", "Pace", on_run, "longest wait before the second attempt",
+        [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
+    OptionEntry{
+        "backoff-max", "DURATION", "60s", "Pace", on_run, "longest wait before any attempt",
+        [](Text t, Settings& s) { return put(s.send.backoff_max, duration_within(t, 1ms, 24h)); }},
+    OptionEntry{"give-up-after", "DURATION", "15m", "Pace", on_run,
+                "end when nothing has succeeded for so long (exit 5): run again later",
+                [](Text t, Settings& s) {
+                  return put(s.send.give_up_after, duration_within(t, 1ms, 24h * 365));
+                }},
+    OptionEntry{
+        "timeout", "DURATION", "30s", "Pace", on_run, "of one request",
+        [](Text t, Settings& s) { return put(s.send.timeout, duration_within(t, 1ms, 1h)); }},
+    OptionEntry{"drain", "DURATION", "10s", "Pace", on_run,
+                "how long requests under way may take after a first SIGINT or SIGTERM",
+                [](Text t, Settings& s) { return put(s.send.drain, duration_within(t, 0ms, 1h)); }},
+    OptionEntry{
+        "max-duration", "DURATION", "", "Pace", on_run, "stop sending after so long (exit 10)",
+        [](Text t, Settings& s) {
+          return put(s.send.max_duration, duration_within(t, 1ms, 24h * 365));
+        }},
+    OptionEntry{"max-requests", "N", "", "Pace", on_run, "stop after so many requests (exit 8)",
+                [](Text t, Settings& s) {
+                  return put(s.send.max_requests, count_within(t, 1, UINT64_MAX));
+                }},
+};
+
+constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> commands{{
+    {Command::plan, "plan", "INPUT...",
+     "judge the inputs, write the plan, print the census; no network", true},
+    {Command::run, "run", "INPUT... | --job DIR",
+     "plan if there is no plan, then send; goes on where it stopped", true},
+    {Command::show, "show", "--job DIR", "the census again, or the rows of a list"},
+    {Command::status, "status", "--job DIR", "where a job stands, while it runs and after it died"},
+    {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
+}};
+
+Done check_inputs(const Settings& s) {
+  const auto& intake = s.plan.intake;
+  const bool from_stdin =
+      std::find(intake.inputs.begin(), intake.inputs.end(), "-") != intake.inputs.end();
+  if (s.command == Command::plan && intake.inputs.empty()) {
+    return usage("plan: no input: name a file, a directory, a glob or -");
+  }
+  if (s.command == Command::run && intake.inputs.empty() && s.job.empty()) {
+    return usage("run: neither INPUT nor --job: name what to send, or the job to go on with");
+  }
+  if ((s.command == Command::show || s.command == Command::status) && s.job.empty()) {
+    return usage("--job: is missing: name the directory of the job");
+  }
+  if (s.command == Command::run && from_stdin && !intake.expect_rows && !intake.expect_rows_any) {
+    return usage(
+        "--expect-rows: is needed to run from stdin, where a dead query looks like a clean "
+        "end: give the number of rows, or any");
+  }
+  if (!intake.id_fields.empty() && intake.op != Op::merge && intake.op_field.empty()) {
+    return usage("--id-fields: is for --op merge: name --anon-field and --user-field");
+  }
+  return {};
+}
+
+Done check_sending(const Settings& s) {
+  if (s.send.backoff_min > s.send.backoff_max) {
+    return usage(fmt::format("--backoff-min: {} is more than --backoff-max {}: lower it",
+                             duration_text(s.send.backoff_min), duration_text(s.send.backoff_max)));
+  }
+  if (!s.approve.empty() && s.yes) {
+    return usage("--yes: --approve is given too: keep one of them");
+  }
+  if (!s.send.tls.client_key.empty() && s.send.tls.client_cert.empty()) {
+    return usage("--client-key: needs --client-cert: name the certificate too");
+  }
+  if (!s.credentials.file.empty() && !s.credentials.command.empty()) {
+    return usage("--credentials: --credentials-command is given too: keep one of them");
+  }
+  if (s.rehearse && s.dry_run) {
+    return usage("--rehearse: --dry-run sends nothing, not even to an emulator: keep one of them");
+  }
+  if (s.rehearse && !s.to.empty() && !s.own_emulator() && !may_be_emulator(s.send.target)) {
+    return usage(fmt::format("--rehearse: --to {} is no emulator on this machine: leave --to out",
+                             printable(s.to)));
+  }
+  if (s.send.dialect.api == Api::import && s.send.dialect.mode == ProjectMode::none) {
+    return usage(
+        "--project-mode: is needed for --api import: write original, simplified or legacy");
+  }
+  return check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
+}
+
+/// The project that an emulator plays: of the mode that was planned for, with the service's own cap
+/// unless the emulator is told another.
+void derive_emulator(Settings& s) {
+  ServiceOptions& service = s.emulator.service;
+  service.graph.mode = IdentityMode::original;
+  if (s.send.dialect.mode == ProjectMode::simplified) service.graph.mode = IdentityMode::simplified;
+  if (s.send.dialect.mode == ProjectMode::legacy) service.graph.mode = IdentityMode::legacy;
+  if (s.command != Command::emulator) return;
+  service.project_id = s.send.dialect.project_id;
+  if (!s.max_cluster) return;
+  service.graph.cluster_max.reset();
+  if (*s.max_cluster > 0) service.graph.cluster_max = static_cast<std::uint32_t>(*s.max_cluster);
+}
+
+/// What follows from several options together.
+void derive(Settings& s) {
+  derive_emulator(s);
+  if (s.rehearse && s.to.empty()) s.to = "emulator";
+  if (s.own_emulator()) s.rehearse = true;
+  const bool capless = s.send.dialect.mode == ProjectMode::simplified;
+  s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
+  const bool batches = s.send.dialect.api == Api::import;
+  s.rate = s.typed_rate.value_or(Rate{batches ? 15'000.0 : 500.0, false});
+  const double batch = batches ? static_cast<double>(s.send.dialect.batch_links_max) : 1.0;
+  s.send.rate_per_s = s.rate.requests ? 0 : s.rate.per_s;
+  s.send.requests_per_s = s.rate.requests ? s.rate.per_s : 0;
+  s.send.burst = s.burst.value_or(std::max(batch, s.send.rate_per_s / 10));
+  s.send.rehearsal = s.rehearse;
+  s.output.log.deferred = s.output.quiet;
+}
+
+/// What a run records, so that `run --job` alone goes on in the same way.
+bool is_recorded(const OptionEntry& entry) {
+  if ((entry.commands & on_run) == 0 || entry.reach != Reach::everywhere) return false;
+  if (is_plan_option(entry)) return false;
+  if (entry.name == "max-duration" || entry.name == "max-requests") return false;
+  return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
+         entry.name == "fail-on";
+}
+
+/// Do two names set the same thing? A switch and its opposite do.
+bool same_setting(std::string_view a, std::string_view b) {
+  for (auto* name : {&a, &b}) {
+    if (name->starts_with("no-")) name->remove_prefix(3);
+  }
+  return a == b;
+}
+
+/// Under which keys a plan knows an option; see plan_words().
+std::vector<std::string> plan_keys(std::string_view name) {
+  if (name == "no-header") return {"header"};
+  if (name == "no-collapse") return {"collapse"};
+  if (name == "null-word") return {"null_words"};
+  if (name == "allow") return {"allow_ragged", "allow_lazy_quotes"};
+  std::string key(name);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return {key};
+}
+
+}  // namespace
+
+std::span<const CommandEntry> command_table() {
+  return commands;
+}
+
+std::span<const OptionEntry> option_table() {
+  return entries;
+}
+
+std::span<const std::string_view> option_groups() {
+  return groups;
+}
+
+bool is_plan_option(const OptionEntry& entry) {
+  constexpr std::array<std::string_view, 6> others{"on-conflict", "max-cluster",  "no-collapse",
+                                                   "api",         "project-mode", "op"};
+  if ((entry.commands & on_plan) == 0) return false;
+  return entry.group == "Input" ||
+         std::find(others.begin(), others.end(), entry.name) != others.end();
+}
+
+Result<Settings> parse_settings(const Typed& typed) {
+  Settings s;
+  s.command = typed.command.value_or(Command::run);
+  s.emulator.listen = "127.0.0.1:8080";
+  s.typed = typed.options;
+  for (const auto& input : typed.inputs) {
+    if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
+    s.plan.intake.inputs.push_back(input);
+  }
+  if (typed.find("adaptive") != nullptr && typed.find("no-adaptive") != nullptr &&
+      typed.find("adaptive")->origin == typed.find("no-adaptive")->origin) {
+    return usage("--adaptive: --no-adaptive is given too: keep one of them");
+  }
+  // What goes before all else is applied last.
+  for (const auto origin : {Origin::file, Origin::environment, Origin::flag}) {
+    for (const auto& option : typed.options) {
+      if (option.origin != origin) continue;
+      if (auto applied = option.entry->apply(option.text, s); !applied) {
+        const auto& error = applied.error();
+        if (error.what.starts_with(option.where)) return error;
+        return Error{error.code, fmt::format("{}: {}", option.where, error.what)};
+      }
+    }
+  }
+  derive(s);
+  if (auto right = check_inputs(s); !right) return right.error();
+  if (auto right = check_sending(s); !right) return right.error();
+  return s;
+}
+
+KeyValues words_to_record(const Settings& settings) {
+  KeyValues words;
+  for (const auto& option : settings.typed) {
+    if (!is_recorded(*option.entry)) continue;
+    const bool path = option.entry->value == "FILE";
+    words.set(option.entry->name,
+              path ? std::filesystem::absolute(option.text).string() : option.text);
+  }
+  return words;
+}
+
+Result<void> recall(Settings& settings, const KeyValues& words) {
+  for (const auto& [key, text] : words) {
+    const auto& word = key;
+    const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
+      return entry.name == word && is_recorded(entry);
+    });
+    if (found == entries.end()) continue;  // a word for people
+    const bool typed_now = std::any_of(
+        settings.typed.begin(), settings.typed.end(),
+        [&](const auto& option) { return same_setting(option.entry->name, found->name); });
+    if (typed_now) continue;
+    if (auto applied = found->apply(text, settings); !applied) {
+      return usage(fmt::format("recorded {}: {}", word, applied.error().what));
+    }
+    settings.typed.push_back({&*found, text, Origin::file, fmt::format("recorded {}", word)});
+  }
+  derive(settings);
+  return check_sending(settings);
+}
+
+Result<void> check_typed_against(const Settings& settings, const KeyValues& planned) {
+  const auto words = plan_words(settings.plan);
+  for (const auto& option : settings.typed) {
+    const auto& entry = *option.entry;
+    if (option.origin != Origin::flag || !is_plan_option(entry)) continue;
+    const auto keys = plan_keys(entry.name);
+    for (const auto& key : keys) {
+      const auto* now = words.find(key);
+      const auto* then = planned.find(key);
+      if (now == nullptr) {
+        return usage(
+            fmt::format("--{}: is for planning, and the plan is made: leave it out", entry.name));
+      }
+      if (then == nullptr || *then != *now) {
+        return usage(
+            fmt::format("--{}: is not what the plan was made with: leave it out, or plan "
+                        "a new job",
+                        entry.name));
+      }
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> unknown_variables(const std::vector<std::string>& names) {
+  // Of the tests, which start the program with their own environment.
+  constexpr std::array<std::string_view, 2> others{"IDMERGE_SEED", "IDMERGE_FAULT"};
+  std::vector<std::string> unknown;
+  for (const auto& name : names) {
+    if (!name.starts_with("IDMERGE_")) continue;
+    const bool known = std::find(others.begin(), others.end(), name) != others.end() ||
+                       std::any_of(entries.begin(), entries.end(),
+                                   [&](const auto& entry) { return variable_name(entry) == name; });
+    if (!known) unknown.push_back(name);
+  }
+  return unknown;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/probe.hpp"
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "idmerge/app/confirm.hpp"
+#include "idmerge/net/async.hpp"
+#include "idmerge/net/client.hpp"
+
+namespace idmerge {
+namespace {
+
+Task<void> ask(Endpoint& endpoint, const std::string& request, bool& yes) {
+  Connection connection(endpoint);
+  if (const auto opened = co_await connection.open(); !opened) co_return;
+  const Answer answer = co_await connection.exchange(request);
+  yes = answer.end == ReplyEnd::answered && answer.reply.status == 200 &&
+        answer.reply.body.find("\"distinct_links\":") != std::string_view::npos;
+}
+
+}  // namespace
+
+bool answers_as_emulator(const Target& target) {
+  if (!may_be_emulator(target)) return false;
+  asio::io_context io(1);
+  EndpointOptions options;
+  options.target = target;
+  options.timeout = std::chrono::seconds(1);
+  auto endpoint = Endpoint::make(io, std::move(options));
+  if (!endpoint) return false;
+  const auto request = fmt::format(
+      "GET {}/emulator/stats HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n"
+      "Connection: close\r\n\r\n",
+      target.base, target.authority());
+  bool yes = false;
+  run_task(io, ask(*endpoint, request, yes));
+  return yes;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/report.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "idmerge/core/dialect.hpp"
+#include "idmerge/core/json_text.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t label_columns = 30;
+constexpr std::size_t count_columns = 16;
+
+/// "  duplicate                          1,000  says nothing new"
+std::string line(std::size_t indent, std::string_view label, std::uint64_t count,
+                 std::string_view words = {}) {
+  auto out = fmt::format("{:{}}{:<{}}{:>{}}", "", indent, label, label_columns - indent,
+                         count_text(count), count_columns);
+  if (!words.empty()) out += fmt::format("  {}", words);
+  return out + "\n";
+}
+
+std::uint64_t of(const CensusReport& census, Verdict verdict) {
+  return census.verdicts[static_cast<std::size_t>(verdict)];
+}
+
+std::string rows_part(const JobView& view) {
+  const auto& census = view.census;
+  auto out = line(0, "rows", census.read,
+                  census.blank_lines == 0
+                      ? std::string()
+                      : fmt::format("and {} blank lines", count_text(census.blank_lines)));
+  out += line(2, "duplicate", census.duplicates, "repeat a pair");
+  std::string sides;
+  if (census.skipped() > 0) {
+    sides = fmt::format("blank: anonymous side {}, user side {}, both {}",
+                        count_text(census.skipped_anon), count_text(census.skipped_user),
+                        count_text(census.skipped_both));
+  }
+  out += line(2, "skipped", census.skipped(), sides);
+  const auto rejected = census.rejected_total();
+  out += line(2, "rejected", rejected,
+              rejected == 0 ? std::string() : shell_word(view.job + "/rejected.ndjson"));
+  for (std::size_t i = 0; i < census.rejected.size(); ++i) {
+    if (census.rejected[i] == 0) continue;
+    const auto fault = static_cast<Fault>(i);
+    out += line(4, name(fault), census.rejected[i], sentence(fault));
+  }
+  return out;
+}
+
+std::string links_part(const JobView& view) {
+  const auto& census = view.census;
+  auto out = line(0, "links", census.links, "distinct pairs");
+  out += line(2, "to send", census.sendable());
+  if (census.spares() > 0) {
+    out += line(2, "already connected", census.spares(), "by the links to send");
+  }
+  out += line(2, "held", census.held(),
+              census.held() == 0 ? std::string() : shell_word(view.job + "/held.ndjson"));
+  if (of(census, Verdict::conflict) > 0) {
+    out += line(4, name(Verdict::conflict), of(census, Verdict::conflict),
+                fmt::format("{} anonymous ids with more than one user",
+                            count_text(census.conflicted_anons)));
+  }
+  if (of(census, Verdict::both_sides) > 0) {
+    out += line(4, name(Verdict::both_sides), of(census, Verdict::both_sides),
+                "the anonymous id is a user id elsewhere");
+  }
+  if (of(census, Verdict::oversize) > 0) {
+    out += line(4, name(Verdict::oversize), of(census, Verdict::oversize),
+                fmt::format("clusters of more than {} ids",
+                            view.plan.options.get("max_cluster", "--max-cluster")));
+  }
+  return out;
+}
+
+std::string side(std::string_view label, const SideReport& side) {
+  return line(2, label, side.distinct,
+              side.distinct == 0 ? std::string()
+                                 : fmt::format("UUIDs: {}", share_text(side.uuids, side.distinct)));
+}
+
+std::string ids_part(const CensusReport& census) {
+  auto out = line(0, "ids", census.anon.distinct + census.user.distinct);
+  out += side("anonymous", census.anon);
+  out += side("user", census.user);
+  out += line(0, "clusters to be made", census.clusters);
+  if (census.clusters > 0) {
+    out += fmt::format("{:<{}}p50 {}, p99 {}, max {}\n", "  anonymous ids of a user", label_columns,
+                       count_text(census.anons_per_user_p50), count_text(census.anons_per_user_p99),
+                       count_text(census.anons_per_user_max));
+  }
+  return out;
+}
+
+/// What a careful person would want to know before agreeing.
+std::string warnings_part(const JobView& view) {
+  const auto& census = view.census;
+  std::string out;
+  const auto warn = [&](std::string_view text) { out += fmt::format("look: {}\n", text); };
+  const auto& [create, alias, merge] = census.to_send;
+  const auto share = [](const SideReport& s) {
+    return s.distinct == 0 ? 0.0 : static_cast<double>(s.uuids) / static_cast<double>(s.distinct);
+  };
+  if (census.unsided == 0 && share(census.user) > share(census.anon) + 0.5) {
+    warn(
+        "the user side looks more like anonymous ids than the anonymous side: are the columns "
+        "swapped?");
+  }
+  const auto not_v4 = census.anon.distinct - census.anon.uuid_v4;
+  if (create > 0 && not_v4 > 0) {
+    warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
+                     count_text(not_v4)));
+  }
+  if (census.hubs > 0) {
+    warn(fmt::format("{} users have more than 100 anonymous ids", count_text(census.hubs)));
+  }
+  if (census.doubled_device_prefix > 0) {
+    warn(fmt::format("{} anonymous ids start with $device:$device:",
+                     count_text(census.doubled_device_prefix)));
+  }
+  if (alias > 0 && census.both_sides_ids > 0) {
+    warn(fmt::format("{} ids stand on both sides: aliases of aliases",
+                     count_text(census.both_sides_ids)));
+  }
+  if (census.unsided > 0) {
+    warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
+                     count_text(census.unsided)));
+  }
+  if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
+  return out;
+}
+
+std::string example_sentence(const NamedLink& link, const IdMask& mask) {
+  switch (link.op) {
+    case Op::create:
+      return fmt::format("what {} did will belong to user {}", mask(link.anon), mask(link.user));
+    case Op::alias:
+      return fmt::format("{} will be another name of {}", mask(link.anon), mask(link.user));
+    case Op::merge:
+      break;
+  }
+  return fmt::format("{} and {} will be one user", mask(link.anon), mask(link.user));
+}
+
+std::string names_part(const JobView& view, const IdMask& mask) {
+  std::string out;
+  // Clusters of two are what every pair makes.
+  const auto large = std::any_of(view.largest.begin(), view.largest.end(),
+                                 [](const NamedLink& link) { return link.ids > 2; });
+  if (large) {
+    out += "largest clusters\n";
+    for (const auto& link : view.largest) {
+      out += fmt::format("  {} ids with {}\n", count_text(link.ids), mask(link.user));
+    }
+  }
+  if (!view.examples.empty()) {
+    out += "for example\n";
+    for (const auto& link : view.examples) {
+      out += fmt::format("  {}\n", example_sentence(link, mask));
+    }
+  }
+  return out;
+}
+
+std::string time_text(std::uint64_t links, const Rate& rate) {
+  if (rate.per_s == 0) return "at no rate limit";
+  const auto ms = static_cast<double>(links) / rate.per_s * 1000;
+  if (ms > 3e14) return fmt::format("at {}: for ever", rate_text(rate));
+  return fmt::format("at {}: {}", rate_text(rate, true),
+                     rough_duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(ms)}));
+}
+
+/// One a link, or one a batch.
+std::uint64_t requests_of(const JobView& view) {
+  const auto links = view.census.sendable();
+  if (view.plan.options.get("api") != name(Api::import)) return links;
+  const std::uint64_t batch = DialectOptions{}.batch_links_max;
+  return (links + batch - 1) / batch;
+}
+
+std::string sides_json(const SideReport& side) {
+  return fmt::format(R"({{"distinct":{},"uuids":{},"uuid_v4":{}}})", side.distinct, side.uuids,
+                     side.uuid_v4);
+}
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+std::string quoted_or_null(std::string_view text) {
+  return text.empty() ? "null" : quoted(text);
+}
+
+std::string_view state_of(const JobView& view) {
+  if (!view.run) return "planned";
+  return view.finished() ? "finished" : "unfinished";
+}
+
+std::string inputs_json(const JobView& view) {
+  std::string out = "[";
+  for (const auto& input : view.plan.inputs) {
+    if (out.size() > 1) out += ',';
+    out += fmt::format(R"({{"file":{},"format":{},"rows":{},"bytes":{}}})", quoted(input.path),
+                       quoted(input.format), input.rows, input.size_bytes);
+  }
+  return out + "]";
+}
+
+std::string send_json(const JobView& view) {
+  if (!view.run) return "null";
+  return fmt::format(
+      R"({{"target":{},"links":{},"delivered":{},"ambiguous":{},"refused":{},"parked":{},"pending":{}}})",
+      quoted(view.run->checkpoint.words.get("to")), view.census.sendable(), view.delivered(),
+      view.ambiguous(), view.refused(), view.parked(), view.pending());
+}
+
+}  // namespace
+
+std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate) {
+  auto out = fmt::format("plan {} in {}\n", view.plan.id(), printable(view.job));
+  for (const auto& input : view.plan.inputs) {
+    out += fmt::format("  {}: {}, {} rows\n", printable(input.path), printable(input.format),
+                       count_text(input.rows));
+    if (view.plan.inputs.size() > 12 && &input == &view.plan.inputs[9]) {
+      out += fmt::format("  and {} files more\n", view.plan.inputs.size() - 10);
+      break;
+    }
+  }
+  out += "\n" + rows_part(view) + links_part(view) + ids_part(view.census);
+  const auto requests = requests_of(view);
+  out += line(0, "requests", requests,
+              time_text(rate.requests ? requests : view.census.sendable(), rate));
+  for (const auto& part : {warnings_part(view), names_part(view, mask)}) {
+    if (!part.empty()) out += "\n" + part;
+  }
+  return out;
+}
+
+std::string census_json(const JobView& view) {
+  const auto& census = view.census;
+  auto out = fmt::format(
+      R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"rejected":{{)",
+      census.read, census.blank_lines, census.duplicates, census.skipped_anon, census.skipped_user,
+      census.skipped_both);
+  bool first = true;
+  for (std::size_t i = 0; i < census.rejected.size(); ++i) {
+    if (census.rejected[i] == 0) continue;
+    out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(static_cast<Fault>(i))),
+                       census.rejected[i]);
+    first = false;
+  }
+  out += fmt::format(R"(}},"links":{},"verdicts":{{)", census.links);
+  for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
+    out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(name(static_cast<Verdict>(i))),
+                       census.verdicts[i]);
+  }
+  out += fmt::format(R"(}},"to_send":{{"create":{},"alias":{},"merge":{}}},"unsided":{},)",
+                     census.to_send[0], census.to_send[1], census.to_send[2], census.unsided);
+  out += fmt::format(R"("anonymous_ids":{},"user_ids":{},"conflicted_anonymous_ids":{},)",
+                     sides_json(census.anon), sides_json(census.user), census.conflicted_anons);
+  out += fmt::format(
+      R"("both_sides_ids":{},"doubled_device_prefix":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}}}})",
+      census.both_sides_ids, census.doubled_device_prefix, census.clusters, census.hubs,
+      census.anons_per_user_p50, census.anons_per_user_p99, census.anons_per_user_max);
+  return out;
+}
+
+std::string account_text(const JobView& view) {
+  const auto tally = tally_of(view);
+  auto out = line(0, "read", tally.read);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
+    const auto fate = static_cast<Fate>(i);
+    std::string words;
+    if (fate == Fate::delivered && view.ambiguous() > 0) {
+      words =
+          fmt::format("{} of them were linked already when repeated", count_text(view.ambiguous()));
+    } else if (fate == Fate::pending && view.parked() > 0) {
+      words = fmt::format("{} of them parked", count_text(view.parked()));
+    } else if (tally[fate] > 0 && fate == Fate::rejected) {
+      words = shell_word(view.job + "/rejected.ndjson");
+    } else if (tally[fate] > 0 && fate == Fate::held) {
+      words = shell_word(view.job + "/held.ndjson");
+    } else if (tally[fate] > 0 && fate == Fate::refused) {
+      words = fmt::format("idmerge show --job {} --refused", shell_word(view.job));
+    }
+    out += fmt::format("{} {}", i == 0 ? '=' : '+', line(0, name(fate), tally[fate], words));
+  }
+  // Both columns of counts end at the same place.
+  return "  " + out;
+}
+
+std::string account_json(const Tally& tally) {
+  auto out = fmt::format(R"({{"read":{})", tally.read);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
+    const auto fate = static_cast<Fate>(i);
+    out += fmt::format(",{}:{}", quoted(name(fate)), tally[fate]);
+  }
+  return out + "}";
+}
+
+std::string_view accepted_text() {
+  return "accepted is not yet merged: links show within 24 hours; what the service refuses after "
+         "accepting it carries $failure_reason or $identity_failure_reason in a raw export";
+}
+
+std::string summary_json(const JobView& view, const Ending& ending) {
+  return fmt::format(
+      R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
+      "\n",
+      quoted(IDMERGE_VERSION), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
+      quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
+      quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
+      census_json(view), send_json(view));
+}
+
+std::string shell_word(std::string_view word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:=,@%+").find(c) != std::string_view::npos;
+  });
+  if (plain) return std::string(word);
+  std::string out = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+std::string command_line(const std::vector<std::string>& words) {
+  std::string out = "idmerge";
+  for (const auto& word : words)
+    out += " " + shell_word(word);
+  return out;
+}
+
+}  // namespace idmerge

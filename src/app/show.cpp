@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/show.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+#include <vector>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "idmerge/app/job_view.hpp"
+#include "idmerge/app/report.hpp"
+#include "idmerge/core/json_text.hpp"
+#include "idmerge/disk/job.hpp"
+
+namespace idmerge {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t piece_bytes = 256 * 1024;
+constexpr std::size_t line_bytes_max = 64 * 1024 * 1024;
+
+/// A column of a list as CSV, and the keys under which a line may have it. A key that ends in [0]
+/// or [1] means a member of $distinct_ids.
+struct Column {
+  std::string_view name;
+  std::array<std::string_view, 2> keys;
+};
+
+constexpr std::array rejected_columns{
+    Column{"file", {}},   Column{"line", {}},    Column{"column", {}}, Column{"byte_offset", {}},
+    Column{"reason", {}}, Column{"message", {}}, Column{"hint", {}},   Column{"row", {}},
+};
+constexpr std::array held_columns{
+    Column{"anonymous_id", {"alias", "[0]"}},
+    Column{"user_id", {"distinct_id", "[1]"}},
+    Column{"op", {}},
+    Column{"file", {}},
+    Column{"line", {}},
+    Column{"byte_offset", {}},
+    Column{"reason", {}},
+    Column{"message", {}},
+    Column{"hint", {}},
+    Column{"clashes_with", {}},
+};
+constexpr std::array refused_columns{
+    Column{"anonymous_id", {"alias", "[0]"}},
+    Column{"user_id", {"distinct_id", "[1]"}},
+    Column{"op", {}},
+    Column{"file", {}},
+    Column{"line", {}},
+    Column{"byte_offset", {}},
+    Column{"status", {}},
+    Column{"message", {}},
+    Column{"attempts", {}},
+};
+
+struct List {
+  std::string path;
+  std::uint64_t bytes = UINT64_MAX;  // as much as counts; what follows is not settled
+  std::span<const Column> columns;
+};
+
+std::string header_of(std::span<const Column> columns) {
+  std::string out;
+  for (const auto& column : columns) {
+    if (!out.empty()) out += ',';
+    out += column.name;
+  }
+  return out + "\n";
+}
+
+const json::value* find(const json::object& line, std::string_view key) {
+  if (key.empty()) return nullptr;
+  if (!key.starts_with('[')) return line.if_contains({key.data(), key.size()});
+  const auto* ids = line.if_contains("$distinct_ids");
+  if (ids == nullptr || !ids->is_array()) return nullptr;
+  return ids->get_array().if_contains(static_cast<std::size_t>(key[1] - '0'));
+}
+
+void append_value(std::string& out, const json::value& value) {
+  if (const auto* text = value.if_string()) {
+    append_csv(out, {text->data(), text->size()});
+  } else {
+    append_csv(out, json::serialize(value));
+  }
+}
+
+Result<std::string> csv_row(std::string_view line, const List& list) {
+  json::error_code failed;
+  const auto value = json::parse({line.data(), line.size()}, failed);
+  if (failed || !value.is_object()) {
+    return Error{Errc::input, fmt::format("{}: a line is not a JSON object: the file was changed; "
+                                          "--format ndjson shows it as it is",
+                                          list.path)};
+  }
+  const auto& object = value.get_object();
+  std::string out;
+  for (std::size_t i = 0; i < list.columns.size(); ++i) {
+    const auto& column = list.columns[i];
+    if (i > 0) out += ',';
+    const json::value* found = nullptr;
+    for (const auto key : {column.name, column.keys[0], column.keys[1]}) {
+      if (found == nullptr) found = find(object, key);
+    }
+    if (found != nullptr) append_value(out, *found);
+  }
+  return out + "\n";
+}
+
+/// Calls `visit` with each line of the list; it says whether to go on.
+template <class Visit>
+Result<void> each_line(Files& files, const List& list, Visit visit) {
+  const auto there = files.stat(list.path);
+  if (!there) return there.error();
+  if (!*there) return {};
+  const auto file = files.open(list.path);
+  if (!file) return file.error();
+  std::string held;
+  std::vector<char> piece(piece_bytes);
+  for (std::uint64_t at = 0; at < list.bytes;) {
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), list.bytes - at));
+    const auto got = file->read_at(at, {piece.data(), want});
+    if (!got) return got.error();
+    if (*got == 0) break;
+    at += *got;
+    held.append(piece.data(), *got);
+    std::size_t start = 0;
+    for (auto end = held.find('\n'); end != std::string::npos; end = held.find('\n', start)) {
+      const auto more = visit(std::string_view(held).substr(start, end - start));
+      if (!more) return more.error();
+      if (!*more) return {};
+      start = end + 1;
+    }
+    held.erase(0, start);
+    if (held.size() > line_bytes_max) {
+      return Error{Errc::input, fmt::format("{}: a line is longer than {}: the file was changed",
+                                            list.path, size_text(line_bytes_max))};
+    }
+  }
+  return {};  // a last line without its end was still being written
+}
+
+Result<void> show_list(Files& files, const List& list, ShowFormat format, const Output& output) {
+  std::string out = format == ShowFormat::csv ? header_of(list.columns) : std::string();
+  auto shown = each_line(files, list, [&](std::string_view line) -> Result<bool> {
+    if (format == ShowFormat::ndjson) {
+      out.append(line).append("\n");
+    } else {
+      auto row = csv_row(line, list);
+      if (!row) return row.error();
+      out += *row;
+    }
+    if (out.size() < piece_bytes) return true;
+    auto more = output(out);
+    out.clear();
+    return more;
+  });
+  if (!shown) return shown;
+  if (const auto more = output(out); !more) return more.error();
+  return {};
+}
+
+void append_link(std::string& out, const Link& link, Verdict verdict, std::string_view file,
+                 ShowFormat format) {
+  if (format == ShowFormat::csv) {
+    append_csv(out, link.anon);
+    out += ',';
+    append_csv(out, link.user);
+    out += fmt::format(",{},{},", name(link.op), name(verdict));
+    append_csv(out, file);
+    out += fmt::format(",{}\n", link.line);
+    return;
+  }
+  out += '{';
+  if (link.sided) {
+    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id", link.anon);
+    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id", link.user);
+  } else {
+    append_json_key(out, "$distinct_ids");
+    out += '[';
+    append_json_string(out, link.anon);
+    out += ',';
+    append_json_string(out, link.user);
+    out += ']';
+  }
+  append_json_member(out, "op", name(link.op));
+  append_json_member(out, "verdict", name(verdict));
+  append_json_member(out, "file", file);
+  append_json_member(out, "line", link.line);
+  out += "}\n";
+}
+
+Result<void> show_links(Files& files, const std::string& path, ShowFormat format,
+                        const Output& output) {
+  const auto plan = PlanReader::open(files, path);
+  if (!plan) return plan.error();
+  std::string out;
+  if (format == ShowFormat::csv) out = "anonymous_id,user_id,op,verdict,file,line\n";
+  PlanBlock block;
+  for (std::size_t i = 0; i < plan->blocks(); ++i) {
+    if (auto read = plan->read_block(i, block); !read) return read.error();
+    for (std::size_t n = 0; n < block.links.size(); ++n) {
+      const auto& link = block.links[n];
+      const auto& inputs = plan->facts().inputs;
+      const std::string_view file =
+          link.file < inputs.size() ? std::string_view(inputs[link.file].path) : "";
+      append_link(out, link, block.verdicts[n], file, format);
+      if (out.size() < piece_bytes) continue;
+      const auto more = output(out);
+      if (!more) return more.error();
+      if (!*more) return {};
+      out.clear();
+    }
+  }
+  if (const auto more = output(out); !more) return more.error();
+  return {};
+}
+
+}  // namespace
+
+Output to_stdout() {
+  return [](std::string_view text) -> Result<bool> {
+    while (!text.empty()) {
+      const auto n = ::write(STDOUT_FILENO, text.data(), text.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EPIPE) return false;
+      if (n <= 0) return system_error("stdout", errno);
+      text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+  };
+}
+
+void append_csv(std::string& out, std::string_view field) {
+  if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += field;
+    return;
+  }
+  out += '"';
+  for (const char c : field) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+Result<void> show(Files& files, const Settings& settings, const IdMask& mask,
+                  const Output& output) {
+  const auto paths = open_job(files, settings.job);
+  if (!paths) return paths.error();
+  const auto format = settings.show_format;
+  switch (settings.show) {
+    case ShowWhat::links:
+      return show_links(files, paths->plan(), format, output);
+    case ShowWhat::held:
+      return show_list(files, {paths->held(), UINT64_MAX, held_columns}, format, output);
+    case ShowWhat::rejected:
+      return show_list(files, {paths->rejected(), UINT64_MAX, rejected_columns}, format, output);
+    case ShowWhat::refused:
+    case ShowWhat::census:
+      break;
+  }
+  const auto view = view_job(files, settings.job);
+  if (!view) return view.error();
+  if (settings.show == ShowWhat::refused) {
+    // Letters behind the counted ones belong to links that will be sent again.
+    const auto bytes = view->run ? view->run->checkpoint.letters_bytes : 0;
+    return show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output);
+  }
+  if (const auto shown = output(census_text(*view, mask, settings.rate)); !shown) {
+    return shown.error();
+  }
+  return {};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/status.hpp"
+
+#include <fmt/format.h>
+
+#include "idmerge/app/job_view.hpp"
+#include "idmerge/app/report.hpp"
+#include "idmerge/base/log.hpp"
+#include "idmerge/base/quantity.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/lock.hpp"
+
+namespace idmerge {
+namespace {
+
+std::string run_text(const JobView& view, const std::string& owner) {
+  if (!owner.empty()) return fmt::format("at work: {}\n", printable(owner));
+  if (!view.run) return "planned, nothing sent yet\n";
+  const auto& checkpoint = view.run->checkpoint;
+  if (checkpoint.finished) return "finished\n";
+  if (checkpoint.in_flight_max > 0) {
+    return fmt::format("died: at most {} links will be sent again\n",
+                       count_text(view.run->resend_max));
+  }
+  return fmt::format("stopped, exit {}\n", checkpoint.exit_code);
+}
+
+}  // namespace
+
+Result<std::string> status_text(Files& files, const std::string& job) {
+  const auto paths = open_job(files, job);
+  if (!paths) return paths.error();
+  const auto owner = lock_owner(files, paths->run().lock());
+  if (!owner) return owner.error();
+  const auto planned = files.stat(paths->plan());
+  if (!planned) return planned.error();
+  if (!*planned && !owner->empty()) {
+    return fmt::format("{}: planning, at work: {}\n", printable(job), printable(*owner));
+  }
+  const auto view = view_job(files, job);
+  if (!view) return view.error();
+
+  auto out = fmt::format("{}: plan {}\n", printable(job), view->plan.id());
+  out += run_text(*view, *owner);
+  if (view->run) {
+    for (const auto& note : view->run->notes)
+      out += fmt::format("note: {}\n", printable(note));
+    const auto settled = view->delivered() + view->refused();
+    out += fmt::format("{} of {} links settled ({})\n", count_text(settled),
+                       count_text(view->census.sendable()),
+                       share_text(settled, view->census.sendable()));
+  }
+  out += account_text(*view);
+  if (owner->empty() && view->pending() > 0) {
+    out += fmt::format("go on: {}{}\n", command_line({"run", "--job", job}),
+                       view->run ? "" : " --to us|eu|in|URL");
+  }
+  return out;
+}
+
+}  // namespace idmerge

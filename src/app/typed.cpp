@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/typed.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "idmerge/app/config.hpp"
+#include "idmerge/base/log.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t columns = 100;
+constexpr std::size_t help_column = 32;
+
+Error usage(std::string what) {
+  return {Errc::usage, std::move(what)};
+}
+
+bool belongs(const OptionEntry& entry, Command command) {
+  return (entry.commands & only(command)) != 0;
+}
+
+const CommandEntry* find_command(std::span<const CommandEntry> commands, std::string_view name) {
+  const auto found = std::find_if(commands.begin(), commands.end(),
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+const OptionEntry* find_option(std::span<const OptionEntry> options, std::string_view name,
+                               std::optional<Command> command) {
+  for (const auto& entry : options) {
+    if (entry.name == name && (!command || belongs(entry, *command))) return &entry;
+  }
+  return nullptr;
+}
+
+std::string suggestion(std::string_view typed, std::span<const std::string_view> names,
+                       std::string_view dashes) {
+  if (const auto near = nearest(typed, names)) {
+    return fmt::format("did you mean {}{}?", dashes, *near);
+  }
+  return {};
+}
+
+std::string commands_that_take(const OptionEntry& entry, std::span<const CommandEntry> commands) {
+  std::string out;
+  for (const auto& command : commands) {
+    if (!belongs(entry, command.command)) continue;
+    out += out.empty() ? "" : " and ";
+    out += command.name;
+  }
+  return out;
+}
+
+/// What to say of `--ratte` behind `command`.
+Error unknown_option(std::string_view word, const CommandEntry& command,
+                     std::span<const CommandEntry> commands, std::span<const OptionEntry> options) {
+  const auto flag = word.substr(0, word.find('='));
+  const auto name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+  if (const auto* elsewhere = find_option(options, name, {})) {
+    return usage(fmt::format("--{}: {} does not have this option: it belongs to {}", name,
+                             command.name, commands_that_take(*elsewhere, commands)));
+  }
+  std::vector<std::string_view> names{"help"};
+  for (const auto& entry : options) {
+    if (belongs(entry, command.command)) names.push_back(entry.name);
+  }
+  auto hint = suggestion(name, names, "--");
+  if (hint.empty()) hint = fmt::format("see idmerge {} --help", command.name);
+  return usage(fmt::format("{}: unknown option: {}", printable(flag), hint));
+}
+
+/// The text of a switch that stands in the environment or a file.
+Result<std::string> switch_text(const std::string& text, const std::string& where) {
+  if (text == "true" || text == "1") return std::string("true");
+  if (text == "false" || text == "0") return std::string("false");
+  return usage(fmt::format("{}: \"{}\" is neither true nor false: write true or false", where,
+                           printable(text)));
+}
+
+/// Runs CLI11 over the arguments behind the command.
+class FlagParser {
+ public:
+  FlagParser(const CommandEntry& command, std::span<const CommandEntry> commands,
+             std::span<const OptionEntry> options)
+      : command_(command), commands_(commands), options_(options) {
+    app_.set_help_flag();
+    app_.allow_extras();
+    app_.add_flag("-h,--help", help_);
+    for (const auto& entry : options) {
+      if (belongs(entry, command.command)) add(entry);
+    }
+    if (command.takes_inputs) app_.add_option("INPUT", inputs_);
+  }
+
+  Result<void> parse(std::vector<std::string> arguments, Typed& typed) {
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app_.parse(arguments);
+    } catch (const CLI::ParseError& e) {
+      return explain(e);
+    }
+    typed.help = help_ > 0;
+    if (typed.help) return {};
+    for (const auto& word : app_.remaining()) {
+      if (word == "--") continue;
+      if (word.starts_with('-')) return unknown_option(word, command_, commands_, options_);
+      return usage(fmt::format("\"{}\": {} takes no input: see idmerge {} --help", printable(word),
+                               command_.name, command_.name));
+    }
+    typed.inputs = inputs_;
+    return collect(typed);
+  }
+
+ private:
+  void add(const OptionEntry& entry) {
+    const auto flags = entry.letter != 0 ? fmt::format("-{},--{}", entry.letter, entry.name)
+                                         : fmt::format("--{}", entry.name);
+    if (entry.value.empty()) {
+      app_.add_flag(flags, switches_[&entry])->disable_flag_override();
+      return;
+    }
+    app_.add_option(flags, values_[&entry])
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+
+  /// CLI11's words name its own types; ours name the option and what to write.
+  Error explain(const CLI::ParseError& e) const {
+    const std::string_view text = e.what();
+    const auto flag = text.substr(0, text.find_first_of(": "));
+    const auto name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+    const auto* entry = find_option(options_, name, command_.command);
+    if (entry == nullptr) return usage(std::string(text));
+    if (entry->value.empty()) {
+      return usage(fmt::format("--{}: takes no value: write --{} alone", name, name));
+    }
+    return usage(fmt::format("--{}: its value is missing: write --{} {}", name, name,
+                             entry->fallback.empty() ? entry->value : entry->fallback));
+  }
+
+  Result<void> collect(Typed& typed) {
+    for (const auto& [entry, times] : switches_) {
+      if (times > 0) typed.options.push_back({entry, "true", Origin::flag, flag_name(*entry)});
+    }
+    for (auto& [entry, texts] : values_) {
+      if (texts.size() > 1 && !entry->repeatable) {
+        return usage(
+            fmt::format("--{}: is given {} times: give it once", entry->name, texts.size()));
+      }
+      for (auto& text : texts) {
+        typed.options.push_back({entry, std::move(text), Origin::flag, flag_name(*entry)});
+      }
+    }
+    return {};
+  }
+
+  static std::string flag_name(const OptionEntry& entry) { return fmt::format("--{}", entry.name); }
+
+  const CommandEntry& command_;
+  std::span<const CommandEntry> commands_;
+  std::span<const OptionEntry> options_;
+  CLI::App app_;
+  int help_ = 0;
+  std::map<const OptionEntry*, std::vector<std::string>> values_;
+  std::map<const OptionEntry*, int> switches_;
+  std::vector<std::string> inputs_;
+};
+
+Result<void> add_environment(std::span<const OptionEntry> options, const Environment& environment,
+                             Typed& typed) {
+  for (const auto& entry : options) {
+    if (!belongs(entry, *typed.command) || entry.reach == Reach::flag) continue;
+    const auto variable = variable_name(entry);
+    auto text = environment(variable);
+    if (!text || text->empty()) continue;
+    if (entry.reach == Reach::flag_strict) {
+      return usage(fmt::format("{}: --{} is taken from the command line only: unset it", variable,
+                               entry.name));
+    }
+    if (typed.find(entry.name) != nullptr) continue;
+    if (entry.value.empty()) {
+      auto truth = switch_text(*text, variable);
+      if (!truth) return truth.error();
+      text = *truth;
+    }
+    typed.options.push_back({&entry, std::move(*text), Origin::environment, variable});
+  }
+  return {};
+}
+
+Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read_file,
+                      Typed& typed) {
+  const auto* config = typed.find("config");
+  if (config == nullptr) return {};
+  const auto path = config->text;
+  const auto in_file =
+      [where = fmt::format("{}: {}", config->where, printable(path))](std::string_view what) {
+        return usage(fmt::format("{}: {}", where, what));
+      };
+  const auto text = read_file(path);
+  if (!text) return in_file(text.error().what);
+  auto lines = parse_config(*text);
+  if (!lines) return in_file(lines.error().what);
+  for (auto& line : *lines) {
+    const auto* known = find_option(options, line.key, {});
+    if (known == nullptr || known->name == "config") {
+      std::vector<std::string_view> names;
+      for (const auto& entry : options)
+        names.push_back(entry.name);
+      auto hint = suggestion(line.key, names, "");
+      if (hint.empty()) hint = "see idmerge run --help";
+      return in_file(fmt::format("line {}: {}: no such option: {}", line.line, line.key, hint));
+    }
+    if (known->reach == Reach::flag_strict) {
+      return in_file(fmt::format("line {}: {}: is taken from the command line only: remove it",
+                                 line.line, line.key));
+    }
+    // One file serves all commands: what belongs to another one is passed over.
+    const auto* entry = find_option(options, line.key, typed.command);
+    if (entry == nullptr || entry->reach == Reach::flag) continue;
+    if (typed.find(entry->name) != nullptr) continue;
+    const auto where = fmt::format("{}: line {}: {}", printable(path), line.line, line.key);
+    if (entry->repeatable) {
+      for (auto& value : line.values) {
+        typed.options.push_back({entry, std::move(value), Origin::file, where});
+      }
+      continue;
+    }
+    auto value = fmt::format("{}", fmt::join(line.values, ","));
+    if (entry->value.empty()) {
+      auto truth = switch_text(value, where);
+      if (!truth) return truth.error();
+      value = *truth;
+    }
+    typed.options.push_back({entry, std::move(value), Origin::file, where});
+  }
+  return {};
+}
+
+/// Edits that turn one word into the other: insert, remove, change, swap neighbours.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> next(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    next[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = a[i - 1] == b[j - 1] ? 0 : 1;
+      next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + changed});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        next[j] = std::min(next[j], before[j - 2] + 1);
+      }
+    }
+    before.swap(row);
+    row.swap(next);
+  }
+  return row[b.size()];
+}
+
+/// `text` in lines that begin at `indent`, the first of which has already come that far.
+std::string wrapped(std::string_view text, std::size_t indent) {
+  std::string out;
+  std::size_t width = indent;
+  while (!text.empty()) {
+    const auto word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (width > indent && width + 1 + word.size() > columns) {
+      out += "\n" + std::string(indent, ' ');
+      width = indent;
+    } else if (width > indent) {
+      out += ' ';
+      ++width;
+    }
+    out += word;
+    width += word.size();
+  }
+  return out;
+}
+
+std::string help_line(std::string head, std::string_view text) {
+  if (head.size() + 2 > help_column) {
+    head += "\n" + std::string(help_column, ' ');
+  } else {
+    head.resize(help_column, ' ');
+  }
+  return head + wrapped(text, help_column) + "\n";
+}
+
+std::string help_line(const OptionEntry& entry) {
+  auto head = entry.letter != 0 ? fmt::format("  -{}, --{}", entry.letter, entry.name)
+                                : fmt::format("  --{}", entry.name);
+  if (!entry.value.empty()) head += fmt::format(" {}", entry.value);
+  auto text = std::string(entry.help);
+  if (!entry.fallback.empty()) text += fmt::format(" [{}]", entry.fallback);
+  return help_line(std::move(head), text);
+}
+
+}  // namespace
+
+const TypedOption* Typed::find(std::string_view name) const {
+  for (const auto& option : options) {
+    if (option.entry->name == name) return &option;
+  }
+  return nullptr;
+}
+
+std::string variable_name(const OptionEntry& entry) {
+  std::string out = "IDMERGE_";
+  for (const char c : entry.name) {
+    out += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return out;
+}
+
+std::optional<std::string_view> nearest(std::string_view typed,
+                                        std::span<const std::string_view> names) {
+  std::optional<std::string_view> best;
+  std::size_t best_distance = std::max<std::size_t>(typed.size() / 3, 1) + 1;
+  for (const auto name : names) {
+    auto d = distance(typed, name);
+    // The beginning of a name is a likelier slip than so many missing letters.
+    if (typed.size() >= 3 && name.starts_with(typed)) d = 1;
+    if (d < best_distance) {
+      best = name;
+      best_distance = d;
+    }
+  }
+  return best;
+}
+
+Result<Typed> parse_typed(std::span<const CommandEntry> commands,
+                          std::span<const OptionEntry> options,
+                          const std::vector<std::string>& arguments, const Environment& environment,
+                          const ReadFile& read_file) {
+  Typed typed;
+  if (arguments.empty()) return usage("no command: see idmerge --help");
+  const auto& first = arguments[0];
+  if (first == "--help" || first == "-h" || first == "help") {
+    typed.help = true;
+    return typed;
+  }
+  if (first == "--version") {
+    typed.version = true;
+    return typed;
+  }
+  const auto* command = find_command(commands, first);
+  if (command == nullptr) {
+    if (first.starts_with('-')) {
+      return usage(fmt::format("{}: options stand behind the command: idmerge run {} ...",
+                               printable(first), printable(first)));
+    }
+    std::vector<std::string_view> names;
+    for (const auto& entry : commands)
+      names.push_back(entry.name);
+    auto hint = suggestion(first, names, "");
+    if (hint.empty()) hint = "see idmerge --help";
+    return usage(fmt::format("\"{}\": no such command: {}", printable(first), hint));
+  }
+  typed.command = command->command;
+  FlagParser parser(*command, commands, options);
+  if (auto parsed = parser.parse({arguments.begin() + 1, arguments.end()}, typed); !parsed) {
+    return parsed.error();
+  }
+  if (typed.help) return typed;
+  if (auto added = add_environment(options, environment, typed); !added) return added.error();
+  if (auto added = add_file(options, read_file, typed); !added) return added.error();
+  return typed;
+}
+
+std::string help_text(std::span<const CommandEntry> commands) {
+  std::string out =
+      "idmerge reads tables of (anonymous id, user id) pairs, works out offline what must be sent\n"
+      "and what must never be sent, and delivers exactly that to Mixpanel's Identity API.\n\n"
+      "Usage: idmerge COMMAND ...\n\n";
+  for (const auto& command : commands) {
+    out += help_line(fmt::format("  {} {}", command.name, command.arguments), command.help);
+  }
+  out += "\n" + help_line("  --help", "this text; idmerge COMMAND --help for the options of one") +
+         help_line("  --version", "the version");
+  return out;
+}
+
+std::string help_text(const CommandEntry& command, std::span<const OptionEntry> options,
+                      std::span<const std::string_view> groups) {
+  auto out = fmt::format("Usage: idmerge {}{}{} [OPTIONS]\n\n{}\n", command.name,
+                         command.arguments.empty() ? "" : " ", command.arguments,
+                         wrapped(command.help, 0));
+  for (const auto group : groups) {
+    std::string lines;
+    for (const auto& entry : options) {
+      if (entry.group == group && belongs(entry, command.command)) lines += help_line(entry);
+    }
+    if (!lines.empty()) out += fmt::format("\n{}:\n{}", group, lines);
+  }
+  return out;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/journey.hpp"
+
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/lock.hpp"
+#include "idmerge/emulator/server.hpp"
+
+#include "app_job.hpp"
+#include "support/loopback_server.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+constexpr std::string_view clean_rows =
+    "anonymous_id,user_id\n"
+    "3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1\n"
+    "3f2504e0-4f89-41d3-9a0c-0305e82c3302,u2\n";
+
+std::unique_ptr<Emulator> emulator(EmulatorOptions options = {}) {
+  auto started = Emulator::start(std::move(options));
+  REQUIRE(started);
+  return std::move(*started);
+}
+
+}  // namespace
+
+TEST_SUITE("app/journey") {
+  TEST_CASE("run plans, sends and ends with 0, then there is nothing to do") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    REQUIRE_MESSAGE(stage.code({"run", input, "--to", service->url()}) == 0, stage.said);
+    CHECK(stage.heard("delivered"));
+    CHECK(stage.asked.empty());
+    CHECK(stage.scratch.read("p.csv.idmerge/summary.json").find("\"state\":\"finished\"") !=
+          std::string::npos);
+    service->stop();  // nobody is needed any more, not even for credentials
+    stage.environment.clear();
+    CHECK(stage.code({"run", input}) == 0);
+    CHECK(stage.heard("nothing to do"));
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
+  }
+
+  TEST_CASE("rows that need a person end with 3, and do so again") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto service = emulator();
+    const std::vector<std::string> run{"run",  "--job",        job,
+                                       "--to", service->url(), "--max-rejected",
+                                       "none", "--max-held",   "none"};
+    CHECK(stage.code(run) == 3);
+    CHECK(stage.heard("1 rejected, 2 held"));
+    CHECK(stage.code({"run", "--job", job}) == 3);
+    CHECK(stage.code({"run", "--job", job, "--fail-on", "refused"}) == 0);
+  }
+
+  TEST_CASE("a guard stops before anything leaves") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", mixed_rows);
+    CHECK(stage.code({"plan", input}) == 6);
+    const auto service = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url()}) == 6);
+    CHECK(stage.heard("--max-rejected: 1 of 7 rows are rejected, over 5%"));
+    CHECK(stage.heard("--max-rejected none"));
+    CHECK(stage.code({"run", input, "--to", service->url(), "--max-rejected", "none"}) == 6);
+    CHECK(stage.heard("--max-held: 2 of 5 links are held, over 5%"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+  }
+
+  TEST_CASE("a real service is asked for, and only yes or the plan's id opens it") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    // Nobody listens there, so even a mistake in this test sends nothing.
+    const auto try_with = [&](std::vector<std::string> more) {
+      more.insert(more.begin(), {"run", input, "--to", "https://127.0.0.1:1", "--give-up-after",
+                                 "50ms", "--backoff-min", "1ms", "--backoff-max", "5ms"});
+      return stage.code(more);
+    };
+    CHECK(try_with({}) == 2);
+    CHECK(stage.heard("no terminal to ask on"));
+    CHECK(stage.asked.find("This will link 2 anonymous ids to 2 users in the project of this "
+                           "token (127.0.0.1:1, as etl, token …cdef). It cannot be undone.") !=
+          std::string::npos);
+    stage.answer = "no";
+    CHECK(try_with({}) == 6);
+    CHECK(try_with({"--approve", "0123456789ab"}) == 6);
+    CHECK(stage.heard("--approve: this is plan"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    stage.answer = "yes";
+    CHECK(try_with({}) == 5);
+    CHECK(view_job(stage.files, input + ".idmerge")->pending() == 2);
+  }
+
+  TEST_CASE("a rehearsal that would not meet an emulator does not begin") {
+    Stage stage;
+    const auto job = stage.planned("p.csv", clean_rows);
+    LoopbackServer tunnel([](const SeenRequest&) { return accepted(); });
+    const std::vector<std::string> rehearse{"run",  "--job",      job,    "--rehearse",
+                                            "--to", tunnel.url(), "--yes"};
+    CHECK(stage.code(rehearse) == 2);
+    CHECK(stage.heard("does not answer as an emulator"));
+    // Not even when the job itself has nothing left to send.
+    const auto service = emulator();
+    CHECK(stage.code({"run", "--job", job, "--to", service->url()}) == 0);
+    CHECK(stage.code(rehearse) == 2);
+    for (const auto& request : tunnel.seen())
+      CHECK(request.head.starts_with("GET "));
+  }
+
+  TEST_CASE("a dry run plans and sends nothing, with or without a target") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"run", "-n", input}) == 0);
+    CHECK(stage.heard("dry run: nothing was sent"));
+    CHECK(stage.code({"run", "-n", input, "--to", "eu"}) == 0);
+    CHECK(stage.asked.empty());
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    stage.environment.clear();
+    CHECK(stage.code({"run", "-n", input, "--to", "eu"}) == 2);
+  }
+
+  TEST_CASE("mistakes come before the first row") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"run", input}) == 2);
+    CHECK(stage.heard("--to: is missing"));
+    stage.environment.erase("MIXPANEL_TOKEN");
+    CHECK(stage.code({"run", input, "--to", "eu"}) == 2);
+    CHECK(stage.heard("MIXPANEL_TOKEN not set"));
+    stage.environment["MIXPANEL_TOKEN"] = "t";
+    CHECK(stage.code({"run", input, "--to", "eu", "--ca-cert", stage.scratch.path("none.pem")}) ==
+          2);
+    CHECK_FALSE(stage.scratch.exists("p.csv.idmerge"));
+  }
+
+  TEST_CASE("other content beside a job stops with both ways on") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    CHECK(stage.code({"plan", input}) == 0);
+    stage.scratch.write("p.csv", std::string(clean_rows) + "new,u9\n");
+    const std::vector<std::string> run{"run", input, "--to", service->url()};
+    CHECK(stage.code(run) == 4);
+    CHECK(stage.heard("finish the old plan: idmerge run --job " + input + ".idmerge --to " +
+                      service->url()));
+    CHECK(stage.heard("or start a new job: idmerge run " + input + " --to " + service->url() +
+                      " --job " + input + ".2.idmerge"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+
+    // Finished, it stops all the same.
+    CHECK(stage.code({"run", "--job", input + ".idmerge", "--to", service->url()}) == 0);
+    CHECK(stage.code(run) == 4);
+    CHECK(stage.heard("see the old plan, which is finished: idmerge run --job"));
+    CHECK(stage.code({"run", input, "--to", service->url(), "--job", input + ".2.idmerge"}) == 0);
+  }
+
+  TEST_CASE("other planning options than the plan's are a usage error") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"plan", input}) == 0);
+    CHECK(stage.code({"run", input, "--op", "alias", "--to", "emulator"}) == 2);
+    CHECK(stage.heard("or start a new job"));
+    CHECK(stage.code({"run", "--job", input + ".idmerge", "--op", "alias", "--to", "emulator"}) ==
+          2);
+    CHECK(stage.code({"run", "--job", input + ".idmerge", "--op", "create", "--to", "emulator"}) ==
+          0);
+  }
+
+  TEST_CASE("planning anew is allowed until something was sent") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"plan", input}) == 0);
+    stage.scratch.write("p.csv", std::string(clean_rows) + "new,u9\n");
+    CHECK(stage.code({"plan", input}) == 0);
+    CHECK(stage.heard("planning anew"));
+    CHECK(view_job(stage.files, input + ".idmerge")->census.read == 3);
+    const auto service = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
+    stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"plan", input}) == 4);
+    CHECK(view_job(stage.files, input + ".idmerge")->census.read == 3);
+  }
+
+  TEST_CASE("a job goes on to its own target, and to no other") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    const auto other = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url(), "--max-requests", "1", "--connections",
+                      "1"}) == 8);
+    CHECK(stage.heard("go on: idmerge run --job"));
+    CHECK(stage.code({"run", "--job", input + ".idmerge", "--to", other->url()}) == 2);
+    CHECK(stage.heard("--to: the job was begun with " + service->url()));
+    stage.environment["MIXPANEL_TOKEN"] = "another-project";
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 2);
+    stage.environment["MIXPANEL_TOKEN"] = "0123456789abcdef";
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
+    service->stop();
+    CHECK(service->service().stats({}).find("\"distinct_links\":2") != std::string::npos);
+  }
+
+  TEST_CASE("a job that is at work is locked") {
+    Stage stage;
+    const auto job = stage.planned("p.csv", clean_rows);
+    const auto lock = Lock::take(stage.files, JobPaths{job}.run().lock(),
+                                 {4711, "etl-7", "2026-11-23T18:00:00Z"});
+    REQUIRE(lock);
+    const auto service = emulator();
+    CHECK(stage.code({"run", "--job", job, "--to", service->url()}) == 11);
+    CHECK(stage.heard("pid 4711"));
+  }
+
+  TEST_CASE("links that never get through are pending: exit 5, and nothing is lost") {
+    Stage stage;
+    EmulatorOptions options;
+    options.service.stuck_ids = "3301";
+    const auto service = emulator(std::move(options));
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"run", input, "--to", service->url(), "--attempts", "2", "--backoff-min",
+                      "1ms", "--backoff-max", "5ms"}) == 5);
+    CHECK(stage.heard("1 links failed again and again while others succeeded"));
+    const auto view = view_job(stage.files, input + ".idmerge");
+    CHECK(view->pending() == 1);
+    CHECK(view->delivered() == 1);
+  }
+
+  TEST_CASE("the import API delivers batches, and a later run knows that it does") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    CHECK_MESSAGE(stage.code({"run", input, "--to", service->url(), "--api", "import",
+                              "--project-mode", "original", "--project-id", "2195193"}) == 0,
+                  stage.said);
+    CHECK(stage.heard("requests                                     1  at 15,000/s"));
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
+    CHECK(stage.heard("nothing to do"));
+    service->stop();
+    const auto stats = service->service().stats({});
+    CHECK(stats.find("\"requests\":1,") != std::string::npos);
+    CHECK(stats.find("\"distinct_links\":2") != std::string::npos);
+  }
+
+  TEST_CASE("the proxy of the environment is for real services only") {
+    Stage stage;
+    stage.environment["HTTPS_PROXY"] = "http://127.0.0.1:1";
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
+    stage.environment["HTTPS_PROXY"] = "ftp://proxy";
+    const auto other = stage.scratch.write("q.csv", clean_rows);
+    CHECK(stage.code({"run", other, "--to", "https://identity.example.com", "--yes"}) == 2);
+    CHECK(stage.heard("HTTPS_PROXY: "));
+  }
+
+  TEST_CASE("a header without rows is finished at once") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "anonymous_id,user_id\n");
+    const auto service = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
+    CHECK(stage.code({"run", input}) == 0);
+    CHECK(stage.heard("nothing to do"));
+  }
+
+  TEST_CASE("--summary puts the same object where it says") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"plan", input, "--summary", "-"}) == 0);
+    CHECK(stage.printed == stage.scratch.read("p.csv.idmerge/summary.json"));
+    const auto file = stage.scratch.path("s.json");
+    CHECK(stage.code({"run", input, "--to", "emulator", "--summary", file}) == 0);
+    CHECK(stage.scratch.read("s.json").find("\"rehearsal\":true") != std::string::npos);
+    CHECK(stage.scratch.read("p.csv.idmerge/summary.json").find("\"rehearsal\":false") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("the job's directory is certain or asked for") {
+    Stage stage;
+    const auto& scratch = stage.scratch;
+    const auto directory_of = [](std::vector<std::string> more) {
+      more.insert(more.begin(), "plan");
+      return job_directory(*settings_of(more));
+    };
+    const auto input = scratch.write("p.csv", clean_rows);
+    CHECK(directory_of({input}) == input + ".idmerge");
+    CHECK(directory_of({input, "--job", "elsewhere/"}) == std::string("elsewhere"));
+    CHECK(directory_of({"-"}).error().what ==
+          "--job: is needed for stdin: name a directory for the job");
+    CHECK(directory_of({input, input}).error().code == Errc::usage);
+    CHECK(directory_of({scratch.path()}).error().code == Errc::usage);
+    CHECK(directory_of({scratch.path("*.csv")}).error().code == Errc::usage);
+    CHECK(directory_of({scratch.path("none.csv")}).error().code == Errc::input);
+    CHECK(directory_of({scratch.path(), "--job", scratch.path("job")})
+              .error()
+              .what.find("lies inside the input") != std::string::npos);
+    CHECK(directory_of({scratch.path(), "--job", scratch.path() + "-job"}));
+  }
+
+  TEST_CASE("exit codes follow the contract") {
+    CHECK(exit_code_of(Error{Errc::internal, ""}, 0) == 1);
+    CHECK(exit_code_of(Error{Errc::usage, ""}, 0) == 2);
+    CHECK(exit_code_of(Error{Errc::input, ""}, 0) == 4);
+    CHECK(exit_code_of(Error{Errc::outage, ""}, 0) == 5);
+    CHECK(exit_code_of(Error{Errc::guard, ""}, 0) == 6);
+    CHECK(exit_code_of(Error{Errc::service, ""}, 0) == 7);
+    CHECK(exit_code_of(Error{Errc::budget, ""}, 0) == 8);
+    CHECK(exit_code_of(Error{Errc::duration, ""}, 0) == 10);
+    CHECK(exit_code_of(Error{Errc::locked, ""}, 0) == 11);
+    CHECK(exit_code_of(Error{Errc::interrupted, ""}, 2) == 130);
+    CHECK(exit_code_of(Error{Errc::interrupted, ""}, 15) == 143);
+    CHECK(exit_code_of(Error{Errc::outage, ""}, 15) == 5);
+  }
+}

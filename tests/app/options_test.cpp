@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/options.hpp"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+
+namespace {
+
+Result<Settings> settings_of(
+    std::vector<std::string> arguments,
+    const Environment& environment = [](const auto&) { return std::optional<std::string>(); }) {
+  const auto typed =
+      parse_typed(command_table(), option_table(), arguments, environment,
+                  [](const std::string&) -> Result<std::string> { return std::string(); });
+  if (!typed) return typed.error();
+  return parse_settings(*typed);
+}
+
+std::string error_of(std::vector<std::string> arguments) {
+  const auto settings = settings_of(std::move(arguments));
+  if (settings) return "no error";
+  CHECK(settings.error().code == Errc::usage);
+  return settings.error().what;
+}
+
+/// `run` with what it needs, and something behind it.
+std::string run_error(std::vector<std::string> more) {
+  more.insert(more.begin(), {"run", "pairs.csv", "--to", "eu"});
+  return error_of(std::move(more));
+}
+
+constexpr Commands shown(Command command) {
+  return only(command);
+}
+
+}  // namespace
+
+TEST_SUITE("app/options") {
+  TEST_CASE("without options the defaults of the rooms are in force") {
+    const auto settings = settings_of({"run", "pairs.csv", "--to", "eu"});
+    REQUIRE(settings);
+    CHECK(settings->plan.intake.inputs == std::vector<std::string>{"pairs.csv"});
+    CHECK(settings->send.target.host == "api-eu.mixpanel.com");
+    CHECK(settings->send.rate_per_s == 500);
+    CHECK(settings->send.burst == 50);
+    CHECK(settings->plan.census.max_cluster == 499);
+    CHECK(settings->output.fail_on.size() == 3);
+    CHECK_FALSE(settings->rehearse);
+  }
+
+  TEST_CASE("each option reaches the setting it is for") {
+    const auto settings = settings_of({"run",
+                                       "a",
+                                       "b",
+                                       "--job",
+                                       "j/",
+                                       "--to",
+                                       "https://[::1]:8443/base",
+                                       "--format",
+                                       "ndjson",
+                                       "--anon-field",
+                                       "/a/b",
+                                       "--user-field",
+                                       "#2",
+                                       "--op",
+                                       "merge",
+                                       "--op-field",
+                                       "op",
+                                       "--order-field",
+                                       "ts",
+                                       "--delimiter",
+                                       "tab",
+                                       "--null-word",
+                                       "none",
+                                       "--null-word",
+                                       "n/a",
+                                       "--no-header",
+                                       "--row-max",
+                                       "64KiB",
+                                       "--allow",
+                                       "ragged,lazy-quotes",
+                                       "--blank",
+                                       "reject",
+                                       "--reject-samples",
+                                       "10",
+                                       "--expect-files",
+                                       "2",
+                                       "--expect-rows",
+                                       "98,412,003",
+                                       "--min-rows",
+                                       "1",
+                                       "--on-conflict",
+                                       "send",
+                                       "--max-cluster",
+                                       "none",
+                                       "--no-collapse",
+                                       "--max-rejected",
+                                       "10",
+                                       "--max-held",
+                                       "none",
+                                       "--max-refused",
+                                       "0.5%",
+                                       "--approve",
+                                       "7f3a91c2d0b1",
+                                       "--project-mode",
+                                       "original",
+                                       "--project-id",
+                                       "2195193",
+                                       "--ca-cert",
+                                       "ca.pem",
+                                       "--client-cert",
+                                       "c.pem",
+                                       "--client-key",
+                                       "k.pem",
+                                       "--credentials",
+                                       "cred",
+                                       "-n",
+                                       "--progress",
+                                       "never",
+                                       "--stats",
+                                       "30s",
+                                       "--summary",
+                                       "-",
+                                       "--show-ids",
+                                       "never",
+                                       "--fail-on",
+                                       "refused",
+                                       "--quiet",
+                                       "--log-level",
+                                       "debug",
+                                       "--log-format",
+                                       "json",
+                                       "--rate",
+                                       "1000/s",
+                                       "--burst",
+                                       "7",
+                                       "--connections",
+                                       "3",
+                                       "--attempts",
+                                       "4",
+                                       "--backoff-min",
+                                       "1s",
+                                       "--backoff-max",
+                                       "5s",
+                                       "--give-up-after",
+                                       "1h",
+                                       "--timeout",
+                                       "5s",
+                                       "--drain",
+                                       "0",
+                                       "--max-duration",
+                                       "2h",
+                                       "--max-requests",
+                                       "1000"});
+    REQUIRE_MESSAGE(settings, settings);
+    const auto& s = *settings;
+    const auto& intake = s.plan.intake;
+    CHECK(intake.inputs.size() == 2);
+    CHECK(s.job == "j");
+    CHECK(s.send.target.port == 8443);
+    CHECK(intake.format == Format::ndjson);
+    CHECK(intake.anon_field == "/a/b");
+    CHECK(intake.user_field == "#2");
+    CHECK(intake.op == Op::merge);
+    CHECK(intake.op_field == "op");
+    CHECK(intake.order_field == "ts");
+    CHECK(intake.delimiter == '\t');
+    CHECK(intake.null_words == std::vector<std::string>{"none", "n/a"});
+    CHECK(intake.no_header);
+    CHECK(intake.row_max == 65'536);
+    CHECK((intake.allow_ragged && intake.allow_lazy_quotes));
+    CHECK(s.plan.screen.reject_blank);
+    CHECK(s.plan.reject_samples == 10u);
+    CHECK(intake.expect_files == 2u);
+    CHECK(intake.expect_rows == 98'412'003u);
+    CHECK(intake.min_rows == 1);
+    CHECK(s.plan.census.on_conflict == OnConflict::send);
+    CHECK(s.plan.census.max_cluster == 0);
+    CHECK_FALSE(s.plan.census.collapse);
+    CHECK(s.max_rejected == Limit{Limit::Kind::count, 10, 0});
+    CHECK(s.max_held == Limit{});
+    CHECK(s.send.max_refused_percent == 0.5);
+    CHECK(s.approve == "7f3a91c2d0b1");
+    CHECK(s.plan.project_mode == "original");
+    CHECK(s.send.dialect.project_id == "2195193");
+    CHECK(s.send.tls.client_key == "k.pem");
+    CHECK(s.credentials.file == "cred");
+    CHECK(s.dry_run);
+    CHECK(s.output.progress == When::never);
+    CHECK(s.output.stats == 30s);
+    CHECK(s.output.summary == "-");
+    CHECK(s.output.show_ids == When::never);
+    CHECK(s.output.fail_on == std::vector<Fate>{Fate::refused});
+    CHECK((s.output.quiet && s.output.log.deferred));
+    CHECK(s.output.log.level == Level::debug);
+    CHECK(s.output.log.format == LogFormat::json);
+    CHECK(s.send.rate_per_s == 1000);
+    CHECK(s.send.burst == 7);
+    CHECK(s.send.connections == 3);
+    CHECK(s.send.attempts == 4);
+    CHECK(s.send.backoff_max == 5s);
+    CHECK(s.send.give_up_after == 1h);
+    CHECK(s.send.timeout == 5s);
+    CHECK(s.send.drain == 0s);
+    CHECK(s.send.max_duration == 2h);
+    CHECK(s.send.max_requests == 1000u);
+  }
+
+  TEST_CASE("a mistake in any option is refused, by its name") {
+    std::size_t tried = 0;
+    for (const auto& entry : option_table()) {
+      if (entry.value.empty() || entry.name == "config") continue;
+      CAPTURE(entry.name);
+      ++tried;
+      Settings settings;
+      // What no option can be: nothing at all, then something that only free text can be.
+      CHECK_FALSE(entry.apply("", settings));
+      const bool free_text = entry.value.starts_with("NAME") || entry.value == "FILE" ||
+                             entry.value == "FILE|-" || entry.value == "DIR" ||
+                             entry.value == "A,B" || entry.value == "WORD" ||
+                             entry.value == "CMD" || entry.value == "TOKEN" ||
+                             entry.value == "TEXT" || entry.value == "ADDRESS:PORT";
+      const auto wrong = entry.apply("?\x1b!", settings);
+      CHECK(wrong.has_value() == free_text);
+      if (!wrong) {
+        CHECK(wrong.error().what.find(": ") != std::string::npos);  // what is wrong: what to do
+      }
+      CHECK_FALSE(entry.apply(std::string_view("a\0b", 3), settings));
+    }
+    CHECK(tried > 50);
+  }
+
+  TEST_CASE("the default in the help is one that the option takes") {
+    for (const auto& entry : option_table()) {
+      if (entry.fallback.empty()) continue;
+      CAPTURE(entry.name);
+      Settings settings;
+      CHECK(entry.apply(entry.fallback, settings));
+    }
+    // And it changes nothing.
+    const auto plain = *settings_of({"run", "x", "--to", "us"});
+    std::vector<std::string> all{"run", "x", "--to", "us"};
+    for (const auto& entry : option_table()) {
+      if ((entry.commands & shown(Command::run)) == 0 || entry.fallback.empty()) continue;
+      all.push_back("--" + std::string(entry.name));
+      all.emplace_back(entry.fallback);
+    }
+    const auto typed = settings_of(all);
+    REQUIRE_MESSAGE(typed, typed);
+    CHECK(typed->rate == plain.rate);
+    CHECK(typed->max_held == plain.max_held);
+    CHECK(typed->max_rejected == plain.max_rejected);
+    CHECK(typed->send.max_refused_percent == plain.send.max_refused_percent);
+    CHECK(typed->send.max_refused_links == plain.send.max_refused_links);
+    CHECK(typed->send.connections == plain.send.connections);
+    CHECK(typed->send.attempts == plain.send.attempts);
+    CHECK(typed->send.backoff_min == plain.send.backoff_min);
+    CHECK(typed->send.backoff_max == plain.send.backoff_max);
+    CHECK(typed->send.give_up_after == plain.send.give_up_after);
+    CHECK(typed->send.timeout == plain.send.timeout);
+    CHECK(typed->send.drain == plain.send.drain);
+    CHECK(typed->plan.intake.row_max == plain.plan.intake.row_max);
+    CHECK(typed->plan.census.max_cluster == plain.plan.census.max_cluster);
+    CHECK(typed->plan.reject_samples == plain.plan.reject_samples);
+    CHECK(typed->plan.api == plain.plan.api);
+    CHECK(typed->output.stats == plain.output.stats);
+    CHECK(typed->output.fail_on == plain.output.fail_on);
+    CHECK(typed->output.log.level == plain.output.log.level);
+    const auto emulator = *settings_of({"emulator"});
+    CHECK(emulator.emulator.listen == "127.0.0.1:8080");
+  }
+
+  TEST_CASE("messages say what is wrong and what to write") {
+    CHECK(run_error({"--rate", "abc"}) == "--rate: \"abc\" is not a rate: write for example 500/s");
+    CHECK(run_error({"--connections", "0"}) ==
+          "--connections: 0 is not within 1 and 1,000: write one that is");
+    CHECK(run_error({"--timeout", "2h"}) ==
+          "--timeout: 2h is not within 1ms and 1h: write one that is");
+    CHECK(run_error({"--op", "creat"}) ==
+          "--op: \"creat\" is none of create, alias, merge: did you mean create?");
+    CHECK(run_error({"--progress", "sometimes"}) ==
+          "--progress: \"sometimes\" is none of auto, always, never: write one of them");
+    CHECK(run_error({"--delimiter", "::"}) ==
+          "--delimiter: \"::\" is not one character: write for example ';' or tab");
+    CHECK(run_error({"--fail-on", "held,none"}) ==
+          "--fail-on: none stands alone: write none, or the fates");
+    CHECK(run_error({"--project-id", "eu-1"}) ==
+          "--project-id: \"eu-1\" is not a project id: write its digits, for example 2195193");
+    CHECK(run_error({"--approve", "PLAN"}) ==
+          "--approve: \"PLAN\" is not a plan id: idmerge plan prints it");
+    CHECK(run_error({"--row-max", "10B"}) ==
+          "--row-max: 10B is not within 64B and 1GiB: write one that is");
+    CHECK(error_of({"run", "x", "--to", "http://api.mixpanel.com"}).starts_with("--to: "));
+    CHECK(error_of({"show", "--job", "d", "--held", "--refused"}) ==
+          "--refused: another list is asked for too: give one of --links, --held, --rejected, "
+          "--refused");
+  }
+
+  TEST_CASE("what does not go together is refused") {
+    CHECK(error_of({"plan"}) == "plan: no input: name a file, a directory, a glob or -");
+    CHECK(error_of({"run"}) ==
+          "run: neither INPUT nor --job: name what to send, or the job to go on with");
+    CHECK(error_of({"status"}) == "--job: is missing: name the directory of the job");
+    CHECK(error_of({"plan", ""}) == "INPUT: is empty: name a file, a directory, a glob or -");
+    CHECK(
+        error_of({"run", "-", "--job", "j", "--to", "us"}).starts_with("--expect-rows: is needed"));
+    CHECK(settings_of({"run", "-", "--job", "j", "--to", "us", "--expect-rows", "any"}));
+    CHECK(settings_of({"plan", "-", "--job", "j"}));
+    CHECK(run_error({"--backoff-min", "61s"}) ==
+          "--backoff-min: 1m1s is more than --backoff-max 1m: lower it");
+    CHECK(run_error({"--yes", "--approve", "7f3a"}).starts_with("--yes: --approve is given too"));
+    CHECK(run_error({"--client-key", "k"}).starts_with("--client-key: needs --client-cert"));
+    CHECK(run_error({"--credentials", "a", "--credentials-command", "b"})
+              .starts_with("--credentials: --credentials-command is given too"));
+    CHECK(run_error({"--rehearse"}) ==
+          "--rehearse: --to eu is no emulator on this machine: leave --to out");
+    CHECK(run_error({"-n", "--rehearse"}).starts_with("--rehearse: --dry-run sends nothing"));
+    CHECK(run_error({"--id-fields", "a,b"}).starts_with("--id-fields: is for --op merge"));
+  }
+
+  TEST_CASE("a rehearsal goes to an emulator, and one inside the process is always a rehearsal") {
+    CHECK(settings_of({"run", "--job", "j", "--rehearse"})->own_emulator());
+    CHECK(settings_of({"run", "x", "--to", "emulator"})->send.rehearsal);
+    const auto elsewhere =
+        settings_of({"run", "--job", "j", "--rehearse", "--to", "http://127.0.0.1:8080"});
+    REQUIRE(elsewhere);
+    CHECK_FALSE(elsewhere->own_emulator());
+    CHECK(elsewhere->send.rehearsal);
+  }
+
+  TEST_CASE("a later run takes over what was recorded, except for what is typed now") {
+    const auto first = settings_of({"run", "x", "--to", "eu", "--rate", "100/s", "--connections",
+                                    "4", "--max-requests", "7", "--op", "merge", "--max-held",
+                                    "none", "--yes", "--ca-cert", "ca.pem"});
+    REQUIRE_MESSAGE(first, first);
+    auto words = words_to_record(*first);
+    CHECK(words.get("to") == "eu");
+    CHECK(words.get("rate") == "100/s");
+    CHECK(words.get("ca-cert").starts_with("/"));
+    CHECK(words.find("max-requests") == nullptr);
+    CHECK(words.find("yes") == nullptr);
+    CHECK(words.find("op") == nullptr);
+    words.set("username", "etl");  // for people
+
+    auto later = settings_of({"run", "--job", "x.idmerge", "--rate", "200/s"});
+    REQUIRE(later);
+    REQUIRE(recall(*later, words));
+    CHECK(later->to == "eu");
+    CHECK(later->send.target.host == "api-eu.mixpanel.com");
+    CHECK(later->send.connections == 4);
+    CHECK(later->send.rate_per_s == 200);
+    CHECK(later->send.burst == 20);
+    CHECK(later->max_held == Limit{});
+    CHECK(words_to_record(*later).get("rate") == "200/s");
+    CHECK(words_to_record(*later).get("connections") == "4");
+
+    words.set("rate", "fast");
+    auto broken = settings_of({"run", "--job", "x.idmerge"});
+    const auto recalled = recall(*broken, words);
+    REQUIRE_FALSE(recalled);
+    CHECK(recalled.error().what ==
+          "recorded rate: \"fast\" is not a rate: write for example 500/s");
+  }
+
+  TEST_CASE("planning options beside a plan must be those of the plan") {
+    const auto planned = plan_words(
+        settings_of({"plan", "x", "--op", "merge", "--no-header", "--anon-field", "#1"})->plan);
+    const auto check = [&](std::vector<std::string> more) {
+      more.insert(more.begin(), {"run", "--job", "j"});
+      return check_typed_against(*settings_of(std::move(more)), planned);
+    };
+    CHECK(check({}));
+    CHECK(check({"--op", "merge", "--no-header", "--rate", "1/s"}));
+    CHECK(check({"--op", "create"}).error().what ==
+          "--op: is not what the plan was made with: leave it out, or plan a new job");
+    CHECK_FALSE(check({"--anon-field", "#2"}));
+    CHECK_FALSE(check({"--null-word", "x"}));
+    CHECK(check({"--min-rows", "5"}).error().what ==
+          "--min-rows: is for planning, and the plan is made: leave it out");
+  }
+
+  TEST_CASE("a switch and its opposite set one thing, and the flag goes before all else") {
+    CHECK(settings_of({"run", "x", "--to", "us"})->send.adaptive);
+    CHECK_FALSE(settings_of({"run", "x", "--to", "us", "--no-adaptive"})->send.adaptive);
+    CHECK(run_error({"--adaptive", "--no-adaptive"}) ==
+          "--adaptive: --no-adaptive is given too: keep one of them");
+    const Environment off = [](const std::string& name) {
+      return name == "IDMERGE_NO_ADAPTIVE" ? std::optional<std::string>("1") : std::nullopt;
+    };
+    CHECK_FALSE(settings_of({"run", "x", "--to", "us"}, off)->send.adaptive);
+    CHECK(settings_of({"run", "x", "--to", "us", "--adaptive"}, off)->send.adaptive);
+    auto later = settings_of({"run", "--job", "j", "--adaptive"});
+    REQUIRE(recall(*later, {{"no-adaptive", "true"}}));
+    CHECK(later->send.adaptive);
+  }
+
+  TEST_CASE("the import API has its own pace, and needs to know the project's mode") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
+                                       "--project-mode", "original", "--project-id", "1"});
+    REQUIRE_MESSAGE(settings, settings);
+    CHECK(settings->send.dialect.api == Api::import);
+    CHECK(settings->send.rate_per_s == 15'000);
+    CHECK(settings->send.burst == 2'000);
+    CHECK(run_error({"--api", "import"}).starts_with("--project-mode: is needed for --api import"));
+    CHECK(error_of({"run", "x", "--to", "eu", "--api", "import", "--project-mode", "legacy"})
+              .starts_with("--op create: "));
+  }
+
+  TEST_CASE("a proxy is spoken to in plain HTTP and has no password on the command line") {
+    CHECK(settings_of({"run", "x", "--to", "eu", "--proxy", "proxy:3128"})->send.proxy->port ==
+          3128);
+    CHECK(run_error({"--proxy", "http://me:secret@proxy:3128"}).starts_with("--proxy: it has a"));
+  }
+
+  TEST_CASE("a rate in requests limits requests") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--rate", "30req/s"});
+    CHECK(settings->send.rate_per_s == 0);
+    CHECK(settings->send.requests_per_s == 30);
+  }
+
+  TEST_CASE("a simplified project has no cap, unless one is typed") {
+    CHECK(settings_of({"plan", "x", "--project-mode", "simplified"})->plan.census.max_cluster == 0);
+    CHECK(settings_of({"plan", "x", "--project-mode", "simplified", "--max-cluster", "100"})
+              ->plan.census.max_cluster == 100);
+  }
+
+  TEST_CASE("the environment names options in capitals, and unknown names are found") {
+    const auto settings = settings_of({"run", "x", "--to", "us"}, [](const std::string& name) {
+      return name == "IDMERGE_BACKOFF_MIN" ? std::optional<std::string>("3s") : std::nullopt;
+    });
+    REQUIRE(settings);
+    CHECK(settings->send.backoff_min == 3s);
+    CHECK(unknown_variables({"PATH", "IDMERGE_RATE", "IDMERGE_RATTE", "IDMERGE_SEED"}) ==
+          std::vector<std::string>{"IDMERGE_RATTE"});
+  }
+
+  TEST_CASE("every option stands in the help of its commands, within 100 columns") {
+    for (const auto& command : command_table()) {
+      const auto text = help_text(command, option_table(), option_groups());
+      for (const auto& entry : option_table()) {
+        if ((entry.commands & only(command.command)) == 0) continue;
+        CAPTURE(entry.name);
+        CHECK(text.find("--" + std::string(entry.name)) != std::string::npos);
+      }
+      for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        CHECK(end - at <= 100);
+        at = end + 1;
+      }
+    }
+  }
+
+  TEST_CASE("no two options of a command share a name, and no secret is one") {
+    for (const auto& a : option_table()) {
+      for (const auto& b : option_table()) {
+        if (&a != &b && a.name == b.name) CHECK((a.commands & b.commands) == 0);
+      }
+      CHECK(a.name.find("password") == std::string_view::npos);
+      if ((a.commands & only(Command::run)) != 0) {
+        CHECK(a.name != "token");
+        CHECK(a.name != "secret");
+        CHECK(a.name != "username");
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/report.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include "app_job.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+bool has(std::string_view text, std::string_view words) {
+  return text.find(words) != std::string_view::npos;
+}
+
+/// The count behind a label in columns.
+std::string count_of(const std::string& text, const std::string& label) {
+  const auto at = text.find(" " + label + " ");
+  if (at == std::string::npos) return "(no such line)";
+  const auto start = text.find_first_not_of(' ', at + label.size() + 2);
+  return text.substr(start, text.find_first_of(" \n", start) - start);
+}
+
+}  // namespace
+
+TEST_SUITE("app/report") {
+  TEST_CASE("the census names every count, every reason and the plan") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto view = view_job(stage.files, job);
+    REQUIRE(view);
+    const auto text = census_text(*view, IdMask(true), {500, false});
+    CAPTURE(text);
+    CHECK(text.starts_with("plan " + view->plan.id() + " in " + job + "\n"));
+    CHECK(has(text, "pairs.csv: csv, 8 rows"));
+    CHECK(count_of(text, "duplicate") == "1");
+    CHECK(count_of(text, "skipped") == "1");
+    CHECK(has(text, "blank: anonymous side 0, user side 1, both 0"));
+    CHECK(count_of(text, "placeholder") == "1");
+    CHECK(count_of(text, "to send") == "3");
+    CHECK(count_of(text, "conflict") == "2");
+    CHECK(has(text, "1 anonymous ids with more than one user"));
+    CHECK(has(text, "p50 1, p99 1, max 2"));
+    CHECK(has(text, "at 500/s: 6ms"));
+    CHECK(has(text, "what 3f2504e0-4f89-41d3-9a0c-0305e82c3303 did will belong to user u,2"));
+    CHECK(has(text, "3 ids with user-1@example.com"));
+  }
+
+  TEST_CASE("masked, the census shows no id") {
+    Stage stage;
+    const auto view = view_job(stage.files, stage.planned());
+    const auto text = census_text(*view, IdMask(false), {0, false});
+    CHECK_FALSE(has(text, "0305e82c33"));
+    CHECK_FALSE(has(text, "user-1@example.com"));
+    CHECK(has(text, "at no rate limit"));
+  }
+
+  TEST_CASE("an id cannot steer the terminal that shows it") {
+    JobView view;
+    view.job = "j\x1b[2J";
+    view.examples.push_back({Op::create, "a\x1b]0;x\x07", "u\xe2\x80\xae", 0});
+    const auto text = census_text(view, IdMask(true), {500, false}) + account_text(view);
+    CHECK_FALSE(has(text, "\x1b"));
+    CHECK_FALSE(has(text, "\x07"));
+    CHECK_FALSE(has(text, "\xe2\x80\xae"));
+  }
+
+  TEST_CASE("what a careful person would look at is said") {
+    JobView view;
+    auto& census = view.census;
+    census.read = census.links = 10;
+    census.verdicts[0] = census.to_send[0] = 10;
+    census.anon = {10, 0, 0};
+    census.user = {10, 10, 10};
+    census.hubs = 2;
+    census.doubled_device_prefix = 1;
+    const auto text = census_text(view, IdMask(true), {500, false});
+    CHECK(has(text, "are the columns swapped?"));
+    CHECK(has(text, "10 anonymous ids are no UUIDv4"));
+    CHECK(has(text, "2 users have more than 100 anonymous ids"));
+    CHECK(has(text, "1 anonymous ids start with $device:$device:"));
+    census.to_send = {0, 0, 10};
+    census.unsided = 10;
+    CHECK(has(census_text(view, IdMask(true), {}), "nothing guards them against conflicts"));
+    CHECK(has(census_text(view, IdMask(true), {}), "merge can fuse two known users"));
+  }
+
+  TEST_CASE("the account lists all fates, zeros too, in aligned columns") {
+    Stage stage;
+    const auto view = view_job(stage.files, stage.planned());
+    const auto text = account_text(*view);
+    CAPTURE(text);
+    for (const auto* fate :
+         {"read", "delivered", "duplicate", "skipped", "rejected", "held", "refused", "pending"}) {
+      CHECK(count_of(text, fate) != "(no such line)");
+    }
+    CHECK(count_of(text, "read") == "8");
+    CHECK(count_of(text, "pending") == "3");
+    CHECK(account_json(tally_of(*view)) ==
+          R"({"read":8,"delivered":0,"duplicate":1,"skipped":1,"rejected":1,"held":2,"refused":0,)"
+          R"("pending":3})");
+  }
+
+  TEST_CASE("the summary is one valid JSON object that says the same") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto view = view_job(stage.files, job);
+    const auto text = summary_json(*view, {.exit_code = 6, .stop = "--max-held: \"x\"\n"});
+    CHECK(text.ends_with("}\n"));
+    boost::json::error_code failed;
+    const auto value = boost::json::parse(text, failed);
+    REQUIRE_FALSE(failed);
+    const auto& object = value.as_object();
+    CHECK(object.at("format").as_string() == "idmerge summary");
+    CHECK(object.at("version").as_int64() == 1);
+    CHECK(object.at("state").as_string() == "planned");
+    CHECK(object.at("exit_code").as_int64() == 6);
+    CHECK(object.at("stop").as_string() == "--max-held: \"x\"\n");
+    CHECK(object.at("next").is_null());
+    CHECK(object.at("send").is_null());
+    CHECK(object.at("inputs").as_array()[0].at("rows").as_int64() == 8);
+    CHECK(object.at("account").at("held").as_int64() == 2);
+    CHECK(object.at("census").at("rejected").at("placeholder").as_int64() == 1);
+    CHECK(object.at("census").at("verdicts").at("conflict").as_int64() == 2);
+  }
+
+  TEST_CASE("commands are printed so that a shell takes them as they are") {
+    CHECK(command_line({"run", "--job", "/data/pairs.csv.idmerge"}) ==
+          "idmerge run --job /data/pairs.csv.idmerge");
+    CHECK(command_line({"run", "it's; rm -rf $HOME", ""}) ==
+          "idmerge run 'it'\\''s; rm -rf $HOME' ''");
+  }
+}

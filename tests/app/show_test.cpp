@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/show.hpp"
+
+#include <algorithm>
+
+#include "app_job.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+std::string shown(Stage& stage, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "show");
+  const auto settings = settings_of(arguments);
+  REQUIRE_MESSAGE(settings, settings);
+  std::string out;
+  const auto done = show(stage.files, *settings, IdMask(true), [&](std::string_view text) {
+    out += text;
+    return Result<bool>(true);
+  });
+  if (!done) return "error: " + done.error().what;
+  return out;
+}
+
+std::size_t lines_in(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+TEST_SUITE("app/show") {
+  TEST_CASE("the census is shown again") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto text = shown(stage, {"--job", job});
+    CHECK(text.starts_with("plan "));
+    CHECK(text.find("user-1@example.com") != std::string::npos);
+  }
+
+  TEST_CASE("links are listed with their verdicts, quoted where CSV asks for it") {
+    Stage stage;
+    const auto job = stage.planned();
+    CHECK(shown(stage, {"--job", job, "--links"}) ==
+          "anonymous_id,user_id,op,verdict,file,line\n"
+          "3f2504e0-4f89-41d3-9a0c-0305e82c3301,user-1@example.com,create,send," +
+              stage.scratch.path("pairs.csv") +
+              ",2\n"
+              "3f2504e0-4f89-41d3-9a0c-0305e82c3302,user-1@example.com,create,send," +
+              stage.scratch.path("pairs.csv") +
+              ",3\n"
+              "3f2504e0-4f89-41d3-9a0c-0305e82c3303,\"u,2\",create,send," +
+              stage.scratch.path("pairs.csv") +
+              ",5\n"
+              "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u3,create,conflict," +
+              stage.scratch.path("pairs.csv") +
+              ",8\n"
+              "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u4,create,conflict," +
+              stage.scratch.path("pairs.csv") + ",9\n");
+    const auto ndjson = shown(stage, {"--job", job, "--links", "--format", "ndjson"});
+    CHECK(lines_in(ndjson) == 5);
+    CHECK(ndjson.starts_with(
+        "{\"anonymous_id\":\"3f2504e0-4f89-41d3-9a0c-0305e82c3301\",\"user_id\":"));
+  }
+
+  TEST_CASE("held and rejected rows are listed, and what is shown is input again") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto held = shown(stage, {"--job", job, "--held"});
+    CHECK(held.starts_with("anonymous_id,user_id,op,file,line,"));
+    CHECK(lines_in(held) == 3);
+    CHECK(held.find(",conflict,") != std::string::npos);
+    const auto rejected = shown(stage, {"--job", job, "--rejected"});
+    CHECK(lines_in(rejected) == 2);
+    CHECK(rejected.find(",placeholder,") != std::string::npos);
+    CHECK(shown(stage, {"--job", job, "--rejected", "--format", "ndjson"}) ==
+          stage.scratch.read("pairs.csv.idmerge/rejected.ndjson"));
+
+    const auto again = stage.scratch.write("held.csv", held);
+    CHECK(stage.code({"plan", again, "--max-held", "none"}) == 0);
+    CHECK(view_job(stage.files, again + ".idmerge")->census.held() == 2);
+    const auto as_json = stage.scratch.write(
+        "held.ndjson", shown(stage, {"--job", job, "--held", "--format", "ndjson"}));
+    CHECK(stage.code({"plan", as_json, "--max-held", "none"}) == 0);
+    CHECK(view_job(stage.files, as_json + ".idmerge")->census.held() == 2);
+  }
+
+  TEST_CASE("a job that has sent nothing has refused links neither") {
+    Stage stage;
+    const auto job = stage.planned();
+    CHECK(lines_in(shown(stage, {"--job", job, "--refused"})) == 1);
+    CHECK(shown(stage, {"--job", job, "--refused", "--format", "ndjson"}).empty());
+  }
+
+  TEST_CASE("a list that was changed is an error, not a guess") {
+    Stage stage;
+    const auto job = stage.planned();
+    stage.scratch.write("pairs.csv.idmerge/held.ndjson", "not json\n");
+    CHECK(shown(stage, {"--job", job, "--held"}).find("a line is not a JSON object") !=
+          std::string::npos);
+    CHECK(shown(stage, {"--job", stage.scratch.path("none"), "--held"}).starts_with("error: "));
+  }
+
+  TEST_CASE("a reader that goes away ends the list without an error") {
+    Stage stage;
+    const auto settings = settings_of({"show", "--job", stage.planned(), "--links"});
+    int calls = 0;
+    CHECK(show(stage.files, *settings, IdMask(true), [&](std::string_view) {
+      ++calls;
+      return Result<bool>(false);
+    }));
+    CHECK(calls == 1);
+  }
+}

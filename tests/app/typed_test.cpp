@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/typed.hpp"
+
+#include <array>
+#include <map>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+namespace {
+
+constexpr Commands run = only(Command::run);
+constexpr Commands plan = only(Command::plan);
+constexpr Commands show = only(Command::show);
+
+constexpr std::array commands{
+    CommandEntry{Command::plan, "plan", "INPUT...", "judge", true},
+    CommandEntry{Command::run, "run", "INPUT...", "send", true},
+    CommandEntry{Command::show, "show", "--job DIR", "print", false},
+};
+
+const std::array options{
+    OptionEntry{"rate", "RATE", "500/s", "Pace", run, "links a second"},
+    OptionEntry{"burst", "N", "", "Pace", run, "at once"},
+    OptionEntry{"no-collapse", "", "", "Guards", run | plan, "send every pair", nullptr, 'n'},
+    OptionEntry{"null-word", "WORD", "", "Input", run | plan, "no id", nullptr, 0,
+                Reach::everywhere, true},
+    OptionEntry{"format", "csv|ndjson", "csv", "Input", run | plan, "of the input"},
+    OptionEntry{"format", "csv", "csv", "Show", show, "of the list", nullptr, 0, Reach::flag},
+    OptionEntry{"yes", "", "", "Guards", run, "do not ask", nullptr, 0, Reach::flag_strict},
+    OptionEntry{"config", "FILE", "", "Config", run | plan | show, "options as TOML"},
+};
+
+struct World {
+  std::map<std::string, std::string> environment;
+  std::map<std::string, std::string> files;
+
+  Result<Typed> parse(const std::vector<std::string>& arguments) const {
+    return parse_typed(
+        commands, options, arguments,
+        [this](const std::string& name) -> std::optional<std::string> {
+          const auto found = environment.find(name);
+          if (found == environment.end()) return {};
+          return found->second;
+        },
+        [this](const std::string& path) -> Result<std::string> {
+          const auto found = files.find(path);
+          if (found == files.end()) return Error{Errc::usage, "No such file or directory"};
+          return found->second;
+        });
+  }
+
+  std::string error_of(const std::vector<std::string>& arguments) const {
+    const auto typed = parse(arguments);
+    if (typed) return "no error";
+    CHECK(typed.error().code == Errc::usage);
+    return typed.error().what;
+  }
+};
+
+std::string text_of(const Typed& typed, std::string_view name) {
+  const auto* option = typed.find(name);
+  return option == nullptr ? "(not typed)" : option->text;
+}
+
+}  // namespace
+
+TEST_SUITE("app/typed") {
+  TEST_CASE("options and inputs may be mixed, after -- all are inputs") {
+    const auto typed = World{}.parse(
+        {"run", "a.csv", "--rate", "5/s", "-", "-n", "--burst=7", "plan", "--", "--rate"});
+    REQUIRE(typed);
+    CHECK(typed->command == Command::run);
+    CHECK(typed->inputs == std::vector<std::string>{"a.csv", "-", "plan", "--rate"});
+    CHECK(text_of(*typed, "rate") == "5/s");
+    CHECK(text_of(*typed, "burst") == "7");
+    CHECK(text_of(*typed, "no-collapse") == "true");
+    CHECK(typed->find("rate")->where == "--rate");
+    CHECK(World{}.parse({"run", "--rate", "-5"})->find("rate")->text == "-5");
+  }
+
+  TEST_CASE("help and version need nothing else") {
+    CHECK(World{}.parse({"--help"})->help);
+    CHECK(World{}.parse({"--version"})->version);
+    const auto typed = World{}.parse({"run", "--no-such-thing", "-h"});
+    REQUIRE(typed);
+    CHECK(typed->help);
+    CHECK(typed->command == Command::run);
+  }
+
+  TEST_CASE("a mistake is one clear line") {
+    const World world;
+    CHECK(world.error_of({}) == "no command: see idmerge --help");
+    CHECK(world.error_of({"rnu"}) == "\"rnu\": no such command: did you mean run?");
+    CHECK(world.error_of({"frobnicate"}) == "\"frobnicate\": no such command: see idmerge --help");
+    CHECK(world.error_of({"--rate", "5/s"}) ==
+          "--rate: options stand behind the command: idmerge run --rate ...");
+    CHECK(world.error_of({"run", "--ratte", "5/s"}) ==
+          "--ratte: unknown option: did you mean --rate?");
+    CHECK(world.error_of({"run", "--frobnicate=5"}) ==
+          "--frobnicate: unknown option: see idmerge run --help");
+    CHECK(world.error_of({"run", "-x"}) == "-x: unknown option: see idmerge run --help");
+    CHECK(world.error_of({"plan", "--burst", "5"}) ==
+          "--burst: plan does not have this option: it belongs to run");
+    CHECK(world.error_of({"run", "--rate"}) == "--rate: its value is missing: write --rate 500/s");
+    CHECK(world.error_of({"run", "--burst"}) == "--burst: its value is missing: write --burst N");
+    CHECK(world.error_of({"run", "--yes=1"}) == "--yes: takes no value: write --yes alone");
+    CHECK(world.error_of({"run", "--rate", "1/s", "--rate", "2/s"}) ==
+          "--rate: is given 2 times: give it once");
+    CHECK(world.error_of({"show", "x.csv"}) ==
+          "\"x.csv\": show takes no input: see idmerge show --help");
+    CHECK(world.error_of({"run", "--\x1b[31m"}) ==
+          "--\\x1b[31m: unknown option: see idmerge run --help");
+  }
+
+  TEST_CASE("the flag goes before the environment, and that before the file") {
+    World world;
+    world.files["night.toml"] = "rate = \"1/s\"\nburst = 1\nno-collapse = true\n";
+    world.environment = {
+        {"IDMERGE_CONFIG", "night.toml"}, {"IDMERGE_RATE", "2/s"}, {"IDMERGE_NO_COLLAPSE", "0"}};
+    const auto typed = world.parse({"run", "--rate", "3/s"});
+    REQUIRE(typed);
+    CHECK(text_of(*typed, "rate") == "3/s");
+    CHECK(typed->find("rate")->origin == Origin::flag);
+    CHECK(text_of(*typed, "no-collapse") == "false");
+    CHECK(typed->find("no-collapse")->where == "IDMERGE_NO_COLLAPSE");
+    CHECK(text_of(*typed, "burst") == "1");
+    CHECK(typed->find("burst")->where == "night.toml: line 2: burst");
+    CHECK(text_of(*world.parse({"run"}), "rate") == "2/s");
+    world.environment["IDMERGE_RATE"] = "";
+    CHECK(text_of(*world.parse({"run"}), "rate") == "1/s");
+  }
+
+  TEST_CASE("one file serves all commands, but not with a name that nobody knows") {
+    World world;
+    world.files["c"] = "rate = \"1/s\"\nformat = \"ndjson\"\n";
+    CHECK(world.parse({"plan", "--config", "c"})->options.size() == 2);
+    CHECK(world.parse({"show", "--config", "c"})->find("format") == nullptr);
+    world.files["c"] = "\nratte = \"1/s\"\n";
+    CHECK(world.error_of({"run", "--config", "c"}) ==
+          "--config: c: line 2: ratte: no such option: did you mean rate?");
+    world.files["c"] = "rate";
+    CHECK(world.error_of({"run", "--config", "c"}).starts_with("--config: c: line 1: \"rate\" is"));
+    CHECK(world.error_of({"run", "--config", "d"}) == "--config: d: No such file or directory");
+    world.files["c"] = "no-collapse = 7";
+    CHECK(world.error_of({"run", "--config", "c"}) ==
+          "c: line 1: no-collapse: \"7\" is neither true nor false: write true or false");
+  }
+
+  TEST_CASE("words for an option that may be given several times all count") {
+    World world;
+    world.files["c"] = "null-word = [\"a,b\", \"c\"]";
+    const auto from_file = world.parse({"run", "--config", "c"});
+    REQUIRE(from_file);
+    CHECK(from_file->options.size() == 3);
+    CHECK(from_file->options[1].text == "a,b");
+    const auto flags = world.parse({"run", "--null-word", "x", "--null-word=y", "in.csv"});
+    REQUIRE(flags);
+    CHECK(flags->options.size() == 2);
+    CHECK(flags->inputs == std::vector<std::string>{"in.csv"});
+  }
+
+  TEST_CASE("consent is taken from the command line only") {
+    World world;
+    world.environment["IDMERGE_YES"] = "true";
+    CHECK(world.error_of({"run"}) ==
+          "IDMERGE_YES: --yes is taken from the command line only: unset it");
+    CHECK(world.parse({"plan"}));
+    world.environment.clear();
+    world.files["c"] = "yes = true";
+    CHECK(world.error_of({"run", "--config", "c"}) ==
+          "--config: c: line 1: yes: is taken from the command line only: remove it");
+  }
+
+  TEST_CASE("the nearest name is found, and none where none is near") {
+    constexpr std::array<std::string_view, 4> names{"rate", "connections", "max-held", "held"};
+    CHECK(nearest("ratte", names) == "rate");
+    CHECK(nearest("conections", names) == "connections");
+    CHECK(nearest("connection", names) == "connections");
+    CHECK(nearest("conn", names) == "connections");
+    CHECK(nearest("max-hedl", names) == "max-held");
+    CHECK_FALSE(nearest("verbose", names));
+    CHECK_FALSE(nearest("x", names));
+  }
+
+  TEST_CASE("help shows unit and default, within 100 columns") {
+    constexpr std::array<std::string_view, 2> groups{"Guards", "Pace"};
+    const auto text = help_text(commands[1], options, groups);
+    CHECK(text.find("  --rate RATE                   links a second [500/s]\n") !=
+          std::string::npos);
+    CHECK(text.find("  -n, --no-collapse             send every pair\n") != std::string::npos);
+    CHECK(text.find("Guards:") < text.find("Pace:"));
+    CHECK(help_text(commands[2], options, groups).find("Pace:") == std::string::npos);
+  }
+}

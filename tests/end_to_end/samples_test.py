@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""The samples do what samples/README.md says of them."""
+import json
+import subprocess
+
+import journey
+
+
+class Samples(journey.Case):
+    def check_rejects(self, name, *more, **how):
+        """Plan a sample and compare its rejects with what the file beside it expects."""
+        job = self.dir / "job"
+        self.run_idmerge("plan", *more, "--job", job, expect=6, **how)
+        said = [json.loads(line) for line in (job / "rejected.ndjson").read_text().splitlines()]
+        expected = [json.loads(line) for line in
+                    (journey.SAMPLES / f"{name}.rejected.ndjson").read_text().splitlines()]
+        self.assertEqual([{key: row[key] for key in ("line", "column", "byte_offset", "reason")}
+                          for row in said], expected)
+        for row in said:
+            self.assertTrue(row["hint"] and row["message"], row)
+
+    def test_dirty_csv(self):
+        self.check_rejects("dirty.csv", journey.SAMPLES / "dirty.csv", "--order-field", "seen_at",
+                           "--row-max", "1KiB", "--blank", "reject")
+
+    def test_dirty_ndjson(self):
+        with subprocess.Popen(["cat", journey.SAMPLES / "dirty.ndjson"],
+                              stdout=subprocess.PIPE) as cat:
+            self.check_rejects("dirty.ndjson", "-", "--format", "ndjson", "--op-field", "op",
+                               stdin=cat.stdout)
+
+    def test_dirty_merges(self):
+        self.check_rejects("dirty-merges.ndjson", journey.SAMPLES / "dirty-merges.ndjson", "--op",
+                           "merge", "--op-field", "op")
+
+    def test_every_fault_is_among_them(self):
+        source = (journey.SAMPLES.parent / "src" / "core" / "fault.cpp").read_text()
+        names = {part.split('"')[1] for part in source.split("Text{Fault::")[2:]}
+        seen = {json.loads(line)["reason"] for file in journey.SAMPLES.glob("*.rejected.ndjson")
+                for line in file.read_text().splitlines()}
+        self.assertGreater(len(names), 20)
+        self.assertEqual(seen, names)
+
+    def test_the_page_table(self):
+        path = journey.SAMPLES / "pages.csv"
+        job = self.dir / "job"
+        emulator = self.emulator()
+        self.run_idmerge("run", path, "--job", job, "--to", emulator.url, "--yes", expect=3)
+        truth = journey.Truth(path)
+        self.assertEqual(truth.held, 2)
+        self.check_account(job, **truth.fates())
+        self.assertEqual(emulator.clusters(), truth.clusters())
+
+    def test_the_identify_calls(self):
+        job = self.dir / "job"
+        emulator = self.emulator()
+        self.run_idmerge("run", journey.SAMPLES / "identifies.ndjson", "--anon-field",
+                         "/anonymousId", "--user-field", "/userId", "--job", job, "--to",
+                         emulator.url, "--yes")
+        users = {}
+        for line in (journey.SAMPLES / "identifies.ndjson").read_text().splitlines():
+            row = json.loads(line)
+            if row["userId"] is not None:
+                users.setdefault(str(row["userId"]), {str(row["userId"])}).add(row["anonymousId"])
+        self.assertEqual(emulator.clusters(), {frozenset(ids) for ids in users.values()})
+
+
+if __name__ == "__main__":
+    journey.main()

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""No byte that a run writes contains a secret, whether it went well or not."""
+import base64
+import os
+
+import journey
+
+
+class Secrets(journey.Case):
+    def spellings(self):
+        basic = base64.b64encode(f"{journey.USERNAME}:{journey.SECRET}".encode()).decode()
+        return [journey.SECRET, basic, basic[-12:], journey.TOKEN]
+
+    def check_nothing_leaked(self, *texts):
+        files = [p for p in self.dir.rglob("*") if p.is_file()]
+        self.assertTrue(any(p.name == "plan" for p in files))
+        self.assertTrue(any(p.name == "checkpoint" for p in files))
+        for path in files:
+            texts += (path.read_bytes().decode("latin-1"),)
+        for text in texts:
+            for secret in self.spellings():
+                self.assertNotIn(secret, text)
+
+    def check_closed(self, job):
+        self.assertEqual(job.stat().st_mode & 0o777, 0o700)
+        for path in job.rglob("*"):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+
+    def test_a_run_that_goes_well_and_one_that_does_not(self):
+        os.umask(0o022)
+        path = self.pairs("pairs.csv", "--rows", 500, "--faults", "2%", "--conflicts", "1%")
+        emulator = self.emulator("--fail", "429:0.05,reset:0.05", "--seed", journey.SEED)
+        job = self.dir / "job"
+        arguments = ["run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
+                     "--backoff-min", "1ms", "--backoff-max", "5ms", "--fail-on", "none",
+                     "--max-held", "none", "--max-rejected", "none"]
+        said = self.run_idmerge(*arguments, "--log-level", "debug")
+        said += self.run_idmerge("show", "--job", job) + self.run_idmerge("status", "--job", job)
+        said += self.run_idmerge("show", "--job", job, "--rejected")
+        picky = self.emulator("--require-auth", "somebody:else")
+        arguments[3] = self.dir / "other"
+        arguments[5] = picky.url
+        said += self.run_idmerge(*arguments, expect=7)
+        self.check_nothing_leaked(*said)
+        self.check_closed(job)
+        self.check_closed(self.dir / "other")
+
+    def test_a_credentials_file_that_others_can_read_is_refused(self):
+        file = self.dir / "credentials"
+        file.write_text(f"MIXPANEL_TOKEN={journey.TOKEN}\nMIXPANEL_USERNAME={journey.USERNAME}\n"
+                        f"MIXPANEL_SECRET={journey.SECRET}\n")
+        path = self.pairs("pairs.csv", "--rows", 10)
+        emulator = self.emulator("--require-auth", f"{journey.USERNAME}:{journey.SECRET}")
+        nothing = self.environment(MIXPANEL_TOKEN=None, MIXPANEL_USERNAME=None,
+                                   MIXPANEL_SECRET=None)
+        arguments = ["run", path, "--job", self.dir / "job", "--to", emulator.url, "--yes",
+                     "--credentials", file]
+        file.chmod(0o644)
+        said = self.run_idmerge(*arguments, env=nothing, expect=2)
+        self.assertNotIn(journey.SECRET, "".join(said))
+        file.chmod(0o600)
+        self.run_idmerge(*arguments, env=nothing)
+
+
+if __name__ == "__main__":
+    journey.main()
