@@ -9,9 +9,11 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 
 namespace idmerge {
 namespace {
@@ -45,6 +47,37 @@ int no_passphrase(char*, int, int, void*) {
 /// What SSL_set_tlsext_host_name does, without its cast.
 bool set_server_name(SSL* ssl, std::string host) {
   return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
+}
+
+/// As the socket BIO of OpenSSL writes, but without its SIGPIPE, which ends a program that does not
+/// ignore it.
+int send_quietly(BIO* bio, const char* bytes, int size) {
+  BIO_clear_retry_flags(bio);
+  errno = 0;
+  const auto sent = ::send(static_cast<int>(BIO_get_fd(bio, nullptr)), bytes,
+                           static_cast<std::size_t>(size), MSG_NOSIGNAL);
+  if (sent <= 0 && BIO_sock_should_retry(static_cast<int>(sent)) != 0) BIO_set_retry_write(bio);
+  return static_cast<int>(sent);
+}
+
+/// A BIO on `socket` that raises no signal; null without memory.
+BIO* quiet_bio(int socket) {
+  static BIO_METHOD* const method = [] {
+    const BIO_METHOD* socket_method = BIO_s_socket();
+    BIO_METHOD* made = BIO_meth_new(BIO_TYPE_SOCKET, "socket without signals");
+    if (made != nullptr) {
+      BIO_meth_set_write(made, send_quietly);
+      BIO_meth_set_read(made, BIO_meth_get_read(socket_method));
+      BIO_meth_set_puts(made, BIO_meth_get_puts(socket_method));
+      BIO_meth_set_ctrl(made, BIO_meth_get_ctrl(socket_method));
+      BIO_meth_set_create(made, BIO_meth_get_create(socket_method));
+      BIO_meth_set_destroy(made, BIO_meth_get_destroy(socket_method));
+    }
+    return made;
+  }();
+  BIO* bio = method != nullptr ? BIO_new(method) : nullptr;
+  if (bio != nullptr) BIO_set_fd(bio, socket, BIO_NOCLOSE);
+  return bio;
 }
 
 bool is_address(const std::string& host) {
@@ -121,8 +154,10 @@ Result<TlsStream> TlsContext::connect(int socket, const std::string& host) const
   ERR_clear_error();
   TlsStream stream(SSL_new(state_->context));
   SSL* ssl = stream.ssl_;
-  bool good = ssl != nullptr && SSL_set_fd(ssl, socket) == 1;
+  BIO* bio = ssl != nullptr ? quiet_bio(socket) : nullptr;
+  bool good = bio != nullptr;
   if (good) {
+    SSL_set_bio(ssl, bio, bio);  // it owns the BIO now
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     good = is_address(host) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1
                             : SSL_set1_host(ssl, host.c_str()) == 1 && set_server_name(ssl, host);

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "idmerge/net/client.hpp"
 
@@ -155,6 +157,18 @@ TEST_SUITE("net/tls") {
       for (const auto& it : server.seen())
         CHECK(it.head + it.body == request);
     }
+  }
+
+  TEST_CASE("a peer that has gone is an error, not a signal") {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    ::close(ends[1]);
+    const auto context = TlsContext::make({});
+    REQUIRE(context.has_value());
+    auto stream = context->connect(ends[0], "localhost");
+    REQUIRE(stream.has_value());
+    CHECK(stream->handshake().want == Step::Want::failed);  // SIGPIPE has its default effect here
+    ::close(ends[0]);
   }
 
   TEST_CASE("large requests and answers pass") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <list>
@@ -135,6 +136,7 @@ struct LoopbackServer::State {
   }
 
   void serve(Peer& peer) {
+    block_sigpipe();
     const Welcome welcome = options.welcome ? options.welcome(peer.number) : Welcome{};
     if (welcome.reset) return end(peer, true);
     if (tls != nullptr) {
@@ -226,6 +228,15 @@ struct LoopbackServer::State {
       }
     }
     ::close(far);
+  }
+
+  /// In this thread only: SSL_write and SSL_shutdown raise it when the client has gone, and a
+  /// program under test may not live off what its tests ignore.
+  static void block_sigpipe() {
+    sigset_t pipe;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   }
 
   static long read(Peer& peer, char* to, std::size_t size) {
