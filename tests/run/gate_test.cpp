@@ -41,10 +41,11 @@ Task<void> lane(Gate& gate, int number, int times, std::vector<Passage>& log) {
   }
 }
 
+/// Started behind lanes, it acts when they wait and before any timer can have fired.
 template <class F>
-Task<void> later(std::chrono::milliseconds after, F act) {
-  co_await sleep_for(after);
+Task<void> when_waiting(F act) {
   act();
+  co_return;
 }
 
 std::vector<Task<void>> lanes(Gate& gate, int count, int times, std::vector<Passage>& log) {
@@ -85,16 +86,22 @@ TEST_SUITE("run/gate") {
   }
 
   TEST_CASE("a late wake-up is made up for, so that the mean holds") {
-    asio::io_context io(1);
-    Gate gate(io, links(20'000, 2'000));
-    for (int i = 0; i < 2'000; ++i)
-      REQUIRE(gate.try_pass({}));
-    std::vector<Passage> log;
-    const Instant start = steady_clock::now();
-    await(io, join(lanes(gate, 16, 500, log)));
-    const double took = seconds(start, log.back().at);
-    CHECK(took >= 0.399);
-    CHECK(took < 0.6);  // a machine under load may be late by a burst, not by more
+    // Never early. How late is a matter of the machine, so the best of some tries counts; with a
+    // timer's delay lost at each link, none would come near.
+    double best = 1e9;
+    for (int tries = 0; tries < 20 && best >= 0.45; ++tries) {
+      asio::io_context io(1);
+      Gate gate(io, links(20'000, 2'000));
+      for (int i = 0; i < 2'000; ++i)
+        REQUIRE(gate.try_pass({}));
+      std::vector<Passage> log;
+      const Instant start = steady_clock::now();
+      await(io, join(lanes(gate, 16, 500, log)));
+      const double took = seconds(start, log.back().at);
+      CHECK(took >= 0.399);
+      best = std::min(best, took);
+    }
+    CHECK(best < 0.45);
   }
 
   TEST_CASE("all limits hold together") {
@@ -117,14 +124,14 @@ TEST_SUITE("run/gate") {
     std::vector<Passage> log;
     auto tasks = lanes(gate, 3, 20, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(later(10ms, [&] { gate.pause_until(start + 150ms); }));
-    tasks.push_back(later(20ms, [&] { gate.pause_until(start + 50ms); }));  // changes nothing
+    tasks.push_back(when_waiting([&] {
+      gate.pause_until(start + 150ms);
+      gate.pause_until(start + 50ms);  // changes nothing
+    }));
     await(io, join(std::move(tasks)));
     REQUIRE(log.size() == 60);
-    for (const auto& passage : log) {
-      const double at = seconds(start, passage.at);
-      CHECK((at < 0.100 || at >= 0.150));
-    }
+    for (auto passage = log.begin() + 1; passage != log.end(); ++passage)
+      CHECK(seconds(start, passage->at) >= 0.150);
     // What was not used during the pause has not been saved up beyond the burst.
     const auto after = std::count_if(log.begin(), log.end(), [&](auto& p) {
       return p.at < start + 155ms && p.at >= start + 150ms;
@@ -139,11 +146,10 @@ TEST_SUITE("run/gate") {
     std::vector<Passage> log;
     auto tasks = lanes(gate, 4, 5, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(later(20ms, [&] { gate.set_rate(links(1'000, 1)); }));
+    tasks.push_back(when_waiting([&] { gate.set_rate(links(1'000, 1)); }));
     await(io, join(std::move(tasks)));
     CHECK(log.size() == 20);
-    CHECK(seconds(start, log.front().at) >= 0.02);
-    CHECK(seconds(start, log.back().at) < 5);  // not the 200 s of the old rate
+    CHECK(seconds(start, log.back().at) < 100);  // not the 200 s of the old rate
   }
 
   TEST_CASE("a slower rate is in force at once, too: no claim of the old one survives") {
@@ -153,7 +159,7 @@ TEST_SUITE("run/gate") {
     std::vector<Passage> log;
     auto tasks = lanes(gate, 1, 1, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(later(2ms, [&] { gate.set_rate(links(5, 1)); }));
+    tasks.push_back(when_waiting([&] { gate.set_rate(links(5, 1)); }));
     await(io, join(std::move(tasks)));
     CHECK(seconds(start, log.front().at) >= 0.15);
   }
@@ -164,7 +170,7 @@ TEST_SUITE("run/gate") {
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
     auto tasks = lanes(gate, 3, 5, log);
-    tasks.push_back(later(5ms, [&] { gate.close(); }));
+    tasks.push_back(when_waiting([&] { gate.close(); }));
     await(io, join(std::move(tasks)));
     REQUIRE(log.size() == 3);
     for (const auto& passage : log)
@@ -180,7 +186,7 @@ TEST_SUITE("run/gate") {
     std::vector<Passage> log;
     auto tasks = lanes(gate, 1, 1, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(later(5ms, [&] { gate.pause_until(start + 250ms); }));
+    tasks.push_back(when_waiting([&] { gate.pause_until(start + 250ms); }));
     await(io, join(std::move(tasks)));
     CHECK(seconds(start, log.front().at) >= 0.25);
   }
@@ -190,13 +196,13 @@ TEST_SUITE("run/gate") {
     Gate gate(io, links(1, 1));
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 3, 5, log);
+    auto tasks = lanes(gate, 50, 5, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(later(5ms, [] { throw std::runtime_error("stop"); }));
+    tasks.push_back(when_waiting([] { throw std::runtime_error("stop"); }));
     CHECK_THROWS_WITH(await(io, join(std::move(tasks))), "stop");
     CHECK(gate.waiting() == 0);
     CHECK(await(io, gate.pass({})));
-    CHECK(seconds(start, steady_clock::now()) < 1.8);  // the claim of a dead lane would make it 2
+    CHECK(seconds(start, steady_clock::now()) < 25);  // the claims of dead lanes would make it 51
   }
 }
 
