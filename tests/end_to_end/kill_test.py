@@ -16,16 +16,21 @@ class Kill(journey.Case):
         emulator = self.emulator("--fail", "503:0.01,429:0.01,reset:0.005",
                                  "--seed", journey.SEED, "--latency", "4ms")
         job = self.dir / "job"
-        # So slow that work is left when the last kill strikes, some half a second after the one
-        # before.
-        rate = max(50, len(truth.pairs) // KILLS)
+        # So slow that work is left when the last kill strikes.
+        rate = max(25, len(truth.pairs) // (2 * KILLS))
         run = ["run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", f"{rate}/s",
                "--connections", CONNECTIONS, "--backoff-min", "2ms", "--backoff-max", "50ms",
                "--fail-on", "none"]
+        self.run_idmerge("plan", path, "--job", job, "--quiet")
         seen = []
-        for _ in range(KILLS):
+        for kill in range(KILLS):
+            requests = emulator.stats()["requests"]
             process = self.start(*run)
-            time.sleep(self.random.uniform(0.05, 0.9))
+            # Some strike while it is still finding out where it stands, most while it sends.
+            while kill % 4 != 0 and emulator.stats()["requests"] == requests:
+                self.assertIsNone(process.poll(), f"sends nothing: {self.said(process)}")
+                time.sleep(0.002)
+            time.sleep(self.random.uniform(0, 0.5))
             self.assertIsNone(process.poll(), f"ended before it was killed: {self.said(process)}")
             process.kill()
             process.wait()
