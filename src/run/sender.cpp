@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <memory>
 #include <random>
-#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,21 +13,16 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/core/backoff.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/fingerprint.hpp"
 #include "idmerge/core/health.hpp"
-#include "idmerge/core/throttle.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
 #include "idmerge/net/async.hpp"
 #include "idmerge/net/client.hpp"
 #include "idmerge/run/cursor.hpp"
-#include "idmerge/run/gate.hpp"
-#include "idmerge/run/letters.hpp"
-#include "idmerge/run/owner.hpp"
+#include "idmerge/run/lane.hpp"
+#include "idmerge/run/limits.hpp"
+#include "idmerge/run/outset.hpp"
+#include "idmerge/run/pace.hpp"
 #include "idmerge/run/recorder.hpp"
+#include "idmerge/run/settler.hpp"
 
 namespace idmerge {
 namespace {
@@ -39,80 +33,40 @@ using Clock = std::chrono::steady_clock;
 /// How often the run looks at its clock, its stop request and its disk thread.
 constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
-constexpr milliseconds outage_noted_after{10'000};
-
-/// Answers before a share of refusals means anything.
-constexpr std::uint64_t refused_answers_min = 1'000;
-
-/// Links of a batch that travel in one request.
-struct Part {
-  std::size_t first = 0;
-  std::size_t count = 0;
-};
-
-/// How often a request was tried.
-struct Tries {
-  std::uint32_t sent = 0;
-  std::uint32_t failed = 0;  // without 429, which says nothing about the links
-  bool resent = false;       // may the service have seen one of its links before?
-  bool unanswered = false;   // did a request go out that nothing came back for?
-};
 
 /// What to do with a request after its answer.
 enum class Next : std::uint8_t { done, at_the_gate, after_a_wait };
 
-/// One keep-alive line to the service, with the buffers that its requests reuse.
-struct Lane {
-  Lane(asio::io_context& io, Endpoint& endpoint) : connection(endpoint), timer(io) {}
-
-  Connection connection;
-  Timer timer;  // of its waits
-  Batch batch;
-  std::vector<Part> parts;  // of the batch, still to be sent; the next one last
-  std::string request;
-  Outcome outcome;
-  std::uint32_t credentials = 0;  // which ones the request was made with
-  Instant left{};                 // when the request was sent last
-  std::uint32_t failures = 0;     // in a row, of opening the connection
-
-  std::span<const Link> links(Part part) const {
-    return std::span(batch.links).subspan(part.first, part.count);
-  }
-
-  void split(Part part) {
-    const auto half = part.count / 2;
-    parts.push_back({part.first + half, part.count - half});
-    parts.push_back({part.first, half});
-  }
-};
+PaceOptions pace_options(const SendOptions& options) {
+  return {.links_per_s = options.rate_per_s,
+          .requests_per_s = options.requests_per_s,
+          .burst = options.burst,
+          .adaptive = options.adaptive,
+          .backoff = {options.backoff_min, options.backoff_max}};
+}
 
 class Sender {
  public:
-  Sender(asio::io_context& io, const SendOptions& options, const PlanReader& plan, RunLog& log,
-         RunSaver saver, Dialect dialect, Endpoint endpoint, std::int64_t pinned_time_s,
-         std::uint64_t resend_below, std::uint64_t to_send, Progress& progress,
+  Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
+         RunSaver saver, Dialect dialect, Endpoint endpoint, Progress& progress,
          const StopRequest& stop)
       : options_(options),
-        plan_(plan),
+        outset_(outset),
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
-        gate_(io, pace(options.rate_per_s)),
-        throttle_({.ceiling_per_s = options.rate_per_s,
-                   .backoff = {options.backoff_min, options.backoff_max}},
-                  Clock::now()),
-        cursor_(plan, log),
+        pace_(io, pace_options(options), Clock::now()),
+        cursor_(outset.plan, log),
         recorder_(
             log, std::move(saver),
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
             [this](const Error& error) { this->stop(error); }),
+        settler_(outset.plan.facts().inputs, recorder_,
+                 {options.max_refused_percent, options.max_refused_links}),
         health_(log.ledger().delivered() + log.ledger().refused() > 0),
+        limits_(options, stop, Clock::now()),
         tick_(io),
         chance_(options.seed != 0 ? options.seed : std::random_device{}()),
-        resend_below_(resend_below),
-        to_send_(to_send),
-        progress_(progress),
-        stop_request_(stop),
-        pinned_time_s_(pinned_time_s) {
+        progress_(progress) {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
       lanes_.push_back(std::make_unique<Lane>(io, endpoint_));
     }
@@ -127,10 +81,10 @@ class Sender {
 
   void fill(SendReport& report) const {
     report.refused_now = recorder_.refused();
-    report.requests_now = requests_now_;
+    report.requests_now = limits_.requests();
     report.retries_now = retries_now_;
-    report.throttled_now = throttled_now_;
-    report.elapsed = elapsed(Clock::now());
+    report.throttled_now = pace_.limited_count();
+    report.elapsed = limits_.elapsed(Clock::now());
     report.stop = stop_;
   }
 
@@ -181,15 +135,11 @@ class Sender {
   }
 
   Task<void> send_batch(Lane& lane, std::uint32_t failures_max) {
-    lane.parts.assign(1, {0, lane.batch.links.size()});
-    while (!lane.parts.empty() && !stop_) {
-      const Part part = lane.parts.back();
-      lane.parts.pop_back();
+    lane.begin();
+    while (lane.has_parts() && !stop_) {
+      const Part part = lane.take();
       const auto carried = encode(lane, part);
-      if (carried < part.count) {
-        lane.parts.push_back({part.first + carried, part.count - carried});
-      }
-      co_await send_part(lane, {part.first, carried}, failures_max);
+      co_await send_part(lane, lane.keep_rest(part, carried), failures_max);
     }
   }
 
@@ -205,11 +155,11 @@ class Sender {
     const auto successes_before = health_.successes();
     const Cost cost{static_cast<double>(part.count), 1, static_cast<double>(lane.request.size())};
     const auto ordinal = lane.batch.ordinals[part.first];
-    Tries tries{.resent = ordinal < resend_below_ || recorder_.ledger().is_parked(ordinal)};
+    Tries tries{.resent = ordinal < outset_.resend_below || recorder_.ledger().is_parked(ordinal)};
     bool passed = false;
     while (!stop_) {
       if (!lane.connection.is_open() && !co_await open(lane)) continue;
-      if (!passed && !gate_.try_pass(cost) && !co_await gate_.pass(cost)) break;
+      if (!passed && !pace_.try_pass(cost) && !co_await pace_.pass(cost)) break;
       if (!count_request(tries)) break;
       if (lane.credentials != credentials_) encode(lane, part);
 
@@ -261,11 +211,10 @@ class Sender {
 
   /// False when the budget of requests is spent.
   bool count_request(Tries& tries) {
-    if (options_.max_requests && requests_now_ >= *options_.max_requests) {
-      stop({Errc::budget, fmt::format("--max-requests: {} requests were sent", requests_now_)});
+    if (const auto counted = limits_.count_request(); !counted) {
+      stop(counted.error());
       return false;
     }
-    ++requests_now_;
     if (tries.sent++ > 0) ++retries_now_;
     return true;
   }
@@ -286,19 +235,20 @@ class Sender {
     switch (outcome.kind) {
       case OutcomeKind::delivered:
         note_success(part, now);
-        settle_delivered(lane, part, answer.reply.status, tries);
+        settler_.deliver(lane.batch, part, outcome, answer.reply.status, tries);
+        guard_refusals();
         return Next::done;
       case OutcomeKind::refused:
         note_success(part, now);
-        for (std::size_t i = 0; i < part.count; ++i) {
-          settle_refused(lane, part.first + i, answer.reply.status, outcome.message, tries);
-        }
+        settler_.refuse(lane.batch, part, outcome, answer.reply.status, tries);
+        guard_refusals();
         return Next::done;
       case OutcomeKind::split:
         lane.split(part);
         return Next::done;
       case OutcomeKind::throttled:
-        throttle(lane.left, now, outcome.retry_after);
+        health_.failure(now, "the service limits the rate (429)");
+        pace_.limited(lane.left, now, outcome.retry_after, chance_.next());
         return Next::at_the_gate;
       case OutcomeKind::retry:
         ++tries.failed;
@@ -325,12 +275,21 @@ class Sender {
     return Next::done;
   }
 
+  void note_success(Part part, Instant now) {
+    health_.success(now);
+    pace_.accepted(part.count, now);
+  }
+
+  void guard_refusals() {
+    if (settler_.too_many_refused()) stop(*settler_.too_many_refused());
+  }
+
   /// Read the credentials again, once; true when there are new ones.
   bool renew_credentials() {
     if (!health_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
     auto fresh = options_.reread();
     if (!fresh) return false;
-    fresh->pinned_time_s = pinned_time_s_;
+    fresh->pinned_time_s = outset_.pinned_time_s;
     auto dialect = Dialect::make(*fresh, options_.target.authority(), options_.target.base);
     if (!dialect) return false;
     dialect_ = std::move(*dialect);
@@ -338,89 +297,6 @@ class Sender {
     progress_.note(Weight::info,
                    "the service no longer takes the credentials: they were read again");
     return true;
-  }
-
-  /// Consecutive ordinals are settled together; refusals stand between them.
-  void settle_delivered(const Lane& lane, Part part, unsigned status, const Tries& tries) {
-    const auto& ordinals = lane.batch.ordinals;
-    const auto& refusals = lane.outcome.refusals;
-    auto refusal = refusals.begin();
-    auto i = part.first;
-    const auto end = part.first + part.count;
-    while (i < end) {
-      const auto refused_at = refusal != refusals.end() ? part.first + refusal->link : end;
-      if (i == refused_at) {
-        settle_refused(lane, i++, status, refusal->message, tries);
-        ++refusal;
-        continue;
-      }
-      auto run_end = i + 1;
-      while (run_end < refused_at && ordinals[run_end] == ordinals[run_end - 1] + 1)
-        ++run_end;
-      recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), tries.sent);
-      i = run_end;
-    }
-  }
-
-  void settle_refused(const Lane& lane, std::size_t i, unsigned status, std::string_view message,
-                      const Tries& tries) {
-    const auto ordinal = lane.batch.ordinals[i];
-    // What was sent before may be why the service knows the link already.
-    if (tries.resent && means_already_linked(message)) {
-      recorder_.deliver(ordinal, 1, tries.sent, true);
-      return;
-    }
-    recorder_.refuse(
-        ordinal, tries.sent,
-        refused_letter(lane.batch.links[i], plan_.facts().inputs, status, message, tries.sent));
-    guard_refusals(message);
-  }
-
-  void guard_refusals(std::string_view message) {
-    const auto refused = recorder_.refused();
-    const auto settled = recorder_.settled();
-    const bool too_many = options_.max_refused_links && refused > *options_.max_refused_links;
-    const bool too_large_a_share =
-        options_.max_refused_percent && settled >= refused_answers_min &&
-        static_cast<double>(refused) >
-            *options_.max_refused_percent / 100 * static_cast<double>(settled);
-    if (!too_many && !too_large_a_share) return;
-    stop({Errc::guard,
-          fmt::format("--max-refused: the service refused {} of {} links, the last one with: {}: "
-                      "see refused.ndjson",
-                      refused, settled, message)});
-  }
-
-  /// 429 pauses all lanes together and lowers the rate. A service that asks for no wait at all has
-  /// had a mishap, not a limit.
-  void throttle(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
-    ++throttled_now_;
-    health_.failure(now, "the service limits the rate (429)");
-    if (retry_after == std::chrono::seconds(0)) return;
-    throttle_.throttled(left, now, retry_after, chance_.next());
-    gate_.pause_until(throttle_.paused_until());
-    follow_throttle(now);
-  }
-
-  void follow_throttle(Instant now) {
-    if (!options_.adaptive) return;
-    const auto rate = throttle_.rate_per_s(now);
-    if (rate == rate_per_s_) return;
-    rate_per_s_ = rate;
-    gate_.set_rate(pace(rate));
-  }
-
-  /// The pace at `rate` links a second; a lower rate than the user's has a lower burst too.
-  GateOptions pace(double rate) const {
-    const auto lowered = options_.rate_per_s > 0 ? rate / options_.rate_per_s : 1;
-    return {.links = {rate, std::max(1.0, options_.burst * lowered)},
-            .requests = {options_.requests_per_s, 1},
-            .bytes = {}};
-  }
-
-  void note_success(Part part, Instant now) {
-    health_.success(now);
-    throttle_.accepted(static_cast<double>(part.count), now);
   }
 
   /// Put aside what keeps failing while others succeed; while nothing succeeds it is an outage, and
@@ -449,211 +325,78 @@ class Sender {
       const auto now = Clock::now();
       report(now);
       recorder_.save_when_due(now, options_.sync_every);
-      follow_throttle(now);
-      look_at_limits(now);
-    }
-  }
-
-  void look_at_limits(Instant now) {
-    if (stop_request_.asked() > 0) {
-      stop({Errc::interrupted, "interrupted: what was settled is saved"});
-    }
-    if (options_.max_duration && elapsed(now) >= *options_.max_duration) {
-      stop({Errc::duration, "--max-duration: the time is up"});
-    }
-    const auto failing_for = health_.failing_for(now);
-    if (failing_for >= options_.give_up_after) {
-      stop({Errc::outage, fmt::format("nothing succeeded for {} s (--give-up-after), last: {}",
-                                      failing_for.count() / 1000, health_.last_failure())});
-    }
-    if (failing_for < outage_noted_after) {
-      outage_noted_ = false;
-    } else if (!std::exchange(outage_noted_, true)) {
-      progress_.note(Weight::warning,
-                     fmt::format("nothing succeeds, trying on; last: {}", health_.last_failure()));
-    }
-    // Who was asked to end and has not, ends now; what is under way is sent again by the next run.
-    if (stop_ && (stop_request_.asked() > 1 || now >= drain_until_)) {
-      for (auto& lane : lanes_)
-        lane->connection.close();
+      pace_.follow(now);
+      if (const auto reason = limits_.look(now, health_)) stop(*reason);
+      if (const auto note = limits_.outage_note(now, health_)) {
+        progress_.note(Weight::warning, *note);
+      }
+      // Who was asked to end and has not, ends now; the next run sends again what is under way.
+      if (stop_ && limits_.drained(now)) {
+        for (auto& lane : lanes_)
+          lane->connection.close();
+      }
     }
   }
 
   void stop(Error error) {
     if (stop_) return;
     stop_ = std::move(error);
-    drain_until_ = Clock::now() + options_.drain;
-    gate_.close();
+    limits_.begin_drain(Clock::now());
+    pace_.close();
     for (auto& lane : lanes_)
       lane->timer.cancel();
     tick_.cancel();
   }
 
-  milliseconds elapsed(Instant now) const {
-    return std::chrono::duration_cast<milliseconds>(now - began_);
-  }
-
   void report(Instant now) {
     const Ledger& ledger = recorder_.ledger();
-    progress_.sending(
-        {.to_send = to_send_,
-         .delivered = ledger.delivered(),
-         .refused = ledger.refused(),
-         .parked = ledger.parked().size(),
-         .settled_now = recorder_.settled(),
-         .retries_now = retries_now_,
-         .throttled_now = throttled_now_,
-         .rate_per_s = rate_per_s_,
-         .elapsed = elapsed(now),
-         .since_success = elapsed(now) - elapsed(std::max(began_, health_.last_success()))});
+    const auto elapsed = limits_.elapsed(now);
+    progress_.sending({.to_send = outset_.to_send,
+                       .delivered = ledger.delivered(),
+                       .refused = ledger.refused(),
+                       .parked = ledger.parked().size(),
+                       .settled_now = recorder_.settled(),
+                       .retries_now = retries_now_,
+                       .throttled_now = pace_.limited_count(),
+                       .rate_per_s = pace_.links_per_s(),
+                       .elapsed = elapsed,
+                       .since_success = elapsed - limits_.elapsed(std::max(
+                                                      limits_.began(), health_.last_success()))});
   }
 
   const SendOptions& options_;
-  const PlanReader& plan_;
+  const Outset& outset_;
   Dialect dialect_;
   Endpoint endpoint_;
-  Gate gate_;
-  Throttle throttle_;
+  Pace pace_;
   PlanCursor cursor_;
   Recorder recorder_;
+  Settler settler_;
   Health health_;
+  Limits limits_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   Timer tick_;
   Chance chance_;
-  std::uint64_t resend_below_;  // first attempts on links below it may be repeats
-  std::uint64_t to_send_;
   Progress& progress_;
-  const StopRequest& stop_request_;
 
   std::optional<Error> stop_;
-  bool outage_noted_ = false;
-  double rate_per_s_ = options_.rate_per_s;  // in force
-  std::uint32_t credentials_ = 0;            // how often they were read again
-  std::int64_t pinned_time_s_;
+  std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
   std::uint64_t unanswered_ = 0;  // links that were sent, and are pending
-  std::uint64_t requests_now_ = 0;
   std::uint64_t retries_now_ = 0;
-  std::uint64_t throttled_now_ = 0;
-  Instant began_ = Clock::now();
-  Instant drain_until_ = Instant::max();
 };
-
-// --- Before the first request
-// ----------------------------------------------------------------------
-
-/// The target as the checkpoint knows it: no secret can be read from it, and the same target has
-/// another one in another job.
-std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan) {
-  const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
-                                name(options.dialect.api), name(options.dialect.mode),
-                                options.dialect.project_id, options.dialect.token.reveal());
-  const auto print = Fingerprinter(plan.preamble.secret)(text);
-  return fmt::format("{:016x}{:08x}", print.low, print.high);
-}
-
-/// One past the highest link that may have been under way when the run before died.
-std::uint64_t resend_end(const RunState& state) {
-  if (state.resend_max == 0) return 0;
-  const LedgerState& ledger = state.checkpoint.ledger;
-  auto top = ledger.watermark;
-  if (!ledger.above.empty()) top = ledger.above.back().first + ledger.above.back().count;
-  return top + state.resend_max;
-}
-
-std::int64_t unix_now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-Result<RunLog> open_log(const SendOptions& options, const PlanFacts& plan, const RunPaths& paths,
-                        std::int64_t pinned_time_s, std::uint64_t in_flight_max,
-                        std::optional<RunState> state, Files& files) {
-  const auto target = target_fingerprint(options, plan);
-  if (!state) {
-    Checkpoint first;
-    first.plan = plan.digest;
-    first.target = target;
-    first.pinned_time_s = pinned_time_s;
-    first.in_flight_max = in_flight_max;
-    first.words = options.words;
-    first.ledger.links = plan.links;
-    return RunLog::begin(files, paths, std::move(first));
-  }
-  if (state->checkpoint.target != target) {
-    return Error{Errc::usage,
-                 fmt::format("{}: the job was begun with another target, project or token than {}: "
-                             "send it there, or start a new job",
-                             paths.dir, options.target.url())};
-  }
-  // What the run before may have delivered stays unknown until this one has settled it.
-  state->checkpoint.in_flight_max = in_flight_max + state->resend_max;
-  for (const auto& [key, value] : options.words)
-    state->checkpoint.words.set(key, value);
-  return RunLog::resume(files, paths, std::move(*state));
-}
-
-Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
-  if (rehearsal) return make_rehearsal(files, job);
-  return job.run();
-}
-
-void fill_counts(SendReport& report, const LedgerState& ledger, std::uint64_t to_send) {
-  report.to_send = to_send;
-  report.delivered = ledger.delivered;
-  report.ambiguous = ledger.ambiguous;
-  report.refused = ledger.refused;
-  report.parked = ledger.parked.size();
-  report.pending = to_send - ledger.delivered - ledger.refused;
-}
-
-/// Say what an earlier run left behind.
-void note_resume(const RunState& state, SendReport& report, Progress& progress) {
-  for (const auto& sentence : state.notes)
-    progress.note(Weight::warning, sentence);
-  report.resent_at_most = state.resend_max;
-  if (state.resend_max == 0) return;
-  progress.note(Weight::info,
-                fmt::format("re-sending at most {} links that may already have been delivered",
-                            state.resend_max));
-}
 
 }  // namespace
 
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
                              Progress& progress, const StopRequest& stop) {
-  const auto job_paths = open_job(files, job);
-  if (!job_paths) return job_paths.error();
-  auto plan = PlanReader::open(files, job_paths->plan());
-  if (!plan) return plan.error();
-  const auto census = parse_census_report(plan->facts().census);
-  if (!census) return census.error();
-  const auto paths = run_paths(files, *job_paths, options.rehearsal);
-  if (!paths) return paths.error();
-  const auto lock = Lock::take(files, paths->lock(), lock_owner_here());
-  if (!lock) return lock.error();
-  if (!lock->died().empty()) {
-    progress.note(Weight::info, fmt::format("taking over from {}, which died", lock->died()));
-  }
-
-  auto state = read_run(files, *paths, plan->facts().digest);
-  if (!state) return state.error();
-  SendReport report;
-  report.to_send = report.pending = census->sendable();
-  auto pinned_time_s = unix_now_s();
-  std::uint64_t resend_below = 0;
-  if (const auto& before = *state; before) {
-    fill_counts(report, before->checkpoint.ledger, census->sendable());
-    report.nothing_to_do = before->checkpoint.finished;
-    if (report.nothing_to_do) return report;
-    note_resume(*before, report, progress);
-    pinned_time_s = before->checkpoint.pinned_time_s;
-    resend_below = resend_end(*before);
-  }
+  auto outset = read_outset(options, job, files, progress);
+  if (!outset) return outset.error();
+  SendReport report = outset->report();
+  if (report.nothing_to_do) return report;
 
   auto dialect_options = options.dialect;
-  dialect_options.pinned_time_s = pinned_time_s;
+  dialect_options.pinned_time_s = outset->pinned_time_s;
   auto dialect = Dialect::make(dialect_options, options.target.authority(), options.target.base);
   if (!dialect) return dialect.error();
   asio::io_context io(1);
@@ -665,20 +408,16 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   auto endpoint = Endpoint::make(io, std::move(endpoint_options));
   if (!endpoint) return endpoint.error();
 
-  // A checkpoint is worth nothing without the plan that it counts in.
-  if (auto durable = plan->make_durable(files); !durable) return durable.error();
   const auto in_flight_max = std::uint64_t{2} * options.connections * dialect->links_max();
-  auto log = open_log(options, plan->facts(), *paths, pinned_time_s, in_flight_max,
-                      std::move(*state), files);
+  auto log = begin_run(options, *outset, in_flight_max, files);
   if (!log) return log.error();
-  auto saver = RunSaver::open(files, *paths);
+  auto saver = RunSaver::open(files, outset->paths);
   if (!saver) return saver.error();
 
-  Sender sender(io, options, *plan, *log, std::move(*saver), std::move(*dialect),
-                std::move(*endpoint), pinned_time_s, resend_below, census->sendable(), progress,
-                stop);
+  Sender sender(io, options, *outset, *log, std::move(*saver), std::move(*dialect),
+                std::move(*endpoint), progress, stop);
   sender.run(io);
-  fill_counts(report, log->ledger().state(), census->sendable());
+  fill_counts(report, log->ledger().state(), outset->to_send);
   sender.fill(report);
   return report;
 }

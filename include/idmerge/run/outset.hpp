@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything before the first request: plan, lock, where the run before stopped, and a log that is
+// durable before a link leaves. Read first, begin second, so that a job in which nothing is to be
+// done, or which must not be sent to this target, is left as it was.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "idmerge/base/result.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/lock.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/progress.hpp"
+#include "idmerge/run/send_options.hpp"
+
+namespace idmerge {
+
+/// A job that is ours, as it was found.
+struct Outset {
+  PlanReader plan;
+  RunPaths paths;
+  Lock lock;
+  std::optional<RunState> state;  // none when the run has not begun
+  std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
+  std::int64_t pinned_time_s = 0;
+  std::uint64_t resend_below = 0;  // ordinals below it may be delivered already
+
+  bool is_finished() const { return state && state->checkpoint.finished; }
+
+  /// The counts of the job as it was found.
+  SendReport report() const;
+};
+
+/// Read plan and run of a job and take its lock.
+/// Errors: input for what is absent or damaged, locked.
+Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
+                           Progress& progress);
+
+/// Begin or resume the run: plan and first checkpoint are durable when this returns.
+///
+/// Units: `in_flight_max` links may be under way when the process dies.
+/// Shape: `outset.state` is used up.
+/// Errors: usage when the job was begun with another target, project or token.
+Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,
+                         Files& files);
+
+/// The target as the checkpoint knows it: no secret can be read from it, and the same target has
+/// another one in another job.
+std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan);
+
+/// Fill in the counts of a job.
+void fill_counts(SendReport& report, const LedgerState& ledger, std::uint64_t to_send);
+
+}  // namespace idmerge

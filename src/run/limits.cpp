@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/limits.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace idmerge {
+namespace {
+
+constexpr std::chrono::milliseconds outage_noted_after{10'000};
+
+}  // namespace
+
+Result<void> Limits::count_request() {
+  if (options_.max_requests && requests_ >= *options_.max_requests) {
+    return Error{Errc::budget, fmt::format("--max-requests: {} requests were sent", requests_)};
+  }
+  ++requests_;
+  return {};
+}
+
+std::optional<Error> Limits::look(Instant now, const Health& health) const {
+  if (request_.asked() > 0) {
+    return Error{Errc::interrupted, "interrupted: what was settled is saved"};
+  }
+  if (options_.max_duration && elapsed(now) >= *options_.max_duration) {
+    return Error{Errc::duration, "--max-duration: the time is up"};
+  }
+  const auto failing_for = health.failing_for(now);
+  if (failing_for >= options_.give_up_after) {
+    return Error{Errc::outage, fmt::format("nothing succeeded for {} s (--give-up-after), last: {}",
+                                           failing_for.count() / 1000, health.last_failure())};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Limits::outage_note(Instant now, const Health& health) {
+  if (health.failing_for(now) < outage_noted_after) {
+    outage_noted_ = false;
+    return std::nullopt;
+  }
+  if (std::exchange(outage_noted_, true)) return std::nullopt;
+  return fmt::format("nothing succeeds, trying on; last: {}", health.last_failure());
+}
+
+std::chrono::milliseconds Limits::elapsed(Instant now) const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
+}
+
+}  // namespace idmerge

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/outset.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/core/fingerprint.hpp"
+#include "idmerge/run/owner.hpp"
+
+namespace idmerge {
+namespace {
+
+/// One past the highest link that may have been under way when the run before died.
+std::uint64_t resend_end(const RunState& state) {
+  if (state.resend_max == 0) return 0;
+  const LedgerState& ledger = state.checkpoint.ledger;
+  auto top = ledger.watermark;
+  if (!ledger.above.empty()) top = ledger.above.back().first + ledger.above.back().count;
+  return top + state.resend_max;
+}
+
+std::int64_t unix_now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
+  if (rehearsal) return make_rehearsal(files, job);
+  return job.run();
+}
+
+/// Say what an earlier run left behind.
+void note_resume(const RunState& state, Progress& progress) {
+  for (const auto& sentence : state.notes)
+    progress.note(Weight::warning, sentence);
+  if (state.resend_max == 0) return;
+  progress.note(Weight::info,
+                fmt::format("re-sending at most {} links that may already have been delivered",
+                            state.resend_max));
+}
+
+}  // namespace
+
+std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan) {
+  const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
+                                name(options.dialect.api), name(options.dialect.mode),
+                                options.dialect.project_id, options.dialect.token.reveal());
+  const auto print = Fingerprinter(plan.preamble.secret)(text);
+  return fmt::format("{:016x}{:08x}", print.low, print.high);
+}
+
+void fill_counts(SendReport& report, const LedgerState& ledger, std::uint64_t to_send) {
+  report.to_send = to_send;
+  report.delivered = ledger.delivered;
+  report.ambiguous = ledger.ambiguous;
+  report.refused = ledger.refused;
+  report.parked = ledger.parked.size();
+  report.pending = to_send - ledger.delivered - ledger.refused;
+}
+
+SendReport Outset::report() const {
+  SendReport report;
+  report.to_send = report.pending = to_send;
+  if (!state) return report;
+  fill_counts(report, state->checkpoint.ledger, to_send);
+  report.nothing_to_do = is_finished();
+  if (!report.nothing_to_do) report.resent_at_most = state->resend_max;
+  return report;
+}
+
+Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
+                           Progress& progress) {
+  const auto job_paths = open_job(files, job);
+  if (!job_paths) return job_paths.error();
+  auto plan = PlanReader::open(files, job_paths->plan());
+  if (!plan) return plan.error();
+  const auto census = parse_census_report(plan->facts().census);
+  if (!census) return census.error();
+  auto paths = run_paths(files, *job_paths, options.rehearsal);
+  if (!paths) return paths.error();
+  auto lock = Lock::take(files, paths->lock(), lock_owner_here());
+  if (!lock) return lock.error();
+  if (!lock->died().empty()) {
+    progress.note(Weight::info, fmt::format("taking over from {}, which died", lock->died()));
+  }
+  auto state = read_run(files, *paths, plan->facts().digest);
+  if (!state) return state.error();
+
+  Outset outset{std::move(*plan), std::move(*paths), std::move(*lock), std::move(*state)};
+  outset.to_send = census->sendable();
+  outset.pinned_time_s = unix_now_s();
+  if (const auto& before = outset.state; before && !outset.is_finished()) {
+    note_resume(*before, progress);
+    outset.pinned_time_s = before->checkpoint.pinned_time_s;
+    outset.resend_below = resend_end(*before);
+  }
+  return outset;
+}
+
+Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,
+                         Files& files) {
+  const PlanFacts& plan = outset.plan.facts();
+  // A checkpoint is worth nothing without the plan that it counts in.
+  if (auto durable = outset.plan.make_durable(files); !durable) return durable.error();
+  const auto target = target_fingerprint(options, plan);
+  if (!outset.state) {
+    Checkpoint first;
+    first.plan = plan.digest;
+    first.target = target;
+    first.pinned_time_s = outset.pinned_time_s;
+    first.in_flight_max = in_flight_max;
+    first.words = options.words;
+    first.ledger.links = plan.links;
+    return RunLog::begin(files, outset.paths, std::move(first));
+  }
+  Checkpoint& checkpoint = outset.state->checkpoint;
+  if (checkpoint.target != target) {
+    return Error{Errc::usage,
+                 fmt::format("{}: the job was begun with another target, project or token than {}: "
+                             "send it there, or start a new job",
+                             outset.paths.dir, options.target.url())};
+  }
+  // What the run before may have delivered stays unknown until this one has settled it.
+  checkpoint.in_flight_max = in_flight_max + outset.state->resend_max;
+  for (const auto& [key, value] : options.words)
+    checkpoint.words.set(key, value);
+  return RunLog::resume(files, outset.paths, std::move(*outset.state));
+}
+
+}  // namespace idmerge

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/settler.hpp"
+
+#include <fmt/format.h>
+
+#include "idmerge/run/letters.hpp"
+
+namespace idmerge {
+namespace {
+
+/// Answers before a share of refusals means anything.
+constexpr std::uint64_t refused_answers_min = 1'000;
+
+}  // namespace
+
+// Consecutive ordinals are settled together; refusals stand between them.
+void Settler::deliver(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
+                      const Tries& tries) {
+  const auto& ordinals = batch.ordinals;
+  const auto& refusals = outcome.refusals;
+  auto refusal = refusals.begin();
+  auto i = part.first;
+  const auto end = part.first + part.count;
+  while (i < end) {
+    const auto refused_at = refusal != refusals.end() ? part.first + refusal->link : end;
+    if (i == refused_at) {
+      refuse_one(batch, i++, status, refusal->message, tries);
+      ++refusal;
+      continue;
+    }
+    auto run_end = i + 1;
+    while (run_end < refused_at && ordinals[run_end] == ordinals[run_end - 1] + 1)
+      ++run_end;
+    recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), tries.sent);
+    i = run_end;
+  }
+}
+
+void Settler::refuse(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
+                     const Tries& tries) {
+  for (std::size_t i = 0; i < part.count; ++i) {
+    refuse_one(batch, part.first + i, status, outcome.message, tries);
+  }
+}
+
+void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
+                         std::string_view message, const Tries& tries) {
+  const auto ordinal = batch.ordinals[i];
+  if (tries.resent && means_already_linked(message)) {
+    recorder_.deliver(ordinal, 1, tries.sent, true);
+    return;
+  }
+  recorder_.refuse(ordinal, tries.sent,
+                   refused_letter(batch.links[i], inputs_, status, message, tries.sent));
+  look_at_refusals(message);
+}
+
+void Settler::look_at_refusals(std::string_view message) {
+  if (too_many_) return;
+  const auto refused = recorder_.refused();
+  const auto settled = recorder_.settled();
+  const bool too_many = max_.links && refused > *max_.links;
+  const bool too_large_a_share =
+      max_.percent && settled >= refused_answers_min &&
+      static_cast<double>(refused) > *max_.percent / 100 * static_cast<double>(settled);
+  if (!too_many && !too_large_a_share) return;
+  too_many_ = Error{Errc::guard,
+                    fmt::format("--max-refused: the service refused {} of {} links, the last one "
+                                "with: {}: see refused.ndjson",
+                                refused, settled, message)};
+}
+
+}  // namespace idmerge

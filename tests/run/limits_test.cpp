@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/limits.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Instant start = Instant{} + 1h;
+
+std::optional<Errc> code(const std::optional<Error>& error) {
+  return error ? std::optional(error->code) : std::nullopt;
+}
+
+}  // namespace
+
+TEST_SUITE("run/limits") {
+  TEST_CASE("exactly as many requests leave as were allowed") {
+    SendOptions options;
+    options.max_requests = 3;
+    const StopRequest request;
+    Limits limits(options, request, start);
+    for (int i = 0; i < 3; ++i)
+      CHECK(limits.count_request());
+    const auto fourth = limits.count_request();
+    REQUIRE(!fourth);
+    CHECK(fourth.error().code == Errc::budget);
+    CHECK(limits.requests() == 3);
+  }
+
+  TEST_CASE("--max-duration counts from the beginning of the run") {
+    SendOptions options;
+    options.max_duration = 10s;
+    const StopRequest request;
+    const Limits limits(options, request, start);
+    const Health health(true);
+    CHECK(!limits.look(start + 9'999ms, health));
+    CHECK(code(limits.look(start + 10s, health)) == Errc::duration);
+  }
+
+  TEST_CASE("an outage ends the run when nothing succeeded for long enough, and is noted before") {
+    SendOptions options;
+    options.give_up_after = 60s;
+    const StopRequest request;
+    Limits limits(options, request, start);
+    Health health(true);
+    health.failure(start, "connection refused");
+    CHECK(!limits.outage_note(start + 9s, health));
+    const auto note = limits.outage_note(start + 10s, health);
+    REQUIRE(note);
+    CHECK(note->find("connection refused") != std::string::npos);
+    CHECK(!limits.outage_note(start + 11s, health));
+    CHECK(!limits.look(start + 59s, health));
+    CHECK(code(limits.look(start + 60s, health)) == Errc::outage);
+    health.success(start + 61s);
+    CHECK(!limits.look(start + 62s, health));
+    CHECK(!limits.outage_note(start + 62s, health));
+    health.failure(start + 70s, "again");
+    CHECK(limits.outage_note(start + 80s, health));
+  }
+
+  TEST_CASE("the first signal begins a drain, the second ends it") {
+    SendOptions options;
+    options.drain = 10s;
+    StopRequest request;
+    Limits limits(options, request, start);
+    const Health health(false);
+    CHECK(!limits.look(start, health));
+    request.ask(15);
+    CHECK(code(limits.look(start, health)) == Errc::interrupted);
+    limits.begin_drain(start);
+    CHECK(!limits.drained(start + 9s));
+    CHECK(limits.drained(start + 10s));
+    request.ask(15);
+    CHECK(limits.drained(start));
+  }
+}

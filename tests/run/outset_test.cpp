@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/outset.hpp"
+
+#include <doctest/doctest.h>
+
+#include "idmerge/run/planner.hpp"
+
+#include "support/scratch.hpp"
+
+using namespace idmerge;
+using idmerge::testing::Scratch;
+
+namespace {
+
+struct World {
+  World() {
+    PlanOptions plan;
+    plan.intake.inputs = {
+        scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\na2,u2\na3,u3\n")};
+    REQUIRE(make_plan(plan, job, files, progress));
+    options.target = parse_target("http://127.0.0.1:9").value();
+    options.dialect.token = Secret("token-0123456789");
+    options.words.set("target", "http://127.0.0.1:9");
+  }
+
+  Result<Outset> read() { return read_outset(options, job, files, progress); }
+
+  Scratch scratch;
+  std::string job = scratch.path("job");
+  RealFiles files;
+  Progress progress;
+  SendOptions options;
+};
+
+}  // namespace
+
+TEST_SUITE("run/outset") {
+  TEST_CASE("a job that was never run has everything before it") {
+    World world;
+    auto outset = world.read();
+    REQUIRE(outset);
+    CHECK(!outset->state);
+    CHECK(outset->to_send == 3);
+    CHECK(outset->report().pending == 3);
+    CHECK(!outset->report().nothing_to_do);
+    CHECK(outset->resend_below == 0);
+    const auto log = begin_run(world.options, *outset, 32, world.files);
+    REQUIRE(log);
+    CHECK(log->ledger().links() == 3);
+  }
+
+  TEST_CASE("after a death, what may be delivered is known, and the pinned time stays") {
+    World world;
+    std::int64_t pinned_time_s = 0;
+    {
+      auto outset = world.read();
+      REQUIRE(outset);
+      outset->pinned_time_s = pinned_time_s = 1'700'000'000;
+      auto log = begin_run(world.options, *outset, 2, world.files);
+      REQUIRE(log);
+      log->deliver(0, 1, 1);
+      REQUIRE(log->flush());
+    }
+    auto outset = world.read();
+    REQUIRE(outset);
+    CHECK(outset->pinned_time_s == pinned_time_s);
+    CHECK(outset->resend_below == 3);
+    CHECK(outset->report().delivered == 1);
+    CHECK(outset->report().resent_at_most == 2);
+    // It stays unknown until it is settled: also for the run after next.
+    REQUIRE(begin_run(world.options, *outset, 2, world.files));
+  }
+
+  TEST_CASE("a finished job has nothing to do") {
+    World world;
+    {
+      auto outset = world.read();
+      REQUIRE(outset);
+      auto log = begin_run(world.options, *outset, 2, world.files);
+      REQUIRE(log);
+      log->deliver(0, 3, 1);
+      const auto last = log->last_snapshot(true, 0);
+      REQUIRE(last);
+      REQUIRE(RunSaver::open(world.files, outset->paths)->save(*last));
+    }
+    const auto outset = world.read();
+    REQUIRE(outset);
+    CHECK(outset->is_finished());
+    CHECK(outset->report().nothing_to_do);
+    CHECK(outset->report().delivered == 3);
+  }
+
+  TEST_CASE("one process a job, and another target is refused") {
+    World world;
+    {
+      auto outset = world.read();
+      REQUIRE(outset);
+      const auto second = world.read();
+      REQUIRE(!second);
+      CHECK(second.error().code == Errc::locked);
+      REQUIRE(begin_run(world.options, *outset, 2, world.files));
+    }
+    world.options.dialect.token = Secret("another-token-42");
+    auto outset = world.read();
+    REQUIRE(outset);
+    const auto moved = begin_run(world.options, *outset, 2, world.files);
+    REQUIRE(!moved);
+    CHECK(moved.error().code == Errc::usage);
+  }
+
+  TEST_CASE("the fingerprint of a target tells tokens apart and shows none") {
+    World world;
+    const auto outset = world.read();
+    REQUIRE(outset);
+    const auto print = target_fingerprint(world.options, outset->plan.facts());
+    CHECK(print.size() == 24);
+    CHECK(print.find("0123456789") == std::string::npos);
+    world.options.dialect.token = Secret("another-token-42");
+    CHECK(target_fingerprint(world.options, outset->plan.facts()) != print);
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/settler.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "support/flaky_files.hpp"
+
+using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+
+namespace {
+
+/// A run of some links, all of one batch.
+struct World {
+  explicit World(std::size_t links, RefusedMax max = {}) {
+    for (std::size_t i = 0; i < links; ++i) {
+      batch.ordinals.push_back(i);
+      Link link;
+      link.anon = "a";
+      link.user = "u";
+      batch.links.push_back(link);
+    }
+    Checkpoint first;
+    first.ledger.links = links;
+    auto begun = RunLog::begin(files, {"/w"}, first);
+    REQUIRE(begun);
+    log.emplace(std::move(*begun));
+    auto saver = RunSaver::open(files, {"/w"});
+    REQUIRE(saver);
+    recorder.emplace(
+        *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
+    settler.emplace(inputs, *recorder, max);
+  }
+
+  const Ledger& ledger() const { return log->ledger(); }
+
+  FlakyFiles files;
+  std::vector<PlanInput> inputs{{.size_bytes = 1,
+                                 .content = {},
+                                 .rows = 1,
+                                 .blank_lines = 0,
+                                 .format = "csv",
+                                 .path = "pairs.csv",
+                                 .mtime_ns = 0}};
+  Batch batch;
+  std::optional<RunLog> log;
+  std::optional<Recorder> recorder;
+  std::optional<Settler> settler;
+};
+
+Outcome refused(std::string message) {
+  Outcome outcome;
+  outcome.kind = OutcomeKind::refused;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+}  // namespace
+
+TEST_SUITE("run/settler") {
+  TEST_CASE("a batch is delivered but for its refusals, also where ordinals have gaps") {
+    World world(10);
+    world.batch.ordinals.erase(world.batch.ordinals.begin() + 4);  // 0 1 2 3 5 6 7 8 9
+    Outcome outcome;
+    outcome.kind = OutcomeKind::delivered;
+    outcome.refusals = {{0, "bad"}, {2, "worse"}};  // of the part: ordinals 1 and 3
+    world.settler->deliver(world.batch, {1, 8}, outcome, 200, {.sent = 1});
+    CHECK(world.ledger().delivered() == 6);
+    CHECK(world.ledger().refused() == 2);
+    CHECK(!world.ledger().is_settled(0));
+    CHECK(!world.ledger().is_settled(4));
+    REQUIRE(world.log->flush());
+    const auto letters = world.files.content("/w/refused.ndjson");
+    CHECK(std::count(letters.begin(), letters.end(), '\n') == 2);
+    CHECK(letters.find("\"message\":\"bad\"") < letters.find("\"message\":\"worse\""));
+  }
+
+  TEST_CASE("'already linked' is a delivery only when the link may have been sent before") {
+    World world(2);
+    const auto linked = refused("errAnonDistinctIdAssignedAlready");
+    world.settler->refuse(world.batch, {0, 1}, linked, 400, {.sent = 1});
+    CHECK(world.ledger().refused() == 1);
+    world.settler->refuse(world.batch, {1, 1}, linked, 400, {.sent = 2, .resent = true});
+    CHECK(world.ledger().refused() == 1);
+    CHECK(world.ledger().delivered() == 1);
+    CHECK(world.ledger().ambiguous() == 1);
+  }
+
+  TEST_CASE("a number of refusals stops the job when it is exceeded") {
+    World world(10, {.percent = std::nullopt, .links = 3});
+    world.settler->refuse(world.batch, {0, 3}, refused("no"), 400, {.sent = 1});
+    CHECK(!world.settler->too_many_refused());
+    world.settler->refuse(world.batch, {3, 1}, refused("no again"), 400, {.sent = 1});
+    REQUIRE(world.settler->too_many_refused());
+    CHECK(world.settler->too_many_refused()->code == Errc::guard);
+    CHECK(world.settler->too_many_refused()->what.find("4 of 4") != std::string::npos);
+    CHECK(world.settler->too_many_refused()->what.find("no again") != std::string::npos);
+  }
+
+  TEST_CASE("a share of refusals means nothing before 1,000 answers") {
+    World world(1'001, {.percent = 1.0, .links = std::nullopt});
+    world.settler->refuse(world.batch, {0, 999}, refused("no"), 400, {.sent = 1});
+    CHECK(!world.settler->too_many_refused());
+    world.settler->refuse(world.batch, {999, 1}, refused("no"), 400, {.sent = 1});
+    CHECK(world.settler->too_many_refused());
+  }
+}
