@@ -7,8 +7,19 @@
 
 namespace idmerge {
 
-PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log)
-    : plan_(plan), log_(log), next_(log.ledger().watermark()) {}
+PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt)
+    : plan_(plan),
+      log_(log),
+      next_(log.ledger().watermark()),
+      doubt_begin_(doubt.end),
+      doubt_end_(doubt.links > 0 ? doubt.end + doubt.links : 0) {}
+
+std::uint64_t PlanCursor::still_in_doubt() const {
+  const auto state = log_.ledger().state();
+  if (doubt_end_ <= state.watermark) return 0;
+  const auto end = state.end();
+  return doubt_end_ > end ? doubt_end_ - end : 1;
+}
 
 Result<BlockInUse*> PlanCursor::load(std::size_t index) {
   const auto free = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& block) {
@@ -39,6 +50,7 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
     const auto at = static_cast<std::size_t>(next_ - current_->block.first);
     if (current_->block.verdicts[at] != Verdict::send) {
       log_.pass(next_);
+      if (next_ >= doubt_begin_ && next_ < doubt_end_) ++doubt_end_;
     } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
       batch.ordinals.push_back(next_);
       batch.links.push_back(current_->block.links[at]);

@@ -1,28 +1,85 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/lane.hpp"
 
+#include <algorithm>
+
 #include "idmerge/base/check.hpp"
 
 namespace idmerge {
 
-Part Lane::take() {
-  IDMERGE_CHECK(!parts.empty());
-  const Part part = parts.back();
+void Flight::begin(bool resent, std::uint32_t failures_limit) {
+  parts.assign(1, {0, batch.links.size(), {.resent = resent}});
+  failures_max = failures_limit;
+  request.clear();
+  passed = false;
+  due = {};
+}
+
+void Flight::prepare(Dialect& dialect, std::uint32_t which) {
+  if (!request.empty() && credentials == which) return;
+  request.clear();
+  credentials = which;
+  const Part part = next();
+  const auto carried = dialect.encode(links(part), request);
+  if (carried == part.count) return;
+  next() = {part.first + carried, part.count - carried, part.tries};
+  parts.push_back({part.first, carried, part.tries});
+}
+
+void Flight::finish_next() {
+  IDMERGE_CHECK(has_parts());
   parts.pop_back();
-  return part;
+  request.clear();
+  due = {};
 }
 
-Part Lane::keep_rest(Part part, std::size_t carried) {
-  IDMERGE_CHECK(carried > 0 && carried <= part.count);
-  if (carried < part.count) parts.push_back({part.first + carried, part.count - carried});
-  return {part.first, carried};
-}
-
-void Lane::split(Part part) {
+void Flight::split_next() {
+  Part part = next();
   IDMERGE_CHECK(part.count > 1);
+  finish_next();
+  part.tries.failed = 0;
   const auto half = part.count / 2;
-  parts.push_back({part.first + half, part.count - half});
-  parts.push_back({part.first, half});
+  parts.push_back({part.first + half, part.count - half, part.tries});
+  parts.push_back({part.first, half, part.tries});
+}
+
+bool Lane::has_parts() const {
+  return std::any_of(flights.begin(), flights.end(), [](auto& f) { return f.has_parts(); });
+}
+
+Flight* Lane::first_due(Instant now) {
+  const auto found = std::find_if(flights.begin(), flights.end(),
+                                  [&](auto& f) { return f.has_parts() && f.due <= now; });
+  return found == flights.end() ? nullptr : &*found;
+}
+
+Instant Lane::earliest_due() const {
+  Instant earliest = Instant::max();
+  for (const Flight& flight : flights) {
+    if (flight.has_parts()) earliest = std::min(earliest, flight.due);
+  }
+  IDMERGE_CHECK(earliest != Instant::max());
+  return earliest;
+}
+
+std::uint64_t Lane::links_under_way() const {
+  std::uint64_t links = 0;
+  for (const Flight& flight : flights) {
+    for (const Part& part : flight.parts)
+      links += part.count;
+  }
+  return links;
+}
+
+bool Lane::in_doubt() const {
+  return std::any_of(flights.begin(), flights.end(), [](auto& flight) {
+    return std::any_of(flight.parts.begin(), flight.parts.end(),
+                       [](auto& part) { return part.tries.in_doubt; });
+  });
+}
+
+void Lane::adapt_pipe(bool answered) {
+  pipe_max = answered ? std::min(2 * pipe_max, flights.size()) : 1;
 }
 
 }  // namespace idmerge

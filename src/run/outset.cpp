@@ -13,15 +13,6 @@
 namespace idmerge {
 namespace {
 
-/// One past the highest link that may have been under way when the run before died.
-std::uint64_t resend_end(const RunState& state) {
-  if (state.resend_max == 0) return 0;
-  const LedgerState& ledger = state.checkpoint.ledger;
-  auto top = ledger.watermark;
-  if (!ledger.above.empty()) top = ledger.above.back().first + ledger.above.back().count;
-  return top + state.resend_max;
-}
-
 std::int64_t unix_now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -96,7 +87,7 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
   if (const auto& before = outset.state; before && !outset.is_finished()) {
     note_resume(*before, progress);
     outset.pinned_time_s = before->checkpoint.pinned_time_s;
-    outset.resend_below = resend_end(*before);
+    outset.doubt = {before->checkpoint.ledger.end(), before->resend_max};
   }
   return outset;
 }

@@ -35,7 +35,10 @@ constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
 
 /// What to do with a request after its answer.
-enum class Next : std::uint8_t { done, at_the_gate, after_a_wait };
+enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
+
+/// Where links come from.
+enum class Source : std::uint8_t { plan, parked };
 
 PaceOptions pace_options(const SendOptions& options) {
   return {.links_per_s = options.rate_per_s,
@@ -55,7 +58,7 @@ class Sender {
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
         pace_(io, pace_options(options), Clock::now()),
-        cursor_(outset.plan, log),
+        cursor_(outset.plan, log, outset.doubt),
         recorder_(
             log, std::move(saver),
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
@@ -68,14 +71,14 @@ class Sender {
         chance_(options.seed != 0 ? options.seed : std::random_device{}()),
         progress_(progress) {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
-      lanes_.push_back(std::make_unique<Lane>(io, endpoint_));
+      lanes_.push_back(std::make_unique<Lane>(io, endpoint_, options_.pipeline));
     }
   }
 
   /// Send until nothing is left or something stops the run, and leave a checkpoint.
   void run(asio::io_context& io) {
     run_task(io, all());
-    const auto finished = recorder_.finish(stop_ ? exit_code(stop_->code) : 0, unanswered_);
+    const auto finished = recorder_.finish(stop_ ? exit_code(stop_->code) : 0, links_in_doubt());
     if (!finished) stop_ = finished.error();
   }
 
@@ -89,6 +92,18 @@ class Sender {
   }
 
  private:
+  /// How many of the next links to be sent may be delivered. Lanes take them in order, so those of
+  /// all flights stand before the last of them that was sent.
+  std::uint64_t links_in_doubt() const {
+    std::uint64_t links = 0;
+    bool in_doubt = false;
+    for (const auto& lane : lanes_) {
+      links += lane->links_under_way();
+      in_doubt = in_doubt || lane->in_doubt();
+    }
+    return std::max(in_doubt ? links : 0, cursor_.still_in_doubt());
+  }
+
   Task<void> all() {
     std::vector<Task<void>> tasks;
     lanes_active_ = lanes_.size();
@@ -101,84 +116,116 @@ class Sender {
   // --- Lanes -------------------------------------------------------------------------------------
 
   Task<void> run_lane(Lane& lane) {
-    while (!stop_) {
-      const auto taken = cursor_.take(dialect_.links_max(), lane.batch);
-      if (!taken) {
-        stop(taken.error());
-      } else if (*taken == Taken::window_full) {
-        co_await wait(lane, window_wait);
-      } else if (*taken == Taken::links) {
-        co_await send_batch(lane, options_.attempts);
-        cursor_.release(lane.batch);
-      } else {
-        break;
-      }
-    }
+    co_await send_all(lane, Source::plan);
     // The lane that ends last tries the parked links once more, when its neighbours are done.
-    if (lanes_active_ == 1) co_await retry_parked(lane);
+    if (lanes_active_ == 1) co_await send_all(lane, Source::parked);
     lane.connection.close();
     if (--lanes_active_ == 0) tick_.cancel();
   }
 
-  Task<void> retry_parked(Lane& lane) {
+  /// Send until the source has no more links, or the run stops.
+  Task<void> send_all(Lane& lane, Source source) {
     while (!stop_) {
-      const auto taken = cursor_.take_parked(lane.batch);
+      const Taken taken = fill(lane, source);
+      if (lane.has_parts()) {
+        if (lane.connection.is_open() || co_await open(lane)) co_await send_pipe(lane);
+      } else if (taken == Taken::window_full) {
+        co_await wait(lane, window_wait);
+      } else {
+        break;
+      }
+    }
+  }
+
+  /// Give every idle flight of a lane its next batch, as many as may be under way.
+  Taken fill(Lane& lane, Source source) {
+    for (std::size_t i = 0; i < lane.pipe_max; ++i) {
+      Flight& flight = lane.flights[i];
+      if (flight.has_parts()) continue;
+      Batch& batch = flight.batch;
+      cursor_.release(batch);
+      const auto taken = source == Source::plan ? cursor_.take(dialect_.links_max(), batch)
+                                                : cursor_.take_parked(batch);
       if (!taken) {
         stop(taken.error());
-      } else if (*taken == Taken::end) {
-        break;
-      } else {
-        co_await send_batch(lane, 1);
-        cursor_.release(lane.batch);
+        return Taken::end;
       }
+      if (*taken != Taken::links) return *taken;
+      const auto first = batch.ordinals.front();
+      flight.begin(cursor_.may_be_delivered(first) || recorder_.ledger().is_parked(first),
+                   source == Source::plan ? options_.attempts : 1);
+      flight.successes_before = health_.successes();
+    }
+    return Taken::links;
+  }
+
+  /// Send what is due and may pass, in one go, and take its answers.
+  Task<void> send_pipe(Lane& lane) {
+    const Instant now = Clock::now();
+    gather(lane, now);
+    if (lane.pipe.empty()) {
+      co_await wait_for_turn(lane, now);
+      co_return;
+    }
+    if (lane.pipe.size() == 1) {
+      Flight& flight = *lane.pipe.front();
+      take_answer(lane, flight, co_await lane.connection.exchange(flight.request));
+    } else {
+      lane.requests.clear();
+      for (const Flight* flight : lane.pipe)
+        lane.requests += flight->request;
+      const auto unsent = co_await lane.connection.send(lane.requests);
+      for (Flight* flight : lane.pipe)
+        take_answer(lane, *flight, unsent ? *unsent : co_await lane.connection.receive());
+    }
+    lane.adapt_pipe(lane.connection.is_open());
+  }
+
+  /// Put into the pipe what may leave now.
+  void gather(Lane& lane, Instant now) {
+    lane.pipe.clear();
+    // On what ended the connection nothing else may depend, and its next end is its own.
+    if (lane.suspect != nullptr) {
+      join_pipe(lane, *lane.suspect, now);
+      return;
+    }
+    for (Flight& flight : lane.flights) {
+      if (lane.pipe.size() == lane.pipe_max) return;
+      if (!flight.has_parts() || flight.due > now) continue;
+      if (!join_pipe(lane, flight, now)) return;
     }
   }
 
-  Task<void> send_batch(Lane& lane, std::uint32_t failures_max) {
-    lane.begin();
-    while (lane.has_parts() && !stop_) {
-      const Part part = lane.take();
-      const auto carried = encode(lane, part);
-      co_await send_part(lane, lane.keep_rest(part, carried), failures_max);
+  /// False when it may not leave now.
+  bool join_pipe(Lane& lane, Flight& flight, Instant now) {
+    flight.prepare(dialect_, credentials_);
+    if (!flight.passed && !pace_.try_pass(cost(flight))) return false;
+    flight.passed = true;
+    Tries& tries = flight.next().tries;
+    if (const auto counted = limits_.count_request(); !counted) {
+      stop(counted.error());
+      return false;
+    }
+    if (tries.sent++ > 0) ++retries_now_;
+    flight.left = now;
+    lane.pipe.push_back(&flight);
+    return true;
+  }
+
+  /// Wait until the first flight may leave: for the end of its backoff, or at the gate.
+  Task<void> wait_for_turn(Lane& lane, Instant now) {
+    if (stop_) co_return;
+    Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
+    if (flight != nullptr) {
+      flight->passed = co_await pace_.pass(cost(*flight));
+    } else {
+      co_await wait(lane, lane.earliest_due() - now);
     }
   }
 
-  /// Prepare the request for the first links of a part; how many it carries.
-  std::size_t encode(Lane& lane, Part part) {
-    lane.request.clear();
-    lane.credentials = credentials_;
-    return dialect_.encode(lane.links(part), lane.request);
-  }
-
-  /// Repeat one request until its links have a fate, are parked or split, or the run stops.
-  Task<void> send_part(Lane& lane, Part part, std::uint32_t failures_max) {
-    const auto successes_before = health_.successes();
-    const Cost cost{static_cast<double>(part.count), 1, static_cast<double>(lane.request.size())};
-    const auto ordinal = lane.batch.ordinals[part.first];
-    Tries tries{.resent = ordinal < outset_.resend_below || recorder_.ledger().is_parked(ordinal)};
-    bool passed = false;
-    while (!stop_) {
-      if (!lane.connection.is_open() && !co_await open(lane)) continue;
-      if (!passed && !pace_.try_pass(cost) && !co_await pace_.pass(cost)) break;
-      if (!count_request(tries)) break;
-      if (lane.credentials != credentials_) encode(lane, part);
-
-      lane.left = Clock::now();
-      const Answer answer = co_await lane.connection.exchange(lane.request);
-      // A line that was closed while idle has sent nothing, and the turn is still ours.
-      passed = answer.stale;
-      if (answer.stale) continue;
-      const Next next = take_answer(lane, part, answer, tries);
-      if (next == Next::done) co_return;
-      tries.resent = tries.resent || answer.sent;
-      tries.unanswered = tries.unanswered || (answer.sent && answer.end != ReplyEnd::answered);
-      if (next == Next::at_the_gate) continue;
-      if (tries.failed >= failures_max && park(lane, part, tries, successes_before, failures_max)) {
-        co_return;
-      }
-      co_await wait(lane, next_backoff(tries.failed));
-    }
-    if (tries.unanswered) unanswered_ += part.count;
+  static Cost cost(Flight& flight) {
+    return {static_cast<double>(flight.next().count), 1,
+            static_cast<double>(flight.request.size())};
   }
 
   /// False when the connection could not be opened; the wait for the next try is over then.
@@ -209,65 +256,82 @@ class Sender {
     return backoff({options_.backoff_min, options_.backoff_max}, failures, chance_.next());
   }
 
-  /// False when the budget of requests is spent.
-  bool count_request(Tries& tries) {
-    if (const auto counted = limits_.count_request(); !counted) {
-      stop(counted.error());
-      return false;
-    }
-    if (tries.sent++ > 0) ++retries_now_;
-    return true;
-  }
-
   // --- Answers -----------------------------------------------------------------------------------
 
-  /// Give the links of a request their fates, or say how it is repeated.
-  /// Source: the answer table of design section 6.
-  Next take_answer(Lane& lane, Part part, const Answer& answer, Tries& tries) {
-    const auto now = Clock::now();
-    if (answer.end != ReplyEnd::answered) {
-      ++tries.failed;
-      health_.failure(now, answer.what);
-      return Next::after_a_wait;
+  /// Give the links of a request their fates, or say how it goes on.
+  void take_answer(Lane& lane, Flight& flight, const Answer& answer) {
+    const bool answered = answer.end == ReplyEnd::answered;
+    // A line that was closed while idle has sent nothing, and the turn is still its own.
+    flight.passed = answer.stale && !answer.sent;
+    if (&flight == lane.suspect) lane.suspect = nullptr;
+    Tries& tries = flight.next().tries;
+    if (answer.stale) {
+      // Nobody is to blame for the end of a connection that was kept; what it was sent may still
+      // have arrived. The first that met the end goes first on the next connection.
+      tries.resent = tries.resent || answer.sent;
+      tries.in_doubt = tries.in_doubt || answer.sent;
+      if (lane.suspect == nullptr) lane.suspect = &flight;
+      return;
     }
-    dialect_.decode(answer.reply, lane.links(part), lane.outcome);
-    const Outcome& outcome = lane.outcome;
+    const auto now = Clock::now();
+    const Next next = answered ? judge(lane, flight, answer.reply, now) : Next::after_a_wait;
+    if (next == Next::done) {
+      flight.finish_next();
+      flight.successes_before = health_.successes();
+      return;
+    }
+    tries.resent = tries.resent || answer.sent;
+    if (next == Next::at_the_gate) return;
+    if (next == Next::in_halves) {
+      flight.split_next();
+      return;
+    }
+    tries.in_doubt = tries.in_doubt || answer.sent;
+    ++tries.failed;
+    if (!answered) health_.failure(now, answer.what);
+    if (tries.failed >= flight.failures_max && give_up(flight)) return;
+    flight.due = now + next_backoff(tries.failed);
+  }
+
+  /// Source: the answer table of design section 6.
+  Next judge(Lane& lane, Flight& flight, const Reply& reply, Instant now) {
+    const Part& part = flight.next();
+    Outcome& outcome = lane.outcome;
+    dialect_.decode(reply, flight.links(part), outcome);
     switch (outcome.kind) {
       case OutcomeKind::delivered:
         note_success(part, now);
-        settler_.deliver(lane.batch, part, outcome, answer.reply.status, tries);
+        settler_.deliver(flight.batch, part, outcome, reply.status);
         guard_refusals();
         return Next::done;
       case OutcomeKind::refused:
         note_success(part, now);
-        settler_.refuse(lane.batch, part, outcome, answer.reply.status, tries);
+        settler_.refuse(flight.batch, part, outcome, reply.status);
         guard_refusals();
         return Next::done;
       case OutcomeKind::split:
-        lane.split(part);
-        return Next::done;
+        return Next::in_halves;
       case OutcomeKind::throttled:
         health_.failure(now, "the service limits the rate (429)");
-        pace_.limited(lane.left, now, outcome.retry_after, chance_.next());
+        pace_.limited(flight.left, now, outcome.retry_after, chance_.next());
         return Next::at_the_gate;
       case OutcomeKind::retry:
-        ++tries.failed;
         health_.failure(now, outcome.message);
         return Next::after_a_wait;
       case OutcomeKind::foreign:
-        ++tries.failed;
         if (!health_.bears_foreign(now, outcome.message)) stop({Errc::service, outcome.message});
         return Next::after_a_wait;
       case OutcomeKind::unauthorized:
-        if (lane.credentials != credentials_ || renew_credentials()) return Next::at_the_gate;
-        stop({Errc::service,
-              fmt::format("{}: status {}: {}: check MIXPANEL_USERNAME, MIXPANEL_SECRET and "
-                          "MIXPANEL_TOKEN, then go on",
-                          options_.target.url(), answer.reply.status, outcome.message)});
-        return Next::done;
+        if (flight.credentials == credentials_ && !renew_credentials()) {
+          stop({Errc::service,
+                fmt::format("{}: status {}: {}: check MIXPANEL_USERNAME, MIXPANEL_SECRET and "
+                            "MIXPANEL_TOKEN, then go on",
+                            options_.target.url(), reply.status, outcome.message)});
+        }
+        return Next::at_the_gate;
       case OutcomeKind::wrong_project:
         stop({Errc::service, outcome.message});
-        return Next::done;
+        return Next::at_the_gate;
       case OutcomeKind::count:
         break;
     }
@@ -275,7 +339,7 @@ class Sender {
     return Next::done;
   }
 
-  void note_success(Part part, Instant now) {
+  void note_success(const Part& part, Instant now) {
     health_.success(now);
     pace_.accepted(part.count, now);
   }
@@ -301,17 +365,19 @@ class Sender {
 
   /// Put aside what keeps failing while others succeed; while nothing succeeds it is an outage, and
   /// is tried on. A request with several links is split to find the bad one.
-  bool park(Lane& lane, Part part, const Tries& tries, std::uint64_t successes_before,
-            std::uint32_t failures_max) {
-    if (health_.successes() == successes_before && failures_max > 1) return false;
+  bool give_up(Flight& flight) {
+    const bool alone = health_.successes() == flight.successes_before;
+    if (alone && flight.failures_max > 1) return false;
+    const Part& part = flight.next();
     if (part.count > 1) {
-      lane.split(part);
+      flight.split_next();
       return true;
     }
-    const auto ordinal = lane.batch.ordinals[part.first];
+    const auto ordinal = flight.batch.ordinals[part.first];
     const Ledger& ledger = recorder_.ledger();
     if (!ledger.is_parked(ordinal) && !ledger.can_park()) return false;
-    recorder_.park(ordinal, tries.sent);
+    recorder_.park(ordinal, part.tries.sent);
+    flight.finish_next();
     return true;
   }
 
@@ -382,7 +448,6 @@ class Sender {
   std::optional<Error> stop_;
   std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
-  std::uint64_t unanswered_ = 0;  // links that were sent, and are pending
   std::uint64_t retries_now_ = 0;
 };
 
@@ -408,7 +473,8 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   auto endpoint = Endpoint::make(io, std::move(endpoint_options));
   if (!endpoint) return endpoint.error();
 
-  const auto in_flight_max = std::uint64_t{2} * options.connections * dialect->links_max();
+  const auto in_flight_max =
+      std::uint64_t{2} * options.connections * options.pipeline * dialect->links_max();
   auto log = begin_run(options, *outset, in_flight_max, files);
   if (!log) return log.error();
   auto saver = RunSaver::open(files, outset->paths);

@@ -14,8 +14,8 @@ constexpr std::uint64_t refused_answers_min = 1'000;
 }  // namespace
 
 // Consecutive ordinals are settled together; refusals stand between them.
-void Settler::deliver(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
-                      const Tries& tries) {
+void Settler::deliver(const Batch& batch, const Part& part, const Outcome& outcome,
+                      unsigned status) {
   const auto& ordinals = batch.ordinals;
   const auto& refusals = outcome.refusals;
   auto refusal = refusals.begin();
@@ -24,22 +24,22 @@ void Settler::deliver(const Batch& batch, Part part, const Outcome& outcome, uns
   while (i < end) {
     const auto refused_at = refusal != refusals.end() ? part.first + refusal->link : end;
     if (i == refused_at) {
-      refuse_one(batch, i++, status, refusal->message, tries);
+      refuse_one(batch, i++, status, refusal->message, part.tries);
       ++refusal;
       continue;
     }
     auto run_end = i + 1;
     while (run_end < refused_at && ordinals[run_end] == ordinals[run_end - 1] + 1)
       ++run_end;
-    recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), tries.sent);
+    recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), part.tries.sent);
     i = run_end;
   }
 }
 
-void Settler::refuse(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
-                     const Tries& tries) {
+void Settler::refuse(const Batch& batch, const Part& part, const Outcome& outcome,
+                     unsigned status) {
   for (std::size_t i = 0; i < part.count; ++i) {
-    refuse_one(batch, part.first + i, status, outcome.message, tries);
+    refuse_one(batch, part.first + i, status, outcome.message, part.tries);
   }
 }
 

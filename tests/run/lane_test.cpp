@@ -6,57 +6,131 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace std::chrono_literals;
 
 namespace {
 
-struct World {
-  explicit World(std::size_t links) {
-    lane.batch.links.resize(links);
-    lane.begin();
-  }
+DialectOptions import_options(std::size_t batch_links_max) {
+  DialectOptions options;
+  options.api = Api::import;
+  options.mode = ProjectMode::original;
+  options.project_id = "12345";
+  options.token = Secret("token-0123456789");
+  options.username = Secret("etl.12345");
+  options.batch_links_max = batch_links_max;
+  return options;
+}
 
+Flight flight_of(std::size_t links) {
+  Flight flight;
+  flight.batch.links.resize(links);
+  flight.begin(false, 3);
+  return flight;
+}
+
+struct World {
   asio::io_context io{1};
   Endpoint endpoint = Endpoint::make(io, {.target = parse_target("http://127.0.0.1:9").value(),
                                           .tls = {},
                                           .proxy = std::nullopt})
                           .value();
-  Lane lane{io, endpoint};
+  Lane lane{io, endpoint, 4};
+
+  void load(std::size_t at, std::size_t links) {
+    lane.flights[at].batch.links.resize(links);
+    lane.flights[at].begin(false, 3);
+  }
 };
 
 }  // namespace
 
 TEST_SUITE("run/lane") {
   TEST_CASE("a batch travels whole at first") {
-    World world(5);
-    const Part part = world.lane.take();
-    CHECK(part.first == 0);
-    CHECK(part.count == 5);
-    CHECK(world.lane.links(part).size() == 5);
-    CHECK(!world.lane.has_parts());
+    Flight flight = flight_of(5);
+    CHECK(flight.next().first == 0);
+    CHECK(flight.next().count == 5);
+    CHECK(flight.links(flight.next()).size() == 5);
+    flight.finish_next();
+    CHECK(!flight.has_parts());
   }
 
-  TEST_CASE("what a request does not carry comes next") {
-    World world(5);
-    const Part carried = world.lane.keep_rest(world.lane.take(), 3);
-    CHECK(carried.first == 0);
-    CHECK(carried.count == 3);
-    const Part rest = world.lane.keep_rest(world.lane.take(), 2);
-    CHECK(rest.first == 3);
-    CHECK(rest.count == 2);
-    CHECK(!world.lane.has_parts());
+  TEST_CASE("what a request does not carry comes next, and a request is made once") {
+    auto dialect = Dialect::make(import_options(3), "127.0.0.1:9", "").value();
+    Flight flight = flight_of(5);
+    flight.prepare(dialect, 0);
+    CHECK(flight.next().first == 0);
+    CHECK(flight.next().count == 3);
+    const std::string request = flight.request;
+    flight.prepare(dialect, 0);
+    CHECK(flight.parts.size() == 2);
+    CHECK(flight.request == request);
+    flight.prepare(dialect, 1);  // other credentials
+    CHECK(flight.parts.size() == 2);
+    flight.finish_next();
+    flight.prepare(dialect, 1);
+    CHECK(flight.next().first == 3);
+    CHECK(flight.next().count == 2);
+    flight.finish_next();
+    CHECK(!flight.has_parts());
   }
 
   TEST_CASE("halves of halves end with every link alone, each once and in order") {
-    World world(7);
+    Flight flight = flight_of(7);
+    flight.next().tries = {.sent = 2, .failed = 3, .resent = true, .in_doubt = true};
     std::vector<std::size_t> alone;
-    while (world.lane.has_parts()) {
-      const Part part = world.lane.take();
-      if (part.count == 1) {
-        alone.push_back(part.first);
+    while (flight.has_parts()) {
+      const Tries& tries = flight.next().tries;
+      CHECK(tries.sent == 2);
+      CHECK(tries.resent);
+      CHECK(tries.in_doubt);
+      if (flight.next().count == 1) {
+        CHECK(tries.failed == 0);
+        alone.push_back(flight.next().first);
+        flight.finish_next();
       } else {
-        world.lane.split(part);
+        flight.split_next();
       }
     }
     CHECK(alone == std::vector<std::size_t>{0, 1, 2, 3, 4, 5, 6});
+  }
+
+  TEST_CASE("the first flight that is due goes first, and a lane waits for the earliest") {
+    World world;
+    const Instant now = Instant{} + 1h;
+    CHECK(!world.lane.has_parts());
+    CHECK(world.lane.first_due(now) == nullptr);
+    world.load(1, 1);
+    world.load(2, 1);
+    world.lane.flights[1].due = now + 2s;
+    world.lane.flights[2].due = now + 1s;
+    CHECK(world.lane.first_due(now) == nullptr);
+    CHECK(world.lane.earliest_due() == now + 1s);
+    CHECK(world.lane.first_due(now + 1s) == &world.lane.flights[2]);
+    CHECK(world.lane.first_due(now + 2s) == &world.lane.flights[1]);
+  }
+
+  TEST_CASE("a lane knows what it has under way, and whether any of it is in doubt") {
+    World world;
+    world.load(0, 5);
+    world.load(3, 2);
+    world.lane.flights[0].split_next();
+    CHECK(world.lane.links_under_way() == 7);
+    CHECK(!world.lane.in_doubt());
+    world.lane.flights[0].parts.front().tries.in_doubt = true;
+    CHECK(world.lane.in_doubt());
+    world.lane.flights[0].finish_next();
+    CHECK(world.lane.links_under_way() == 5);
+  }
+
+  TEST_CASE("a pipe grows while it is answered, and begins again with one request") {
+    World world;
+    CHECK(world.lane.pipe_max == 1);
+    world.lane.adapt_pipe(true);
+    CHECK(world.lane.pipe_max == 2);
+    world.lane.adapt_pipe(true);
+    world.lane.adapt_pipe(true);
+    CHECK(world.lane.pipe_max == 4);
+    world.lane.adapt_pipe(false);
+    CHECK(world.lane.pipe_max == 1);
   }
 }

@@ -43,7 +43,7 @@ TEST_SUITE("run/outset") {
     CHECK(outset->to_send == 3);
     CHECK(outset->report().pending == 3);
     CHECK(!outset->report().nothing_to_do);
-    CHECK(outset->resend_below == 0);
+    CHECK(outset->doubt.links == 0);
     const auto log = begin_run(world.options, *outset, 32, world.files);
     REQUIRE(log);
     CHECK(log->ledger().links() == 3);
@@ -64,7 +64,8 @@ TEST_SUITE("run/outset") {
     auto outset = world.read();
     REQUIRE(outset);
     CHECK(outset->pinned_time_s == pinned_time_s);
-    CHECK(outset->resend_below == 3);
+    CHECK(outset->doubt.end == 1);
+    CHECK(outset->doubt.links == 2);
     CHECK(outset->report().delivered == 1);
     CHECK(outset->report().resent_at_most == 2);
     // It stays unknown until it is settled: also for the run after next.

@@ -378,6 +378,112 @@ TEST_SUITE("run/sender") {
     CHECK(report.refused == 1);
   }
 
+  TEST_CASE("a kept connection that ends upon a request may have delivered it") {
+    // The server takes a5 and closes without a word, as it might when it is restarted.
+    int tries = 0;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (anon_of(seen) != "a5") return accepted();
+      if (tries++ == 0) return Reaction{"", Reaction::Then::close};
+      return Reaction{http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})")};
+    });
+    Job job(10);
+    auto options = job.options(server);
+    options.connections = 1;
+    options.attempts = 1;  // and it costs no attempt
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 10);
+    CHECK(report.ambiguous == 1);
+    CHECK(report.refused == 0);
+  }
+
+  TEST_CASE("a link upon which the service always hangs up is parked, on a kept connection, too") {
+    LoopbackServer server([&](const SeenRequest& seen) {
+      return anon_of(seen) == "a5" ? Reaction{"", Reaction::Then::close} : accepted();
+    });
+    Job job(50);
+    auto options = job.options(server);
+    options.connections = 2;
+    options.attempts = 3;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 49);
+    CHECK(report.parked == 1);
+    CHECK(anons(server).count("a5") <= 2 * 4);
+  }
+
+  TEST_CASE("halves of a batch remember that the whole was sent") {
+    LoopbackServer server([&](const SeenRequest& seen) {
+      switch (seen.number) {
+        case 0:
+          return Reaction{"", Reaction::Then::close};  // taken, perhaps
+        case 1:
+          return Reaction{http(413, R"({"code":413,"error":"too large","status":"Bad Request"})")};
+        default:
+          return Reaction{http(400,
+                               R"({"code":400,"error":"some data points in the request failed )"
+                               R"(validation","failed_records":[{"index":0,"insert_id":"",)"
+                               R"("field":"alias","message":"errAliasAlreadyExists"}],)"
+                               R"("num_records_imported":1,"status":"Bad Request"})")};
+      }
+    });
+    Job job(4);
+    auto options = job.options(server);
+    options.dialect.api = Api::import;
+    options.dialect.mode = ProjectMode::original;
+    options.dialect.project_id = "12345";
+    options.connections = 1;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.requests_now == 4);
+    CHECK(report.delivered == 4);
+    CHECK(report.ambiguous == 2);
+    CHECK(report.refused == 0);
+  }
+
+  TEST_CASE("what was closed on after it was sent may be delivered, and the next runs know") {
+    for (const bool kept : {false, true}) {
+      CAPTURE(kept);
+      Job job(10);
+      std::atomic<bool> hangs = true;
+      LoopbackServer server([&](const SeenRequest& seen) {
+        if (!hangs) {
+          return Reaction{http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})")};
+        }
+        if (kept && seen.number == 0) return accepted();
+        job.stop.ask(2);
+        job.stop.ask(2);
+        return Reaction{"", Reaction::Then::hang};
+      });
+      auto options = job.options(server);
+      options.connections = 1;
+      options.timeout = 600s;
+      options.drain = 600s;
+      const auto report = job.send(options);
+      REQUIRE(report.stop);
+      const auto run = JobPaths{job.dir()}.run();
+      CHECK(read_run(job.files, run, plan_digest(job)).value()->resend_max == 1);
+
+      // A run that ends before it has settled the doubtful link does not forget it.
+      hangs = false;
+      const StopRequest none;
+      options.max_requests = 0;
+      REQUIRE(send_plan(options, job.dir(), job.files, job.progress, none));
+      CHECK(read_run(job.files, run, plan_digest(job)).value()->resend_max == 1);
+      options.max_requests = 1;
+      const auto again = send_plan(options, job.dir(), job.files, job.progress, none);
+      REQUIRE(again);
+      CHECK(again->ambiguous == 1);
+      CHECK(again->refused == 0);
+      options.max_requests.reset();
+      options.max_refused_percent.reset();
+      const auto last = send_plan(options, job.dir(), job.files, job.progress, none);
+      REQUIRE(last);
+      CHECK(last->ambiguous == 1);
+      CHECK(last->refused == (kept ? 8 : 9));
+    }
+  }
+
   TEST_CASE("a service that refuses too much is looked at first") {
     LoopbackServer server([](const SeenRequest&) { return Reaction{http(400, "{}")}; });
     Job job(3'000);

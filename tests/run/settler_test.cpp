@@ -68,7 +68,7 @@ TEST_SUITE("run/settler") {
     Outcome outcome;
     outcome.kind = OutcomeKind::delivered;
     outcome.refusals = {{0, "bad"}, {2, "worse"}};  // of the part: ordinals 1 and 3
-    world.settler->deliver(world.batch, {1, 8}, outcome, 200, {.sent = 1});
+    world.settler->deliver(world.batch, {1, 8, {.sent = 1}}, outcome, 200);
     CHECK(world.ledger().delivered() == 6);
     CHECK(world.ledger().refused() == 2);
     CHECK(!world.ledger().is_settled(0));
@@ -82,9 +82,9 @@ TEST_SUITE("run/settler") {
   TEST_CASE("'already linked' is a delivery only when the link may have been sent before") {
     World world(2);
     const auto linked = refused("errAnonDistinctIdAssignedAlready");
-    world.settler->refuse(world.batch, {0, 1}, linked, 400, {.sent = 1});
+    world.settler->refuse(world.batch, {0, 1, {.sent = 1}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
-    world.settler->refuse(world.batch, {1, 1}, linked, 400, {.sent = 2, .resent = true});
+    world.settler->refuse(world.batch, {1, 1, {.sent = 2, .resent = true}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
     CHECK(world.ledger().delivered() == 1);
     CHECK(world.ledger().ambiguous() == 1);
@@ -92,9 +92,9 @@ TEST_SUITE("run/settler") {
 
   TEST_CASE("a number of refusals stops the job when it is exceeded") {
     World world(10, {.percent = std::nullopt, .links = 3});
-    world.settler->refuse(world.batch, {0, 3}, refused("no"), 400, {.sent = 1});
+    world.settler->refuse(world.batch, {0, 3, {.sent = 1}}, refused("no"), 400);
     CHECK(!world.settler->too_many_refused());
-    world.settler->refuse(world.batch, {3, 1}, refused("no again"), 400, {.sent = 1});
+    world.settler->refuse(world.batch, {3, 1, {.sent = 1}}, refused("no again"), 400);
     REQUIRE(world.settler->too_many_refused());
     CHECK(world.settler->too_many_refused()->code == Errc::guard);
     CHECK(world.settler->too_many_refused()->what.find("4 of 4") != std::string::npos);
@@ -103,9 +103,9 @@ TEST_SUITE("run/settler") {
 
   TEST_CASE("a share of refusals means nothing before 1,000 answers") {
     World world(1'001, {.percent = 1.0, .links = std::nullopt});
-    world.settler->refuse(world.batch, {0, 999}, refused("no"), 400, {.sent = 1});
+    world.settler->refuse(world.batch, {0, 999, {.sent = 1}}, refused("no"), 400);
     CHECK(!world.settler->too_many_refused());
-    world.settler->refuse(world.batch, {999, 1}, refused("no"), 400, {.sent = 1});
+    world.settler->refuse(world.batch, {999, 1, {.sent = 1}}, refused("no"), 400);
     CHECK(world.settler->too_many_refused());
   }
 }

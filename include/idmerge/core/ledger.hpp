@@ -43,6 +43,11 @@ struct LedgerState {
   std::uint64_t ambiguous = 0;  // of the delivered: the service said that it was linked before
   std::uint64_t passed = 0;     // not to be sent, as their verdict says
   bool operator==(const LedgerState&) const = default;
+
+  /// One past the last ordinal that is done with.
+  std::uint64_t end() const {
+    return above.empty() ? watermark : above.back().first + above.back().count;
+  }
 };
 
 class Ledger {

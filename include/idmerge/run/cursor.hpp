@@ -34,10 +34,17 @@ enum class Taken : std::uint8_t {
   end,          // no more links
 };
 
+/// What an earlier run may have delivered: what is not settled before `end`, and the first `links`
+/// that are to be sent from there on.
+struct Doubt {
+  std::uint64_t end = 0;
+  std::uint64_t links = 0;
+};
+
 class PlanCursor {
  public:
   /// Starts at the watermark. Shape: both must outlive the cursor.
-  PlanCursor(const PlanReader& plan, RunLog& log);
+  PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt = {});
 
   /// Take up to `links_max` of the next links; give them back with release().
   /// Errors: Errc::input when the plan is damaged.
@@ -48,6 +55,13 @@ class PlanCursor {
 
   void release(Batch& batch);
 
+  /// May an earlier run have delivered this link? Shape: of a link that was taken.
+  bool may_be_delivered(std::uint64_t ordinal) const { return ordinal < doubt_end_; }
+
+  /// Of what an earlier run may have delivered: how many of the next links are still not settled,
+  /// at most.
+  std::uint64_t still_in_doubt() const;
+
  private:
   Result<BlockInUse*> load(std::size_t index);
 
@@ -56,6 +70,8 @@ class PlanCursor {
   std::vector<std::unique_ptr<BlockInUse>> blocks_;
   BlockInUse* current_ = nullptr;
   std::uint64_t next_;
+  std::uint64_t doubt_begin_;
+  std::uint64_t doubt_end_;  // grows with every link that is not to be sent
   std::vector<std::uint64_t> parked_;
   bool parked_listed_ = false;
 };

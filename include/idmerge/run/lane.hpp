@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// One keep-alive line to the service, with the links that travel on it. A batch travels in parts:
-// whole at first, in halves when the service does not take it whole. Buffers are kept from batch to
-// batch, so that the steady path allocates nothing.
+// One keep-alive line to the service, with the links that travel on it. A lane has as many flights
+// as requests may be under way on it at once; a flight carries one batch, in parts: whole at first,
+// in halves when the service does not take it whole. What is known about links (how often they were
+// sent, whether they may be delivered already) stays with the part and is inherited by its halves.
+// Buffers are kept from batch to batch, so that the steady path allocates nothing.
 #pragma once
 
 #include <cstddef>
@@ -17,50 +19,86 @@
 
 namespace idmerge {
 
-/// Links of a batch that travel in one request.
-struct Part {
-  std::size_t first = 0;
-  std::size_t count = 0;
-};
-
 /// How often a request was tried.
 struct Tries {
   std::uint32_t sent = 0;
   std::uint32_t failed = 0;  // without 429, which says nothing about the links
   bool resent = false;       // may the service have seen one of its links before?
-  bool unanswered = false;   // did a request go out that nothing came back for?
+  bool in_doubt = false;     // ... because of this run, without an answer that says what it did
 };
 
-struct Lane {
-  Lane(asio::io_context& io, Endpoint& endpoint) : connection(endpoint), timer(io) {}
+/// Links of a batch that travel in one request.
+struct Part {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  Tries tries = {};
+};
 
-  Connection connection;
-  Timer timer;  // of its waits
+/// A batch on its way. Shape: the next part to be sent is the last of `parts`.
+struct Flight {
   Batch batch;
-  std::vector<Part> parts;  // of the batch, still to be sent; the next one last
-  std::string request;
-  Outcome outcome;
-  std::uint32_t credentials = 0;  // which ones the request was made with
-  Instant left{};                 // when the request was sent last
-  std::uint32_t failures = 0;     // in a row, of opening the connection
+  std::vector<Part> parts;
+  std::string request;                 // for the next part; empty while it is not prepared
+  std::uint32_t credentials = 0;       // which ones the request was made with
+  std::uint32_t failures_max = 1;      // before a part is given up
+  std::uint64_t successes_before = 0;  // of the service, when the next part was sent first
+  bool passed = false;                 // is its turn at the gate still unused?
+  Instant left{};                      // when it was sent last
+  Instant due{};                       // not to be sent before
 
-  std::span<const Link> links(Part part) const {
+  bool has_parts() const { return !parts.empty(); }
+  Part& next() { return parts.back(); }
+
+  std::span<const Link> links(const Part& part) const {
     return std::span(batch.links).subspan(part.first, part.count);
   }
 
-  /// The whole batch is to be sent.
-  void begin() { parts.assign(1, {0, batch.links.size()}); }
+  /// The whole batch is to be sent. `resent`: it may be delivered already.
+  void begin(bool resent, std::uint32_t failures_max);
 
-  bool has_parts() const { return !parts.empty(); }
+  /// Make the request for the next part, unless it stands there already. What does not fit into it
+  /// becomes a part of its own.
+  void prepare(Dialect& dialect, std::uint32_t credentials);
 
-  /// The next part to be sent.
-  Part take();
+  /// The next part is settled, or given up.
+  void finish_next();
 
-  /// The request carries only so many links of a part: the rest comes next.
-  Part keep_rest(Part part, std::size_t carried);
+  /// The next part is to be sent in two halves. Bug if it has one link.
+  void split_next();
+};
 
-  /// A part is to be sent again in two halves. Bug if it has one link.
-  void split(Part part);
+struct Lane {
+  /// Units: at most `pipeline` requests under way.
+  Lane(asio::io_context& io, Endpoint& endpoint, std::size_t pipeline)
+      : connection(endpoint), timer(io), flights(pipeline) {}
+
+  Connection connection;
+  Timer timer;  // of its waits
+  std::vector<Flight> flights;
+  std::vector<Flight*> pipe;  // under way, in the order of their answers
+  std::string requests;       // of the pipe, when there are several
+  std::size_t pipe_max = 1;   // until the service has shown that it keeps the connection
+  Flight* suspect = nullptr;  // the connection ended upon its request: it goes first, alone
+  Outcome outcome;
+  std::uint32_t failures = 0;  // in a row, of opening the connection
+
+  /// Is there anything left to be sent?
+  bool has_parts() const;
+
+  /// The first flight that waits for nothing but its turn at the gate.
+  Flight* first_due(Instant now);
+
+  /// When the backoff of the first one ends. Bug if there is nothing left to be sent.
+  Instant earliest_due() const;
+
+  /// Links that were taken and have no fate yet.
+  std::uint64_t links_under_way() const;
+
+  /// May one of them be delivered?
+  bool in_doubt() const;
+
+  /// The pipe was answered, or broke: let it be longer, or begin again with one.
+  void adapt_pipe(bool answered);
 };
 
 }  // namespace idmerge

@@ -14,6 +14,7 @@
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/cursor.hpp"
 #include "idmerge/run/progress.hpp"
 #include "idmerge/run/send_options.hpp"
 
@@ -27,7 +28,7 @@ struct Outset {
   std::optional<RunState> state;  // none when the run has not begun
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
   std::int64_t pinned_time_s = 0;
-  std::uint64_t resend_below = 0;  // ordinals below it may be delivered already
+  Doubt doubt = {};  // about links of the run before
 
   bool is_finished() const { return state && state->checkpoint.finished; }
 

@@ -29,6 +29,7 @@ struct SendOptions {
   double burst = 50;               // links. Flag: --burst
   bool adaptive = true;            // find a lower rate when the service asks. Flag: --no-adaptive
   std::uint32_t connections = 16;  // Flag: --connections
+  std::uint32_t pipeline = 1;      // requests under way on a connection. Flag: --pipeline
   std::uint32_t attempts = 10;     // before a link is parked. Flag: --attempts
   std::chrono::milliseconds backoff_min{2'000};
   std::chrono::milliseconds backoff_max{60'000};

@@ -31,12 +31,10 @@ class Settler {
       : inputs_(inputs), recorder_(recorder), max_(max) {}
 
   /// The service took a part, but for the refusals of the outcome.
-  void deliver(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
-               const Tries& tries);
+  void deliver(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
 
   /// The service said no to a part.
-  void refuse(const Batch& batch, Part part, const Outcome& outcome, unsigned status,
-              const Tries& tries);
+  void refuse(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
 
   /// Errors: Errc::guard since too many were refused.
   const std::optional<Error>& too_many_refused() const { return too_many_; }
