@@ -1,19 +1,61 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/base/pages.hpp"
 
+#include <cstdint>
 #include <new>
 
 #include <sys/mman.h>
 
 namespace idmerge {
+namespace {
+
+constexpr std::size_t huge_page = std::size_t{2} << 20U;
+
+/// Address space for `bytes` from the start of a huge page on, with nothing in it yet.
+void* reserve_aligned(std::size_t bytes) {
+  void* const place = mmap(nullptr, bytes + huge_page, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (place == MAP_FAILED) return MAP_FAILED;
+  const auto begin = reinterpret_cast<std::uintptr_t>(place);
+  const auto before = (huge_page - begin % huge_page) % huge_page;
+  auto* const aligned = static_cast<char*>(place) + before;
+  if (before > 0) munmap(place, before);
+  constexpr std::size_t page = 4096;
+  const auto end = (bytes + page - 1) / page * page;
+  munmap(aligned + end, huge_page - before);
+  return aligned;
+}
+
+void* map_new(std::size_t bytes) {
+  if (bytes < huge_page) {
+    return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  }
+  void* const place = reserve_aligned(bytes);
+  if (place == MAP_FAILED) return place;
+  return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+// The kernel moves whole huge pages only between places that are both aligned; otherwise it splits
+// them, and what was moved stays on small pages for good.
+void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
+  if (bytes_wanted < huge_page) return mremap(memory, bytes, bytes_wanted, MREMAP_MAYMOVE);
+  if (reinterpret_cast<std::uintptr_t>(memory) % huge_page == 0) {
+    void* const stretched = mremap(memory, bytes, bytes_wanted, 0);
+    if (stretched != MAP_FAILED) return stretched;
+  }
+  void* const place = reserve_aligned(bytes_wanted);
+  if (place == MAP_FAILED) return place;
+  return mremap(memory, bytes, bytes_wanted, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+}
+
+}  // namespace
 
 void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
-  void* const grown = memory == nullptr ? mmap(nullptr, bytes_wanted, PROT_READ | PROT_WRITE,
-                                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                                        : mremap(memory, bytes, bytes_wanted, MREMAP_MAYMOVE);
+  void* const grown =
+      memory == nullptr ? map_new(bytes_wanted) : map_larger(memory, bytes, bytes_wanted);
   if (grown == MAP_FAILED) throw std::bad_alloc();
   // Advice only: without huge pages everything works, a little slower.
-  if (bytes_wanted >= std::size_t{2} << 20U) madvise(grown, bytes_wanted, MADV_HUGEPAGE);
+  if (bytes_wanted >= huge_page) madvise(grown, bytes_wanted, MADV_HUGEPAGE);
   return grown;
 }
 

@@ -39,6 +39,10 @@ constexpr std::size_t links_a_piece = 16'384;
 /// From this many ids on it pays to look ahead instead of growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
+/// And by how much at once: far enough that an index is stretched twice, not so far that a table
+/// whose start is no sample of the rest fills memory with empty slots.
+constexpr std::size_t foresee_factor = 8;
+
 Op op_of(std::uint8_t flags) {
   return static_cast<Op>(flags & op_bits);
 }
@@ -187,7 +191,7 @@ void Census::foresee(double share_read) {
   const auto per_share =
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
-  index_.reserve(std::min(static_cast<std::size_t>(expected) + ids / 16, 2 * ids));
+  index_.reserve(std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids));
   ids_when_grown_ = ids;
   share_when_grown_ = share_read;
 }

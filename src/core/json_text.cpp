@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/json_text.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -43,6 +44,11 @@ void append_ascii(std::string& out, char c) {
   }
 }
 
+/// Most bytes of most ids: printable ASCII that JSON does not escape.
+bool stands_for_itself(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 /// Is this valid character one that a terminal or a reader of lines might obey?
 bool is_control(std::string_view character) {
   if (character.size() == 2) return byte(character, 0) == 0xc2 && byte(character, 1) < 0xa0;
@@ -81,6 +87,11 @@ std::size_t utf8_length(std::string_view bytes) {
 void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
   while (!bytes.empty()) {
+    const auto plain = static_cast<std::size_t>(
+        std::find_if_not(bytes.begin(), bytes.end(), stands_for_itself) - bytes.begin());
+    out += bytes.substr(0, plain);
+    bytes.remove_prefix(plain);
+    if (bytes.empty()) break;
     const auto length = utf8_length(bytes);
     if (length == 0) {
       append_code(out, byte(bytes, 0));

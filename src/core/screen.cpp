@@ -194,6 +194,7 @@ bool is_placeholder(string_view id) {
     if (id.find_first_not_of("0-") == npos) return true;
   }
   if (id.size() > placeholder_bytes_max) return false;
+  if (id.front() >= '1' && id.front() <= '9') return false;  // no placeholder does: many ids do
   std::array<char, placeholder_bytes_max> folded;
   std::transform(id.begin(), id.end(), folded.begin(), lower);
   return std::binary_search(placeholders.begin(), placeholders.end(),

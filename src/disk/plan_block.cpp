@@ -35,78 +35,6 @@ constexpr std::uint64_t unzigzag(std::uint64_t value) {
 static_assert(zigzag(0) == 0 && zigzag(~std::uint64_t{0}) == 1 && zigzag(1) == 2);
 static_assert(unzigzag(zigzag(std::uint64_t{1} << 63)) == std::uint64_t{1} << 63);
 
-/// Reads bytes that nobody vouches for.
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
-
-  bool at_end() const { return at_ == end_; }
-
-  bool byte(unsigned& value) {
-    if (at_ == end_) return false;
-    value = static_cast<unsigned char>(*at_++);
-    return true;
-  }
-
-  bool varint(std::uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      unsigned bits = 0;
-      if (!byte(bits)) return false;
-      value |= std::uint64_t{bits & 0x7f} << shift;
-      if (bits < 0x80) {
-        const bool is_needless = bits == 0 && shift != 0;
-        const bool is_over = shift == 63 && bits > 1;
-        return !is_needless && !is_over;
-      }
-    }
-    return false;
-  }
-
-  bool text(std::uint64_t size, std::string_view& value) {
-    if (size > static_cast<std::uint64_t>(end_ - at_)) return false;
-    value = {at_, static_cast<std::size_t>(size)};
-    at_ += size;
-    return true;
-  }
-
- private:
-  const char* at_;
-  const char* end_;
-};
-
-/// Read one link; `previous` tells where the differences count from.
-bool unpack(Cursor& cursor, const Link& previous, Link& link) {
-  unsigned flags = 0;
-  if (!cursor.byte(flags) || (flags & op_mask) > static_cast<unsigned>(Op::merge) ||
-      flags > (op_mask | sided_flag | file_flag)) {
-    return false;
-  }
-  link.op = static_cast<Op>(flags & op_mask);
-  link.sided = (flags & sided_flag) != 0;
-  link.file = previous.file;
-  link.line = previous.line;
-  link.offset = previous.offset;
-  link.order = no_order;
-  if ((flags & file_flag) != 0) {
-    std::uint64_t file = 0;
-    if (!cursor.varint(file) || file > UINT32_MAX || file == previous.file) return false;
-    link.file = static_cast<std::uint32_t>(file);
-    link.line = link.offset = 0;
-  }
-  std::uint64_t line = 0;
-  std::uint64_t offset = 0;
-  std::uint64_t anon = 0;
-  std::uint64_t user = 0;
-  if (!cursor.varint(line) || !cursor.varint(offset) || !cursor.varint(anon) ||
-      !cursor.varint(user)) {
-    return false;
-  }
-  link.line += unzigzag(line);
-  link.offset += unzigzag(offset);
-  return cursor.text(anon, link.anon) && cursor.text(user, link.user);
-}
-
 }  // namespace
 
 BlockPacker::BlockPacker() : buffer_(bytes_max + 4096) {}
@@ -143,20 +71,72 @@ void BlockPacker::add(const Link& link) {
   ++count_;
 }
 
+inline bool LinkCursor::byte(unsigned& value) {
+  if (at_ == end_) return false;
+  value = static_cast<unsigned char>(*at_++);
+  return true;
+}
+
+inline bool LinkCursor::varint(std::uint64_t& value) {
+  value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    unsigned bits = 0;
+    if (!byte(bits)) return false;
+    value |= std::uint64_t{bits & 0x7f} << shift;
+    if (bits < 0x80) {
+      const bool is_needless = bits == 0 && shift != 0;
+      const bool is_over = shift == 63 && bits > 1;
+      return !is_needless && !is_over;
+    }
+  }
+  return false;
+}
+
+inline bool LinkCursor::text(std::uint64_t size, std::string_view& value) {
+  if (size > static_cast<std::uint64_t>(end_ - at_)) return false;
+  value = {at_, static_cast<std::size_t>(size)};
+  at_ += size;
+  return true;
+}
+
+bool LinkCursor::next(Link& link) {
+  unsigned flags = 0;
+  if (!byte(flags) || (flags & op_mask) > static_cast<unsigned>(Op::merge) ||
+      flags > (op_mask | sided_flag | file_flag)) {
+    return false;
+  }
+  link.op = static_cast<Op>(flags & op_mask);
+  link.sided = (flags & sided_flag) != 0;
+  link.order = no_order;
+  if ((flags & file_flag) != 0) {
+    std::uint64_t file = 0;
+    if (!varint(file) || file > UINT32_MAX || file == link.file) return false;
+    link.file = static_cast<std::uint32_t>(file);
+    link.line = link.offset = 0;
+  }
+  std::uint64_t line = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t anon = 0;
+  std::uint64_t user = 0;
+  if (!varint(line) || !varint(offset) || !varint(anon) || !varint(user)) return false;
+  link.line += unzigzag(line);
+  link.offset += unzigzag(offset);
+  return text(anon, link.anon) && text(user, link.user);
+}
+
 Result<void> unpack_links(std::string_view bytes, std::uint32_t count, std::vector<Link>& links) {
   if (count > bytes.size() / link_bytes_min) {
     return Error{Errc::input, "the block is too short for its links"};
   }
   links.resize(count);
-  Cursor cursor(bytes);
-  const Link before_first;
-  const auto* previous = &before_first;
+  LinkCursor cursor(bytes);
+  Link previous;
   for (auto& link : links) {
-    if (!unpack(cursor, *previous, link)) {
+    if (!cursor.next(previous)) {
       return Error{Errc::input,
                    fmt::format("link {} of the block is not readable", &link - links.data())};
     }
-    previous = &link;
+    link = previous;
   }
   if (!cursor.at_end()) return Error{Errc::input, "bytes follow the last link of the block"};
   return {};

@@ -519,19 +519,27 @@ Result<void> PlanReader::read_columns(std::size_t block, PlanBlock& into) const 
   return use_columns(block, 0, into);
 }
 
-Result<void> PlanReader::read_block(std::size_t block, PlanBlock& into) const {
+Result<std::string_view> PlanReader::read_packed(std::size_t block, PlanBlock& into) const {
   const auto& entry = index_[block];
+  into.links.clear();
   into.bytes.resize(entry.links.size_bytes + entry.columns.size_bytes);
   if (auto done = read_part(block, entry.links, into.bytes, 0); !done) return done.error();
   if (auto done = read_part(block, entry.columns, into.bytes, entry.links.size_bytes); !done) {
     return done.error();
   }
-  const auto unpacked =
-      unpack_links({into.bytes.data(), entry.links.size_bytes}, entry.links_count, into.links);
-  if (!unpacked) {
-    return damaged(file_.path(), fmt::format("block {}: {}", block, unpacked.error().what));
+  if (auto done = use_columns(block, entry.links.size_bytes, into); !done) return done.error();
+  return std::string_view(into.bytes.data(), entry.links.size_bytes);
+}
+
+Result<void> PlanReader::read_block(std::size_t block, PlanBlock& into) const {
+  const auto packed = read_packed(block, into);
+  if (!packed) return packed.error();
+  const auto& entry = index_[block];
+  if (auto done = unpack_links(*packed, entry.links_count, into.links); !done) {
+    return damaged(file_.path(), fmt::format("block {}: {}", block, done.error().what));
   }
-  return use_columns(block, entry.links.size_bytes, into);
+  use_orders(block, into);
+  return {};
 }
 
 /// Take the columns apart that stand in the block's bytes from `at` on.
@@ -547,13 +555,19 @@ Result<void> PlanReader::use_columns(std::size_t block, std::size_t at, PlanBloc
   }
   into.components.resize(count);
   std::memcpy(into.components.data(), bytes + count, count * sizeof(std::uint32_t));
-  if (!facts_.has_orders || into.links.empty()) return {};
-  const auto* orders = bytes + count * (1 + sizeof(std::uint32_t));
+  return {};
+}
+
+/// Fill in the orders of links that have been unpacked.
+void PlanReader::use_orders(std::size_t block, PlanBlock& into) const {
+  if (!facts_.has_orders) return;
+  const auto& entry = index_[block];
+  const auto* orders =
+      into.bytes.data() + entry.links.size_bytes + entry.links_count * (1 + sizeof(std::uint32_t));
   for (auto& link : into.links) {
     std::memcpy(&link.order, orders, sizeof link.order);
     orders += sizeof link.order;
   }
-  return {};
 }
 
 }  // namespace idmerge

@@ -2,6 +2,8 @@
 #include "idmerge/run/letters.hpp"
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -9,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/core/json_text.hpp"
+#include "idmerge/disk/plan_block.hpp"
 
 namespace idmerge {
 namespace {
@@ -25,64 +28,103 @@ Names names(const Link& link) {
   return {"anonymous_id", "user_id"};
 }
 
-/// A link that stands against a held one, by the id of its other side.
-struct Clash {
-  std::string id;
-  std::uint32_t file = 0;
-  std::uint64_t line = 0;
-};
+/// The held links of a plan, with their ids: what a line about any of them needs.
+class HeldLinks {
+ public:
+  /// Links in order of their ordinals; those of one anonymous id in conflict are chained.
+  struct Held {
+    Link link;
+    Verdict verdict = Verdict::send;
+    std::size_t first_claim = 0;  // of a conflict: index of the first held link of its id
+    std::size_t next_claim = 0;   // 0: this is the last
+  };
 
-struct Clashes {
-  std::vector<Clash> named;
-  std::uint64_t others = 0;
-
-  void add(const Link& link) {
-    if (named.size() < clashes_named_max) {
-      named.push_back({std::string(link.user), link.file, link.line});
-    } else {
-      ++others;
-    }
+  static Result<HeldLinks> gather(const PlanReader& plan) {
+    HeldLinks held;
+    if (auto read = held.take_held(plan); !read) return read.error();
+    if (held.both_sides_.empty()) return held;
+    if (auto read = held.find_other_sides(plan); !read) return read.error();
+    return held;
   }
-};
 
-struct HeldIds {
-  std::unordered_map<std::string, Clashes> conflicts;  // by anonymous id: all its claims
-  std::unordered_map<std::string, std::optional<Clash>> both_sides;  // where it is a user
-};
+  const std::vector<Held>& links() const { return links_; }
 
-/// Visit the links of all blocks that hold one with a wanted verdict.
-template <class Visit>
-Result<void> each_link(const PlanReader& plan, bool only_held, Visit visit) {
-  PlanBlock block;
-  for (std::size_t i = 0; i < plan.blocks(); ++i) {
-    if (only_held) {
-      if (auto read = plan.read_columns(i, block); !read) return read.error();
-      if (std::none_of(block.verdicts.begin(), block.verdicts.end(), is_held)) continue;
-    }
-    if (auto read = plan.read_block(i, block); !read) return read.error();
-    for (std::size_t n = 0; n < block.links.size(); ++n)
-      visit(block.links[n], block.verdicts[n]);
+  /// The first link that names the anonymous id of a both-sides link as its user.
+  const Link* other_side(const Link& link) const {
+    const auto found = both_sides_.find(link.anon);
+    return found == both_sides_.end() || !found->second ? nullptr : &*found->second;
   }
-  return {};
-}
 
-Result<HeldIds> gather(const PlanReader& plan) {
-  HeldIds held;
-  auto read = each_link(plan, true, [&](const Link& link, Verdict verdict) {
-    if (verdict == Verdict::conflict) held.conflicts[std::string(link.anon)].add(link);
-    if (verdict == Verdict::both_sides) held.both_sides.try_emplace(std::string(link.anon));
-  });
-  if (!read) return read.error();
-  if (held.both_sides.empty()) return held;
-  read = each_link(plan, false, [&](const Link& link, Verdict) {
-    if (!link.sided) return;
-    const auto found = held.both_sides.find(std::string(link.user));
-    if (found == held.both_sides.end() || found->second) return;
-    found->second = Clash{std::string(link.anon), link.file, link.line};
-  });
-  if (!read) return read.error();
-  return held;
-}
+ private:
+  Result<void> take_held(const PlanReader& plan) {
+    std::unordered_map<std::string_view, std::array<std::size_t, 2>> claims;  // first and last
+    return each_packed(plan, true, [&](const Link& found, Verdict verdict) {
+      if (!is_held(verdict)) return;
+      const auto at = links_.size();
+      links_.push_back({.link = keep(found), .verdict = verdict});
+      auto& held = links_.back();
+      if (verdict == Verdict::both_sides) both_sides_.try_emplace(held.link.anon);
+      if (verdict != Verdict::conflict) return;
+      const auto [claim, is_first] = claims.try_emplace(held.link.anon, std::array{at, at});
+      if (!is_first) links_[claim->second[1]].next_claim = at;
+      claim->second[1] = at;
+      held.first_claim = claim->second[0];
+    });
+  }
+
+  Result<void> find_other_sides(const PlanReader& plan) {
+    return each_packed(plan, false, [&](const Link& found, Verdict) {
+      if (!found.sided) return;
+      const auto side = both_sides_.find(found.user);
+      if (side != both_sides_.end() && !side->second) side->second = keep(found);
+    });
+  }
+
+  /// Visit the links of all blocks, or of those that hold a held one.
+  template <class Visit>
+  static Result<void> each_packed(const PlanReader& plan, bool only_held, Visit visit) {
+    PlanBlock block;
+    Link link;
+    for (std::size_t i = 0; i < plan.blocks(); ++i) {
+      if (only_held) {
+        if (auto read = plan.read_columns(i, block); !read) return read.error();
+        if (std::none_of(block.verdicts.begin(), block.verdicts.end(), is_held)) continue;
+      }
+      const auto packed = plan.read_packed(i, block);
+      if (!packed) return packed.error();
+      LinkCursor cursor(*packed);
+      link = {};
+      for (const auto verdict : block.verdicts) {
+        if (!cursor.next(link)) {
+          return Error{Errc::input, fmt::format("block {} of the plan is not readable", i)};
+        }
+        visit(link, verdict);
+      }
+    }
+    return {};
+  }
+
+  Link keep(Link link) {
+    link.anon = keep(link.anon);
+    link.user = keep(link.user);
+    return link;
+  }
+
+  std::string_view keep(std::string_view id) {
+    if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
+      texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
+    }
+    auto& text = texts_.back();
+    text += id;
+    return std::string_view(text).substr(text.size() - id.size());
+  }
+
+  static constexpr std::size_t text_bytes = 1U << 20U;
+
+  std::vector<Held> links_;
+  std::unordered_map<std::string_view, std::optional<Link>> both_sides_;
+  std::deque<std::string> texts_;  // the ids; none ever grows past what was reserved for it
+};
 
 struct Words {
   std::string_view message, hint;
@@ -107,23 +149,52 @@ Words words(Verdict verdict) {
   return {"", ""};
 }
 
-void append_clashes(std::string& out, const Link& link, const Clashes& clashes,
-                    const std::vector<PlanInput>& inputs) {
+void append_clash(std::string& out, std::string_view key, std::string_view id, const Link& clash,
+                  const std::vector<PlanInput>& inputs) {
+  out += '{';
+  append_json_member(out, key, id);
+  append_json_member(out, "file", inputs[clash.file].path);
+  append_json_member(out, "line", clash.line);
+  out += '}';
+}
+
+/// The other claims on the anonymous id of a held link.
+void append_claims(std::string& out, const HeldLinks& all, const HeldLinks::Held& held,
+                   const std::vector<PlanInput>& inputs) {
   append_json_key(out, "clashes_with");
   out += '[';
+  std::size_t seen = 0;
   bool first = true;
-  for (const auto& clash : clashes.named) {
-    if (clash.id == link.user) continue;
-    if (!first) out += ',';
-    first = false;
-    out += '{';
-    append_json_member(out, names(link).user, clash.id);
-    append_json_member(out, "file", inputs[clash.file].path);
-    append_json_member(out, "line", clash.line);
-    out += '}';
+  for (auto at = held.first_claim;; at = all.links()[at].next_claim) {
+    const auto& claim = all.links()[at];
+    if (seen < clashes_named_max && claim.link.user != held.link.user) {
+      if (!first) out += ',';
+      first = false;
+      append_clash(out, names(held.link).user, claim.link.user, claim.link, inputs);
+    }
+    ++seen;
+    if (claim.next_claim == 0) break;
   }
   out += ']';
-  if (clashes.others > 0) append_json_member(out, "more_clashes", clashes.others);
+  if (seen > clashes_named_max) append_json_member(out, "more_clashes", seen - clashes_named_max);
+}
+
+void append_held(std::string& out, const HeldLinks& all, const HeldLinks::Held& held,
+                 const std::vector<PlanInput>& inputs) {
+  out += '{';
+  append_link(out, held.link, inputs);
+  append_json_member(out, "reason", name(held.verdict));
+  append_json_member(out, "message", words(held.verdict).message);
+  append_json_member(out, "hint", words(held.verdict).hint);
+  if (held.verdict == Verdict::conflict) append_claims(out, all, held, inputs);
+  if (const auto* other = all.other_side(held.link);
+      held.verdict == Verdict::both_sides && other != nullptr) {
+    append_json_key(out, "clashes_with");
+    out += '[';
+    append_clash(out, names(held.link).anon, other->anon, *other, inputs);
+    out += ']';
+  }
+  out += "}\n";
 }
 
 }  // namespace
@@ -178,41 +249,18 @@ std::string refused_letter(const Link& link, const std::vector<PlanInput>& input
 }
 
 Result<void> write_held(Files& files, const JobPaths& job, const PlanReader& plan) {
-  const auto held = gather(plan);
+  const auto held = HeldLinks::gather(plan);
   if (!held) return held.error();
   auto part = PartFile::begin(files, job.held());
   if (!part) return part.error();
-  const auto& inputs = plan.facts().inputs;
   std::string out;
-  Result<void> written;
-  const auto read = each_link(plan, true, [&](const Link& link, Verdict verdict) {
-    if (!is_held(verdict)) return;
-    out += '{';
-    append_link(out, link, inputs);
-    append_json_member(out, "reason", name(verdict));
-    append_json_member(out, "message", words(verdict).message);
-    append_json_member(out, "hint", words(verdict).hint);
-    if (verdict == Verdict::conflict) {
-      append_clashes(out, link, held->conflicts.at(std::string(link.anon)), inputs);
-    } else if (verdict == Verdict::both_sides) {
-      if (const auto& where = held->both_sides.at(std::string(link.anon)); where) {
-        append_json_key(out, "clashes_with");
-        out += "[{";
-        append_json_member(out, names(link).anon, where->id);
-        append_json_member(out, "file", inputs[where->file].path);
-        append_json_member(out, "line", where->line);
-        out += "}]";
-      }
-    }
-    out += "}\n";
-    if (out.size() >= 1U << 16U && written) {
-      written = part->append(out);
-      out.clear();
-    }
-  });
-  if (!read) return read.error();
-  if (written) written = part->append(out);
-  if (!written) return written.error();
+  for (const auto& link : held->links()) {
+    append_held(out, *held, link, plan.facts().inputs);
+    if (out.size() < 1U << 16U) continue;
+    if (auto written = part->append(out); !written) return written.error();
+    out.clear();
+  }
+  if (auto written = part->append(out); !written) return written.error();
   return part->commit();
 }
 

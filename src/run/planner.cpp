@@ -76,18 +76,38 @@ class Judging {
       if (!more) return more.error();
       if (!*more) break;
       block->judged.resize(block->rows.rows.size());
-      for (std::size_t i = 0; i < block->judged.size(); ++i) {
-        Row& row = block->rows.rows[i];
-        Judged& judged = block->judged[i];
-        judged.screened = screen(row, screen_);
-        if (judged.screened != Screened::pair) continue;
-        judged.anon = print_(row.anon);
-        judged.user = print_(row.user);
-      }
+      judge_rows(*block);
       block->bytes_read = intake_.bytes_read();
       belt_.put_full(block);
     }
     return {};
+  }
+
+  /// Pairs are fingerprinted by twos, anonymous ids together and users together, since ids of one
+  /// side are mostly as long as each other.
+  void judge_rows(JudgedBlock& block) {
+    auto& rows = block.rows.rows;
+    auto& judged = block.judged;
+    constexpr auto none = static_cast<std::size_t>(-1);
+    auto single = none;
+    for (std::size_t i = 0; i < judged.size(); ++i) {
+      judged[i].screened = screen(rows[i], screen_);
+      if (judged[i].screened != Screened::pair) continue;
+      if (single == none) {
+        single = i;
+        continue;
+      }
+      const auto anons = print_(rows[single].anon, rows[i].anon);
+      const auto users = print_(rows[single].user, rows[i].user);
+      judged[single].anon = anons[0];
+      judged[i].anon = anons[1];
+      judged[single].user = users[0];
+      judged[i].user = users[1];
+      single = none;
+    }
+    if (single == none) return;
+    judged[single].anon = print_(rows[single].anon);
+    judged[single].user = print_(rows[single].user);
   }
 
   Intake& intake_;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/fingerprint.hpp"
 
+#include <cstring>
 #include <numeric>
 #include <string>
 
 #include <doctest/doctest.h>
+#include <sodium.h>
 
 using namespace idmerge;
 
@@ -16,6 +18,32 @@ TEST_SUITE("core/fingerprint") {
     // Source: vectors.h of the reference implementation, outputs for 0 and 1 bytes of input.
     CHECK(print("") == Fingerprint{0xe6a825ba047f81a3U, 0x1472f66dU});
     CHECK(print(std::string(1, '\0')) == Fingerprint{0x44af996bd8c187daU, 0x11597634U});
+  }
+
+  TEST_CASE("ids of every length have the hash that libsodium gives, alone and in twos") {
+    const auto secret = Fingerprinter::draw_secret();
+    const Fingerprinter print(secret);
+    std::string text;
+    for (int i = 0; i < 70; ++i)
+      text += static_cast<char>(i * 37 + 200);
+    const auto wanted = [&](std::string_view id) {
+      std::array<unsigned char, 16> hash;
+      crypto_shorthash_siphashx24(hash.data(), reinterpret_cast<const unsigned char*>(id.data()),
+                                  id.size(), secret.data());
+      Fingerprint out;
+      std::memcpy(&out.low, hash.data(), sizeof out.low);
+      std::memcpy(&out.high, hash.data() + 8, sizeof out.high);
+      return out;
+    };
+    for (std::size_t one = 0; one <= 70; ++one) {
+      const auto first = std::string_view(text).substr(70 - one);
+      CHECK(print(first) == wanted(first));
+      for (std::size_t other = 0; other <= 70; ++other) {
+        const auto second = std::string_view(text).substr(0, other);
+        const auto both = print(first, second);
+        CHECK((both[0] == wanted(first) && both[1] == wanted(second)));
+      }
+    }
   }
 
   TEST_CASE("another key, another fingerprint") {

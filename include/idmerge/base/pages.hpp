@@ -2,7 +2,8 @@
 //
 // Large arrays of plain numbers, straight from the system's pages: zeroed, grown in place without
 // copying (mremap), on huge pages where the kernel has them, since the census touches them at
-// random and a table of 4 KiB pages misses the TLB on every row.
+// random and a table of 4 KiB pages misses the TLB on every row. They start where a huge page
+// starts, because a mapping that does not is torn into small pages when it is moved.
 #pragma once
 
 #include <cstddef>

@@ -61,6 +61,26 @@ class BlockPacker {
   std::uint64_t offset_ = 0;
 };
 
+/// Reads packed links one after the other, for whoever wants few of them.
+class LinkCursor {
+ public:
+  explicit LinkCursor(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
+
+  /// Read the next link into the same `link` as before; its ids are views into the bytes. False
+  /// when there is none, or it is not readable.
+  bool next(Link& link);
+
+  bool at_end() const { return at_ == end_; }
+
+ private:
+  bool byte(unsigned& value);
+  bool varint(std::uint64_t& value);
+  bool text(std::uint64_t size, std::string_view& value);
+
+  const char* at_;
+  const char* end_;
+};
+
 /// Unpack `count` links. Shape: replaces `links`; their ids are views into `bytes`; `order` is left
 /// at no_order.
 ///

@@ -203,6 +203,12 @@ class PlanReader {
   /// Errors: Errc::input, naming plan and block, if it was changed.
   Result<void> read_block(std::size_t block, PlanBlock& into) const;
 
+  /// Read and check one block, but leave its links packed (see LinkCursor); `links` stays empty.
+  ///
+  /// Shape: of entry(block).links_count links, valid until the next read into the same block.
+  /// Errors: as read_block().
+  Result<std::string_view> read_packed(std::size_t block, PlanBlock& into) const;
+
   /// Read a block's verdicts and components only; links stay empty.
   Result<void> read_columns(std::size_t block, PlanBlock& into) const;
 
@@ -211,6 +217,7 @@ class PlanReader {
   Result<void> read_part(std::size_t block, const PlanBlockEntry::Part& part,
                          std::vector<char>& bytes, std::size_t at) const;
   Result<void> use_columns(std::size_t block, std::size_t at, PlanBlock& into) const;
+  void use_orders(std::size_t block, PlanBlock& into) const;
 
   File file_;
   PlanFacts facts_;
