@@ -50,9 +50,14 @@ std::string trimmed(std::string dir) {
   return dir;
 }
 
-/// Does the directory hold nothing, or what a job holds?
+/// The first file of a job, by which it is known as one.
+constexpr std::string_view mark = ".gitignore";
+constexpr std::string_view mark_under_way = ".gitignore.part";
+
+/// Does the directory hold nothing, what a job holds, or what a killed make_job() leaves?
 bool is_job(const std::vector<std::string>& names) {
-  return names.empty() || std::binary_search(names.begin(), names.end(), ".gitignore");
+  return names.empty() || std::binary_search(names.begin(), names.end(), mark) ||
+         (names.size() == 1 && names.front() == mark_under_way);
 }
 
 }  // namespace
@@ -70,8 +75,10 @@ Result<JobPaths> make_job(Files& files, const std::string& dir) {
   if (!is_job(*names)) {
     return refused(job.dir, "holds other files and no job: give --job a directory of its own");
   }
-  if (!std::binary_search(names->begin(), names->end(), ".gitignore")) {
-    if (auto done = files.replace(job.dir + "/.gitignore", "*\n"); !done) return done.error();
+  if (!std::binary_search(names->begin(), names->end(), mark)) {
+    if (auto done = files.replace(fmt::format("{}/{}", job.dir, mark), "*\n"); !done) {
+      return done.error();
+    }
   }
   for (const auto& part : {job.dir + "/runs", job.run().dir}) {
     if (auto done = make_ours(files, part); !done) return done.error();

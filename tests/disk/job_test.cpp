@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
 
 TEST_SUITE("disk/job") {
@@ -80,5 +83,30 @@ TEST_SUITE("disk/job") {
       REQUIRE(files.replace(run->checkpoint(), "played"));
     }
     CHECK(*files.read_all(job->run().checkpoint(), 10) == "real");
+  }
+
+  TEST_CASE("killed or without power while it is made, a job is made by the next call") {
+    for (const auto harm : {Harm::kill, Harm::tear, Harm::full}) {
+      for (int power = 0; power < 3; ++power) {
+        std::uint64_t step = 0;
+        for (bool was_made = false; !was_made; ++step) {
+          CAPTURE(static_cast<int>(harm));
+          CAPTURE(power);
+          CAPTURE(step);
+          FlakyFiles files;
+          files.harm(step, harm, harm == Harm::full);
+          was_made = make_job(files, "/w/job").has_value();
+          if (power == 0) files.revive();
+          if (power == 1) files.lose_power(FlakyFiles::Keep::synced);
+          if (power == 2) files.lose_power(FlakyFiles::Keep::some, step);
+          if (files.exists("/w/job")) CHECK(open_job(files, "/w/job"));
+          const auto again = make_job(files, "/w/job");
+          REQUIRE_MESSAGE(again, again);
+          CHECK(files.content("/w/job/.gitignore") == "*\n");
+          CHECK(files.exists(again->run().dir));
+        }
+        CHECK(step > 8);
+      }
+    }
   }
 }
