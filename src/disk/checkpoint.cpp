@@ -9,7 +9,7 @@ namespace idmerge {
 namespace {
 
 constexpr std::string_view first_word = "idmerge checkpoint ";
-constexpr std::string_view first_line = "idmerge checkpoint 1\n";
+constexpr std::string_view first_line = "idmerge checkpoint 2\n";
 constexpr std::string_view word_prefix = "word.";
 constexpr std::size_t checkpoint_bytes_max = std::size_t{64} << 20;
 
@@ -134,6 +134,7 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.number("generation", checkpoint.generation);
   fields.hexadecimal("journal_chain", checkpoint.journal_chain);
   fields.number("round", checkpoint.round);
+  fields.number("round_links", checkpoint.round_links);
   fields.check(parse_signed(fields.next("pinned_time_s"), checkpoint.pinned_time_s),
                "pinned_time_s");
   fields.number("in_flight_max", checkpoint.in_flight_max);
@@ -154,6 +155,22 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   return fields.wrong();
 }
 
+/// Do round, counts and ledger fit together?
+bool rounds_add_up(const Checkpoint& checkpoint) {
+  const auto& ledger = checkpoint.ledger;
+  if (checkpoint.round == 0) {
+    return checkpoint.round_links == 0 && checkpoint.delivered_before == 0 &&
+           checkpoint.refused_before == 0 && checkpoint.ambiguous_before == 0;
+  }
+  const auto before = checkpoint.delivered_before + checkpoint.refused_before;
+  return checkpoint.round_links > 0 && checkpoint.round_links <= ledger.links &&
+         ledger.delivered + ledger.refused <= checkpoint.round_links &&
+         ledger.passed <= ledger.links - checkpoint.round_links &&
+         checkpoint.delivered_before <= ledger.links && checkpoint.refused_before <= ledger.links &&
+         before <= ledger.links - checkpoint.round_links &&
+         checkpoint.ambiguous_before <= checkpoint.delivered_before;
+}
+
 Error damaged(std::string_view name, std::string_view what) {
   return {Errc::input, fmt::format("{}: {}: restore this file, or start a new job", name, what)};
 }
@@ -171,6 +188,7 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   number("generation", checkpoint.generation);
   values.set("journal_chain", hex64(checkpoint.journal_chain));
   number("round", checkpoint.round);
+  number("round_links", checkpoint.round_links);
   number("pinned_time_s", checkpoint.pinned_time_s);
   number("in_flight_max", checkpoint.in_flight_max);
   values.set("finished", checkpoint.finished ? "yes" : "no");
@@ -212,7 +230,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   }
   // Only now, so that a flipped bit in the version is not taken for another version.
   if (body.substr(0, first_line.size()) != first_line) {
-    return damaged(name, "is of another version than this idmerge reads (1)");
+    return damaged(name, "is of another version than this idmerge reads (2)");
   }
   const auto values = KeyValues::parse(body.substr(first_line.size()));
   if (!values) return damaged(name, values.error().what);
@@ -223,6 +241,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   if (const auto ledger = Ledger::restore(checkpoint.ledger); !ledger) {
     return damaged(name, "contradicts itself: " + ledger.error().what);
   }
+  if (!rounds_add_up(checkpoint)) return damaged(name, "the round does not fit the counts");
   if (checkpoint_text(checkpoint) != text) return damaged(name, "is not spelled as idmerge does");
   return checkpoint;
 }

@@ -373,6 +373,17 @@ Result<Snapshot> RunLog::snapshot() {
   return Snapshot{facts_, before};
 }
 
+Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {
+  IDMERGE_CHECK(ledger_.is_done() && round_links > 0);
+  facts_.delivered_before += ledger_.delivered();
+  facts_.refused_before += ledger_.refused();
+  facts_.ambiguous_before += ledger_.ambiguous();
+  ++facts_.round;
+  facts_.round_links = round_links;
+  ledger_ = Ledger(ledger_.links());
+  return snapshot();
+}
+
 Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code, std::uint64_t unanswered) {
   facts_.in_flight_max = unanswered;
   facts_.finished = finished;

@@ -31,6 +31,17 @@ std::optional<Result<void>> DiskThread::collect() {
   return std::exchange(ended_, std::nullopt);
 }
 
+Result<void> DiskThread::save_now(const Snapshot& snapshot) {
+  if (busy_) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_.has_value(); });
+    busy_ = false;
+    const auto ended = *std::exchange(ended_, std::nullopt);
+    if (!ended) return ended;
+  }
+  return saver_.save(snapshot);
+}
+
 Result<void> DiskThread::finish(const Snapshot& snapshot) {
   join();
   if (ended_ && !*ended_) return *ended_;
@@ -48,6 +59,7 @@ void DiskThread::run() {
     lock.lock();
     ended_ = std::move(saved);
     lock.unlock();
+    changed_.notify_one();
     done_();
     lock.lock();
   }

@@ -61,10 +61,16 @@ void Recorder::collect() {
   if (saved && !*saved) break_off(saved->error());
 }
 
-Result<void> Recorder::finish(int exit_code, std::uint64_t unanswered) {
+Result<void> Recorder::begin_round(std::uint64_t round_links) {
   if (error_) return *error_;
-  const Ledger& ledger = log_.ledger();
-  const bool finished = ledger.at_end() && ledger.parked().empty();
+  const auto snapshot = log_.begin_round(round_links);
+  if (!snapshot) return snapshot.error();
+  return disk_.save_now(*snapshot);
+}
+
+Result<void> Recorder::finish(int exit_code, std::uint64_t unanswered, bool last_round) {
+  if (error_) return *error_;
+  const bool finished = last_round && log_.ledger().is_done();
   const auto snapshot = log_.last_snapshot(finished, exit_code, unanswered);
   if (!snapshot) return snapshot.error();
   return disk_.finish(*snapshot);

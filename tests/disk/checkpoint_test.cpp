@@ -20,6 +20,7 @@ Checkpoint sample() {
   made.generation = 12;
   made.journal_chain = 0x0f1e2d3c4b5a6978;
   made.round = 1;
+  made.round_links = 600;
   made.pinned_time_s = -5;
   made.in_flight_max = 32;
   made.finished = true;
@@ -57,7 +58,7 @@ TEST_SUITE("disk/checkpoint") {
 
   TEST_CASE("a checkpoint is read with cat") {
     const auto text = checkpoint_text(sample());
-    CHECK(text.find("idmerge checkpoint 1\nplan = ") == 0);
+    CHECK(text.find("idmerge checkpoint 2\nplan = ") == 0);
     CHECK(text.find("\nabove = 402+3 410+1\nparked = 17x10 403x11\ndelivered = 390\n") !=
           std::string::npos);
     CHECK(text.find("\nword.project_id = 2195193\nword.host = a\\x0achecksum = 0\\x5c\n") !=
@@ -106,13 +107,17 @@ TEST_SUITE("disk/checkpoint") {
                                {"delivered = 390", "delivered = 391"},
                                {"word.host", "weird.host"},
                                {"word.host", "word."},
-                               {"checkpoint 1", "checkpoint 2"},
+                               {"checkpoint 2", "checkpoint 3"},
+                               {"round = 1", "round = 0"},
+                               {"round_links = 600", "round_links = 391"},
+                               {"round_links = 600", "round_links = 986"},
+                               {"ambiguous_before = 6", "ambiguous_before = 8"},
                                {"links = 1000", "links = 300"}}) {
       const auto loaded = parse_checkpoint(changed(change.first, change.second), "c");
       REQUIRE_FALSE_MESSAGE(loaded, change.second);
       CHECK(loaded.error().code == Errc::input);
     }
-    CHECK(parse_checkpoint(changed("checkpoint 1", "checkpoint 2"), "c")
+    CHECK(parse_checkpoint(changed("checkpoint 2", "checkpoint 3"), "c")
               .error()
               .what.find("another version") != std::string::npos);
   }

@@ -288,4 +288,62 @@ TEST_SUITE("disk/run_log") {
     CHECK((*state)->checkpoint.ledger.delivered == many / 2);
     CHECK((*state)->checkpoint.ledger.refused == many / 2);
   }
+
+  TEST_CASE("a round begins whole or not at all, wherever the program dies") {
+    constexpr std::uint64_t steps_max = 40;
+    bool died_before = false;
+    bool died_after = false;
+    for (const bool power : {false, true}) {
+      for (std::uint64_t step = 0; step < steps_max; ++step) {
+        FlakyFiles files;
+        bool begun = false;
+        {
+          auto log = RunLog::begin(files, paths, first(5));
+          auto saver = RunSaver::open(files, paths);
+          REQUIRE(log);
+          REQUIRE(saver);
+          log->deliver(0, 2, 1);
+          log->deliver(2, 1, 2, true);
+          log->refuse(3, 1, R"({"why":"no"})");
+          log->pass(4);
+          files.harm(step, idmerge::testing::Harm::kill);
+          if (const auto snapshot = log->begin_round(1); snapshot) {
+            CHECK(log->ledger().watermark() == 0);
+            if (saver->save(*snapshot)) {
+              begun = true;
+              log->pass(0, 4);
+              log->deliver(4, 1, 1);
+              CHECK((log->flush() || files.killed()));
+            }
+          }
+        }
+        if (power) {
+          files.lose_power(FlakyFiles::Keep::synced);
+        } else {
+          files.revive();
+        }
+        const auto checkpoint = state_of(files).checkpoint;
+        CHECK(checkpoint.round <= 1);
+        if (begun) CHECK(checkpoint.round == 1);
+        if (checkpoint.round == 1) {
+          died_after = died_after || checkpoint.ledger.delivered == 0;
+          CHECK(checkpoint.delivered_before == 3);
+          CHECK(checkpoint.refused_before == 1);
+          CHECK(checkpoint.ambiguous_before == 1);
+          CHECK(checkpoint.round_links == 1);
+          CHECK(checkpoint.spares_sent(4) == 1);
+          CHECK(checkpoint.delivered() == 3 + checkpoint.ledger.delivered);
+        } else {
+          died_before = true;
+          CHECK(checkpoint.delivered_before == 0);
+          CHECK(checkpoint.spares_sent(4) == 0);
+        }
+        // Whatever was left, the run can go on from it.
+        auto resumed = RunLog::resume(files, paths, state_of(files));
+        REQUIRE_MESSAGE(resumed, resumed);
+      }
+    }
+    CHECK(died_before);
+    CHECK(died_after);
+  }
 }

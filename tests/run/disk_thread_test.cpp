@@ -70,4 +70,22 @@ TEST_SUITE("run/disk_thread") {
     const DiskThread disk(RunSaver::open(files, paths).value(), [] {});
     CHECK(!disk.busy());
   }
+
+  TEST_CASE("a save at once waits for the one under way, and hears of its failure") {
+    FlakyFiles files;
+    RunLog log = begin(files);
+    DiskThread disk(RunSaver::open(files, paths).value(), [] {});
+    log.deliver(0, 3, 1);
+    disk.save(log.snapshot().value());
+    log.deliver(3, 1, 1);
+    REQUIRE(disk.save_now(log.snapshot().value()));
+    CHECK(!disk.busy());
+    auto snapshot = log.snapshot().value();
+    const auto later = log.snapshot().value();
+    files.harm(0, Harm::fail, true);
+    disk.save(std::move(snapshot));
+    CHECK(!disk.save_now(later));
+    files.lose_power(FlakyFiles::Keep::synced);
+    CHECK((*read_run(files, paths, Digest{}).value()).checkpoint.ledger.delivered == 4);
+  }
 }

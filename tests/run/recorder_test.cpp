@@ -135,4 +135,27 @@ TEST_SUITE("run/recorder") {
     world.files.revive();
     CHECK(world.delivered_on_disk() == 1);
   }
+
+  TEST_CASE("the next round begins durably, also behind a save that is under way") {
+    World world;
+    world.recorder->deliver(0, 9, 1);
+    world.recorder->refuse(9, 1, "{}");
+    world.recorder->save_when_due(Instant{} + 1h, 1s);
+    REQUIRE(world.recorder->begin_round(2));
+    world.files.lose_power(FlakyFiles::Keep::synced);
+    const auto state = read_run(world.files, paths, Digest{});
+    REQUIRE(state);
+    CHECK((*state)->checkpoint.round == 1);
+    CHECK((*state)->checkpoint.delivered() == 9);
+    CHECK((*state)->checkpoint.refused() == 1);
+    CHECK((*state)->checkpoint.ledger.delivered == 0);
+    CHECK(!(*state)->checkpoint.finished);
+  }
+
+  TEST_CASE("a run is not finished while another round may follow") {
+    World world;
+    world.recorder->deliver(0, 10, 1);
+    REQUIRE(world.recorder->finish(8, 0, false));
+    CHECK(!read_run(world.files, paths, Digest{}).value()->checkpoint.finished);
+  }
 }

@@ -104,6 +104,9 @@ class Ledger {
   /// Has the watermark reached the end? Parked links may still wait.
   bool at_end() const { return watermark_ == links_; }
 
+  /// Has every link a fate, or none to get?
+  bool is_done() const { return at_end() && parked_.empty(); }
+
   /// What is done past the watermark. Shape: ascending, disjoint, not adjacent.
   std::vector<LinkRange> ranges_above() const;
 

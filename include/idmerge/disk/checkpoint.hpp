@@ -7,12 +7,13 @@
 //
 // Example:
 //
-//   idmerge checkpoint 1
+//   idmerge checkpoint 2
 //   plan = 7f3a91c2d0b14e5f8a6c3d2e1f00aa55
 //   target = 5d41402abc4b2a76b9719d911017c592
 //   generation = 12
 //   journal_chain = 0f1e2d3c4b5a6978
 //   round = 0
+//   round_links = 0
 //   pinned_time_s = 1795456800
 //   in_flight_max = 32
 //   finished = no
@@ -57,6 +58,7 @@ struct Checkpoint {
   std::uint64_t generation = 0;     // of the journal that follows
   std::uint64_t journal_chain = 0;  // the checksum that this journal starts from
   std::uint64_t round = 0;          // 0 until spares are sent
+  std::uint64_t round_links = 0;    // spares that this round sends; 0 in round 0
   std::int64_t pinned_time_s = 0;   // the time that every link of the job is sent with
   std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
   bool finished = false;
@@ -68,6 +70,16 @@ struct Checkpoint {
   std::uint64_t letters_bytes = 0;  // length of refused.ndjson
   std::uint64_t letters_chain = 0;  // its checksum (disk/dead_letters.hpp)
   KeyValues words;                  // host, project, token fingerprint, rate: as recorded
+
+  // Of all rounds.
+  std::uint64_t delivered() const { return delivered_before + ledger.delivered; }
+  std::uint64_t refused() const { return refused_before + ledger.refused; }
+  std::uint64_t ambiguous() const { return ambiguous_before + ledger.ambiguous; }
+
+  /// Spares that have a fate or get one in this round. Units: `sendable` links of the plan.
+  std::uint64_t spares_sent(std::uint64_t sendable) const {
+    return round == 0 ? 0 : delivered_before + refused_before + round_links - sendable;
+  }
 
   bool operator==(const Checkpoint&) const = default;
 };

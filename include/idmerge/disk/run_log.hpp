@@ -114,6 +114,13 @@ class RunLog {
   /// Errors: as flush().
   Result<Snapshot> snapshot();
 
+  /// Begin the next round, of so many links: what was settled so far counts as before, and the
+  /// ledger starts anew. The journals do not say to which round they belong, so the snapshot must
+  /// be saved before anything of the round is settled.
+  ///
+  /// Errors: as flush(). Bug unless the round before is settled whole.
+  Result<Snapshot> begin_round(std::uint64_t round_links);
+
   /// A snapshot of the end of a run: nothing is in flight any more, but `unanswered` links were
   /// sent and never answered.
   Result<Snapshot> last_snapshot(bool finished, int exit_code, std::uint64_t unanswered = 0);

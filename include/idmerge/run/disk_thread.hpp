@@ -33,6 +33,10 @@ class DiskThread {
   /// How the save ended; nullopt while it is under way.
   std::optional<Result<void>> collect();
 
+  /// Wait for what is under way, then save a snapshot on the calling thread.
+  /// Errors: of either save.
+  Result<void> save_now(const Snapshot& snapshot);
+
   /// Wait for what is under way and save a last snapshot on the calling thread.
   Result<void> finish(const Snapshot& snapshot);
 

@@ -45,9 +45,13 @@ class Recorder {
   /// Send a snapshot to the disk thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
 
+  /// Begin the next round, durably: see RunLog. Nothing may be under way.
+  Result<void> begin_round(std::uint64_t round_links);
+
   /// Make the end of the run durable. Units: `unanswered` is how many pending links were sent
-  /// without an answer, so that the next run knows that they may be delivered.
-  Result<void> finish(int exit_code, std::uint64_t unanswered);
+  /// without an answer, so that the next run knows that they may be delivered; `last_round` when no
+  /// other one follows.
+  Result<void> finish(int exit_code, std::uint64_t unanswered, bool last_round = true);
 
  private:
   void schedule_flush();
