@@ -592,8 +592,12 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{
-        "connections", "N", "16", "Pace", on_run, "requests under way at a time",
+        "connections", "N", "16", "Pace", on_run, "lanes to the service, each a kept connection",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
+    OptionEntry{
+        "pipeline", "N", "1", "Pace", on_run,
+        "requests under way on a connection before the first answer is there",
+        [](Text t, Settings& s) { return put(s.send.pipeline, count_within(t, 1, 256)); }},
     OptionEntry{
         "attempts", "N", "10", "Pace", on_run,
         "then a link that fails while others succeed is parked: pending, tried again later",

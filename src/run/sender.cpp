@@ -169,14 +169,21 @@ class Sender {
     }
     if (lane.pipe.size() == 1) {
       Flight& flight = *lane.pipe.front();
-      take_answer(lane, flight, co_await lane.connection.exchange(flight.request));
+      const Answer answer = co_await lane.connection.exchange(flight.request);
+      take_answer(lane, flight, answer);
     } else {
       lane.requests.clear();
       for (const Flight* flight : lane.pipe)
         lane.requests += flight->request;
       const auto unsent = co_await lane.connection.send(lane.requests);
-      for (Flight* flight : lane.pipe)
-        take_answer(lane, *flight, unsent ? *unsent : co_await lane.connection.receive());
+      for (Flight* flight : lane.pipe) {
+        if (unsent) {
+          take_answer(lane, *flight, *unsent);
+        } else {
+          const Answer answer = co_await lane.connection.receive();
+          take_answer(lane, *flight, answer);
+        }
+      }
     }
     lane.adapt_pipe(lane.connection.is_open());
   }

@@ -140,6 +140,8 @@ TEST_SUITE("app/options") {
                                        "7",
                                        "--connections",
                                        "3",
+                                       "--pipeline",
+                                       "16",
                                        "--attempts",
                                        "4",
                                        "--backoff-min",
@@ -201,6 +203,7 @@ TEST_SUITE("app/options") {
     CHECK(s.send.rate_per_s == 1000);
     CHECK(s.send.burst == 7);
     CHECK(s.send.connections == 3);
+    CHECK(s.send.pipeline == 16);
     CHECK(s.send.attempts == 4);
     CHECK(s.send.backoff_max == 5s);
     CHECK(s.send.give_up_after == 1h);
@@ -278,6 +281,8 @@ TEST_SUITE("app/options") {
     CHECK(run_error({"--rate", "abc"}) == "--rate: \"abc\" is not a rate: write for example 500/s");
     CHECK(run_error({"--connections", "0"}) ==
           "--connections: 0 is not within 1 and 1,000: write one that is");
+    CHECK(run_error({"--pipeline", "257"}) ==
+          "--pipeline: 257 is not within 1 and 256: write one that is");
     CHECK(run_error({"--timeout", "2h"}) ==
           "--timeout: 2h is not within 1ms and 1h: write one that is");
     CHECK(run_error({"--op", "creat"}) ==
