@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "idmerge/base/check.hpp"
-#include "idmerge/core/forest.hpp"
 
 namespace idmerge {
 namespace {
 
 constexpr std::uint32_t conflict_bit = 0x80000000U;
 constexpr std::uint32_t claim_mask = ~conflict_bit;
+constexpr std::uint32_t sighted_bit = 0x80000000U;  // of IdState::anons
 
 // A link's flags: operation in bits 0-1, sided in bit 2, verdict from bit 3 on.
 constexpr std::uint8_t op_bits = 0x03U;
@@ -28,10 +28,6 @@ constexpr std::size_t ids_max = claim_mask - 1;
 constexpr std::size_t slots_ahead = 24;
 constexpr std::size_t rows_a_stage = 512;
 constexpr std::size_t links_ahead = 32;
-
-constexpr std::uint64_t hub_anons = 100;
-constexpr std::size_t largest_max = 10;
-constexpr std::uint64_t examples_max = 5;
 
 /// Links in one piece of the columns.
 constexpr std::size_t links_a_piece = 16'384;
@@ -84,8 +80,8 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
       ++report_.read;
       switch (judged[i].screened) {
         case Screened::pair:
-          if (is_new(anons[i - begin], users[i - begin], rows[i])) {
-            add_link(anons[i - begin], users[i - begin], rows[i]);
+          if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].anon_form)) {
+            add_link(anons[i - begin], users[i - begin], rows[i], judged[i].user_form);
             new_links.push_back(static_cast<std::uint32_t>(i));
           } else {
             ++report_.duplicates;
@@ -109,14 +105,13 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
   return {};
 }
 
-void Census::note_side(SideReport& side, std::string_view id) {
+void Census::note_side(SideReport& side, IdForm form) {
   ++side.distinct;
-  const auto form = uuid_form(id);
-  if (form != UuidForm::none) ++side.uuids;
-  if (form == UuidForm::uuid_v4) ++side.uuid_v4;
+  if (form == IdForm::uuid || form == IdForm::uuid_v4) ++side.uuids;
+  if (form == IdForm::uuid_v4) ++side.uuid_v4;
 }
 
-bool Census::is_new(IdNumber anon, IdNumber user, const Row& row) {
+bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form) {
   if (!row.sided) return is_new_unsided(anon, user);
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
@@ -131,8 +126,8 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row) {
   if (state.claim == 0) {
     state.claim = user + 1;
     if (several_ops_) first_op_[anon] = static_cast<std::uint8_t>(row.op);
-    note_side(report_.anon, row.anon);
-    if (row.anon.starts_with("$device:$device:")) ++report_.doubled_device_prefix;
+    note_side(report_.anon, anon_form);
+    if (anon_form == IdForm::doubled_prefix) ++report_.doubled_device_prefix;
     return true;
   }
   const bool same_user = (state.claim & claim_mask) == user + 1;
@@ -150,9 +145,9 @@ bool Census::is_new_unsided(IdNumber first, IdNumber second) {
   return unsided_.insert(std::min(first, second), std::max(first, second));
 }
 
-void Census::add_link(IdNumber anon, IdNumber user, const Row& row) {
+void Census::add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form) {
   if (row.sided) {
-    if (ids_[user].anons++ == 0) note_side(report_.user, row.user);
+    if (ids_[user].anons++ == 0) note_side(report_.user, user_form);
   } else {
     ++report_.unsided;
   }
@@ -171,8 +166,25 @@ bool Census::only_stars() const {
          (options_.on_conflict == OnConflict::hold || report_.conflicted_anons == 0);
 }
 
-Verdict Census::verdict(std::uint64_t link) const {
-  return static_cast<Verdict>(link_flags_[link] >> verdict_shift);
+bool Census::several_ops() const {
+  return several_ops_ || (report_.unsided != 0 && only_op_.value_or(Op::merge) != Op::merge);
+}
+
+ClaimedLink Census::link(std::uint64_t ordinal) const {
+  const auto flags = link_flags_[ordinal];
+  return {link_anon_[ordinal], link_user_[ordinal], op_of(flags), is_sided(flags),
+          static_cast<Verdict>(flags >> verdict_shift)};
+}
+
+bool Census::sight(const Fingerprint& user, IdForm form) {
+  const auto number = index_.find_or_add(user);
+  ids_.grow_to_hold(index_.size());
+  // A link that was taken here counts its user too; the highest bit tells the two apart.
+  auto& anons = ids_[number].anons;
+  if ((anons & sighted_bit) != 0) return false;
+  anons |= sighted_bit;
+  note_side(report_.user, form);
+  return true;
 }
 
 void Census::set_verdict(std::uint64_t link, Verdict verdict) {
@@ -198,30 +210,35 @@ void Census::foresee(double share_read) {
 
 void Census::judge(const Columns& columns) {
   report_.links = links_;
-  judge_conflicts();
-
-  // The claims have been read; from here on an id's state is about what will be sent.
-  std::fill_n(ids_.data(), ids_.size(), IdState{});
+  judge_claims();
+  Clusters clusters(options_, {index_.size(), links_, only_stars(), several_ops()});
+  // What follows knows ids by their numbers.
+  index_.release();
+  ids_.release();
+  first_op_.release();
   for (std::uint64_t i = 0; i < links_; ++i) {
-    if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_user_[i + links_ahead]], 1);
-    if (verdict(i) == Verdict::send && is_sided(link_flags_[i])) ++ids_[link_user_[i]].anons;
+    if (i + links_ahead < links_) clusters.prefetch(link(i + links_ahead));
+    clusters.connect(link(i));
   }
-  if (only_stars()) {
-    judge_stars();
-    hand_out(columns, nullptr);
-  } else {
-    Forest all(index_.size());
-    judge_graph(all);
-    hand_out(columns, &all);
+  std::array<Verdict, links_a_piece> verdicts;
+  std::array<std::uint32_t, links_a_piece> components;
+  for (std::uint64_t begin = 0; begin < links_; begin += links_a_piece) {
+    const auto end = std::min<std::uint64_t>(begin + links_a_piece, links_);
+    for (auto i = begin; i < end; ++i) {
+      if (i + links_ahead < links_) clusters.prefetch(link(i + links_ahead));
+      const auto place = clusters.place(link(i));
+      verdicts[i - begin] = place.verdict;
+      components[i - begin] = place.component;
+    }
+    columns(std::span(verdicts).first(end - begin), std::span(components).first(end - begin));
   }
-  count_users();
-  choose_examples();
+  clusters.report(report_);
   IDMERGE_CHECK(report_.adds_up());
 }
 
 // Conflicts and both-sides are judged on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
-void Census::judge_conflicts() {
+void Census::judge_claims() {
   for (std::size_t id = 0; id < index_.size(); ++id) {
     if (ids_[id].claim != 0 && ids_[id].anons != 0) ++report_.both_sides_ids;
   }
@@ -237,127 +254,12 @@ void Census::judge_conflicts() {
   }
 }
 
-// Where every link is a guarded `create`, an anonymous id has one user and no user is an anonymous
-// id of a link that is sent: clusters are stars around users, and counting replaces union-find.
-void Census::judge_stars() {
-  if (options_.max_cluster == 0) return;
-  for (std::uint64_t i = 0; i < links_; ++i) {
-    if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_user_[i + links_ahead]]);
-    if (verdict(i) != Verdict::send) continue;
-    if (ids_[link_user_[i]].anons >= options_.max_cluster) set_verdict(i, Verdict::oversize);
-  }
-}
-
-void Census::judge_graph(Forest& all) {
-  // A link of another operation may be refused where a merge is not, so only merges make a merge
-  // redundant.
-  std::optional<Forest> merges;
-  if (several_ops_ || (report_.unsided != 0 && only_op_.value_or(Op::merge) != Op::merge)) {
-    merges.emplace(index_.size());
-  }
-  for (std::uint64_t i = 0; i < links_; ++i) {
-    if (verdict(i) != Verdict::send) continue;
-    const bool joined = all.connect(link_anon_[i], link_user_[i]);
-    if (op_of(link_flags_[i]) != Op::merge || !options_.collapse) continue;
-    const bool needed = merges ? merges->connect(link_anon_[i], link_user_[i]) : joined;
-    if (!needed) set_verdict(i, Verdict::spare);
-  }
-  if (options_.max_cluster == 0) return;
-  for (std::uint64_t i = 0; i < links_; ++i) {
-    if (is_held(verdict(i))) continue;
-    if (all.cluster_size(link_anon_[i]) > options_.max_cluster) set_verdict(i, Verdict::oversize);
-  }
-}
-
-void Census::hand_out(const Columns& columns, Forest* forest) {
-  std::vector<Verdict> verdicts;
-  std::vector<std::uint32_t> components;
-  for (std::uint64_t begin = 0; begin < links_; begin += links_a_piece) {
-    const auto end = std::min<std::uint64_t>(begin + links_a_piece, links_);
-    verdicts.clear();
-    components.clear();
-    for (auto i = begin; i < end; ++i) {
-      if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_user_[i + links_ahead]], 1);
-      const auto said = verdict(i);
-      ++report_.verdicts[static_cast<std::size_t>(said)];
-      if (said == Verdict::send) {
-        ++report_.to_send[static_cast<std::size_t>(op_of(link_flags_[i]))];
-      }
-      verdicts.push_back(said);
-      components.push_back(is_held(said) ? no_component : component_of(i, forest));
-    }
-    columns(verdicts, components);
-  }
-  report_.clusters = components_;
-}
-
-// Components are numbered in order of their first link, which depends on neither the key of the
-// fingerprints nor the shape of the union-find trees.
-std::uint32_t Census::component_of(std::uint64_t link, Forest* forest) {
-  const auto head = forest != nullptr ? forest->root(link_user_[link]) : link_user_[link];
-  auto& component_and_one = ids_[head].claim;
-  if (component_and_one == 0) {
-    component_and_one = ++components_;
-    const std::uint64_t ids =
-        forest != nullptr ? forest->cluster_size(head) : std::uint64_t{ids_[head].anons} + 1;
-    auto& largest = report_.largest;
-    if (largest.size() < largest_max || ids > largest.back().ids) {
-      const auto at = std::find_if(largest.begin(), largest.end(),
-                                   [&](const ClusterSize& other) { return other.ids < ids; });
-      largest.insert(at, {ids, link});
-      if (largest.size() > largest_max) largest.pop_back();
-    }
-  }
-  return component_and_one - 1;
-}
-
-// Shape: over users that a link to be sent names; sized by a histogram, since most users have few
-// anonymous ids and the others are rare.
-void Census::count_users() {
-  constexpr std::uint32_t common_max = 4096;
-  std::vector<std::uint64_t> common(common_max + 1);
-  std::vector<std::uint32_t> rare;
-  std::uint64_t users = 0;
-  for (std::size_t id = 0; id < index_.size(); ++id) {
-    const auto anons = ids_[id].anons;
-    if (anons == 0) continue;
-    if (anons <= common_max) {
-      ++common[anons];
-    } else {
-      rare.push_back(anons);
-    }
-    ++users;
-    if (anons > hub_anons) ++report_.hubs;
-  }
-  if (users == 0) return;
-  std::sort(rare.begin(), rare.end());
-  const auto nth = [&](std::uint64_t rank) -> std::uint64_t {
-    for (std::uint32_t anons = 1; anons <= common_max; ++anons) {
-      if (rank < common[anons]) return anons;
-      rank -= common[anons];
-    }
-    return rare[rank];
-  };
-  report_.anons_per_user_p50 = nth((users - 1) / 2);
-  report_.anons_per_user_p99 = nth((users - 1) * 99 / 100);
-  report_.anons_per_user_max = nth(users - 1);
-}
-
-void Census::choose_examples() {
-  for (std::uint64_t n = 0; n < examples_max; ++n) {
-    auto i = n * links_ / examples_max;
-    while (i < links_ && verdict(i) != Verdict::send)
-      ++i;
-    if (i == links_) break;
-    if (report_.examples.empty() || report_.examples.back() < i) report_.examples.push_back(i);
-  }
-}
-
 std::size_t Census::bytes() const {
   std::size_t sum = index_.bytes() + ids_.bytes() + first_op_.bytes() + unsided_.bytes() +
                     link_anon_.bytes() + link_user_.bytes() + link_flags_.bytes();
   for (const auto& set : claims_)
     sum += set.bytes();
+  // The clusters come when the index has gone, and need less.
   return sum;
 }
 

@@ -261,6 +261,19 @@ UuidForm uuid_form(string_view id) {
   return v4 ? UuidForm::uuid_v4 : UuidForm::uuid;
 }
 
+IdForm id_form(string_view id) {
+  if (id.starts_with("$device:$device:")) return IdForm::doubled_prefix;
+  switch (uuid_form(id)) {
+    case UuidForm::uuid:
+      return IdForm::uuid;
+    case UuidForm::uuid_v4:
+      return IdForm::uuid_v4;
+    case UuidForm::none:
+      break;
+  }
+  return IdForm::other;
+}
+
 Screened screen(Row& row, const ScreenOptions& options) {
   if (row.fault != Fault::none) return Screened::faulty;
 

@@ -93,6 +93,8 @@ class Judging {
     for (std::size_t i = 0; i < judged.size(); ++i) {
       judged[i].screened = screen(rows[i], screen_);
       if (judged[i].screened != Screened::pair) continue;
+      judged[i].anon_form = id_form(rows[i].anon);
+      judged[i].user_form = id_form(rows[i].user);
       if (single == none) {
         single = i;
         continue;

@@ -51,6 +51,8 @@ Outcome take(Table& table, const CensusOptions& options, std::size_t block = 100
       one.screened = screen(table.rows[i], {});
       one.anon = print(table.rows[i].anon);
       one.user = print(table.rows[i].user);
+      one.anon_form = id_form(table.rows[i].anon);
+      one.user_form = id_form(table.rows[i].user);
       judged.push_back(one);
     }
     std::vector<std::uint32_t> fresh;
@@ -362,7 +364,8 @@ TEST_SUITE("core/census") {
         row.anon = ids[2 * i];
         row.user = ids[2 * i + 1];
         rows.push_back(row);
-        judged.push_back({print(row.anon), print(row.user), Screened::pair});
+        judged.push_back(
+            {.anon = print(row.anon), .user = print(row.user), .screened = Screened::pair});
       }
       std::vector<std::uint32_t> fresh;
       REQUIRE(census.take(rows, judged, fresh));

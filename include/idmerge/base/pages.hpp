@@ -24,13 +24,20 @@ class PageArray {
   PageArray() = default;
   PageArray(const PageArray&) = delete;
   PageArray& operator=(const PageArray&) = delete;
-  ~PageArray() { free_pages(data_, size_ * sizeof(T)); }
+  ~PageArray() { release(); }
 
   /// Make `size` elements; new ones are zero. Never shrinks.
   void grow(std::size_t size) {
     if (size <= size_) return;
     data_ = static_cast<T*>(grow_pages(data_, size_ * sizeof(T), size * sizeof(T)));
     size_ = size;
+  }
+
+  /// Give all elements back.
+  void release() {
+    free_pages(data_, size_ * sizeof(T));
+    data_ = nullptr;
+    size_ = 0;
   }
 
   /// Grow by half, or to `size` if that is more: for arrays that are appended to.

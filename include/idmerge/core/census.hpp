@@ -22,7 +22,9 @@
 #include <vector>
 
 #include "idmerge/base/pages.hpp"
+#include "idmerge/core/census_options.hpp"
 #include "idmerge/core/census_report.hpp"
+#include "idmerge/core/clusters.hpp"
 #include "idmerge/core/fingerprint.hpp"
 #include "idmerge/core/index.hpp"
 #include "idmerge/core/pair.hpp"
@@ -30,28 +32,14 @@
 
 namespace idmerge {
 
-class Forest;
-
-enum class OnConflict : std::uint8_t {
-  hold,  // every link of an anonymous id with two users waits for a person
-  send,  // every claim goes out, and the service chooses
-};
-
-struct CensusOptions {
-  OnConflict on_conflict = OnConflict::hold;  // Flag: --on-conflict
-  bool collapse = true;  // merge: do not send links whose ids are connected. Flag: --no-collapse
-  std::uint32_t max_cluster = 499;  // ids of both sides; 0 = no limit. Flag: --max-cluster
-};
-
 /// A row after the first judge, with the fingerprints of its ids when it is a pair.
 struct Judged {
   Fingerprint anon;
   Fingerprint user;
   Screened screened = Screened::faulty;
+  IdForm anon_form = IdForm::other;
+  IdForm user_form = IdForm::other;
 };
-
-/// The component of a link that is not sent.
-inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
 
 class Census {
  public:
@@ -83,34 +71,39 @@ class Census {
 
   std::uint64_t links() const { return links_; }
 
-  /// Memory in use. Units: bytes.
+  /// Memory in use, and what judge() will need besides. Units: bytes.
   std::size_t bytes() const;
 
+  /// The half of judge() that looks at the claims on one id alone, for a census of a part of the
+  /// ids (see run/spilled_census): every row of an anonymous id must have been taken here, but
+  /// where else an id is a user may be said by sight().
+  void judge_claims();
+
+  /// A user of a sided pair that was taken elsewhere. True if it was not seen before.
+  bool sight(const Fingerprint& user, IdForm form);
+
+  /// The number of an id that was taken or seen.
+  IdNumber number_of(const Fingerprint& id) const { return index_.find(id); }
+  std::size_t ids() const { return index_.size(); }
+  ClaimedLink link(std::uint64_t ordinal) const;
+
+  bool only_stars() const;
+  bool several_ops() const;
+
  private:
-  /// What is known of an id. While rows are taken, `claim` is the first user of an anonymous id
-  /// plus one, with the conflict bit; `anons` counts the distinct links that name it as user.
-  /// judge() reads both, then reuses them: `claim` for the component of a cluster plus one,
-  /// `anons` for the links to be sent.
+  /// What is known of an id: `claim` is the first user of an anonymous id plus one, with the
+  /// conflict bit; `anons` counts the distinct links that name it as user.
   struct IdState {
     std::uint32_t claim;
     std::uint32_t anons;
   };
 
-  bool is_new(IdNumber anon, IdNumber user, const Row& row);
+  bool is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form);
   bool is_new_unsided(IdNumber first, IdNumber second);
-  void add_link(IdNumber anon, IdNumber user, const Row& row);
-  void note_side(SideReport& side, std::string_view id);
+  void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
+  static void note_side(SideReport& side, IdForm form);
 
-  Verdict verdict(std::uint64_t link) const;
   void set_verdict(std::uint64_t link, Verdict verdict);
-  void judge_conflicts();
-  void judge_stars();
-  void judge_graph(Forest& all);
-  void hand_out(const Columns& columns, Forest* forest);
-  std::uint32_t component_of(std::uint64_t link, Forest* forest);
-  void count_users();
-  void choose_examples();
-  bool only_stars() const;
 
   CensusOptions options_;
   CensusReport report_;
@@ -125,7 +118,6 @@ class Census {
   PageArray<IdNumber> link_user_;
   PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
   std::uint64_t links_ = 0;
-  std::uint32_t components_ = 0;
   std::size_t ids_when_grown_ = 0;
   double share_when_grown_ = 0;
 };

@@ -38,6 +38,9 @@ class IdIndex {
   /// Make room for `ids` numbers in all, so that none of the next calls has to grow the table.
   void reserve(std::size_t ids);
 
+  /// Give the table back; only size() may be asked afterwards.
+  void release() { slots_.release(); }
+
   std::size_t size() const { return count_; }
 
   /// Ids that can be added before the table grows.

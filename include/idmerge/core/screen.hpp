@@ -50,6 +50,11 @@ enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
 /// Shape: 8-4-4-4-12 hexadecimal digits, without the $device: prefix if there is one.
 UuidForm uuid_form(std::string_view id);
 
+/// What the census counts about the form of an id, in two bits.
+enum class IdForm : std::uint8_t { other, uuid, uuid_v4, doubled_prefix };
+
+IdForm id_form(std::string_view id);
+
 inline constexpr std::string_view device_prefix = "$device:";
 
 }  // namespace idmerge

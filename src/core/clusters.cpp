@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/clusters.hpp"
+
+#include <algorithm>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::uint64_t hub_anons = 100;
+constexpr std::size_t largest_max = 10;
+constexpr std::uint64_t examples_max = 5;
+
+}  // namespace
+
+Clusters::Clusters(const CensusOptions& options, const Scope& scope)
+    : options_(options), scope_(scope) {
+  ids_.grow(std::max<std::size_t>(scope.ids, 1));
+  if (scope.only_stars) return;
+  all_.emplace(scope.ids);
+  if (scope.several_ops) merges_.emplace(scope.ids);
+}
+
+void Clusters::connect(const ClaimedLink& link) {
+  const auto ordinal = connected_++;
+  if (link.verdict != Verdict::send) return;
+  if (link.sided) ++ids_[link.user].anons;
+  if (!all_) return;
+  const bool joined = all_->connect(link.anon, link.user);
+  if (link.op != Op::merge || !options_.collapse) return;
+  // A link of another operation may be refused where a merge is not, so only merges make a merge
+  // redundant.
+  const bool needed = merges_ ? merges_->connect(link.anon, link.user) : joined;
+  if (needed) return;
+  spare_.grow(scope_.links / 64 + 1);
+  spare_[ordinal / 64] |= std::uint64_t{1} << ordinal % 64;
+}
+
+bool Clusters::is_oversize(const ClaimedLink& link) {
+  if (options_.max_cluster == 0) return false;
+  return all_ ? all_->cluster_size(link.user) > options_.max_cluster
+              : ids_[link.user].anons >= options_.max_cluster;
+}
+
+Clusters::Place Clusters::place(const ClaimedLink& link) {
+  IDMERGE_CHECK(connected_ == scope_.links);
+  Place place{.verdict = link.verdict};
+  if (place.verdict == Verdict::send) {
+    const bool is_spare = spare_.size() != 0 && (spare_[placed_ / 64] >> placed_ % 64 & 1U) != 0;
+    place.verdict = is_oversize(link) ? Verdict::oversize
+                    : is_spare        ? Verdict::spare
+                                      : Verdict::send;
+  }
+  ++found_.verdicts[static_cast<std::size_t>(place.verdict)];
+  if (!is_held(place.verdict)) place.component = component_of(link.user);
+  if (place.verdict == Verdict::send) {
+    ++found_.to_send[static_cast<std::size_t>(link.op)];
+    note_example();
+  }
+  ++placed_;
+  return place;
+}
+
+// Components are numbered in order of their first link, which depends on neither the key of the
+// fingerprints nor the shape of the union-find trees.
+std::uint32_t Clusters::component_of(IdNumber user) {
+  const auto head = all_ ? all_->root(user) : user;
+  auto& component_and_one = ids_[head].component_and_one;
+  if (component_and_one == 0) {
+    component_and_one = ++components_;
+    note_largest(all_ ? all_->cluster_size(head) : std::uint64_t{ids_[head].anons} + 1);
+  }
+  return component_and_one - 1;
+}
+
+void Clusters::note_largest(std::uint64_t ids) {
+  auto& largest = found_.largest;
+  if (largest.size() == largest_max && ids <= largest.back().ids) return;
+  const auto at = std::find_if(largest.begin(), largest.end(),
+                               [&](const ClusterSize& other) { return other.ids < ids; });
+  largest.insert(at, {ids, placed_});
+  if (largest.size() > largest_max) largest.pop_back();
+}
+
+// The first link to be sent from each fifth of all links on.
+void Clusters::note_example() {
+  bool chosen = false;
+  while (example_ < examples_max && example_ * scope_.links / examples_max <= placed_) {
+    chosen = true;
+    ++example_;
+  }
+  if (chosen) found_.examples.push_back(placed_);
+}
+
+// Shape: over users that a link to be sent names; sized by a histogram, since most users have few
+// anonymous ids and the others are rare.
+void Clusters::count_users(CensusReport& report) const {
+  constexpr std::uint32_t common_max = 4096;
+  std::vector<std::uint64_t> common(common_max + 1);
+  std::vector<std::uint32_t> rare;
+  std::uint64_t users = 0;
+  for (std::size_t id = 0; id < scope_.ids; ++id) {
+    const auto anons = ids_[id].anons;
+    if (anons == 0) continue;
+    if (anons <= common_max) {
+      ++common[anons];
+    } else {
+      rare.push_back(anons);
+    }
+    ++users;
+    if (anons > hub_anons) ++report.hubs;
+  }
+  if (users == 0) return;
+  std::sort(rare.begin(), rare.end());
+  const auto nth = [&](std::uint64_t rank) -> std::uint64_t {
+    for (std::uint32_t anons = 1; anons <= common_max; ++anons) {
+      if (rank < common[anons]) return anons;
+      rank -= common[anons];
+    }
+    return rare[rank];
+  };
+  report.anons_per_user_p50 = nth((users - 1) / 2);
+  report.anons_per_user_p99 = nth((users - 1) * 99 / 100);
+  report.anons_per_user_max = nth(users - 1);
+}
+
+void Clusters::report(CensusReport& report) {
+  IDMERGE_CHECK(placed_ == scope_.links);
+  report.verdicts = found_.verdicts;
+  report.to_send = found_.to_send;
+  report.clusters = components_;
+  report.largest = std::move(found_.largest);
+  report.examples = std::move(found_.examples);
+  count_users(report);
+}
+
+}  // namespace idmerge

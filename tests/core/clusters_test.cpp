@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/clusters.hpp"
+
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+namespace {
+
+std::vector<Clusters::Place> place_all(Clusters& clusters, const std::vector<ClaimedLink>& links) {
+  for (const auto& link : links)
+    clusters.connect(link);
+  std::vector<Clusters::Place> places;
+  for (const auto& link : links)
+    places.push_back(clusters.place(link));
+  return places;
+}
+
+}  // namespace
+
+TEST_SUITE("core/clusters") {
+  TEST_CASE("stars are counted without looking at anonymous ids") {
+    const std::vector<ClaimedLink> links{
+        {.user = 1}, {.user = 0}, {.user = 1, .verdict = Verdict::conflict}, {.user = 1}};
+    Clusters clusters({}, {.ids = 2, .links = 4, .only_stars = true});
+    const auto places = place_all(clusters, links);
+    CHECK(places[0].component == 0);
+    CHECK(places[1].component == 1);
+    CHECK(places[2].component == no_component);
+    CHECK(places[3].component == 0);
+    CensusReport report;
+    clusters.report(report);
+    CHECK(report.clusters == 2);
+    CHECK(report.sendable() == 3);
+    REQUIRE(report.largest.size() == 2);
+    CHECK(report.largest[0].ids == 3);
+    CHECK(report.examples == std::vector<std::uint64_t>{0, 1, 3});
+    CHECK(report.anons_per_user_max == 2);
+  }
+
+  TEST_CASE("a merge is redundant only by merges, when there are other operations") {
+    std::vector<ClaimedLink> links{
+        {0, 1, Op::create}, {1, 2, Op::merge}, {0, 2, Op::merge}, {1, 0, Op::merge}};
+    Clusters clusters({}, {.ids = 3, .links = 4, .several_ops = true});
+    auto places = place_all(clusters, links);
+    CHECK(places[2].verdict == Verdict::send);
+    CHECK(places[3].verdict == Verdict::spare);
+    CHECK(places[3].component == 0);
+    Clusters capped({.max_cluster = 2}, {.ids = 3, .links = 4, .several_ops = true});
+    places = place_all(capped, links);
+    CHECK(places[3].verdict == Verdict::oversize);
+    CHECK(places[3].component == no_component);
+  }
+}
