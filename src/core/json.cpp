@@ -15,153 +15,11 @@ constexpr unsigned depth_max = 512;  // deeper lines are refused: the stack is f
 
 using Kind = JsonToken::Kind;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 std::uint64_t length_bit(std::size_t length) {
   return std::uint64_t{1} << std::min<std::size_t>(length, 63);
 }
 
-template <class Word>
-bool same_ends(const char* a, const char* b, std::size_t size) {
-  Word x[2];
-  Word y[2];
-  std::memcpy(&x[0], a, sizeof(Word));
-  std::memcpy(&y[0], b, sizeof(Word));
-  std::memcpy(&x[1], a + size - sizeof(Word), sizeof(Word));
-  std::memcpy(&y[1], b + size - sizeof(Word), sizeof(Word));
-  return x[0] == y[0] && x[1] == y[1];
-}
-
-/// Are two keys equal? Keys are short: two loads of each mostly do, where memcmp is a call.
-inline bool equal(std::string_view a, std::string_view b) {
-  const auto size = a.size();
-  if (size != b.size()) return false;
-  if (size >= 8) {
-    return same_ends<std::uint64_t>(a.data(), b.data(), size) &&
-           (size <= 16 || std::memcmp(a.data() + 8, b.data() + 8, size - 16) == 0);
-  }
-  if (size >= 4) return same_ends<std::uint32_t>(a.data(), b.data(), size);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (a[i] != b[i]) return false;
-  }
-  return true;
-}
-
-/// Four hexadecimal digits, or nothing.
-std::optional<std::uint32_t> parse_hex(std::string_view text) {
-  if (text.size() < 4) return std::nullopt;
-  std::uint32_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + 4, value, 16);
-  if (error != std::errc{} || stop != text.data() + 4) return std::nullopt;
-  return value;
-}
-
-/// Are all escapes in a string ones that JSON has?
-bool escapes_valid(std::string_view inner) {
-  for (std::size_t at = inner.find('\\'); at != std::string_view::npos;
-       at = inner.find('\\', at + 2)) {
-    if (at + 1 >= inner.size()) return false;
-    const char c = inner[at + 1];
-    if (c == 'u' ? !parse_hex(inner.substr(at + 2)) : std::strchr("\"\\/bfnrt", c) == nullptr) {
-      return false;
-    }
-  }
-  return true;
-}
-
-void append_utf8(std::uint32_t code, std::vector<char>& out) {
-  const auto add = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xc0 | code >> 6U);
-    add(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    add(0xe0 | code >> 12U);
-    add(0x80 | (code >> 6U & 0x3f));
-    add(0x80 | (code & 0x3f));
-  } else {
-    add(0xf0 | code >> 18U);
-    add(0x80 | (code >> 12U & 0x3f));
-    add(0x80 | (code >> 6U & 0x3f));
-    add(0x80 | (code & 0x3f));
-  }
-}
-
-char unescaped(char c) {
-  switch (c) {
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    default:
-      return c;
-  }
-}
-
-/// The grammar of numbers. `integer`: it has neither fraction nor exponent.
-bool number_valid(std::string_view text, bool& integer) {
-  std::size_t at = text.starts_with('-') ? 1 : 0;
-  const auto digits = [&] {
-    const auto start = at;
-    while (at < text.size() && is_digit(text[at]))
-      ++at;
-    return at - start;
-  };
-  const bool zero = at < text.size() && text[at] == '0';
-  const auto count = digits();
-  if (count == 0 || (zero && count > 1)) return false;
-  integer = at == text.size();
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == text.size();
-}
-
 }  // namespace
-
-std::optional<std::size_t> decode_json_string(std::string_view inner, std::vector<char>& out) {
-  for (std::size_t at = 0; at < inner.size();) {
-    if (inner[at] != '\\') {
-      out.push_back(inner[at++]);
-      continue;
-    }
-    if (inner[at + 1] != 'u') {
-      out.push_back(unescaped(inner[at + 1]));
-      at += 2;
-      continue;
-    }
-    auto code = *parse_hex(inner.substr(at + 2));
-    if (code >= 0xdc00 && code < 0xe000) return at;
-    if (code >= 0xd800 && code < 0xdc00) {
-      const auto rest = inner.substr(at + 6);
-      const auto low = rest.starts_with("\\u") ? *parse_hex(rest.substr(2)) : 0;
-      if (low < 0xdc00 || low >= 0xe000) return at;
-      code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
-      at += 6;
-    }
-    at += 6;
-    append_utf8(code, out);
-  }
-  return std::nullopt;
-}
 
 JsonLine::JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint32_t> array,
                    const std::vector<std::string>& rivals)
@@ -197,10 +55,8 @@ JsonLine::JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint
 
 Fault JsonLine::read(const char* bytes, std::uint32_t begin, std::uint32_t end,
                      const std::uint32_t* structural, bool escapes) {
-  bytes_ = bytes;
-  end_ = end;
+  text_ = {bytes, end, escapes};
   at_ = structural;
-  escapes_ = escapes;
   fault_ = Fault::none;
   fault_at_ = begin;
   element_count_ = 0;
@@ -220,48 +76,23 @@ Fault JsonLine::read(const char* bytes, std::uint32_t begin, std::uint32_t end,
   }
   while (more())
     ++at_;
+  if (fault_ == Fault::none && !rival_) shape_.learn(text_, structural, tokens_);
   return fault_;
 }
 
 bool JsonLine::fail() {
-  fault_at_ = std::min(*at_, end_);
+  fault_at_ = std::min(*at_, text_.end);
   return false;
 }
 
-/// Behind the token at hand: where the next one begins, without the blanks between.
-[[gnu::always_inline]] inline std::uint32_t JsonLine::token_end() const {
-  std::uint32_t stop = std::min(at_[1], end_);
-  while (is_space(bytes_[stop - 1]))
-    --stop;
-  return stop;
-}
-
 [[gnu::always_inline]] inline bool JsonLine::string(JsonToken& token) {
-  token.start = *at_;
-  token.end = token_end();
-  token.kind = Kind::string;
-  token.escaped = false;
-  if (escapes_) {
-    const std::string_view inner(bytes_ + token.start + 1, token.end - token.start - 2);
-    token.escaped = inner.find('\\') != std::string_view::npos;
-    if (token.escaped && !escapes_valid(inner)) return fail();
-  }
+  if (!read_json_string(text_, at_, token)) return fail();
   ++at_;
   return true;
 }
 
 inline bool JsonLine::scalar(JsonToken& token) {
-  token.start = *at_;
-  token.end = token_end();
-  token.kind = Kind::other;
-  const std::string_view text(bytes_ + token.start, token.end - token.start);
-  bool integer = false;
-  if (text == "null") {
-    token.kind = Kind::null;
-  } else if (text != "true" && text != "false") {
-    if (!number_valid(text, integer)) return fail();
-    if (integer) token.kind = Kind::integer;
-  }
+  if (!read_json_scalar(text_, at_, token)) return fail();
   ++at_;
   return true;
 }
@@ -272,7 +103,7 @@ inline bool JsonLine::value(Mask active, Mask wanted, unsigned depth) {
   // In place, because a copy of what was just written in parts has to wait for the parts.
   auto& token =
       wanted == 0 ? unwanted_ : tokens_[static_cast<std::size_t>(std::countr_zero(wanted))];
-  const char c = bytes_[*at_];
+  const char c = text_.bytes[*at_];
   bool good = false;
   if (c == '"') {
     good = string(token);
@@ -354,7 +185,7 @@ bool JsonLine::array(Mask active, bool collect, unsigned depth) {
 inline void JsonLine::match_key(const JsonToken& token, Mask active, unsigned depth, Mask& inner,
                                 Mask& wanted) {
   if (depth >= levels_.size()) return;
-  std::string_view key(bytes_ + token.start + 1, token.end - token.start - 2);
+  std::string_view key(text_.bytes + token.start + 1, token.end - token.start - 2);
   if (token.escaped) {
     decoded_.clear();
     decoded_.reserve(key.size());
@@ -364,7 +195,7 @@ inline void JsonLine::match_key(const JsonToken& token, Mask active, unsigned de
   const auto length = length_bit(key.size());
   if ((lengths_[depth] & length) != 0) {
     for (const auto& segment : levels_[depth]) {
-      if ((segment.pointer & active) != 0 && equal(segment.key, key)) {
+      if ((segment.pointer & active) != 0 && same_bytes(segment.key, key)) {
         (segment.last ? wanted : inner) |= segment.pointer;
       }
     }

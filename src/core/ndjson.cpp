@@ -122,11 +122,21 @@ NdjsonReader::NdjsonReader(NdjsonOptions options, const Fields& fields, std::uin
           }(),
           fields.rivals),
       structure_(std::make_unique<Structure>()),
+      simple_(!columns_.op && !columns_.order),
       offset_(offset) {}
 
 NdjsonReader::NdjsonReader(NdjsonReader&&) noexcept = default;
 NdjsonReader& NdjsonReader::operator=(NdjsonReader&&) noexcept = default;
 NdjsonReader::~NdjsonReader() = default;
+
+inline Row& NdjsonReader::add_row(std::string_view text, RowBlock& out) {
+  auto& row = out.rows.emplace_back();
+  row.text = text;
+  row.line = line_;
+  row.offset = offset_;
+  row.op = columns_.op_default;
+  return row;
+}
 
 Result<std::size_t> NdjsonReader::feed(std::string_view bytes, bool last, RowBlock& out) {
   out.rows.clear();
@@ -178,6 +188,13 @@ Result<void> NdjsonReader::take_lines(std::string_view lines, RowBlock& out) {
   const auto* structural = whole ? structure_->positions() : nullptr;
   const auto base = offset_;
   for (std::size_t begin = 0; begin < lines.size();) {
+    if (simple_ && whole && *structural == begin) {
+      offset_ = base + begin;
+      if (const auto taken = take_shaped(lines, structural, escapes, out); taken != 0) {
+        begin += taken;
+        continue;
+      }
+    }
     const auto newline = std::min(lines.find('\n', begin), lines.size());
     const auto line = without_cr(lines.substr(begin, newline - begin));
     offset_ = base + begin;
@@ -208,6 +225,66 @@ Result<void> NdjsonReader::take_lines(std::string_view lines, RowBlock& out) {
   }
   offset_ = base;
   return {};
+}
+
+[[gnu::always_inline]] inline Fault NdjsonReader::read_id(std::string_view batch,
+                                                          std::uint32_t begin,
+                                                          const JsonToken& token,
+                                                          std::string_view& id, std::uint32_t& at,
+                                                          Row& row, RowBlock& out) {
+  if (token.kind == Kind::string && !token.escaped) {
+    at = token.start - begin;
+    id = {batch.data() + token.start + 1, token.end - token.start - 2};
+    if (null_words_.contains(id)) id = {};
+    return Fault::none;
+  }
+  return read_other_id(batch, begin, token, id, at, row, out);
+}
+
+[[gnu::always_inline]] inline Fault NdjsonReader::read_sides(std::string_view batch,
+                                                             std::uint32_t begin, Row& row,
+                                                             RowBlock& out) {
+  const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
+  if (!sides) return Fault::missing_field;
+  row.sided = sides->sided;
+  const auto* first = &line_reader_.token(sides->first);
+  const auto* second = &line_reader_.token(sides->second);
+  readable_ = true;
+  seen_[0] = seen_[0] || first->kind != Kind::absent;
+  seen_[1] = seen_[1] || second->kind != Kind::absent;
+  if (sides->array) {
+    if (first->kind == Kind::absent || first->kind == Kind::null) return Fault::none;
+    if (first->kind != Kind::array || line_reader_.element_count() != 2) {
+      row.fault_at = first->start - begin;
+      return Fault::not_a_pair;
+    }
+    first = &line_reader_.elements()[0];
+    second = &line_reader_.elements()[1];
+  }
+  const auto fault = read_id(batch, begin, *first, row.anon, row.anon_at, row, out);
+  if (fault != Fault::none) return fault;
+  return read_id(batch, begin, *second, row.user, row.user_at, row, out);
+}
+
+/// Take a line that has the shape of the lines before, and say how many bytes it has; 0: it has
+/// not.
+std::size_t NdjsonReader::take_shaped(std::string_view lines, const std::uint32_t*& structural,
+                                      bool escapes, RowBlock& out) {
+  const auto begin = *structural;
+  const auto* behind = structural;
+  const JsonText text{lines.data(), static_cast<std::uint32_t>(lines.size()), escapes};
+  const std::size_t stop = line_reader_.match(text, behind);
+  if (stop == 0 || stop - begin > options_.row_max) return 0;
+  auto next = stop;
+  if (next < lines.size() && lines[next] == '\r') ++next;
+  if (next < lines.size() && lines[next] != '\n') return 0;
+  next = std::min(next + 1, lines.size());
+  auto& row = add_row(lines.substr(begin, stop - begin), out);
+  row.fault = read_sides(lines, begin, row, out);
+  if (row.fault != Fault::none) row.anon = row.user = {};
+  structural = behind;
+  ++line_;
+  return next - begin;
 }
 
 Result<void> NdjsonReader::take_line(std::string_view batch, std::uint32_t begin, std::uint32_t end,
@@ -260,30 +337,12 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
     row.order = *order;
   }
   row.fault_at = 0;
-  const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
-  if (!sides) return Fault::missing_field;
-  row.sided = sides->sided;
-  const auto* first = &line_reader_.token(sides->first);
-  const auto* second = &line_reader_.token(sides->second);
-  readable_ = true;
-  seen_[0] = seen_[0] || first->kind != Kind::absent;
-  seen_[1] = seen_[1] || second->kind != Kind::absent;
-  if (sides->array) {
-    if (first->kind == Kind::absent || first->kind == Kind::null) return Fault::none;
-    if (first->kind != Kind::array || line_reader_.element_count() != 2) {
-      row.fault_at = first->start - begin;
-      return Fault::not_a_pair;
-    }
-    first = &line_reader_.elements()[0];
-    second = &line_reader_.elements()[1];
-  }
-  const auto fault = read_id(batch, begin, *first, row.anon, row.anon_at, row, out);
-  if (fault != Fault::none) return fault;
-  return read_id(batch, begin, *second, row.user, row.user_at, row, out);
+  return read_sides(batch, begin, row, out);
 }
 
-Fault NdjsonReader::read_id(std::string_view batch, std::uint32_t begin, const JsonToken& token,
-                            std::string_view& id, std::uint32_t& at, Row& row, RowBlock& out) {
+Fault NdjsonReader::read_other_id(std::string_view batch, std::uint32_t begin,
+                                  const JsonToken& token, std::string_view& id, std::uint32_t& at,
+                                  Row& row, RowBlock& out) {
   id = {};
   at = 0;
   if (token.kind == Kind::absent) return Fault::none;
@@ -312,15 +371,6 @@ Fault NdjsonReader::read_id(std::string_view batch, std::uint32_t begin, const J
   }
   if (null_words_.contains(id)) id = {};
   return Fault::none;
-}
-
-Row& NdjsonReader::add_row(std::string_view text, RowBlock& out) {
-  auto& row = out.rows.emplace_back();
-  row.text = text;
-  row.line = line_;
-  row.offset = offset_;
-  row.op = columns_.op_default;
-  return row;
 }
 
 void NdjsonReader::add_fault(std::string_view text, Fault fault, std::size_t fault_at,

@@ -2,31 +2,51 @@
 #include "idmerge/core/json.hpp"
 
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
-using namespace idmerge;
+#include "support/structure.hpp"
 
-// The reader as a whole is tested in ndjson_test.cpp; here, what escapes stand for.
+using namespace idmerge;
+using namespace idmerge::testing;
+
+// The grammar as a whole is tested in ndjson_test.cpp and by its fuzzer; here, what is looked for.
 TEST_SUITE("core/json") {
-  TEST_CASE("escapes stand for what JSON says, beyond U+FFFF in pairs") {
-    std::vector<char> out;
-    out.reserve(100);
-    CHECK(!decode_json_string(R"(a\"\\\/\b\f\n\r\t)", out));
-    CHECK(std::string(out.begin(), out.end()) == "a\"\\/\b\f\n\r\t");
-    out.clear();
-    CHECK(!decode_json_string(R"(\u0041\u00e9\u20AC\ud83d\ude00\u0000)", out));
-    CHECK(std::string(out.begin(), out.end()) ==
-          std::string("A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\0", 11));
+  TEST_CASE("tokens are found at their pointers, rivals at the top level") {
+    JsonLine reader({{"u"}, {"p", "a"}, {"l", "1"}}, std::nullopt, {"user"});
+    const std::string line = R"({"p":{"u":1,"a":"x"},"l":[true,-5,[]],"u":null,"user":{"user":2}})";
+    const auto end = static_cast<std::uint32_t>(line.size());
+    const auto at = structure(line);
+    CHECK(reader.read(line.data(), 0, end, at.data(), false) == Fault::none);
+    CHECK(reader.token(0).kind == JsonToken::Kind::null);
+    CHECK(reader.token(1).kind == JsonToken::Kind::string);
+    CHECK(line.substr(reader.token(1).start, reader.token(1).end - reader.token(1).start) ==
+          "\"x\"");
+    CHECK(reader.token(2).kind == JsonToken::Kind::integer);
+    CHECK(reader.rival() == 0U);
+    CHECK(*reader.next_structural() == end);
   }
 
-  TEST_CASE("half of a surrogate pair is found where it stands") {
-    std::vector<char> out;
-    out.reserve(100);
-    CHECK(decode_json_string(R"(ab\ud83d)", out) == 2);
-    CHECK(decode_json_string(R"(ab\ud83dxx)", out) == 2);
-    CHECK(decode_json_string(R"(\ud83d\u0041)", out) == 0);
-    CHECK(decode_json_string(R"(a\ude00\ud83d)", out) == 1);
-    CHECK(decode_json_string(R"(\ud83d\ud83d\ude00)", out) == 0);
+  TEST_CASE("a line with a fault, a rival or an array of ids leaves no shape behind") {
+    for (const std::string line :
+         {R"({"u":1,"u":2})", R"({"u":1,"user":2})", R"({"u":1,"$distinct_ids":["a","b"]})"}) {
+      CAPTURE(line);
+      JsonLine reader({{"u"}, {"$distinct_ids"}}, 1, {"user"});
+      const auto at = structure(line);
+      const auto end = static_cast<std::uint32_t>(line.size());
+      reader.read(line.data(), 0, end, at.data(), false);
+      const auto* behind = at.data();
+      CHECK(reader.match({line.data(), end, false}, behind) == 0);
+    }
+    JsonLine reader({{"u"}, {"$distinct_ids"}}, 1, {"user"});
+    const std::string line = R"({"u":1,"v":2})";
+    const auto at = structure(line);
+    const auto end = static_cast<std::uint32_t>(line.size());
+    reader.read(line.data(), 0, end, at.data(), false);
+    const auto* behind = at.data();
+    CHECK(reader.match({line.data(), end, false}, behind) == end);
+    CHECK(reader.token(0).kind == JsonToken::Kind::integer);
+    CHECK(reader.token(1).kind == JsonToken::Kind::absent);
   }
 }

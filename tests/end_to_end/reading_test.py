@@ -156,6 +156,26 @@ class Ndjson(unittest.TestCase):
             ids.append(value or b"")
         return tuple(ids)
 
+    def alike(self):
+        """A line of the shape that most lines of a real export have."""
+        row = {"user_id": self.random.choice(["u", 17, None, "\\", "é", 1.5]), "z": self.value(4),
+               "p": {"k": [self.random.random(), "x"]}, "anonymous_id": f"a{self.random.random()}"}
+        return json.dumps(row, ensure_ascii=self.random.random() < 0.5).encode()
+
+    def damaged(self, line):
+        line = bytearray(line)
+        for _ in range(self.random.choice([0, 0, 1, 3])):
+            at = self.random.randrange(len(line))
+            what = self.random.choice(b'{}[]:,"\\019.-+eu \t\x01\xff')
+            how = self.random.random()
+            if how < 0.4:
+                line[at] = what
+            elif how < 0.7:
+                line.insert(at, what)
+            elif len(line) > 1:
+                del line[at]
+        return bytes(line)
+
     def check(self, lines):
         got, error = read(b"".join(line + b"\n" for line in lines))
         self.assertEqual(error, "", SEED)
@@ -172,19 +192,8 @@ class Ndjson(unittest.TestCase):
     def test_damaged_lines_are_judged_as_python_judges_them(self):
         for _ in range(ROUNDS):
             lines = [b'{"anonymous_id":"a","user_id":"u"}']
-            for _ in range(200):
-                line = bytearray(self.line())
-                for _ in range(self.random.choice([0, 0, 1, 3])):
-                    at = self.random.randrange(len(line))
-                    what = self.random.choice(b'{}[]:,"\\019.-+eu \t\x01\xff')
-                    how = self.random.random()
-                    if how < 0.4:
-                        line[at] = what
-                    elif how < 0.7:
-                        line.insert(at, what)
-                    elif len(line) > 1:
-                        del line[at]
-                lines.append(bytes(line))
+            make = self.random.choice([self.line, self.alike])
+            lines += [self.damaged(make()) for _ in range(200)]
             self.check(lines)
 
 

@@ -15,22 +15,10 @@
 
 #include "idmerge/core/columns.hpp"
 #include "idmerge/core/fault.hpp"
+#include "idmerge/core/json_shape.hpp"
+#include "idmerge/core/json_token.hpp"
 
 namespace idmerge {
-
-/// Where a value stands in the batch, and what it is.
-struct JsonToken {
-  enum class Kind : std::uint8_t { absent, null, string, integer, array, other };
-  Kind kind = Kind::absent;
-  bool escaped = false;     // a string that may have escapes
-  std::uint32_t start = 0;  // of the value, a string's quote included
-  std::uint32_t end = 0;    // behind it; only for strings and integers
-};
-
-/// Decode a string's escapes onto the end of `out`, which must not have to grow.
-///
-/// Shape: nothing, or where in `inner` half of a surrogate pair stands.
-std::optional<std::size_t> decode_json_string(std::string_view inner, std::vector<char>& out);
 
 /// Looks for the values at some pointers, line after line.
 class JsonLine {
@@ -38,6 +26,13 @@ class JsonLine {
   /// `pointers`: each once; `array`: the one, if any, whose value is an array of two ids.
   JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint32_t> array,
            const std::vector<std::string>& rivals);
+
+  /// Is there an object of the shape of the lines before at the structural position `at`, which is
+  /// not behind `text`? Then its tokens can be asked for; it has no fault, `at` is moved behind it,
+  /// and the answer is where it ends. Else 0.
+  std::uint32_t match(const JsonText& text, const std::uint32_t*& at) {
+    return shape_.match(text, at, tokens_);
+  }
 
   /// Read the line from `begin` to before `end`, whose structural positions start at
   /// `structural` and are followed by others not before `end`.
@@ -77,9 +72,8 @@ class JsonLine {
   bool array(Mask active, bool collect, unsigned depth);
   bool string(JsonToken& token);
   bool scalar(JsonToken& token);
-  std::uint32_t token_end() const;
-  bool more() const { return *at_ < end_; }
-  char here() const { return more() ? bytes_[*at_] : '\0'; }
+  bool more() const { return *at_ < text_.end; }
+  char here() const { return more() ? text_.bytes[*at_] : '\0'; }
   bool fail();
   void match_key(const JsonToken& token, Mask active, unsigned depth, Mask& inner, Mask& wanted);
   void note_duplicate(std::uint32_t at);
@@ -91,10 +85,9 @@ class JsonLine {
   Mask all_ = 0;
   Mask array_pointer_ = 0;
 
-  const char* bytes_ = nullptr;
-  std::uint32_t end_ = 0;
+  JsonShape shape_;
+  JsonText text_;
   const std::uint32_t* at_ = nullptr;
-  bool escapes_ = false;
   Fault fault_ = Fault::none;
   std::uint32_t fault_at_ = 0;
   std::vector<JsonToken> tokens_;

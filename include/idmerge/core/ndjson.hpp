@@ -69,10 +69,15 @@ class NdjsonReader {
   Result<void> take_lines(std::string_view lines, RowBlock& out);
   Result<void> take_line(std::string_view batch, std::uint32_t begin, std::uint32_t end,
                          const std::uint32_t*& structural, bool escapes, RowBlock& out);
+  std::size_t take_shaped(std::string_view lines, const std::uint32_t*& structural, bool escapes,
+                          RowBlock& out);
   void take_bad_line(std::string_view line, RowBlock& out);
   Fault read_cells(std::string_view batch, std::uint32_t begin, Row& row, RowBlock& out);
+  Fault read_sides(std::string_view batch, std::uint32_t begin, Row& row, RowBlock& out);
   Fault read_id(std::string_view batch, std::uint32_t begin, const JsonToken& token,
                 std::string_view& id, std::uint32_t& at, Row& row, RowBlock& out);
+  Fault read_other_id(std::string_view batch, std::uint32_t begin, const JsonToken& token,
+                      std::string_view& id, std::uint32_t& at, Row& row, RowBlock& out);
   Row& add_row(std::string_view text, RowBlock& out);
   void add_fault(std::string_view text, Fault fault, std::size_t fault_at, RowBlock& out);
 
@@ -82,6 +87,7 @@ class NdjsonReader {
   NullWords null_words_;
   JsonLine line_reader_;
   std::unique_ptr<Structure> structure_;
+  bool simple_;  // rows have neither a verb nor an order of their own
   OrderKind order_kind_ = OrderKind::unknown;
   std::uint64_t offset_;
   std::uint64_t line_ = 1;
