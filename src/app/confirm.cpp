@@ -57,6 +57,10 @@ std::string sentence(const Consent& consent) {
     text += fmt::format("{} of {} are sent already. ", counted(consent.settled, "link", "links"),
                         count_text(total));
   }
+  if (consent.canary) {
+    text += fmt::format("It stops when {} in all are settled (--canary). ",
+                        counted(*consent.canary, "link", "links"));
+  }
   return text + "It cannot be undone.";
 }
 

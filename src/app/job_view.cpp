@@ -22,6 +22,18 @@ Result<NamedLink> named_link(const PlanReader& plan, std::uint64_t ordinal, Plan
   return NamedLink{link.op, std::string(link.anon), std::string(link.user), 0};
 }
 
+/// Can a run of this plan stand where this one does?
+bool fits(const JobView& view) {
+  if (!view.run) return true;
+  const auto& now = view.run->checkpoint;
+  const auto sendable = view.census.sendable();
+  if (now.round == 0) return now.delivered() + now.refused() <= sendable;
+  // Round 0 is settled, and a spare is sent once.
+  const auto before = now.delivered_before + now.refused_before;
+  return before >= sendable && view.spares_sent() <= view.census.spares() &&
+         now.ledger.delivered + now.ledger.refused <= now.round_links;
+}
+
 Result<JobView> view(Files& files, const std::string& job, const std::string& shard) {
   const auto paths = open_job(files, job);
   if (!paths) return paths.error();
@@ -51,7 +63,7 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   auto run = read_run(files, paths->run(shard), out.plan.digest);
   if (!run) return run.error();
   out.run = std::move(*run);
-  if (out.delivered() + out.refused() > out.census.sendable()) {
+  if (!fits(out)) {
     return Error{Errc::input,
                  fmt::format("{}: more links are settled than the plan has to send: keep the "
                              "directory for a look, start a new job",
@@ -75,8 +87,8 @@ Tally tally_of(const JobView& view) {
   Tally tally;
   tally.read = census.read;
   tally.delivered = view.delivered();
-  // A link whose ids are connected already says nothing new either.
-  tally.duplicate = census.duplicates + census.spares();
+  // A link whose ids are connected already says nothing new either, unless it had to be sent.
+  tally.duplicate = census.duplicates + census.spares() - view.spares_sent();
   tally.skipped = census.skipped();
   tally.rejected = census.rejected_total();
   tally.held = census.held();

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/app/look_up.hpp"
 #include "idmerge/app/probe.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/emulator/server.hpp"
@@ -286,6 +287,7 @@ class Run {
             .links = view_->census.to_send,
             .clusters = view_->census.clusters,
             .settled = view_->delivered() + view_->refused(),
+            .canary = settings_.send.canary,
             .target = settings_.send.target,
             .project_id = dialect.project_id,
             .username = std::string(dialect.username.reveal()),
@@ -344,10 +346,28 @@ class Run {
       world_.log.info(accepted_text());
     }
     if (!ending.stop.empty()) world_.log.error(ending.stop);
+    if (is_canary(sent)) {
+      if (auto said = say_what_to_look_up(); !said) return said.error();
+    }
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
     if (ending.exit_code == exit_fates) world_.log.warning(fates_text());
     world_.log.info("job: " + printable(settings_.job));
     return finish(ending);
+  }
+
+  bool is_canary(const SendReport& sent) const {
+    return sent.stop && sent.stop->code == Errc::budget && settings_.send.canary &&
+           sent.delivered + sent.refused >= *settings_.send.canary;
+  }
+
+  Result<void> say_what_to_look_up() {
+    const auto links = links_to_look_up(world_.files, *view_, settings_.rehearse);
+    if (!links) return links.error();
+    for (const auto& [link, place] : *links) {
+      world_.log.info(
+          fmt::format("look up: {} ({})", example_sentence(link, world_.mask), printable(place)));
+    }
+    return {};
   }
 
   Result<int> nothing_to_do() {
@@ -389,10 +409,9 @@ class Run {
 
   void say_where_it_stands() {
     const auto settled = view_->delivered() + view_->refused();
-    world_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
-                                printable(settings_.job), count_text(settled),
-                                count_text(view_->census.sendable()),
-                                share_text(settled, view_->census.sendable())));
+    world_.log.info(fmt::format(
+        "plan {} in {}: {} of {} links settled ({})", view_->plan.id(), printable(settings_.job),
+        count_text(settled), count_text(view_->to_send()), share_text(settled, view_->to_send())));
   }
 
   std::string fates_text() const {

@@ -344,6 +344,11 @@ const std::array entries{
     OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
+    OptionEntry{"canary", "N", "", "Guards", on_run,
+                "stop when so many links in all are settled, to look at them first (exit 8)",
+                [](Text t, Settings& s) {
+                  return put(s.send.canary, count_within(t, 1, UINT64_MAX));
+                }},
     OptionEntry{"approve", "PLAN_ID", "", "Guards", on_run,
                 "send this plan without asking, and no other; only from the command line",
                 set_approve, 0, Reach::flag_strict},
@@ -529,7 +534,7 @@ const std::array entries{
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
                 }},
-    OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps",
+    OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps and refusals by lot",
                 [](Text t, Settings& s) { return put(s.emulator.service.seed, parse_count(t)); }},
     OptionEntry{"silent", "", "", "Emulator", on_emulator,
                 "accept what the project's rules refuse and do nothing, as the real service does",
@@ -554,6 +559,16 @@ const std::array entries{
     OptionEntry{"refuse-ids", "TEXT", "", "Emulator", on_emulator,
                 "refuse links with an id that contains TEXT",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.refuse_ids, t); }},
+    OptionEntry{"refuse-share", "SHARE", "0", "Emulator", on_emulator,
+                "refuse so many of all links, 0.05 for one in twenty; always the same ones",
+                [](Text t, Settings& s) -> Done {
+                  const auto share = parse_share(t);
+                  if (!share) {
+                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", t));
+                  }
+                  s.emulator.service.refuse_share = *share;
+                  return {};
+                }},
     OptionEntry{"poison-ids", "TEXT", "", "Emulator", on_emulator,
                 "refuse whole batches with such an id, without naming it",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.poison_ids, t); }},
@@ -727,7 +742,9 @@ void derive(Settings& s) {
 bool is_recorded(const OptionEntry& entry) {
   if ((entry.commands & on_run) == 0 || entry.reach != Reach::everywhere) return false;
   if (is_plan_option(entry)) return false;
-  if (entry.name == "max-duration" || entry.name == "max-requests") return false;
+  if (entry.name == "max-duration" || entry.name == "max-requests" || entry.name == "canary") {
+    return false;
+  }
   return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
          entry.name == "fail-on";
 }

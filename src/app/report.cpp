@@ -135,18 +135,6 @@ std::string warnings_part(const JobView& view) {
   return out;
 }
 
-std::string example_sentence(const NamedLink& link, const IdMask& mask) {
-  switch (link.op) {
-    case Op::create:
-      return fmt::format("what {} did will belong to user {}", mask(link.anon), mask(link.user));
-    case Op::alias:
-      return fmt::format("{} will be another name of {}", mask(link.anon), mask(link.user));
-    case Op::merge:
-      break;
-  }
-  return fmt::format("{} and {} will be one user", mask(link.anon), mask(link.user));
-}
-
 std::string names_part(const JobView& view, const IdMask& mask) {
   std::string out;
   // Clusters of two are what every pair makes.
@@ -216,12 +204,25 @@ std::string inputs_json(const JobView& view) {
 std::string send_json(const JobView& view) {
   if (!view.run) return "null";
   return fmt::format(
-      R"({{"target":{},"links":{},"delivered":{},"ambiguous":{},"refused":{},"parked":{},"pending":{}}})",
-      quoted(view.run->checkpoint.words.get("to")), view.census.sendable(), view.delivered(),
-      view.ambiguous(), view.refused(), view.parked(), view.pending());
+      R"({{"target":{},"links":{},"round":{},"spares":{},"delivered":{},"ambiguous":{},"refused":{},"parked":{},"pending":{}}})",
+      quoted(view.run->checkpoint.words.get("to")), view.to_send(), view.run->checkpoint.round,
+      view.spares_sent(), view.delivered(), view.ambiguous(), view.refused(), view.parked(),
+      view.pending());
 }
 
 }  // namespace
+
+std::string example_sentence(const NamedLink& link, const IdMask& mask) {
+  switch (link.op) {
+    case Op::create:
+      return fmt::format("what {} did will belong to user {}", mask(link.anon), mask(link.user));
+    case Op::alias:
+      return fmt::format("{} will be another name of {}", mask(link.anon), mask(link.user));
+    case Op::merge:
+      break;
+  }
+  return fmt::format("{} and {} will be one user", mask(link.anon), mask(link.user));
+}
 
 std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate) {
   auto out = fmt::format("plan {} in {}\n", view.plan.id(), printable(view.job));
@@ -281,6 +282,9 @@ std::string account_text(const JobView& view) {
     if (fate == Fate::delivered && view.ambiguous() > 0) {
       words =
           fmt::format("{} of them were linked already when repeated", count_text(view.ambiguous()));
+    } else if (fate == Fate::duplicate && view.census.spares() > view.spares_sent()) {
+      words = fmt::format("{} of them connected already",
+                          count_text(view.census.spares() - view.spares_sent()));
     } else if (fate == Fate::pending && view.parked() > 0) {
       words = fmt::format("{} of them parked", count_text(view.parked()));
     } else if (tally[fate] > 0 && fate == Fate::rejected) {

@@ -47,11 +47,14 @@ Result<std::string> status_text(Files& files, const std::string& job) {
       out += fmt::format("note: {}\n", printable(note));
     const auto settled = view->delivered() + view->refused();
     out += fmt::format("{} of {} links settled ({})\n", count_text(settled),
-                       count_text(view->census.sendable()),
-                       share_text(settled, view->census.sendable()));
+                       count_text(view->to_send()), share_text(settled, view->to_send()));
+    if (view->spares_sent() > 0) {
+      out += fmt::format("round {}: {} spares in place of refused links\n",
+                         view->run->checkpoint.round, count_text(view->spares_sent()));
+    }
   }
   out += account_text(*view);
-  if (owner->empty() && view->pending() > 0) {
+  if (owner->empty() && (view->pending() > 0 || (view->run && !view->finished()))) {
     out += fmt::format("go on: {}{}\n", command_line({"run", "--job", job}),
                        view->run ? "" : " --to us|eu|in|URL");
   }

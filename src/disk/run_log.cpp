@@ -318,6 +318,7 @@ Result<RunLog> RunLog::resume(Files& files, const RunPaths& paths, RunState stat
 void RunLog::note(std::uint64_t first, std::uint32_t count, Fate fate, std::uint32_t attempts,
                   bool ambiguous) {
   IDMERGE_CHECK(!broken_);
+  put_away_ += count;
   journal_.add({.first = first,
                 .count = count,
                 .fate = fate,
@@ -345,6 +346,14 @@ void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
   ledger_.park(ordinal, attempts);
 }
 
+Checkpoint RunLog::now() const {
+  auto now = facts_;
+  now.ledger = ledger_.state();
+  now.letters_bytes = letters_.end().bytes;
+  now.letters_chain = letters_.end().chain;
+  return now;
+}
+
 Result<void> RunLog::flush() {
   IDMERGE_CHECK(!broken_);
   broken_ = true;  // until proven otherwise
@@ -367,9 +376,7 @@ Result<Snapshot> RunLog::snapshot() {
   journal_ = std::move(*journal);
   facts_.generation = next;
   facts_.journal_chain = journal_.chain();
-  facts_.ledger = ledger_.state();
-  facts_.letters_bytes = letters_.end().bytes;
-  facts_.letters_chain = letters_.end().chain;
+  facts_ = now();
   return Snapshot{facts_, before};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/emulator/chaos.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -46,14 +47,6 @@ bool parse_name(std::string_view name, Risk& risk) {
   return dress.empty() || risk.dress != Dress::json;
 }
 
-std::optional<double> parse_share(std::string_view text) {
-  double share = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), share);
-  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  if (!(share >= 0 && share <= 1)) return std::nullopt;
-  return share;
-}
-
 bool strikes_before_only(const Risk& risk) {
   if (risk.dress == Dress::status0) return true;
   return risk.mishap == Mishap::status && risk.status >= 300 && risk.status < 500;
@@ -64,6 +57,14 @@ bool strikes_after_only(const Risk& risk) {
 }
 
 }  // namespace
+
+std::optional<double> parse_share(std::string_view text) {
+  double share = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (!(share >= 0 && share <= 1)) return std::nullopt;
+  return share;
+}
 
 Result<std::vector<Risk>> parse_risks(std::string_view text) {
   std::vector<Risk> risks;
@@ -111,6 +112,21 @@ Chaos::Draw Chaos::draw(std::uint64_t request) const {
     return {&risk, after};
   }
   return {};
+}
+
+bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
+                    std::string_view second) {
+  if (share <= 0) return false;
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto take = [&](std::string_view bytes) {
+    for (const char byte : bytes)
+      hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  };
+  take(std::min(first, second));
+  take("\n");
+  take(std::max(first, second));
+  const std::uint64_t drawn = mix(hash ^ mix(seed));
+  return std::ldexp(static_cast<double>(drawn >> 11), -53) < share;
 }
 
 }  // namespace idmerge

@@ -242,7 +242,7 @@ Response Service::judge_identity(Op op, const Request& request, Instant now) {
   std::string reason = read_claim(op, request.body, options_.token, claim_);
   if (!reason.empty()) return refuse(400, reason);
   if (holds(claim_, options_.stuck_ids)) return refuse(503, "stuck, as asked for");
-  if (holds(claim_, options_.refuse_ids) || holds(claim_, options_.poison_ids))
+  if (is_to_refuse(claim_) || holds(claim_, options_.poison_ids))
     return refuse(400, "refused, as asked for");
 
   const Ruling ruling = graph_.link(op, claim_.first, claim_.second);
@@ -320,7 +320,7 @@ Response Service::take_batch(bool strict) {
   failed_.clear();
   for (std::size_t i = 0; i < event_count_; ++i) {
     ImportEvent& event = events_[i];
-    if (holds(event.claim, options_.refuse_ids)) {
+    if (is_to_refuse(event.claim)) {
       event.field = "properties";
       event.message = "refused, as asked for";
     }
@@ -349,6 +349,12 @@ Response Service::take_batch(bool strict) {
 bool Service::holds(const Claim& claim, std::string_view text) const {
   return !text.empty() && (claim.first.find(text) != std::string::npos ||
                            claim.second.find(text) != std::string::npos);
+}
+
+/// Is this link refused because the emulator was told so?
+bool Service::is_to_refuse(const Claim& claim) const {
+  return holds(claim, options_.refuse_ids) ||
+         refused_by_lot(options_.refuse_share, options_.seed, claim.first, claim.second);
 }
 
 /// Units: seconds to wait; none: the links were taken from the bucket.

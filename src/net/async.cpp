@@ -37,6 +37,7 @@ void run_task(asio::io_context& io, Task<void> task) {
     error = thrown;
     ended = true;
   });
+  io.restart();  // a run before may have ended
   io.run();
   if (error) std::rethrow_exception(error);
   IDMERGE_CHECK(ended);

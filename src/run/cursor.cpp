@@ -12,13 +12,60 @@ PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt)
       log_(log),
       next_(log.ledger().watermark()),
       doubt_begin_(doubt.end),
-      doubt_end_(doubt.links > 0 ? doubt.end + doubt.links : 0) {}
+      doubt_end_(doubt.links > 0 ? doubt.end + doubt.links : 0),
+      put_away_before_(log.put_away()) {}
 
 std::uint64_t PlanCursor::still_in_doubt() const {
   const auto state = log_.ledger().state();
   if (doubt_end_ <= state.watermark) return 0;
   const auto end = state.end();
   return doubt_end_ > end ? doubt_end_ - end : 1;
+}
+
+void PlanCursor::begin_round(std::vector<std::uint64_t> ordinals) {
+  doubt_begin_ = doubt_end_ = 0;
+  resume_round(std::move(ordinals));
+}
+
+void PlanCursor::resume_round(std::vector<std::uint64_t> ordinals) {
+  wanted_ = std::move(ordinals);
+  wanted_at_ = 0;
+  current_ = nullptr;  // it may stand behind
+  next_ = log_.ledger().watermark();
+  parked_.clear();
+  parked_listed_ = false;
+}
+
+/// Links that may still be taken: those under way count as if they were settled.
+std::uint64_t PlanCursor::allowance() const {
+  const auto under_way = taken_ - (log_.put_away() - put_away_before_);
+  const auto used = log_.settled() + under_way;
+  return settled_max_ > used ? settled_max_ - used : 0;
+}
+
+/// Count what this round leaves out as done, up to the next link of its list; false when that is
+/// too far past the watermark.
+bool PlanCursor::skip_to_wanted() {
+  if (!wanted_) return true;
+  while (wanted_at_ < wanted_->size() && (*wanted_)[wanted_at_] < next_)
+    ++wanted_at_;
+  const auto target = wanted_at_ < wanted_->size() ? (*wanted_)[wanted_at_] : plan_.links();
+  while (next_ < target) {
+    const Ledger& ledger = log_.ledger();
+    if (!ledger.admits(next_)) return false;
+    const auto count = std::min(target, ledger.watermark() + Ledger::window_max) - next_;
+    log_.pass(next_, count);
+    const auto doubted = std::max(next_, doubt_begin_);
+    next_ += count;
+    if (doubted < std::min(next_, doubt_end_)) doubt_end_ += next_ - doubted;
+  }
+  return true;
+}
+
+bool PlanCursor::is_wanted() const {
+  if (wanted_) return true;  // skip_to_wanted() has seen to it
+  return current_->block.verdicts[static_cast<std::size_t>(next_ - current_->block.first)] ==
+         Verdict::send;
 }
 
 Result<BlockInUse*> PlanCursor::load(std::size_t index) {
@@ -36,6 +83,11 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
   IDMERGE_CHECK(batch.block == nullptr);
   const Ledger& ledger = log_.ledger();
   while (batch.links.size() < links_max && next_ < plan_.links()) {
+    if (!skip_to_wanted()) {
+      if (batch.links.empty()) return Taken::window_full;
+      break;
+    }
+    if (next_ == plan_.links()) break;
     if (current_ == nullptr || next_ >= current_->block.first + current_->block.links.size()) {
       if (!batch.links.empty()) break;  // a batch never spans blocks
       current_ = nullptr;
@@ -48,10 +100,15 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
       break;
     }
     const auto at = static_cast<std::size_t>(next_ - current_->block.first);
-    if (current_->block.verdicts[at] != Verdict::send) {
+    if (!is_wanted()) {
       log_.pass(next_);
       if (next_ >= doubt_begin_ && next_ < doubt_end_) ++doubt_end_;
     } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
+      if (allowance() == 0) {
+        if (!batch.links.empty()) break;
+        return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
+      }
+      ++taken_;
       batch.ordinals.push_back(next_);
       batch.links.push_back(current_->block.links[at]);
     }
@@ -72,6 +129,9 @@ Result<Taken> PlanCursor::take_parked(Batch& batch) {
     parked_listed_ = true;
   }
   if (parked_.empty()) return Taken::end;
+  if (allowance() == 0) {
+    return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
+  }
   const auto ordinal = parked_.back();
   const auto index = plan_.find_block(ordinal);
   if (current_ == nullptr || current_->block.first != plan_.entry(index).first) {
@@ -81,6 +141,7 @@ Result<Taken> PlanCursor::take_parked(Batch& batch) {
     current_ = *loaded;
   }
   parked_.pop_back();
+  ++taken_;
   batch.ordinals.push_back(ordinal);
   batch.links.push_back(
       current_->block.links[static_cast<std::size_t>(ordinal - current_->block.first)]);

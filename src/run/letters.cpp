@@ -19,6 +19,11 @@ namespace {
 /// Clashing links named in one line; the rest are counted.
 constexpr std::size_t clashes_named_max = 10;
 
+/// How a letter begins; the link's ordinal follows.
+constexpr std::string_view letter_start = "{\"link\":";
+
+constexpr std::size_t piece_bytes = 256 * 1024;
+
 /// The default field names of both sides, so that a line is input again.
 struct Names {
   std::string_view anon, user;
@@ -237,15 +242,58 @@ void append_link(std::string& out, const Link& link, const std::vector<PlanInput
   append_json_member(out, "byte_offset", link.offset);
 }
 
-std::string refused_letter(const Link& link, const std::vector<PlanInput>& inputs, unsigned status,
+std::string refused_letter(std::uint64_t ordinal, const Link& link,
+                           const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts) {
-  std::string out = "{";
+  std::string out(letter_start);
+  out += std::to_string(ordinal);
   append_link(out, link, inputs);
   append_json_member(out, "status", status);
   append_json_member(out, "message", message);
   append_json_member(out, "attempts", attempts);
   out += '}';
   return out;
+}
+
+Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
+                                                std::uint64_t bytes) {
+  std::vector<std::uint64_t> ordinals;
+  if (bytes == 0) return ordinals;
+  const auto file = files.open(path);
+  if (!file) return file.error();
+  const auto wrong = [&] {
+    return Error{Errc::input, fmt::format("{}: is not what the checkpoint counts: restore it (to "
+                                          "edit dead letters, work on a copy)",
+                                          path)};
+  };
+  std::string piece;
+  std::string letter;  // the start of one that goes on in the next piece
+  for (std::uint64_t at = 0; at < bytes;) {
+    piece.resize(std::min<std::uint64_t>(piece_bytes, bytes - at));
+    const auto count = file->read_at(at, piece);
+    if (!count) return count.error();
+    if (*count == 0) return wrong();
+    at += *count;
+    std::string_view rest(piece.data(), *count);
+    for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+      letter += rest.substr(0, end);
+      rest.remove_prefix(end + 1);
+      std::uint64_t ordinal = 0;
+      const auto number_end = letter.find(',');
+      if (!letter.starts_with(letter_start) || number_end == std::string::npos ||
+          !parse_number(std::string_view(letter).substr(letter_start.size(),
+                                                        number_end - letter_start.size()),
+                        ordinal)) {
+        return wrong();
+      }
+      ordinals.push_back(ordinal);
+      letter.clear();
+    }
+    letter += rest;
+  }
+  if (!letter.empty()) return wrong();
+  std::sort(ordinals.begin(), ordinals.end());
+  return ordinals;
 }
 
 Result<void> write_held(Files& files, const JobPaths& job, const PlanReader& plan) {

@@ -12,6 +12,10 @@ constexpr std::chrono::milliseconds outage_noted_after{10'000};
 
 }  // namespace
 
+Error canary_reached(std::uint64_t settled) {
+  return {Errc::budget, fmt::format("--canary: {} links are settled", settled)};
+}
+
 Result<void> Limits::count_request() {
   if (options_.max_requests && requests_ >= *options_.max_requests) {
     return Error{Errc::budget, fmt::format("--max-requests: {} requests were sent", requests_)};

@@ -44,20 +44,21 @@ std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan
   return fmt::format("{:016x}{:08x}", print.low, print.high);
 }
 
-void fill_counts(SendReport& report, const LedgerState& ledger, std::uint64_t to_send) {
-  report.to_send = to_send;
-  report.delivered = ledger.delivered;
-  report.ambiguous = ledger.ambiguous;
-  report.refused = ledger.refused;
-  report.parked = ledger.parked.size();
-  report.pending = to_send - ledger.delivered - ledger.refused;
+void fill_counts(SendReport& report, const Checkpoint& now, std::uint64_t sendable) {
+  report.spares_sent = now.spares_sent(sendable);
+  report.to_send = sendable + report.spares_sent;
+  report.delivered = now.delivered();
+  report.ambiguous = now.ambiguous();
+  report.refused = now.refused();
+  report.parked = now.ledger.parked.size();
+  report.pending = report.to_send - report.delivered - report.refused;
 }
 
 SendReport Outset::report() const {
   SendReport report;
   report.to_send = report.pending = to_send;
   if (!state) return report;
-  fill_counts(report, state->checkpoint.ledger, to_send);
+  fill_counts(report, state->checkpoint, to_send);
   report.nothing_to_do = is_finished();
   if (!report.nothing_to_do) report.resent_at_most = state->resend_max;
   return report;
@@ -83,6 +84,7 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
 
   Outset outset{std::move(*plan), std::move(*paths), std::move(*lock), std::move(*state)};
   outset.to_send = census->sendable();
+  outset.spares = census->spares();
   outset.pinned_time_s = unix_now_s();
   if (const auto& before = outset.state; before && !outset.is_finished()) {
     note_resume(*before, progress);

@@ -61,6 +61,12 @@ void Recorder::collect() {
   if (saved && !*saved) break_off(saved->error());
 }
 
+Result<std::uint64_t> Recorder::write_letters() {
+  flush();
+  if (error_) return *error_;
+  return log_.letters_bytes();
+}
+
 Result<void> Recorder::begin_round(std::uint64_t round_links) {
   if (error_) return *error_;
   const auto snapshot = log_.begin_round(round_links);

@@ -22,6 +22,7 @@
 #include "idmerge/run/outset.hpp"
 #include "idmerge/run/pace.hpp"
 #include "idmerge/run/recorder.hpp"
+#include "idmerge/run/rounds.hpp"
 #include "idmerge/run/settler.hpp"
 
 namespace idmerge {
@@ -51,7 +52,7 @@ PaceOptions pace_options(const SendOptions& options) {
 class Sender {
  public:
   Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
-         RunSaver saver, Dialect dialect, Endpoint endpoint, Progress& progress,
+         RunSaver saver, Dialect dialect, Endpoint endpoint, Files& files, Progress& progress,
          const StopRequest& stop)
       : options_(options),
         outset_(outset),
@@ -65,7 +66,8 @@ class Sender {
             [this](const Error& error) { this->stop(error); }),
         settler_(outset.plan.facts().inputs, recorder_,
                  {options.max_refused_percent, options.max_refused_links}),
-        health_(log.ledger().delivered() + log.ledger().refused() > 0),
+        rounds_(options, outset, files, recorder_, cursor_, progress, stop),
+        health_(log.settled() > 0),
         limits_(options, stop, Clock::now()),
         tick_(io),
         chance_(options.seed != 0 ? options.seed : std::random_device{}()),
@@ -73,12 +75,17 @@ class Sender {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
       lanes_.push_back(std::make_unique<Lane>(io, endpoint_, options_.pipeline));
     }
+    if (options_.canary) cursor_.settle_at_most(*options_.canary);
   }
 
   /// Send until nothing is left or something stops the run, and leave a checkpoint.
   void run(asio::io_context& io) {
-    run_task(io, all());
-    const auto finished = recorder_.finish(stop_ ? exit_code(stop_->code) : 0, links_in_doubt());
+    if (const auto resumed = rounds_.resume(); !resumed) stop(resumed.error());
+    do {
+      run_task(io, all());
+    } while (begin_round());
+    const auto finished =
+        recorder_.finish(stop_ ? exit_code(stop_->code) : 0, links_in_doubt(), rounds_.over());
     if (!finished) stop_ = finished.error();
   }
 
@@ -111,6 +118,13 @@ class Sender {
       tasks.push_back(run_lane(*lane));
     tasks.push_back(watch());
     co_await join(std::move(tasks));
+  }
+
+  /// Are there spares to send, now that all links of the round before are settled?
+  bool begin_round() {
+    const auto begun = rounds_.begin_next(stop_.has_value());
+    if (!begun) stop(begun.error());
+    return begun && *begun;
   }
 
   // --- Lanes -------------------------------------------------------------------------------------
@@ -150,6 +164,7 @@ class Sender {
         stop(taken.error());
         return Taken::end;
       }
+      if (*taken == Taken::enough) stop(canary_reached(recorder_.log().settled()));
       if (*taken != Taken::links) return *taken;
       const auto first = batch.ordinals.front();
       flight.begin(cursor_.may_be_delivered(first) || recorder_.ledger().is_parked(first),
@@ -422,12 +437,12 @@ class Sender {
   }
 
   void report(Instant now) {
-    const Ledger& ledger = recorder_.ledger();
+    const RunLog& log = recorder_.log();
     const auto elapsed = limits_.elapsed(now);
-    progress_.sending({.to_send = outset_.to_send,
-                       .delivered = ledger.delivered(),
-                       .refused = ledger.refused(),
-                       .parked = ledger.parked().size(),
+    progress_.sending({.to_send = outset_.to_send + log.facts().spares_sent(outset_.to_send),
+                       .delivered = log.delivered(),
+                       .refused = log.settled() - log.delivered(),
+                       .parked = log.ledger().parked().size(),
                        .settled_now = recorder_.settled(),
                        .retries_now = retries_now_,
                        .throttled_now = pace_.limited_count(),
@@ -445,6 +460,7 @@ class Sender {
   PlanCursor cursor_;
   Recorder recorder_;
   Settler settler_;
+  Rounds rounds_;
   Health health_;
   Limits limits_;
   std::vector<std::unique_ptr<Lane>> lanes_;
@@ -488,9 +504,9 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   if (!saver) return saver.error();
 
   Sender sender(io, options, *outset, *log, std::move(*saver), std::move(*dialect),
-                std::move(*endpoint), progress, stop);
+                std::move(*endpoint), files, progress, stop);
   sender.run(io);
-  fill_counts(report, log->ledger().state(), outset->to_send);
+  fill_counts(report, log->now(), outset->to_send);
   sender.fill(report);
   return report;
 }

@@ -51,7 +51,7 @@ void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
     return;
   }
   recorder_.refuse(ordinal, tries.sent,
-                   refused_letter(batch.links[i], inputs_, status, message, tries.sent));
+                   refused_letter(ordinal, batch.links[i], inputs_, status, message, tries.sent));
   look_at_refusals(message);
 }
 

@@ -134,4 +134,96 @@ TEST_SUITE("run/cursor") {
     CHECK(cursor.take(1, batch).value() == Taken::end);
     CHECK(cursor.take_parked(batch).value() == Taken::end);
   }
+
+  TEST_CASE("a round takes the links of its list only, over many blocks, and passes the rest") {
+    constexpr std::uint64_t links = 40'000;
+    World world(links, 60);
+    REQUIRE(world.plan->blocks() > 2);
+    // Settle round 0 whole.
+    PlanCursor first(*world.plan, *world.log);
+    Batch batch;
+    while (first.take(2'000, batch).value() == Taken::links) {
+      for (const auto ordinal : batch.ordinals)
+        world.log->deliver(ordinal, 1, 1);
+      first.release(batch);
+    }
+    const std::vector<std::uint64_t> wanted{3, 4, 5, 20'000, links - 1};
+    REQUIRE(world.log->begin_round(wanted.size()));
+    first.begin_round(wanted);
+    std::vector<std::uint64_t> taken;
+    while (first.take(2, batch).value() == Taken::links) {
+      CHECK(batch.links.size() <= 2);
+      const PlanSketch sketch{.id_bytes = 60};
+      for (std::size_t i = 0; i < batch.links.size(); ++i) {
+        CHECK(batch.links[i].anon == sketch.anon(batch.ordinals[i]));
+        taken.push_back(batch.ordinals[i]);
+        if (batch.ordinals[i] == 4) {
+          world.log->park(4, 9);
+        } else {
+          world.log->deliver(batch.ordinals[i], 1, 1);
+        }
+      }
+      first.release(batch);
+    }
+    CHECK(taken == wanted);
+    CHECK(world.log->ledger().at_end());
+    REQUIRE(first.take_parked(batch).value() == Taken::links);
+    CHECK(batch.ordinals == std::vector<std::uint64_t>{4});
+    world.log->deliver(4, 1, 10);
+    first.release(batch);
+    CHECK(first.take_parked(batch).value() == Taken::end);
+    CHECK(world.log->ledger().is_done());
+    CHECK(world.log->ledger().passed() == links - wanted.size());
+  }
+
+  TEST_CASE("a round that is resumed leaves out what is settled in it") {
+    World world(100);
+    for (const auto ordinal : sendable(100))
+      world.log->deliver(ordinal, 1, 1);
+    world.log->pass(0, 100);
+    REQUIRE(world.log->begin_round(3));
+    world.log->deliver(50, 1, 1);
+    PlanCursor cursor(*world.plan, *world.log);
+    cursor.begin_round({10, 50, 99});
+    Batch batch;
+    std::vector<std::uint64_t> taken;
+    while (cursor.take(1, batch).value() == Taken::links) {
+      taken.push_back(batch.ordinals[0]);
+      world.log->deliver(batch.ordinals[0], 1, 1);
+      cursor.release(batch);
+    }
+    CHECK(taken == std::vector<std::uint64_t>{10, 99});
+    CHECK(world.log->ledger().is_done());
+  }
+
+  TEST_CASE("no more links than asked for are settled, over all runs, those under way counted") {
+    World world(100);
+    {
+      PlanCursor cursor(*world.plan, *world.log);
+      cursor.settle_at_most(5);
+      Batch one, two, three;
+      REQUIRE(cursor.take(3, one).value() == Taken::links);
+      REQUIRE(cursor.take(3, two).value() == Taken::links);
+      CHECK(one.links.size() == 3);
+      CHECK(two.links.size() == 2);
+      CHECK(cursor.take(3, three).value() == Taken::window_full);
+      // A link that is put aside is not settled: another one takes its place.
+      world.log->park(one.ordinals[0], 9);
+      REQUIRE(cursor.take(3, three).value() == Taken::links);
+      CHECK(three.links.size() == 1);
+      for (const auto ordinal :
+           {one.ordinals[1], one.ordinals[2], two.ordinals[0], two.ordinals[1]})
+        world.log->deliver(ordinal, 1, 1);
+      CHECK(cursor.take(3, one = {}).value() == Taken::window_full);
+      world.log->refuse(three.ordinals[0], 1, "{}");
+      CHECK(cursor.take(3, one).value() == Taken::enough);
+    }
+    PlanCursor later(*world.plan, *world.log);
+    later.settle_at_most(5);
+    Batch batch;
+    CHECK(later.take(3, batch).value() == Taken::enough);
+    later.settle_at_most(6);
+    REQUIRE(later.take(3, batch).value() == Taken::links);
+    CHECK(batch.links.size() == 1);
+  }
 }

@@ -50,6 +50,15 @@ struct Job {
     REQUIRE(make_plan(options, dir(), files, progress));
   }
 
+  /// Merges of two named columns, a and b.
+  explicit Job(const std::string& merges) {
+    PlanOptions options;
+    options.intake.inputs = {scratch.write("pairs.csv", merges)};
+    options.intake.op = Op::merge;
+    options.intake.id_fields = "a,b";
+    REQUIRE(make_plan(options, dir(), files, progress));
+  }
+
   std::string dir() const { return scratch.path("job"); }
 
   SendOptions options(const LoopbackServer& server) const { return options(server.url()); }
@@ -182,6 +191,78 @@ class PipedServer {
   std::atomic<int> most_at_once_ = 0;
   std::thread thread_;
 };
+
+using Pair = std::pair<std::string, std::string>;
+
+/// The ids of a merge request.
+Pair merge_of(const SeenRequest& seen) {
+  const std::string key = "\"$distinct_ids\":[\"";
+  const auto begin = seen.body.find(key) + key.size();
+  const auto middle = seen.body.find("\",\"", begin);
+  return {seen.body.substr(begin, middle - begin),
+          seen.body.substr(middle + 3, seen.body.find('"', middle + 3) - middle - 3)};
+}
+
+/// A planned job of merges within small clusters, some of which a service refuses.
+struct MergeJob : Job {
+  explicit MergeJob(std::mt19937_64& random) : MergeJob(random, draw(random)) {}
+
+  MergeJob(std::mt19937_64& random, std::vector<Pair> drawn) : Job(text(drawn)), pairs(drawn) {
+    // Each cluster loses a link that it has a spare for, and by lot some more.
+    std::bernoulli_distribution lot(0.3);
+    for (const auto& pair : pairs) {
+      if (pair.second.ends_with("_1") && pair.first.ends_with("_0")) {
+        refused.insert(pair);
+      } else if (lot(random)) {
+        refused.insert(pair);
+      }
+    }
+  }
+
+  static std::vector<Pair> draw(std::mt19937_64& random) {
+    std::vector<Pair> all;
+    for (int cluster = 0; cluster < 12; ++cluster) {
+      for (int a = 0; a < 5; ++a) {
+        for (int b = a + 1; b < 5; ++b) {
+          const auto name = "c" + std::to_string(cluster) + "_";
+          all.emplace_back(name + std::to_string(a), name + std::to_string(b));
+        }
+      }
+    }
+    std::shuffle(all.begin(), all.end(), random);
+    return all;
+  }
+
+  static std::string text(const std::vector<Pair>& all) {
+    std::string out = "a,b\n";
+    for (const auto& [a, b] : all)
+      out += a + "," + b + "\n";
+    return out;
+  }
+
+  bool is_refused(const Pair& pair) const { return refused.contains(pair); }
+  static std::uint64_t forest_links() { return 12 * 4; }
+
+  std::vector<Pair> pairs;
+  std::set<Pair> refused;
+};
+
+/// The cluster of each id by some links, named by its smallest member.
+std::map<std::string, std::string> connected(const std::vector<Pair>& all,
+                                             const std::set<Pair>& links) {
+  std::map<std::string, std::string> cluster;
+  for (const auto& [a, b] : all)
+    cluster[a] = a, cluster[b] = b;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const auto& [a, b] : links) {
+      const auto smaller = std::min(cluster[a], cluster[b]);
+      changed = changed || cluster[a] != smaller || cluster[b] != smaller;
+      cluster[a] = cluster[b] = smaller;
+    }
+  }
+  return cluster;
+}
 
 }  // namespace
 
@@ -913,5 +994,138 @@ TEST_SUITE("run/sender") {
       CHECK(report.delivered == 980);
       CHECK(linked.size() == 980);
     }
+  }
+
+  TEST_CASE("spares take the place of refused merges, over any number of runs") {
+    std::mt19937_64 random(testing::seed());
+    for (const std::uint64_t requests_a_run : {std::uint64_t{0}, std::uint64_t{7}}) {
+      MergeJob job(random);
+      std::mutex mutex;
+      std::multiset<Pair> asked;
+      LoopbackServer server([&](const SeenRequest& seen) {
+        const auto pair = merge_of(seen);
+        const std::lock_guard lock(mutex);
+        asked.insert(pair);
+        return job.is_refused(pair) ? Reaction{http(200, R"({"status":0,"error":"no"})")}
+                                    : accepted();
+      });
+      auto options = job.options(server);
+      options.max_refused_percent.reset();
+      if (requests_a_run > 0) options.max_requests = requests_a_run;
+      SendReport report;
+      int runs = 0;
+      do {
+        report = job.send(options);
+        ++runs;
+        REQUIRE(runs < 1'000);
+        if (report.stop) CHECK(report.stop->code == Errc::budget);
+      } while (report.stop);
+      CHECK((runs > 5) == (requests_a_run > 0));
+      CHECK(report.pending == 0);
+      CHECK(report.spares_sent > 0);
+      CHECK(report.to_send == asked.size());
+      // No link twice, each refused one with one letter, and all that could be connected is.
+      std::set<Pair> delivered;
+      for (const auto& pair : asked) {
+        CHECK(asked.count(pair) == 1);
+        if (!job.is_refused(pair)) delivered.insert(pair);
+      }
+      CHECK(report.delivered == delivered.size());
+      const auto letters = job.scratch.read("job/runs/1-of-1/refused.ndjson");
+      CHECK(std::count(letters.begin(), letters.end(), '\n') ==
+            static_cast<std::ptrdiff_t>(report.refused));
+      std::set<Pair> acceptable;
+      for (const auto& pair : job.pairs) {
+        if (!job.is_refused(pair)) acceptable.insert(pair);
+      }
+      CHECK(connected(job.pairs, delivered) == connected(job.pairs, acceptable));
+      const auto again = job.send(options);
+      CHECK(again.nothing_to_do);
+      CHECK(again.spares_sent == report.spares_sent);
+      CHECK(again.to_send == report.to_send);
+    }
+  }
+
+  TEST_CASE("a checkpoint whose round the letters do not lead to is refused") {
+    std::mt19937_64 random(testing::seed());
+    MergeJob job(random);
+    LoopbackServer server([&](const SeenRequest& seen) {
+      return job.is_refused(merge_of(seen)) ? Reaction{http(200, R"({"status":0,"error":"no"})")}
+                                            : accepted();
+    });
+    auto options = job.options(server);
+    options.max_refused_percent.reset();
+    options.max_requests = 1;
+    options.connections = 1;
+    const RunPaths paths{job.dir() + "/runs/1-of-1"};
+    Checkpoint checkpoint;
+    do {
+      REQUIRE(job.send(options).stop);
+      checkpoint = **load_checkpoint(job.files, paths.checkpoint());
+    } while (checkpoint.round == 0);
+    ++checkpoint.round_links;
+    REQUIRE(save_checkpoint(job.files, paths.checkpoint(), checkpoint));
+    const auto requests = server.seen().size();
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::input);
+    CHECK(server.seen().size() == requests);
+  }
+
+  TEST_CASE("a canary settles as many links as asked for, to the link, and the next run goes on") {
+    std::atomic<int> failures = 0;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (anon_of(seen) == "a2") return Reaction{http(400, R"({"error":"no","status":0})")};
+      if (failures++ % 3 == 0) return Reaction{http(503, "busy")};
+      return accepted();
+    });
+    Job job(100);
+    auto options = job.options(server);
+    options.canary = 20;
+    for (const std::uint64_t settled : {20U, 20U, 33U}) {
+      options.canary = settled;
+      const auto requests = server.seen().size();
+      const auto report = job.send(options);
+      REQUIRE(report.stop);
+      CHECK(report.stop->code == Errc::budget);
+      CHECK(report.stop->what.find("--canary") == 0);
+      CHECK(report.delivered + report.refused == settled);
+      if (report.requests_now == 0) CHECK(server.seen().size() == requests);
+    }
+    options.canary = 33;
+    const auto requests = server.seen().size();
+    CHECK(job.send(options).requests_now == 0);
+    CHECK(server.seen().size() == requests);
+    options.canary = 100;  // no link is left out by it: the run ends as without one
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 99);
+    CHECK(report.refused == 1);
+  }
+
+  TEST_CASE("no round of spares begins behind a canary that ends before it") {
+    std::mt19937_64 random(testing::seed());
+    MergeJob job(random);
+    LoopbackServer server([&](const SeenRequest& seen) {
+      return job.is_refused(merge_of(seen)) ? Reaction{http(200, R"({"status":0,"error":"no"})")}
+                                            : accepted();
+    });
+    auto options = job.options(server);
+    options.max_refused_percent.reset();
+    options.canary = job.forest_links();
+    auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::budget);
+    CHECK(report.spares_sent == 0);
+    CHECK(report.delivered + report.refused == *options.canary);
+    CHECK(!load_checkpoint(job.files, job.dir() + "/runs/1-of-1/checkpoint").value()->finished);
+    CHECK(job.send(options).requests_now == 0);
+    ++*options.canary;
+    report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.requests_now == 1);
+    CHECK(report.spares_sent > 0);
+    options.canary.reset();
+    CHECK(!job.send(options).stop);
   }
 }

@@ -35,11 +35,17 @@ struct JobView {
   std::vector<NamedLink> largest;  // the first link of each of the largest clusters
   std::optional<RunState> run;     // nothing: no run has begun
 
-  std::uint64_t delivered() const { return run ? run->checkpoint.ledger.delivered : 0; }
-  std::uint64_t refused() const { return run ? run->checkpoint.ledger.refused : 0; }
-  std::uint64_t ambiguous() const { return run ? run->checkpoint.ledger.ambiguous : 0; }
+  std::uint64_t delivered() const { return run ? run->checkpoint.delivered() : 0; }
+  std::uint64_t refused() const { return run ? run->checkpoint.refused() : 0; }
+  std::uint64_t ambiguous() const { return run ? run->checkpoint.ambiguous() : 0; }
   std::uint64_t parked() const { return run ? run->checkpoint.ledger.parked.size() : 0; }
-  std::uint64_t pending() const { return census.sendable() - delivered() - refused(); }
+
+  /// Spares that were sent, or are to be sent in the present round, in place of refused links.
+  std::uint64_t spares_sent() const {
+    return run ? run->checkpoint.spares_sent(census.sendable()) : 0;
+  }
+  std::uint64_t to_send() const { return census.sendable() + spares_sent(); }
+  std::uint64_t pending() const { return to_send() - delivered() - refused(); }
   bool finished() const { return run && run->checkpoint.finished; }
 };
 

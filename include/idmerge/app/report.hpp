@@ -22,6 +22,9 @@ std::string census_text(const JobView& view, const IdMask& mask, const Rate& rat
 /// The same figures as one JSON object, without any id.
 std::string census_json(const JobView& view);
 
+/// "what ANONYMOUS did will belong to user USER"
+std::string example_sentence(const NamedLink& link, const IdMask& mask);
+
 /// Every fate and its count, and that they add up. Shape: lines with a line end.
 std::string account_text(const JobView& view);
 
@@ -44,7 +47,7 @@ struct Ending {
 /// Shape, version 1: {"format":"idmerge summary","version":1,"program":"0.1.0","job":DIR,
 /// "plan":ID,"rehearsal":false,"state":"planned|unfinished|finished","exit_code":N,"stop":null|TEXT,
 /// "next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],"account":{...},"census":{...},
-/// "send":null|{"target","links","delivered","ambiguous","refused","parked","pending"}}
+/// "send":null|{"target","links","round","spares","delivered","ambiguous","refused","parked","pending"}}
 std::string summary_json(const JobView& view, const Ending& ending);
 
 /// One word as a shell takes it: quoted where needed.

@@ -89,8 +89,22 @@ class RunLog {
 
   const Ledger& ledger() const { return ledger_; }
 
+  /// Where the run stands: the facts, with what was settled up to now.
+  Checkpoint now() const;
+
+  /// Links that were settled in all rounds, and how many of them were delivered.
+  std::uint64_t settled() const { return delivered() + facts_.refused_before + ledger_.refused(); }
+  std::uint64_t delivered() const { return facts_.delivered_before + ledger_.delivered(); }
+
+  /// Links that this process has settled or parked; one that was parked twice counts twice.
+  std::uint64_t put_away() const { return put_away_; }
+
+  /// The length of refused.ndjson, once all is flushed.
+  std::uint64_t letters_bytes() const { return letters_.end().bytes; }
+
   /// Facts that the next snapshot takes along; plan, ledger, letters and generation are ours.
   Checkpoint& facts() { return facts_; }
+  const Checkpoint& facts() const { return facts_; }
 
   /// Settle links. Shape: on disk after flush(). Bug: see Ledger.
   void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
@@ -138,6 +152,7 @@ class RunLog {
   Ledger ledger_;
   DeadLetters letters_;
   Journal journal_;
+  std::uint64_t put_away_ = 0;
   bool broken_ = false;
 };
 

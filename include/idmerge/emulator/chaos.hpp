@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ struct Risk {
   Dress dress = Dress::json;
 };
 
+/// A share of all, 0..1; nothing when the text is none.
+std::optional<double> parse_share(std::string_view text);
+
 /// Read the value of `--fail`.
 ///
 /// Errors: usage, naming the part: not known, not a share, all shares together over 1.
@@ -65,5 +69,13 @@ class Chaos {
   std::vector<Risk> risks_;
   std::uint64_t seed_;
 };
+
+/// Is this link refused by lot (`--refuse-share`)? That depends on the seed and its two ids alone,
+/// in either order, so a link that is refused once is refused for ever.
+///
+/// Source: the 64-bit FNV-1a hash of the smaller id, a line feed and the larger one, xor SplitMix64
+/// of the seed, through SplitMix64; refused when its upper 53 bits as a fraction are below `share`.
+bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
+                    std::string_view second);
 
 }  // namespace idmerge

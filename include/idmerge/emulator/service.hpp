@@ -76,6 +76,8 @@ struct ServiceOptions {
   /// A link with an id that contains this text is refused: 400, in a batch by a failed record.
   /// Flag: --refuse-ids
   std::string refuse_ids;
+  /// The same for a share of all links, chosen by lot (chaos.hpp). Flag: --refuse-share
+  double refuse_share = 0;
   /// The same, but a batch that holds one is refused whole and without naming it. Flag:
   /// --poison-ids
   std::string poison_ids;
@@ -116,6 +118,7 @@ class Service {
   Response settle(Response answer);
   std::optional<unsigned> over_limit(double links, Instant now);
   bool holds(const Claim& claim, std::string_view text) const;
+  bool is_to_refuse(const Claim& claim) const;
 
   ServiceOptions options_;
   std::string account_;  // what the Authorization header must say

@@ -3,11 +3,12 @@
 // Where the sender is in its plan. Lanes take the next links from here, in order, leaving out what
 // is settled, parked or not to be sent. Links are views into a block of the plan, which stays in
 // memory until the last batch that was taken from it is given back; so memory is a few blocks,
-// whatever the size of the plan.
+// whatever the size of the plan. In a round of spares the links are those of a list instead.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "idmerge/base/result.hpp"
@@ -32,6 +33,7 @@ enum class Taken : std::uint8_t {
   links,
   window_full,  // too far past the watermark: wait for answers
   end,          // no more links
+  enough,       // as many links are settled as were asked for, and there are more
 };
 
 /// What an earlier run may have delivered: what is not settled before `end`, and the first `links`
@@ -45,6 +47,17 @@ class PlanCursor {
  public:
   /// Starts at the watermark. Shape: both must outlive the cursor.
   PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt = {});
+
+  /// Let no more links be settled in all than so many: those under way count as settled, so that
+  /// not one is sent too many.
+  void settle_at_most(std::uint64_t links) { settled_max_ = links; }
+
+  /// Begin a round that sends these links only; no earlier run has. Shape: ascending; the ledger is
+  /// that of the round, and every batch was given back or is settled.
+  void begin_round(std::vector<std::uint64_t> ordinals);
+
+  /// The same for a round that an earlier run began.
+  void resume_round(std::vector<std::uint64_t> ordinals);
 
   /// Take up to `links_max` of the next links; give them back with release().
   /// Errors: Errc::input when the plan is damaged.
@@ -64,6 +77,9 @@ class PlanCursor {
 
  private:
   Result<BlockInUse*> load(std::size_t index);
+  bool skip_to_wanted();
+  bool is_wanted() const;
+  std::uint64_t allowance() const;
 
   const PlanReader& plan_;
   RunLog& log_;
@@ -72,6 +88,11 @@ class PlanCursor {
   std::uint64_t next_;
   std::uint64_t doubt_begin_;
   std::uint64_t doubt_end_;  // grows with every link that is not to be sent
+  std::optional<std::vector<std::uint64_t>> wanted_;  // of a round; else the verdicts say
+  std::size_t wanted_at_ = 0;
+  std::uint64_t settled_max_ = UINT64_MAX;
+  std::uint64_t taken_ = 0;  // of links and parked links together
+  std::uint64_t put_away_before_;
   std::vector<std::uint64_t> parked_;
   bool parked_listed_ = false;
 };

@@ -23,9 +23,16 @@ void append_rejected(std::string& out, const Row& row, std::string_view file);
 /// Append the members of a link: its ids, operation and place. Shape: no braces.
 void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs);
 
-/// The line about a link that the service refused, without newline.
-std::string refused_letter(const Link& link, const std::vector<PlanInput>& inputs, unsigned status,
+/// The line about a link that the service refused, without newline. Its first member is the
+/// ordinal.
+std::string refused_letter(std::uint64_t ordinal, const Link& link,
+                           const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts);
+
+/// The ordinals of the refused links, ascending, from the first bytes of `refused.ndjson`.
+/// Bounds: 8 bytes a link, and one letter. Errors: Errc::input for a line that is no such letter.
+Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
+                                                std::uint64_t bytes);
 
 /// Write `held.ndjson` from the plan: every held link with what it clashes with.
 /// Bounds: memory for the ids that are held, besides one block.

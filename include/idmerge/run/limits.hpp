@@ -16,6 +16,9 @@
 
 namespace idmerge {
 
+/// The error with which a canary ends. Units: links settled in all.
+Error canary_reached(std::uint64_t settled);
+
 class Limits {
  public:
   /// Shape: both must outlive the limits.

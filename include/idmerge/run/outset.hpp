@@ -27,6 +27,7 @@ struct Outset {
   Lock lock;
   std::optional<RunState> state;  // none when the run has not begun
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
+  std::uint64_t spares = 0;       // and with the verdict `spare`
   std::int64_t pinned_time_s = 0;
   Doubt doubt = {};  // about links of the run before
 
@@ -53,7 +54,7 @@ Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64
 /// another one in another job.
 std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan);
 
-/// Fill in the counts of a job.
-void fill_counts(SendReport& report, const LedgerState& ledger, std::uint64_t to_send);
+/// Fill in the counts of a job. Units: `sendable` links of the plan.
+void fill_counts(SendReport& report, const Checkpoint& now, std::uint64_t sendable);
 
 }  // namespace idmerge

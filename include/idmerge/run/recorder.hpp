@@ -31,6 +31,7 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   const Ledger& ledger() const { return log_.ledger(); }
+  const RunLog& log() const { return log_; }
 
   /// Settle links, as RunLog; nothing happens when the disk has failed.
   void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
@@ -44,6 +45,10 @@ class Recorder {
 
   /// Send a snapshot to the disk thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
+
+  /// Write what was settled, as the end of the turn would do.
+  /// Units: bytes of refused.ndjson that count now.
+  Result<std::uint64_t> write_letters();
 
   /// Begin the next round, durably: see RunLog. Nothing may be under way.
   Result<void> begin_round(std::uint64_t round_links);

@@ -38,6 +38,7 @@ struct SendOptions {
   std::chrono::milliseconds drain{10'000};           // after the first signal
   std::optional<std::chrono::milliseconds> max_duration;
   std::optional<std::uint64_t> max_requests;
+  std::optional<std::uint64_t> canary;  // links settled in all, over all runs. Flag: --canary
 
   /// Refused links, in percent of the answers, that stop the job; looked at after 1,000 answers.
   /// Flag: --max-refused
@@ -60,9 +61,10 @@ struct SendOptions {
 
 /// How a run ended. `stop` is empty when every link is settled or parked.
 struct SendReport {
-  std::uint64_t to_send = 0;
-  std::uint64_t delivered = 0;  // of the job, earlier runs included
-  std::uint64_t ambiguous = 0;  // of these, acknowledged as already linked after a repeat
+  std::uint64_t to_send = 0;      // of the job, spares that were sent included
+  std::uint64_t spares_sent = 0;  // of these, in place of refused links
+  std::uint64_t delivered = 0;    // of the job, earlier runs included
+  std::uint64_t ambiguous = 0;    // of these, acknowledged as already linked after a repeat
   std::uint64_t refused = 0;
   std::uint64_t pending = 0;
   std::uint64_t parked = 0;       // of the pending

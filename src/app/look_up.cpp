@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/look_up.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/core/ledger.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/run/letters.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t wanted = 5;
+
+/// Was a link with the verdict `send` delivered?
+class Delivered {
+ public:
+  static Result<Delivered> of(Files& files, const RunPaths& paths, const Checkpoint& now) {
+    auto ledger = Ledger::restore(now.ledger);
+    if (!ledger) return ledger.error();
+    auto refused = read_refused(files, paths.refused(), now.letters_bytes);
+    if (!refused) return refused.error();
+    return Delivered{now.round, std::move(*ledger), std::move(*refused)};
+  }
+
+  bool operator()(std::uint64_t ordinal) const {
+    const bool is_settled = round > 0 || ledger.is_settled(ordinal);
+    return is_settled && !std::binary_search(refused.begin(), refused.end(), ordinal);
+  }
+
+  /// Is no link delivered from here on?
+  bool ends_before(std::uint64_t ordinal) const { return round == 0 && !ledger.admits(ordinal); }
+
+  std::uint64_t round;
+  Ledger ledger;
+  std::vector<std::uint64_t> refused;
+};
+
+}  // namespace
+
+Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView& view,
+                                                    bool rehearsal) {
+  std::vector<DeliveredLink> chosen;
+  if (!view.run) return chosen;
+  const JobPaths paths{view.job};
+  const auto plan = PlanReader::open(files, paths.plan());
+  if (!plan) return plan.error();
+  const auto delivered =
+      Delivered::of(files, rehearsal ? paths.run("rehearsal") : paths.run(), view.run->checkpoint);
+  if (!delivered) return delivered.error();
+
+  const auto& inputs = plan->facts().inputs;
+  std::vector<DeliveredLink> others;  // of clusters that are chosen already
+  std::set<std::uint32_t> clusters;
+  PlanBlock block;
+  for (std::size_t i = 0; i < plan->blocks() && chosen.size() < wanted; ++i) {
+    if (delivered->ends_before(plan->entry(i).first)) break;
+    if (auto read = plan->read_block(i, block); !read) return read.error();
+    for (std::size_t n = 0; n < block.links.size() && chosen.size() < wanted; ++n) {
+      if (block.verdicts[n] != Verdict::send || !(*delivered)(block.first + n)) continue;
+      const bool is_new = clusters.insert(block.components[n]).second;
+      auto& into = is_new ? chosen : others;
+      if (into.size() == wanted) continue;
+      const auto& link = block.links[n];
+      const std::string path = link.file < inputs.size() ? inputs[link.file].path : "";
+      into.push_back({{link.op, std::string(link.anon), std::string(link.user), 0},
+                      fmt::format("{}, line {}", path, link.line)});
+    }
+  }
+  for (auto& other : others) {
+    if (chosen.size() < wanted) chosen.push_back(std::move(other));
+  }
+  return chosen;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/rounds.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "idmerge/core/census.hpp"
+#include "idmerge/core/fingerprint.hpp"
+#include "idmerge/core/index.hpp"
+#include "idmerge/core/spares.hpp"
+#include "idmerge/run/letters.hpp"
+#include "idmerge/run/limits.hpp"
+
+namespace idmerge {
+namespace {
+
+using Component = std::uint32_t;
+
+/// A set of components, one bit each.
+class Components {
+ public:
+  explicit Components(std::span<const Component> members = {}) {
+    for (const auto member : members)
+      add(member);
+  }
+  void add(Component component) {
+    if (component == no_component) return;
+    if (component >= bits_.size()) bits_.resize(component + std::size_t{1});
+    bits_[component] = true;
+  }
+  bool has(Component component) const { return component < bits_.size() && bits_[component]; }
+
+ private:
+  std::vector<bool> bits_;
+};
+
+/// What must be known of a cluster before it is loaded.
+struct Size {
+  std::size_t links = 0;
+  bool has_spares = false;
+};
+
+class Search {
+ public:
+  Search(const PlanReader& plan, const std::vector<std::uint64_t>& refused,
+         const std::function<bool()>& stopped)
+      : plan_(plan), refused_(refused), stopped_(stopped) {}
+
+  Result<std::vector<std::uint64_t>> find(std::uint64_t round, std::size_t links_max) {
+    if (auto found = find_clusters(); !found) return found.error();
+    if (auto measured = measure(); !measured) return measured.error();
+    std::vector<std::uint64_t> ordinals;
+    for (auto begin = sizes_.begin(); begin != sizes_.end();) {
+      std::vector<Component> group;
+      std::size_t links = 0;
+      for (; begin != sizes_.end() && (group.empty() || links + begin->second.links <= links_max);
+           ++begin) {
+        links += begin->second.links;
+        group.push_back(begin->first);
+      }
+      if (auto loaded = load(Components(group)); !loaded) return loaded.error();
+      const auto chosen = spares_of_round(links_, ids_->size(), round);
+      ordinals.insert(ordinals.end(), chosen.begin(), chosen.end());
+    }
+    std::sort(ordinals.begin(), ordinals.end());
+    return ordinals;
+  }
+
+ private:
+  Result<void> look_up() const {
+    if (stopped_()) return Error{Errc::interrupted, "interrupted: what was settled is saved"};
+    return {};
+  }
+
+  /// The clusters in which a link was refused.
+  Result<void> find_clusters() {
+    for (auto at = refused_.begin(); at != refused_.end();) {
+      if (*at >= plan_.links()) {
+        return Error{Errc::input,
+                     fmt::format("refused.ndjson names link {}, which the plan does not have: "
+                                 "restore both, or start a new job",
+                                 *at)};
+      }
+      if (auto go_on = look_up(); !go_on) return go_on;
+      if (auto read = plan_.read_columns(plan_.find_block(*at), block_); !read) return read;
+      const auto end = block_.first + block_.components.size();
+      for (; at != refused_.end() && *at < end; ++at)
+        lost_.add(block_.components[static_cast<std::size_t>(*at - block_.first)]);
+    }
+    return {};
+  }
+
+  /// How large they are; those without a spare are of no use.
+  Result<void> measure() {
+    std::unordered_map<Component, Size> sizes;
+    for (std::size_t i = 0; i < plan_.blocks(); ++i) {
+      if (auto go_on = look_up(); !go_on) return go_on;
+      if (auto read = plan_.read_columns(i, block_); !read) return read;
+      for (std::size_t n = 0; n < block_.components.size(); ++n) {
+        if (!lost_.has(block_.components[n])) continue;
+        auto& size = sizes[block_.components[n]];
+        ++size.links;
+        size.has_spares = size.has_spares || block_.verdicts[n] == Verdict::spare;
+      }
+    }
+    for (const auto& [component, size] : sizes) {
+      if (size.has_spares) sizes_.emplace_back(component, size);
+    }
+    std::sort(sizes_.begin(), sizes_.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    return {};
+  }
+
+  /// Load the merges of some clusters, whole.
+  Result<void> load(const Components& group) {
+    links_.clear();
+    ids_.emplace();
+    for (std::size_t i = 0; i < plan_.blocks(); ++i) {
+      if (auto go_on = look_up(); !go_on) return go_on;
+      if (auto read = plan_.read_columns(i, block_); !read) return read;
+      const auto in_group = [&](Component component) { return group.has(component); };
+      if (std::none_of(block_.components.begin(), block_.components.end(), in_group)) continue;
+      if (auto read = plan_.read_block(i, block_); !read) return read;
+      for (std::size_t n = 0; n < block_.links.size(); ++n) {
+        if (in_group(block_.components[n])) add(n);
+      }
+    }
+    return {};
+  }
+
+  void add(std::size_t n) {
+    const Link& link = block_.links[n];
+    if (link.op != Op::merge) return;
+    const auto ordinal = block_.first + n;
+    links_.push_back({.ordinal = ordinal,
+                      .a = ids_->find_or_add(print_(link.anon)),
+                      .b = ids_->find_or_add(print_(link.user)),
+                      .is_spare = block_.verdicts[n] == Verdict::spare,
+                      .refused = std::binary_search(refused_.begin(), refused_.end(), ordinal)});
+  }
+
+  const PlanReader& plan_;
+  const std::vector<std::uint64_t>& refused_;
+  const std::function<bool()>& stopped_;
+  Fingerprinter print_{plan_.facts().preamble.secret};
+  PlanBlock block_;
+  Components lost_;
+  std::vector<std::pair<Component, Size>> sizes_;
+  std::optional<IdIndex> ids_;  // of the clusters in memory
+  std::vector<SpareLink> links_;
+};
+
+}  // namespace
+
+Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
+                                               const std::vector<std::uint64_t>& refused,
+                                               std::uint64_t round,
+                                               const std::function<bool()>& stopped,
+                                               std::size_t links_max) {
+  return Search(plan, refused, stopped).find(round, links_max);
+}
+
+Result<std::vector<std::uint64_t>> Rounds::spares_of(std::uint64_t round) {
+  const auto bytes = recorder_.write_letters();
+  if (!bytes) return bytes.error();
+  const auto refused = read_refused(files_, outset_.paths.refused(), *bytes);
+  if (!refused) return refused.error();
+  return find_spares(outset_.plan, *refused, round, [this] { return stop_.asked() > 0; });
+}
+
+Result<void> Rounds::resume() {
+  const Checkpoint& facts = recorder_.log().facts();
+  if (facts.round == 0) return {};
+  auto spares = spares_of(facts.round);
+  if (!spares) return spares.error();
+  if (spares->size() != facts.round_links) {
+    return Error{
+        Errc::input,
+        fmt::format("{}: round {} has {} links, but plan and dead letters lead to {}: "
+                    "restore them, or start a new job",
+                    outset_.paths.checkpoint(), facts.round, facts.round_links, spares->size())};
+  }
+  cursor_.resume_round(std::move(*spares));
+  return {};
+}
+
+Result<bool> Rounds::begin_next(bool stopping) {
+  if (!recorder_.ledger().is_done()) return false;
+  const RunLog& log = recorder_.log();
+  over_ = outset_.spares == 0 || log.settled() == log.delivered();
+  if (over_ || stopping) return false;
+  auto spares = spares_of(log.facts().round + 1);
+  if (!spares) return spares.error();
+  over_ = spares->empty();
+  if (over_) return false;
+  if (options_.canary && log.settled() >= *options_.canary) return canary_reached(log.settled());
+  if (auto begun = recorder_.begin_round(spares->size()); !begun) return begun.error();
+  progress_.note(Weight::info, fmt::format("round {}: {} spares are sent in place of refused links",
+                                           log.facts().round, spares->size()));
+  cursor_.begin_round(std::move(*spares));
+  return true;
+}
+
+}  // namespace idmerge
