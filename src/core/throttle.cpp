@@ -25,6 +25,11 @@ constexpr double known_after_s = 1;
 constexpr double known_after_count = 20;
 constexpr std::chrono::seconds slice{5};
 
+/// Never so short that what was taken in it would seem to be a rate beyond all measure.
+double seconds_since(Instant from, Instant now) {
+  return Seconds(std::max<Instant::duration>(now - from, std::chrono::milliseconds(100))).count();
+}
+
 }  // namespace
 
 Throttle::Throttle(ThrottleOptions options, Instant now)
@@ -78,9 +83,11 @@ void Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
     cut(now);
     strikes_ = 0;
   } else {
-    // Refused again although it had a rest: it counts over a minute, and this is its count.
+    // Refused again although it had a rest: it counts over a minute, and this is its count, as far
+    // as it has gone.
     const double minute = std::accumulate(by_second_.begin(), by_second_.end(), 0.0);
-    known_per_s_ = std::max(std::min(known_per_s_, minute / window_s), options_.floor_per_s);
+    const double over_s = std::min<double>(window_s, seconds_since(start_, now));
+    known_per_s_ = std::max(std::min(known_per_s_, minute / over_s), options_.floor_per_s);
   }
   ++strikes_;
   since_cut_ = 0;
@@ -92,8 +99,9 @@ void Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
 void Throttle::cut(Instant now) {
   const double rate = rate_per_s(now);
   const auto taken = taken_per_s(now);
-  if (rate == 0) {  // unlimited so far
-    known_per_s_ = std::max(taken.value_or(0), 10 * options_.floor_per_s);
+  if (rate == 0) {  // unlimited so far: what little was seen is better than nothing
+    const double seen = (older_ + slice_) / seconds_since(older_from_, now);
+    known_per_s_ = std::max(taken.value_or(seen), 10 * options_.floor_per_s);
   } else {
     known_per_s_ = taken ? std::clamp(*taken, deepest_cut * rate, rate) : blind_cut * rate;
   }

@@ -155,6 +155,16 @@ TEST_SUITE("core/throttle") {
     CHECK(throttle.cuts() == 2);
   }
 
+  TEST_CASE("refused again in its first second, a run does not take that for a minute's count") {
+    Throttle throttle({.ceiling_per_s = 10'000}, start);
+    for (int i = 0; i < 90; ++i)
+      throttle.accepted(1, start + std::chrono::milliseconds(i));
+    throttle.throttled(start + 90ms, start + 100ms, 0s, 0.5);
+    throttle.throttled(start + 150ms, start + 300ms, 0s, 0.5);
+    throttle.accepted(1, start + 301ms);
+    CHECK(throttle.rate_per_s(start + 301ms) == doctest::Approx(0.95 * 300).epsilon(0.02));
+  }
+
   TEST_CASE("after a cut the rate climbs back to the ceiling and not beyond") {
     Throttle throttle({.ceiling_per_s = 500}, start);
     throttle.throttled(start, start, 0s, 0.5);
@@ -176,6 +186,19 @@ TEST_SUITE("core/throttle") {
     throttle.throttled(start + 1900ms, start + 2s, 1s, 0.5);
     throttle.accepted(1, start + 3s);
     CHECK(throttle.rate_per_s(start + 3s) == doctest::Approx(950).epsilon(0.02));
+    // Also when it was refused within the first second: a crawl at ten times the floor would last
+    // minutes.
+    Throttle early({}, start);
+    for (int i = 0; i < 150; ++i)
+      early.accepted(1, start + std::chrono::milliseconds(2 * i));
+    early.throttled(start + 290ms, start + 300ms, 0s, 0.5);
+    early.accepted(1, start + 300ms);
+    CHECK(early.rate_per_s(start + 300ms) == doctest::Approx(0.95 * 500).epsilon(0.02));
+    Throttle at_once({}, start);
+    at_once.accepted(30, start + 1ms);
+    at_once.throttled(start, start + 2ms, 0s, 0.5);
+    at_once.accepted(1, start + 2ms);
+    CHECK(at_once.rate_per_s(start + 2ms) == doctest::Approx(0.95 * 300).epsilon(0.02));
     Throttle nothing({.floor_per_s = 3}, start);
     nothing.throttled(start, start, 1s, 0.5);
     CHECK(nothing.rate_per_s(start) >= 3);
