@@ -184,7 +184,7 @@ std::string_view name(Format format) {
 }
 
 struct Intake::State {
-  explicit State(IntakeOptions given) : options(std::move(given)) {}
+  explicit State(IntakeOptions given) : options(std::move(given)), order_kind(options.order_kind) {}
 
   Result<void> look_at_heads();
   Result<Plan> examine_head(const std::string& path, std::size_t bytes);
@@ -213,7 +213,7 @@ struct Intake::State {
   bool use_left = false;  // feed what is left over before asking for more
   std::string left;       // bytes that the reader has not taken
   Chunk chunk;
-  OrderKind order_kind = OrderKind::unknown;
+  OrderKind order_kind;
   std::uint64_t rows = 0;
   bool readable = false;       // some row of NDJSON is an object
   std::array<bool, 2> seen{};  // sides that a row of NDJSON had a key for
@@ -465,6 +465,10 @@ const std::vector<InputFile>& Intake::files() const {
 
 const std::vector<std::string>& Intake::passed_over() const {
   return state_->passed_over;
+}
+
+OrderKind Intake::order_kind() const {
+  return state_->order_kind;
 }
 
 std::uint64_t Intake::bytes_total() const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/core/cell.hpp"
 #include "idmerge/core/pair.hpp"
 
 namespace idmerge {
@@ -59,6 +60,8 @@ struct IntakeOptions {
   std::optional<std::uint64_t> expect_rows{};
   /// Flag: --expect-rows any. Only recorded here: whoever asks for --expect-rows accepts it.
   bool expect_rows_any = false;
+  /// What the order column of a file read before turned out to be: one is like the other.
+  OrderKind order_kind = OrderKind::unknown;
   /// Flag: --min-rows. Fewer rows in all inputs together are an error.
   std::uint64_t min_rows = 0;
 };
@@ -104,6 +107,9 @@ class Intake {
 
   /// What was not read although it lies in a named directory, each with the reason.
   const std::vector<std::string>& passed_over() const;
+
+  /// What the order column is, as far as files have been read to their end.
+  OrderKind order_kind() const;
 
   /// Units: raw bytes of all inputs, 0 if one is a pipe.
   std::uint64_t bytes_total() const;
