@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/app.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -10,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "idmerge/app/explain.hpp"
 #include "idmerge/app/journey.hpp"
 #include "idmerge/app/options.hpp"
 #include "idmerge/app/show.hpp"
@@ -48,6 +52,25 @@ void forbid_core_files() {
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
   limit.rlim_cur = 0;
   ::setrlimit(RLIMIT_CORE, &limit);
+}
+
+constexpr std::size_t explain_bytes_max = 64U << 20U;
+
+/// Errors: usage for more than `bytes_max`.
+Result<std::string> read_stdin(std::size_t bytes_max) {
+  std::string text;
+  std::array<char, 1U << 16U> piece{};
+  for (;;) {
+    const auto count = ::read(STDIN_FILENO, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error("stdin", errno);
+    if (count == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(count));
+    if (text.size() > bytes_max) {
+      return Error{Errc::usage, fmt::format("-: stdin has more than {}: ask in several calls",
+                                            size_text(bytes_max))};
+    }
+  }
 }
 
 int print(std::string_view text) {
@@ -97,6 +120,8 @@ class App {
         return show_job(settings);
       case Command::status:
         return show_status(settings);
+      case Command::explain:
+        return explain_job(settings);
       case Command::emulator:
         return emulate(settings);
       case Command::count:
@@ -137,6 +162,21 @@ class App {
     ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
     const auto shown = show(files_, settings, mask, to_stdout());
     return shown ? 0 : fail(shown.error());
+  }
+
+  int explain_job(const Settings& settings) {
+    ::signal(SIGPIPE, SIG_IGN);
+    std::string input;
+    if (std::find(settings.explain.begin(), settings.explain.end(), "-") !=
+        settings.explain.end()) {
+      auto text = read_stdin(explain_bytes_max);
+      if (!text) return fail(text.error());
+      input = std::move(*text);
+    }
+    const auto ids = asked_ids(settings.explain, input);
+    if (!ids) return fail(ids.error());
+    const auto explained = explain_ids(files_, settings, *ids, to_stdout());
+    return explained ? 0 : fail(explained.error());
   }
 
   int show_status(const Settings& settings) {

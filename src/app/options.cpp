@@ -199,9 +199,10 @@ constexpr Commands on_plan = only(Command::plan);
 constexpr Commands on_run = only(Command::run);
 constexpr Commands on_show = only(Command::show);
 constexpr Commands on_status = only(Command::status);
+constexpr Commands on_explain = only(Command::explain);
 constexpr Commands on_emulator = only(Command::emulator);
 constexpr Commands on_both = on_plan | on_run;
-constexpr Commands on_job = on_both | on_show | on_status;
+constexpr Commands on_job = on_both | on_show | on_status | on_explain;
 constexpr Commands on_all = on_job | on_emulator;
 
 constexpr std::array<std::string_view, 11> groups{
@@ -452,6 +453,13 @@ const std::array entries{
                 },
                 0, Reach::flag},
 
+    OptionEntry{"format", "text|ndjson", "text", "Show", on_explain, "for people or for programs",
+                [](Text t, Settings& s) {
+                  return choose(s.explain_as_json, t,
+                                std::array{Choice<bool>{"text", false}, Choice<bool>{"ndjson", true}});
+                },
+                0, Reach::flag},
+
     OptionEntry{"progress", "auto|always|never", "auto", "Output", on_both,
                 "a line that shows rate and time left; auto: on a terminal",
                 [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
@@ -652,6 +660,8 @@ constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> com
      "plan if there is no plan, then send; goes on where it stopped", true},
     {Command::show, "show", "--job DIR", "the census again, or the rows of a list"},
     {Command::status, "status", "--job DIR", "where a job stands, while it runs and after it died"},
+    {Command::explain, "explain", "ID... --job DIR",
+     "every row of an id, its cluster, what was sent, the answer; - for ids on stdin", true},
     {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
 }};
 
@@ -665,7 +675,12 @@ Done check_inputs(const Settings& s) {
   if (s.command == Command::run && intake.inputs.empty() && s.job.empty()) {
     return usage("run: neither INPUT nor --job: name what to send, or the job to go on with");
   }
-  if ((s.command == Command::show || s.command == Command::status) && s.job.empty()) {
+  if (s.command == Command::explain && s.explain.empty()) {
+    return usage("explain: no id: name one or more, or - for lines of stdin");
+  }
+  const bool looks =
+      s.command == Command::show || s.command == Command::status || s.command == Command::explain;
+  if (looks && s.job.empty()) {
     return usage("--job: is missing: name the directory of the job");
   }
   if (s.command == Command::run && from_stdin && !intake.expect_rows && !intake.expect_rows_any) {
@@ -796,6 +811,11 @@ Result<Settings> parse_settings(const Typed& typed) {
   s.emulator.listen = "127.0.0.1:8080";
   s.typed = typed.options;
   for (const auto& input : typed.inputs) {
+    if (s.command == Command::explain) {
+      if (input.empty()) return usage("ID: is empty: name one, or - for lines of stdin");
+      s.explain.push_back(input);
+      continue;
+    }
     if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
     s.plan.intake.inputs.push_back(input);
   }

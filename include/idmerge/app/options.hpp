@@ -67,6 +67,8 @@ struct Settings {
   OutputSettings output;
   ShowWhat show = ShowWhat::census;
   ShowFormat show_format = ShowFormat::csv;
+  std::vector<std::string> explain;  // ids, `-` for those on stdin
+  bool explain_as_json = false;      // Flag: --format
   EmulatorOptions emulator;
 
   /// Everything that was typed, wherever.

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/explain.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include "idmerge/base/log.hpp"
+#include "idmerge/base/quantity.hpp"
+#include "idmerge/core/json_text.hpp"
+#include "idmerge/core/ledger.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/explain.hpp"
+
+namespace idmerge {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t letters_max = std::size_t{1} << 30U;
+
+/// What the service said of a link that it refused.
+struct Refusal {
+  std::uint64_t status = 0;
+  std::uint64_t attempts = 0;
+  std::string message;
+};
+
+/// By the place of its first row, which no two links share.
+using Refusals = std::map<std::pair<std::string, std::uint64_t>, Refusal>;
+
+/// A run as far as links can be asked about it.
+struct Run {
+  Ledger ledger;
+  Refusals refusals;
+  std::uint64_t round = 0;
+  std::string began;  // RFC 3339
+  std::string saved;
+};
+
+/// The fate of a link, and what more there is to say.
+struct LinkFate {
+  Fate fate = Fate::pending;
+  std::string words;  // for people, behind the fate
+  const Refusal* refusal = nullptr;
+  bool answered = false;
+};
+
+std::string time_of(std::chrono::system_clock::duration since_1970) {
+  return rfc3339(std::chrono::system_clock::time_point(since_1970));
+}
+
+Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint64_t bytes) {
+  Refusals refusals;
+  if (bytes == 0) return refusals;
+  const auto text = files.read_all(path, letters_max);
+  if (!text) return text.error();
+  // Letters behind the counted ones belong to links that will be sent again.
+  std::string_view rest = std::string_view(*text).substr(0, bytes);
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    json::error_code failed;
+    const auto value = json::parse({rest.data(), end}, failed);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto* const letter = failed ? nullptr : value.if_object();
+    const auto* const file = letter != nullptr ? letter->if_contains("file") : nullptr;
+    const auto* const line = letter != nullptr ? letter->if_contains("line") : nullptr;
+    if (file == nullptr || !file->is_string() || line == nullptr || !line->is_int64()) {
+      return Error{Errc::input, fmt::format("{}: a line is no dead letter: the file was changed: "
+                                            "restore it, or start a new job",
+                                            path)};
+    }
+    Refusal refusal;
+    const auto number = [&](const char* key) -> std::uint64_t {
+      const auto* const found = letter->if_contains(key);
+      return found != nullptr && found->is_int64() ? static_cast<std::uint64_t>(found->get_int64())
+                                                   : 0U;
+    };
+    refusal.status = number("status");
+    refusal.attempts = number("attempts");
+    if (const auto* const message = letter->if_contains("message"); message->is_string()) {
+      refusal.message = message->get_string();
+    }
+    refusals[{std::string(file->get_string()), static_cast<std::uint64_t>(line->get_int64())}] =
+        std::move(refusal);
+  }
+  return refusals;
+}
+
+Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, const Digest& plan) {
+  const auto state = read_run(files, paths, plan);
+  if (!state) return state.error();
+  if (!*state) return std::optional<Run>();
+  const auto& checkpoint = (*state)->checkpoint;
+  auto ledger = Ledger::restore(checkpoint.ledger);
+  if (!ledger) return ledger.error();
+  auto refusals = read_refusals(files, paths.refused(), checkpoint.letters_bytes);
+  if (!refusals) return refusals.error();
+  const auto saved = files.stat(paths.checkpoint());
+  if (!saved) return saved.error();
+  return std::optional(Run{
+      .ledger = std::move(*ledger),
+      .refusals = std::move(*refusals),
+      .round = checkpoint.round,
+      .began = time_of(std::chrono::seconds(checkpoint.pinned_time_s)),
+      .saved = time_of(std::chrono::nanoseconds(*saved ? (*saved)->mtime_ns : 0)),
+  });
+}
+
+/// Rows of the plan's inputs as people name them.
+std::string place(const std::vector<PlanInput>& inputs, std::uint32_t file, std::uint64_t line) {
+  return fmt::format("{}: line {}", printable(inputs[file].path), line);
+}
+
+LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
+                 const std::vector<PlanInput>& inputs) {
+  LinkFate out;
+  if (run) {
+    const auto letter = run->refusals.find({inputs[link.file].path, link.line});
+    if (letter != run->refusals.end()) {
+      out.fate = Fate::refused;
+      out.refusal = &letter->second;
+      out.answered = true;
+      out.words = fmt::format("after {} attempts, status {}: {}", letter->second.attempts,
+                              letter->second.status, printable(letter->second.message));
+      return out;
+    }
+  }
+  if (is_held(link.verdict)) {
+    out.fate = Fate::held;
+    out.words = name(link.verdict);
+    return out;
+  }
+  if (link.verdict == Verdict::spare) {
+    out.fate = Fate::duplicate;
+    out.words = "a spare: other links connect its ids";
+    if (run && run->round > 0) {
+      out.words +=
+          fmt::format("; sent only if one of them was refused (now in round {})", run->round);
+    }
+    return out;
+  }
+  if (link.verdict != Verdict::send) {
+    out.words = name(link.verdict);
+    return out;
+  }
+  if (!run) {
+    out.words = "planned, nothing sent yet";
+  } else if (run->round > 0 || (run->ledger.is_settled(link.ordinal))) {
+    out.fate = Fate::delivered;
+    out.answered = true;
+  } else if (run->ledger.is_parked(link.ordinal)) {
+    out.words = fmt::format("parked after {} attempts without an answer, tried again later",
+                            run->ledger.parked().at(link.ordinal));
+  } else {
+    out.words = "not answered yet";
+  }
+  return out;
+}
+
+std::string_view fate_word(const KeptRow& row) {
+  switch (row.is) {
+    case RowIs::first:
+      return "first";
+    case RowIs::duplicate:
+      return "duplicate";
+    case RowIs::skipped:
+      return "skipped";
+    case RowIs::rejected:
+      break;
+  }
+  return "rejected";
+}
+
+std::string_view why(const KeptRow& row) {
+  if (row.is == RowIs::skipped) return "one side is blank";
+  if (row.is != RowIs::rejected) return "";
+  return row.fault == Fault::none ? "the plan has no such link: see show --rejected"
+                                  : sentence(row.fault);
+}
+
+std::string pair_text(const KeptLink& link) {
+  return fmt::format("{} {} {}", printable(link.anon), link.sided ? "->" : "=",
+                     printable(link.user));
+}
+
+std::string list_text(const std::vector<std::string>& ids) {
+  std::string text;
+  for (const auto& id : ids)
+    text += fmt::format("    {}\n", printable(id));
+  return text;
+}
+
+std::string as_text(const Explained& id, const Explanation& all, const std::optional<Run>& run,
+                    const std::vector<PlanInput>& inputs) {
+  auto out = fmt::format("{}\n", printable(id.id));
+  if (id.rows.empty() && id.links.empty()) out += "  nothing in this job names it\n";
+  if (!id.rows.empty()) {
+    out += fmt::format("  rows that name it: {}\n", count_text(id.rows.size()));
+    for (const auto& row : id.rows) {
+      out += fmt::format("    {}: {}", place(inputs, row.file, row.line), fate_word(row));
+      if (row.link) out += ": " + pair_text(id.links[*row.link]);
+      if (const auto reason = why(row); !reason.empty()) out += fmt::format(": {}", reason);
+      out += '\n';
+    }
+  }
+  for (const auto& unread : all.unread) {
+    out += fmt::format("  not read again: {}: {}\n", printable(inputs[unread.file].path),
+                       printable(unread.why));
+  }
+  if (!id.links.empty()) {
+    out += fmt::format("  links that name it: {}\n", count_text(id.links.size()));
+    for (const auto& link : id.links) {
+      const auto fate = fate_of(link, run, inputs);
+      out += fmt::format("    {} ({}, from {}): {}", pair_text(link), name(link.op),
+                         place(inputs, link.file, link.line), name(fate.fate));
+      if (!fate.words.empty()) out += ": " + fate.words;
+      if (fate.answered) out += fmt::format(", between {} and {}", run->began, run->saved);
+      out += '\n';
+    }
+  }
+  if (!id.clashes.empty()) {
+    out += "  held links stand against\n";
+    for (const auto& link : id.clashes) {
+      out += fmt::format("    {} (from {}): {}\n", pair_text(link),
+                         place(inputs, link.file, link.line), name(link.verdict));
+    }
+  }
+  if (!id.cluster.empty()) {
+    out += fmt::format("  its cluster: {} ids\n", count_text(id.cluster.size()));
+    out += list_text(id.cluster);
+  }
+  if (!id.too_large.empty()) {
+    out += fmt::format("  its cluster would have {} ids, more than --max-cluster\n",
+                       count_text(id.too_large.size()));
+    out += list_text(id.too_large);
+  }
+  return out;
+}
+
+void open_object(std::string& out) {
+  if (out.back() == '}') out += ',';
+  out += '{';
+}
+
+void append_ids(std::string& out, std::string_view key, const std::vector<std::string>& ids) {
+  append_json_key(out, key);
+  out += '[';
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, ids[i]);
+  }
+  out += ']';
+}
+
+void append_link_members(std::string& out, const KeptLink& link,
+                         const std::vector<PlanInput>& inputs) {
+  if (link.sided) {
+    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id", link.anon);
+    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id", link.user);
+  } else {
+    append_ids(out, "$distinct_ids", {link.anon, link.user});
+  }
+  append_json_member(out, "op", name(link.op));
+  append_json_member(out, "file", inputs[link.file].path);
+  append_json_member(out, "line", link.line);
+  append_json_member(out, "verdict", name(link.verdict));
+}
+
+std::string as_json(const Explained& id, const Explanation& all, const std::optional<Run>& run,
+                    const std::vector<PlanInput>& inputs) {
+  std::string out = "{";
+  append_json_member(out, "id", id.id);
+  append_json_key(out, "rows");
+  out += '[';
+  for (const auto& row : id.rows) {
+    open_object(out);
+    append_json_member(out, "file", inputs[row.file].path);
+    append_json_member(out, "line", row.line);
+    append_json_member(out, "byte_offset", row.offset);
+    append_json_member(out, "is", fate_word(row));
+    if (row.is == RowIs::rejected && row.fault != Fault::none) {
+      append_json_member(out, "reason", name(row.fault));
+    }
+    if (row.link) append_json_member(out, "link", *row.link);
+    out += '}';
+  }
+  out += ']';
+  append_json_key(out, "links");
+  out += '[';
+  for (const auto& link : id.links) {
+    const auto fate = fate_of(link, run, inputs);
+    open_object(out);
+    append_link_members(out, link, inputs);
+    append_json_member(out, "fate", name(fate.fate));
+    if (fate.refusal != nullptr) {
+      append_json_member(out, "status", fate.refusal->status);
+      append_json_member(out, "attempts", fate.refusal->attempts);
+      append_json_member(out, "message", fate.refusal->message);
+    }
+    if (fate.answered) append_ids(out, "between", {run->began, run->saved});
+    out += '}';
+  }
+  out += ']';
+  append_ids(out, "cluster", id.cluster);
+  append_ids(out, "too_large", id.too_large);
+  append_json_key(out, "clashes");
+  out += '[';
+  for (const auto& link : id.clashes) {
+    open_object(out);
+    append_link_members(out, link, inputs);
+    out += '}';
+  }
+  out += ']';
+  append_json_key(out, "unread");
+  out += '[';
+  for (const auto& unread : all.unread) {
+    open_object(out);
+    append_json_member(out, "file", inputs[unread.file].path);
+    append_json_member(out, "why", unread.why);
+    out += '}';
+  }
+  return out + "]}\n";
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named,
+                                           std::string_view input) {
+  std::vector<std::string> ids;
+  std::unordered_set<std::string> known;
+  const auto add = [&](std::string_view id) {
+    if (!id.empty() && known.emplace(id).second) ids.emplace_back(id);
+  };
+  for (const auto& id : named) {
+    if (id != "-") {
+      add(id);
+      continue;
+    }
+    while (!input.empty()) {
+      const auto end = std::min(input.find('\n'), input.size());
+      auto line = input.substr(0, end);
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      add(line);
+      input.remove_prefix(std::min(end + 1, input.size()));
+    }
+  }
+  if (ids.empty()) {
+    return Error{Errc::usage, "explain: no id was given: name ids, or - for lines of stdin"};
+  }
+  return ids;
+}
+
+Result<void> explain_ids(Files& files, const Settings& settings,
+                         const std::vector<std::string>& ids, const Output& output) {
+  const auto paths = open_job(files, settings.job);
+  if (!paths) return paths.error();
+  const auto plan = PlanReader::open(files, paths->plan());
+  if (!plan) return plan.error();
+  const auto found = explain(*plan, ids);
+  if (!found) return found.error();
+  const auto run = read_the_run(files, paths->run(), plan->facts().digest);
+  if (!run) return run.error();
+  for (const auto& id : found->ids) {
+    const auto& inputs = plan->facts().inputs;
+    const auto more = output(settings.explain_as_json ? as_json(id, *found, *run, inputs)
+                                                      : as_text(id, *found, *run, inputs));
+    if (!more) return more.error();
+    if (!*more) break;
+  }
+  return {};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/explain.hpp"
+
+#include "app_job.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+std::string said_of(Stage& stage, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "explain");
+  const auto settings = settings_of(arguments);
+  REQUIRE_MESSAGE(settings, settings);
+  std::string out;
+  const auto ids = asked_ids(settings->explain, "");
+  REQUIRE(ids);
+  const auto done = explain_ids(stage.files, *settings, *ids, [&](std::string_view text) {
+    out += text;
+    return Result<bool>(true);
+  });
+  return done ? out : "error: " + done.error().what;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+const std::string first = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
+const std::string claimed = "3f2504e0-4f89-41d3-9a0c-0305e82c3306";
+
+}  // namespace
+
+TEST_SUITE("app/explain") {
+  TEST_CASE("before a run an id has its rows, its cluster and a pending link") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto input = stage.scratch.path("pairs.csv");
+    CHECK(said_of(stage, {first, "--job", job}) ==
+          first + "\n  rows that name it: 1\n    " + input + ": line 2: first: " + first +
+              " -> user-1@example.com\n  links that name it: 1\n    " + first +
+              " -> user-1@example.com (create, from " + input +
+              ": line 2): pending: planned, nothing sent yet\n  its cluster: 3 ids\n    " + first +
+              "\n    user-1@example.com\n    3f2504e0-4f89-41d3-9a0c-0305e82c3302\n");
+    const auto held = said_of(stage, {claimed, "--job", job});
+    CHECK(
+        contains(held, claimed + " -> u3 (create, from " + input + ": line 8): held: conflict\n"));
+    CHECK(
+        contains(held, claimed + " -> u4 (create, from " + input + ": line 9): held: conflict\n"));
+    CHECK(!contains(held, "its cluster"));
+    CHECK(contains(said_of(stage, {"u3", "--job", job}),
+                   "held links stand against\n    " + claimed + " -> u4"));
+    CHECK(
+        contains(said_of(stage, {"null", "--job", job}), ": line 7: rejected: the id is a place"));
+    CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
+          "x\\x1b[2J\n  nothing in this job names it\n");
+  }
+
+  TEST_CASE("for programs it is one object an id") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto input = stage.scratch.path("pairs.csv");
+    CHECK(said_of(stage, {"user-1@example.com", "u3", "--job", job, "--format", "ndjson"}) ==
+          "{\"id\":\"user-1@example.com\",\"rows\":["
+          "{\"file\":\"" +
+              input +
+              "\",\"line\":2,\"byte_offset\":22,\"is\":\"first\",\"link\":0},"
+              "{\"file\":\"" +
+              input +
+              "\",\"line\":3,\"byte_offset\":78,\"is\":\"first\",\"link\":1},"
+              "{\"file\":\"" +
+              input +
+              "\",\"line\":4,\"byte_offset\":134,\"is\":\"duplicate\",\"link\":1}],"
+              "\"links\":[{\"anonymous_id\":\"3f2504e0-4f89-41d3-9a0c-0305e82c3301\","
+              "\"user_id\":\"user-1@example.com\",\"op\":\"create\",\"file\":\"" +
+              input +
+              "\",\"line\":2,\"verdict\":\"send\",\"fate\":\"pending\"},"
+              "{\"anonymous_id\":\"3f2504e0-4f89-41d3-9a0c-0305e82c3302\","
+              "\"user_id\":\"user-1@example.com\",\"op\":\"create\",\"file\":\"" +
+              input +
+              "\",\"line\":3,\"verdict\":\"send\",\"fate\":\"pending\"}],"
+              "\"cluster\":[\"3f2504e0-4f89-41d3-9a0c-0305e82c3301\",\"user-1@example.com\","
+              "\"3f2504e0-4f89-41d3-9a0c-0305e82c3302\"],\"too_large\":[],\"clashes\":[],"
+              "\"unread\":[]}\n"
+              "{\"id\":\"u3\",\"rows\":[{\"file\":\"" +
+              input +
+              "\",\"line\":8,\"byte_offset\":279,\"is\":\"first\",\"link\":0}],"
+              "\"links\":[{\"anonymous_id\":\"" +
+              claimed +
+              "\",\"user_id\":\"u3\",\"op\":\"create\","
+              "\"file\":\"" +
+              input +
+              "\",\"line\":8,\"verdict\":\"conflict\",\"fate\":\"held\"}],"
+              "\"cluster\":[],\"too_large\":[],\"clashes\":[{\"anonymous_id\":\"" +
+              claimed + "\",\"user_id\":\"u4\",\"op\":\"create\",\"file\":\"" + input +
+              "\",\"line\":9,\"verdict\":\"conflict\"}],\"unread\":[]}\n");
+  }
+
+  TEST_CASE("an input that changed is named, and what the plan knows is still said") {
+    Stage stage;
+    const auto job = stage.planned();
+    stage.scratch.write("pairs.csv", "anonymous_id,user_id\n");
+    const auto text = said_of(stage, {first, "--job", job});
+    CHECK(
+        contains(text, "not read again: " + stage.scratch.path("pairs.csv") + ": it was changed"));
+    CHECK(contains(text, "its cluster: 3 ids"));
+    CHECK(!contains(text, "rows that name it"));
+  }
+
+  TEST_CASE("ids are asked for once each, by name or line by line") {
+    CHECK(asked_ids({"a", "-", "a"}, "b\r\n\nc\na").value() ==
+          std::vector<std::string>{"a", "b", "c"});
+    CHECK(asked_ids({"-"}, "\n").error().code == Errc::usage);
+    CHECK(settings_of({"explain", "--job", "x"}).error().code == Errc::usage);
+    CHECK(settings_of({"explain", "a"}).error().code == Errc::usage);
+    CHECK(settings_of({"explain", "a", "--job", "x", "--format", "csv"}).error().code ==
+          Errc::usage);
+  }
+
+  TEST_CASE("a directory that is no job, or a job without a plan, says so") {
+    Stage stage;
+    CHECK(said_of(stage, {"a", "--job", stage.scratch.path("none")}).starts_with("error: "));
+  }
+}
