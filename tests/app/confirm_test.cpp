@@ -66,6 +66,10 @@ TEST_SUITE("app/confirm") {
     CHECK(sentence(mixed).starts_with(
         "This will send 3,003 links (1 create, 2 alias, 3,000 merge) to project 2195193"));
     CHECK(sentence(mixed).ends_with("1 link of 3,003 are sent already. It cannot be undone."));
+    mixed.canary = 100;
+    CHECK(
+        sentence(mixed).ends_with("sent already. It stops when 100 links in all are settled "
+                                  "(--canary). It cannot be undone."));
   }
 
   TEST_CASE("only the word yes is a yes") {

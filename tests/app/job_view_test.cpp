@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/job_view.hpp"
 
+#include "idmerge/app/report.hpp"
+#include "idmerge/app/status.hpp"
+#include "idmerge/disk/checkpoint.hpp"
+#include "idmerge/disk/job.hpp"
+
 #include "app_job.hpp"
 
 using namespace idmerge;
@@ -58,6 +63,64 @@ TEST_SUITE("app/job_view") {
     const auto tally = tally_of(*view_job(stage.files, input + ".idmerge"));
     CHECK(tally.pending == 2);
     CHECK(tally.duplicate == 1);
+  }
+
+  TEST_CASE(
+      "a spare that is sent is no duplicate any more, and the account adds up in each round") {
+    Stage stage;
+    const auto input = stage.scratch.write("m.ndjson",
+                                           "{\"$distinct_ids\":[\"a\",\"b\"]}\n"
+                                           "{\"$distinct_ids\":[\"b\",\"c\"]}\n"
+                                           "{\"$distinct_ids\":[\"c\",\"a\"]}\n"
+                                           "{\"$distinct_ids\":[\"x\",\"y\"]}\n"
+                                           "{\"$distinct_ids\":[\"y\",\"z\"]}\n"
+                                           "{\"$distinct_ids\":[\"z\",\"x\"]}\n");
+    REQUIRE(stage.code({"plan", input, "--op", "merge"}) == 0);
+    const auto job = input + ".idmerge";
+    const auto plan = view_job(stage.files, job)->plan;
+    const auto run_view = [&](const Checkpoint& now) {
+      REQUIRE(save_checkpoint(stage.files, JobPaths{job}.run().checkpoint(), now));
+      return view_job(stage.files, job);
+    };
+    Checkpoint now;
+    now.plan = plan.digest;
+    now.round = 1;
+    now.round_links = 1;
+    now.delivered_before = 3;
+    now.refused_before = 1;
+    now.ledger.links = 6;
+    auto view = run_view(now);
+    REQUIRE_MESSAGE(view, view);
+    CHECK(view->to_send() == 5);
+    auto tally = tally_of(*view);
+    CHECK(tally.delivered == 3);
+    CHECK(tally.refused == 1);
+    CHECK(tally.pending == 1);
+    CHECK(tally.duplicate == 1);
+    CHECK(summary_json(*view, {}).find("\"links\":5,\"round\":1,\"spares\":1,\"delivered\":3,") !=
+          std::string::npos);
+    CHECK(account_text(*view).find("1 of them connected already") != std::string::npos);
+    const auto status = status_text(stage.files, job);
+    REQUIRE(status);
+    CHECK(status->find("4 of 5 links settled") != std::string::npos);
+    CHECK(status->find("round 1: 1 spares in place of refused links") != std::string::npos);
+    CHECK(status->find("go on: idmerge run --job") != std::string::npos);
+
+    now.ledger = {
+        .links = 6, .watermark = 6, .above = {}, .parked = {}, .delivered = 1, .passed = 5};
+    view = run_view(now);
+    REQUIRE_MESSAGE(view, view);
+    tally = tally_of(*view);
+    CHECK(tally.delivered == 4);
+    CHECK(tally.pending == 0);
+    // Nothing is pending, but another round may follow: the job is not finished.
+    CHECK(status_text(stage.files, job)->find("go on: idmerge run --job") != std::string::npos);
+
+    now.round_links = 3;  // more than there are spares
+    CHECK_FALSE(run_view(now));
+    now.round_links = 1;
+    now.delivered_before = 2;  // a round has begun before all links were settled
+    CHECK_FALSE(run_view(now));
   }
 
   TEST_CASE("what is no job, or a damaged one, is refused") {

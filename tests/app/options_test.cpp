@@ -279,6 +279,9 @@ TEST_SUITE("app/options") {
 
   TEST_CASE("messages say what is wrong and what to write") {
     CHECK(run_error({"--rate", "abc"}) == "--rate: \"abc\" is not a rate: write for example 500/s");
+    CHECK(run_error({"--canary", "0"}).starts_with("--canary: 0 is not within 1 and "));
+    CHECK(error_of({"emulator", "--refuse-share", "1.5"}) ==
+          "--refuse-share: 1.5 is no share: write 0.05 for one in twenty");
     CHECK(run_error({"--connections", "0"}) ==
           "--connections: 0 is not within 1 and 1,000: write one that is");
     CHECK(run_error({"--pipeline", "257"}) ==
@@ -339,14 +342,16 @@ TEST_SUITE("app/options") {
 
   TEST_CASE("a later run takes over what was recorded, except for what is typed now") {
     const auto first = settings_of({"run", "x", "--to", "eu", "--rate", "100/s", "--connections",
-                                    "4", "--max-requests", "7", "--op", "merge", "--max-held",
-                                    "none", "--yes", "--ca-cert", "ca.pem"});
+                                    "4", "--max-requests", "7", "--canary", "5", "--op", "merge",
+                                    "--max-held", "none", "--yes", "--ca-cert", "ca.pem"});
     REQUIRE_MESSAGE(first, first);
     auto words = words_to_record(*first);
     CHECK(words.get("to") == "eu");
     CHECK(words.get("rate") == "100/s");
     CHECK(words.get("ca-cert").starts_with("/"));
     CHECK(words.find("max-requests") == nullptr);
+    CHECK(first->send.canary == 5u);
+    CHECK(words.find("canary") == nullptr);
     CHECK(words.find("yes") == nullptr);
     CHECK(words.find("op") == nullptr);
     words.set("username", "etl");  // for people

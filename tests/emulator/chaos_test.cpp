@@ -107,4 +107,23 @@ TEST_SUITE("emulator/chaos") {
       CHECK(after(risks) < 600);
     }
   }
+
+  TEST_CASE("a lot falls on the same links for ever, whichever id comes first") {
+    int refused = 0;
+    int otherwise = 0;
+    for (int i = 0; i < 10'000; ++i) {
+      const auto a = "a" + std::to_string(i);
+      const auto b = "b" + std::to_string(i % 97);
+      const bool is_refused = refused_by_lot(0.2, 5, a, b);
+      CHECK(refused_by_lot(0.2, 5, b, a) == is_refused);
+      CHECK((!is_refused || refused_by_lot(0.3, 5, a, b)));
+      if (is_refused != refused_by_lot(0.2, 6, a, b)) ++otherwise;
+      if (is_refused) ++refused;
+      CHECK(!refused_by_lot(0, 5, a, b));
+      CHECK(refused_by_lot(1, 5, a, b));
+    }
+    CHECK(refused > 1'800);
+    CHECK(refused < 2'200);
+    CHECK(otherwise > 2'000);
+  }
 }

@@ -21,10 +21,10 @@ namespace idmerge {
 /// What there is to agree to.
 struct Consent {
   std::string plan_id;
-  std::array<std::uint64_t, 3> links{};  // to be sent by this plan, by operation
-  std::uint64_t clusters = 0;            // that these links make: the users, for create
-  std::uint64_t settled = 0;             // of the links, by earlier runs
-  std::optional<std::uint64_t> canary;   // settled links after which it stops
+  std::array<std::uint64_t, 3> links{};   // to be sent by this plan, by operation
+  std::uint64_t clusters = 0;             // that these links make: the users, for create
+  std::uint64_t settled = 0;              // of the links, by earlier runs
+  std::optional<std::uint64_t> canary{};  // settled links after which it stops
   Target target;
   std::string project_id;  // may be empty
   std::string username;
