@@ -129,7 +129,7 @@ TEST_SUITE("core/spares") {
     CHECK(spares_of_round(ring, 4, 2).empty());
   }
 
-  TEST_CASE("nothing refused, nothing sent; no spare, nothing sent") {
+  TEST_CASE("nothing is sent without a refusal, or without a spare") {
     const std::vector<SpareLink> fine{{0, 0, 1, false, false}, {1, 1, 0, true, false}};
     CHECK(spares_of_round(fine, 2, 1).empty());
     const std::vector<SpareLink> bare{{0, 0, 1, false, true}};
