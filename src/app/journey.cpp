@@ -164,7 +164,7 @@ class Run {
           fmt::format("--job: {}: has no plan: name the INPUT to plan", printable(settings_.job)));
     }
     if (has_inputs) {
-      if (auto same = match_plan(view_->plan, settings_.plan, world_.files); !same) {
+      if (auto same = match_plan(view_->plan, settings_.plan); !same) {
         return another_plan(settings_, world_, same.error(), view_->finished());
       }
     } else if (auto same = check_typed_against(settings_, view_->plan.options); !same) {
@@ -527,7 +527,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (!before) return before.error();
   std::optional<JobView> view = std::move(*before);
   if (view) {
-    const auto same = match_plan(view->plan, settings.plan, world.files);
+    const auto same = match_plan(view->plan, settings.plan);
     if (!same && view->run) return another_plan(settings, world, same.error(), view->finished());
     if (!same) {
       world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));

@@ -63,6 +63,12 @@ struct Source::State {
     return {Errc::input, fmt::format("{}: {}", path, what)};
   }
 
+  std::array<std::uint8_t, 16> canonical_digest() const {
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(digest));
+    return std::to_array(canonical.digest);
+  }
+
   bool wait_readable();
   Result<std::size_t> read_raw(std::span<char> into);
   Result<void> fill(Chunk& chunk);
@@ -188,9 +194,7 @@ Result<void> Source::State::finish() {
     if (const auto whole = inflater->finish(); !whole) return failed(whole.error().what);
   }
   facts.size = bytes_read;
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(digest));
-  std::copy_n(canonical.digest, facts.digest.size(), facts.digest.begin());
+  facts.digest = canonical_digest();
   if (pipe) return {};
   struct stat now {};
   if (::fstat(descriptor, &now) != 0) return system_error(path, errno);
@@ -251,6 +255,19 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   }
   state->pipe = !S_ISREG(mode);
   return Source(std::move(state));
+}
+
+Result<std::array<std::uint8_t, 16>> Source::digest_of(const std::string& path) {
+  auto source = open(path);
+  if (!source) return source.error();
+  auto& state = *source->state_;
+  if (state.pipe) return state.failed("this is a pipe, which cannot be read twice: plan again");
+  XXH3_128bits_reset(state.digest);
+  state.raw.resize(raw_bytes);
+  while (!state.raw_done) {
+    if (const auto count = state.read_raw(state.raw); !count) return count.error();
+  }
+  return state.canonical_digest();
 }
 
 void Source::set_options(SourceOptions options) {

@@ -15,6 +15,7 @@
 #include "idmerge/base/pages.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
+#include "idmerge/disk/source.hpp"
 #include "idmerge/run/belt.hpp"
 #include "idmerge/run/letters.hpp"
 #include "idmerge/run/owner.hpp"
@@ -270,20 +271,6 @@ std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
 }
 
-Result<Digest> digest_of(Files& files, const std::string& path) {
-  const auto file = files.open(path);
-  if (!file) return file.error();
-  Digester digester;
-  std::vector<char> buffer(1U << 20U);
-  for (std::uint64_t offset = 0;;) {
-    const auto read = file->read_at(offset, buffer);
-    if (!read) return read.error();
-    if (*read == 0) return digester.digest();
-    digester.update({buffer.data(), *read});
-    offset += *read;
-  }
-}
-
 }  // namespace
 
 KeyValues plan_words(const PlanOptions& options) {
@@ -344,6 +331,11 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!judging.outcome()) return judging.outcome().error();
 
   const CensusReport& report = counting.judge();
+  if (report.rejected[static_cast<std::size_t>(Fault::partial_row)] > 0) {
+    progress.note(Weight::warning,
+                  "the last line of a pipe has no line end: it is not sent, as its writer may have "
+                  "died over it: check that the export is complete");
+  }
   // Rejected rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
   auto facts = plan->finish(plan_inputs(*intake), to_text(report));
@@ -359,7 +351,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   return facts;
 }
 
-Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options, Files& files) {
+Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
   for (const auto& [key, value] : plan_words(options)) {
     const auto* const planned = plan.options.find(key);
     if (planned != nullptr && *planned == value) continue;
@@ -381,7 +373,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options, Files
     }
     bool same = inputs[i].size == planned.size_bytes;
     if (same && inputs[i].mtime_ns != planned.mtime_ns) {
-      const auto content = digest_of(files, inputs[i].path);
+      const auto content = Source::digest_of(inputs[i].path);
       if (!content) return content.error();
       same = *content == planned.content;
     }

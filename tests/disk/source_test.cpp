@@ -127,6 +127,23 @@ TEST_SUITE("disk/source") {
                                                    " make or copy the file again"});
   }
 
+  TEST_CASE("the digest of an input is that of its raw bytes, links followed") {
+    const Scratch scratch;
+    const auto packed = gzip(text(700'000));
+    const auto path = scratch.write("file", packed);
+    std::filesystem::create_symlink(path, scratch / "link");
+    auto source = Source::open(path);
+    REQUIRE(source);
+    REQUIRE(read(*source));
+    CHECK(Source::digest_of(scratch / "link").value() == source->facts().digest);
+    CHECK(Source::digest_of(scratch.write("empty", "")).has_value());
+    CHECK(Source::digest_of(scratch / "none").error().code == Errc::input);
+    REQUIRE(::mkfifo((scratch / "pipe").c_str(), 0600) == 0);
+    std::thread writer([&] { std::ofstream out(scratch / "pipe"); });
+    CHECK(Source::digest_of(scratch / "pipe").error().code == Errc::input);
+    writer.join();
+  }
+
   TEST_CASE("what is not there or is no file says so") {
     const Scratch scratch;
     CHECK(Source::open(scratch / "none").error().code == Errc::input);

@@ -90,6 +90,8 @@ class BadInput(journey.Case):
                                     "none", stdin=self.pipe(PAIRS + "d6c157a4,88"))
         rejected = (self.dir / "job" / "rejected.ndjson").read_text()
         self.assertIn("partial-row", rejected)
+        self.assertIn("warning", err)
+        self.assertIn("the last line of a pipe has no line end", err)
 
     def pipe(self, text):
         writer = subprocess.Popen(["printf", "%s", text], stdout=subprocess.PIPE)

@@ -2,6 +2,8 @@
 #include "idmerge/run/planner.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <random>
 #include <set>
 #include <string>
@@ -136,18 +138,34 @@ TEST_SUITE("run/planner") {
     auto options = options_for({input});
     const auto made = make_plan(options, scratch.path("job"), files, progress);
     REQUIRE(made);
-    CHECK(match_plan(*made, options, files));
+    CHECK(match_plan(*made, options));
 
     // The same content written again is the same input; as long, but different, is not.
     scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
-    CHECK(match_plan(*made, options, files));
+    CHECK(match_plan(*made, options));
     scratch.write("pairs.csv", "anonymous_id,user_id\na1,u2\n");
-    const auto changed = match_plan(*made, options, files);
+    const auto changed = match_plan(*made, options);
     REQUIRE(!changed);
     CHECK(changed.error().code == Errc::input);
 
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
+
+    // An input may be a symbolic link, and stays one when what it names is written again.
+    PlanOptions linked = options;
+    linked.intake.inputs = {scratch.path("link.csv")};
+    std::filesystem::create_symlink(scratch.path("pairs.csv"), scratch.path("link.csv"));
+    const auto through = make_plan(linked, scratch.path("linked"), files, progress);
+    REQUIRE(through);
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
+    std::filesystem::last_write_time(
+        scratch.path("pairs.csv"),
+        std::filesystem::last_write_time(scratch.path("pairs.csv")) + std::chrono::seconds(5));
+    CHECK(match_plan(*through, linked));
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u2\n");
+    CHECK(!match_plan(*through, linked));
+
     options.census.on_conflict = OnConflict::send;
-    const auto differs = match_plan(*made, options, files);
+    const auto differs = match_plan(*made, options);
     REQUIRE(!differs);
     CHECK(differs.error().code == Errc::usage);
     CHECK(differs.error().what.find("on_conflict") != std::string::npos);

@@ -52,6 +52,11 @@ class Source {
   /// Errors: input if it is missing or cannot be read, usage if it is a directory.
   static Result<Source> open(const std::string& path, SourceOptions options = {});
 
+  /// The digest of an input's raw bytes as they are now, links followed, as facts() has it.
+  ///
+  /// Errors: as open(); input for what cannot be read twice.
+  static Result<std::array<std::uint8_t, 16>> digest_of(const std::string& path);
+
   Source(Source&&) noexcept;
   Source& operator=(Source&&) noexcept;
   ~Source();

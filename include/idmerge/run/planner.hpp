@@ -54,6 +54,6 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 /// are read only where a file's time is not the one recorded.
 ///
 /// Errors: usage, naming the first option that differs; input, naming the first input that does.
-Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options, Files& files);
+Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options);
 
 }  // namespace idmerge
