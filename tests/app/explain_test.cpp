@@ -64,13 +64,13 @@ TEST_SUITE("app/explain") {
           "{\"id\":\"user-1@example.com\",\"rows\":["
           "{\"file\":\"" +
               input +
-              "\",\"line\":2,\"byte_offset\":22,\"is\":\"first\",\"link\":0},"
+              "\",\"line\":2,\"byte_offset\":21,\"is\":\"first\",\"link\":0},"
               "{\"file\":\"" +
               input +
-              "\",\"line\":3,\"byte_offset\":78,\"is\":\"first\",\"link\":1},"
+              "\",\"line\":3,\"byte_offset\":77,\"is\":\"first\",\"link\":1},"
               "{\"file\":\"" +
               input +
-              "\",\"line\":4,\"byte_offset\":134,\"is\":\"duplicate\",\"link\":1}],"
+              "\",\"line\":4,\"byte_offset\":133,\"is\":\"duplicate\",\"link\":1}],"
               "\"links\":[{\"anonymous_id\":\"3f2504e0-4f89-41d3-9a0c-0305e82c3301\","
               "\"user_id\":\"user-1@example.com\",\"op\":\"create\",\"file\":\"" +
               input +
@@ -84,7 +84,7 @@ TEST_SUITE("app/explain") {
               "\"unread\":[]}\n"
               "{\"id\":\"u3\",\"rows\":[{\"file\":\"" +
               input +
-              "\",\"line\":8,\"byte_offset\":279,\"is\":\"first\",\"link\":0}],"
+              "\",\"line\":8,\"byte_offset\":312,\"is\":\"first\",\"link\":0}],"
               "\"links\":[{\"anonymous_id\":\"" +
               claimed +
               "\",\"user_id\":\"u3\",\"op\":\"create\","
