@@ -25,7 +25,7 @@ class Explain(journey.Case):
         self.assertEqual({link["fate"] for id in before for link in id["links"]}, {"pending"})
         emulator = self.emulator("--refuse-ids", refused)
         self.run_idmerge("run", "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
-                         "--max-refused", "none", expect=3)
+                         "--max-refused", "none", "--max-held", "none", expect=3)
         ids = self.dir / "ids"
         ids.write_text("\n".join(anons))
         clusters = {id: cluster for cluster in truth.clusters() for id in cluster}
