@@ -22,6 +22,7 @@ BELOW = {
 ONLY_IN = {
     r"boost/(asio|beast)": {"net", "run/sender", "run/gate", "emulator", "app"},
     r"simdjson": {"core/ndjson", "core/dialect", "core/import"},
+    r"re2/": {"core/deny_list"},
     r"sodium": {"core/fingerprint", "core/import"},
     r"openssl/": {"net"},
     r"CLI/": {"app"},

@@ -13,12 +13,12 @@ constexpr std::uint32_t conflict_bit = 0x80000000U;
 constexpr std::uint32_t claim_mask = ~conflict_bit;
 constexpr std::uint32_t sighted_bit = 0x80000000U;  // of IdState::anons
 
-// A link's flags: operation in bits 0-1, sided in bit 2, verdict from bit 3 on.
+// A link's flags: operation in bits 0-1, sided in bit 2, verdict in bits 3-7.
 constexpr std::uint8_t op_bits = 0x03U;
 constexpr std::uint8_t sided_bit = 0x04U;
 constexpr unsigned verdict_shift = 3;
-constexpr std::uint8_t verdict_bits = 0x07U << verdict_shift;
-static_assert(static_cast<unsigned>(Verdict::count) <= 8);
+constexpr std::uint8_t verdict_bits = 0x1FU << verdict_shift;
+static_assert(static_cast<unsigned>(Verdict::count) <= 32);
 
 /// A claim is a number plus one in 31 bits.
 constexpr std::size_t ids_max = claim_mask - 1;
@@ -39,6 +39,9 @@ constexpr std::size_t foresee_from_ids = 1U << 18U;
 /// whose start is no sample of the rest fills memory with empty slots.
 constexpr std::size_t foresee_factor = 8;
 
+/// Links with a doubled prefix that are named.
+constexpr std::size_t doubled_named_max = 5;
+
 Op op_of(std::uint8_t flags) {
   return static_cast<Op>(flags & op_bits);
 }
@@ -48,7 +51,10 @@ bool is_sided(std::uint8_t flags) {
 
 }  // namespace
 
-Census::Census(const CensusOptions& options) : options_(options) {}
+Census::Census(const CensusOptions& options) : options_(options) {
+  if (options_.on_conflict == OnConflict::earliest) seniority_.emplace(Seniority::Wins::earliest);
+  if (options_.on_conflict == OnConflict::latest) seniority_.emplace(Seniority::Wins::latest);
+}
 
 Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> judged,
                           std::vector<std::uint32_t>& new_links) {
@@ -121,13 +127,17 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
     several_ops_ = true;
   }
   if (several_ops_) first_op_.grow_to_hold(ids_.size());
+  if (seniority_) note_order(anon, user, row);
 
   IdState& state = ids_[anon];
   if (state.claim == 0) {
     state.claim = user + 1;
     if (several_ops_) first_op_[anon] = static_cast<std::uint8_t>(row.op);
     note_side(report_.anon, anon_form);
-    if (anon_form == IdForm::doubled_prefix) ++report_.doubled_device_prefix;
+    if (anon_form == IdForm::doubled_prefix) {
+      ++report_.doubled_device_prefix;
+      if (report_.doubled.size() < doubled_named_max) report_.doubled.push_back(links_);
+    }
     return true;
   }
   const bool same_user = (state.claim & claim_mask) == user + 1;
@@ -139,6 +149,16 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
     ++report_.conflicted_anons;
   }
   return claims_[static_cast<std::size_t>(row.op)].insert(anon, user);
+}
+
+// Every row counts here, also one that repeats a pair.
+void Census::note_order(IdNumber anon, IdNumber user, const Row& row) {
+  const auto first_user = ids_[anon].claim & claim_mask;
+  if (first_user == 0 || first_user == user + 1) {
+    seniority_->note_first_user(anon, row.order, first_user == 0);
+  } else {
+    seniority_->note_other_user(anon, user, row.order);
+  }
 }
 
 bool Census::is_new_unsided(IdNumber first, IdNumber second) {
@@ -163,7 +183,7 @@ void Census::add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_
 
 bool Census::only_stars() const {
   return !several_ops_ && only_op_ == Op::create && report_.unsided == 0 &&
-         (options_.on_conflict == OnConflict::hold || report_.conflicted_anons == 0);
+         (options_.on_conflict != OnConflict::send || report_.conflicted_anons == 0);
 }
 
 bool Census::several_ops() const {
@@ -242,16 +262,82 @@ void Census::judge_claims() {
   for (std::size_t id = 0; id < index_.size(); ++id) {
     if (ids_[id].claim != 0 && ids_[id].anons != 0) ++report_.both_sides_ids;
   }
+  if (seniority_) {
+    seniority_->settle([&](IdNumber anon) { return (ids_[anon].claim & claim_mask) - 1; });
+  }
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_anon_[i + links_ahead]]);
     if (!is_sided(link_flags_[i])) continue;
     const IdState& anon = ids_[link_anon_[i]];
-    if ((anon.claim & conflict_bit) != 0 && options_.on_conflict == OnConflict::hold) {
-      set_verdict(i, Verdict::conflict);
+    std::optional<Verdict> claim;
+    if ((anon.claim & conflict_bit) != 0) claim = judge_dispute(link_anon_[i], link_user_[i]);
+    if (claim) {
+      set_verdict(i, *claim);
     } else if (anon.anons != 0 && op_of(link_flags_[i]) != Op::alias) {
       set_verdict(i, Verdict::both_sides);
     }
   }
+}
+
+// An id that somebody decided about is as open to question as one that two users claim.
+std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
+  std::vector<Obeyed> answers;
+  std::vector<IdNumber> anons;
+  for (const auto& decision : decisions) {
+    const auto anon = index_.find(decision.anon);
+    anons.push_back(anon);
+    if (anon == no_id || ids_[anon].claim == 0) continue;
+    const auto user = decision.says == Decision::Says::user ? index_.find(decision.user) : no_id;
+    decided_.emplace(anon, Settled{decision.says, user, decision.says != Decision::Says::user});
+    ids_[anon].claim |= conflict_bit;
+  }
+  for (std::uint64_t i = 0; i < links_ && !decided_.empty(); ++i) {
+    if (!is_sided(link_flags_[i]) || (ids_[link_anon_[i]].claim & conflict_bit) == 0) continue;
+    const auto found = decided_.find(link_anon_[i]);
+    if (found != decided_.end() && found->second.user == link_user_[i])
+      found->second.claimed = true;
+  }
+  for (const auto anon : anons) {
+    const auto found = decided_.find(anon);
+    if (found == decided_.end()) {
+      ++report_.decisions_unknown;
+      answers.push_back(Obeyed::unknown_id);
+    } else if (!found->second.claimed) {
+      ++report_.decisions_unclaimed;
+      answers.push_back(Obeyed::unclaimed);
+    } else {
+      answers.push_back(Obeyed::yes);
+    }
+  }
+  return answers;
+}
+
+/// As judge_claim(), but what a person decided goes before every policy.
+std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const {
+  const auto found = decided_.find(anon);
+  if (found == decided_.end()) return judge_claim(anon, user);
+  const auto& [says, owner, claimed] = found->second;
+  if (says == Decision::Says::never) return Verdict::voided;
+  if (says == Decision::Says::later || !claimed) return Verdict::conflict;
+  if (owner != user) return Verdict::voided;
+  return {};
+}
+
+/// Why one of several claims on an anonymous id must not go; nothing if it may.
+std::optional<Verdict> Census::judge_claim(IdNumber anon, IdNumber user) const {
+  switch (options_.on_conflict) {
+    case OnConflict::send:
+      return {};
+    case OnConflict::hold:
+      return Verdict::conflict;
+    case OnConflict::earliest:
+    case OnConflict::latest:
+      break;
+  }
+  const auto winner = seniority_->winner(anon);
+  if (!winner) return Verdict::conflict;
+  if (*winner != user) return Verdict::outranked;
+  return {};
 }
 
 std::size_t Census::bytes() const {
@@ -259,6 +345,7 @@ std::size_t Census::bytes() const {
                     link_anon_.bytes() + link_user_.bytes() + link_flags_.bytes();
   for (const auto& set : claims_)
     sum += set.bytes();
+  if (seniority_) sum += seniority_->bytes();
   // The clusters come when the index has gone, and need less.
   return sum;
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iterator>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -39,12 +40,20 @@ void each_number(Report& report, Field field) {
   field("user.uuid_v4", report.user.uuid_v4);
   field("conflicted_anons", report.conflicted_anons);
   field("both_sides_ids", report.both_sides_ids);
+  field("decisions_unknown", report.decisions_unknown);
+  field("decisions_unclaimed", report.decisions_unclaimed);
   field("doubled_device_prefix", report.doubled_device_prefix);
   field("clusters", report.clusters);
   field("anons_per_user_p50", report.anons_per_user_p50);
   field("anons_per_user_p99", report.anons_per_user_p99);
   field("anons_per_user_max", report.anons_per_user_max);
   field("hubs", report.hubs);
+}
+
+bool skip(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
 }
 
 /// Takes the lines of a report one by one.
@@ -78,17 +87,35 @@ class Lines {
     return true;
   }
 
+  /// "5@0 2@17 "
+  bool clusters(std::string_view key, std::vector<ClusterSize>& list) {
+    std::string_view text;
+    if (!value(key, text)) return false;
+    while (!text.empty()) {
+      auto& cluster = list.emplace_back();
+      if (!parse(text, cluster.ids) || !skip(text, '@') || !parse(text, cluster.link) ||
+          !skip(text, ' ')) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// "0 17 "
+  bool links(std::string_view key, std::vector<std::uint64_t>& list) {
+    std::string_view text;
+    if (!value(key, text)) return false;
+    while (!text.empty()) {
+      if (!parse(text, list.emplace_back()) || !skip(text, ' ')) return false;
+    }
+    return true;
+  }
+
   bool done() const { return rest_.empty(); }
 
  private:
   std::string_view rest_;
 };
-
-bool skip(std::string_view& text, char c) {
-  if (!text.starts_with(c)) return false;
-  text.remove_prefix(1);
-  return true;
-}
 
 }  // namespace
 
@@ -104,6 +131,15 @@ std::uint64_t CensusReport::held() const {
   return sum;
 }
 
+double CensusReport::uuid_lead() const {
+  if (unsided > 0 || to_send[static_cast<std::size_t>(Op::alias)] > 0) return 0;
+  if (anon.distinct == 0 || user.distinct == 0) return 0;
+  const auto share = [](const SideReport& side) {
+    return static_cast<double>(side.uuids) / static_cast<double>(side.distinct);
+  };
+  return share(user) - share(anon);
+}
+
 bool CensusReport::adds_up() const {
   return read == links + duplicates + skipped() + rejected_total() &&
          links == std::accumulate(verdicts.begin(), verdicts.end(), std::uint64_t{0}) &&
@@ -116,13 +152,22 @@ std::string to_text(const CensusReport& report) {
   each_number(report, [&](std::string_view key, std::uint64_t number) {
     fmt::format_to(out, "{} = {}\n", key, number);
   });
-  text += "largest = ";
-  for (const auto& cluster : report.largest)
-    fmt::format_to(out, "{}@{} ", cluster.ids, cluster.link);
-  text += "\nexamples = ";
-  for (const auto link : report.examples)
-    fmt::format_to(out, "{} ", link);
-  text += '\n';
+  const auto clusters = [&](std::string_view key, const std::vector<ClusterSize>& list) {
+    fmt::format_to(out, "{} = ", key);
+    for (const auto& cluster : list)
+      fmt::format_to(out, "{}@{} ", cluster.ids, cluster.link);
+    text += '\n';
+  };
+  const auto links = [&](std::string_view key, const std::vector<std::uint64_t>& list) {
+    fmt::format_to(out, "{} = ", key);
+    for (const auto link : list)
+      fmt::format_to(out, "{} ", link);
+    text += '\n';
+  };
+  clusters("hub_users", report.hub_users);
+  clusters("largest", report.largest);
+  links("examples", report.examples);
+  links("doubled", report.doubled);
   return text;
 }
 
@@ -140,22 +185,13 @@ Result<CensusReport> parse_census_report(std::string_view text) {
   };
   if (!wrong_key.empty()) return bad(wrong_key);
 
-  std::string_view list;
-  if (!lines.value("largest", list)) return bad("largest");
-  while (!list.empty()) {
-    ClusterSize cluster;
-    if (!Lines::parse(list, cluster.ids) || !skip(list, '@') || !Lines::parse(list, cluster.link)) {
-      return bad("largest");
-    }
-    report.largest.push_back(cluster);
-    if (!skip(list, ' ')) return bad("largest");
+  for (const auto& [key, list] :
+       {std::pair{"hub_users", &report.hub_users}, std::pair{"largest", &report.largest}}) {
+    if (!lines.clusters(key, *list)) return bad(key);
   }
-  if (!lines.value("examples", list)) return bad("examples");
-  while (!list.empty()) {
-    std::uint64_t link = 0;
-    if (!Lines::parse(list, link)) return bad("examples");
-    report.examples.push_back(link);
-    if (!skip(list, ' ')) return bad("examples");
+  for (const auto& [key, list] :
+       {std::pair{"examples", &report.examples}, std::pair{"doubled", &report.doubled}}) {
+    if (!lines.links(key, *list)) return bad(key);
   }
   if (!lines.done() || !report.adds_up()) return bad("the total");
   return report;

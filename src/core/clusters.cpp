@@ -12,6 +12,15 @@ constexpr std::uint64_t hub_anons = 100;
 constexpr std::size_t largest_max = 10;
 constexpr std::uint64_t examples_max = 5;
 
+/// Keep a list of the largest, the first seen before others of its size.
+void enter(std::vector<ClusterSize>& largest, const ClusterSize& cluster) {
+  if (largest.size() == largest_max && cluster.ids <= largest.back().ids) return;
+  const auto at = std::find_if(largest.begin(), largest.end(),
+                               [&](const ClusterSize& other) { return other.ids < cluster.ids; });
+  largest.insert(at, cluster);
+  if (largest.size() > largest_max) largest.pop_back();
+}
+
 }  // namespace
 
 Clusters::Clusters(const CensusOptions& options, const Scope& scope)
@@ -53,7 +62,8 @@ Clusters::Place Clusters::place(const ClaimedLink& link) {
                                       : Verdict::send;
   }
   ++found_.verdicts[static_cast<std::size_t>(place.verdict)];
-  if (!is_held(place.verdict)) place.component = component_of(link.user);
+  if (link.sided && ids_[link.user].anons > hub_anons) note_hub(link.user);
+  if (joins(place.verdict)) place.component = component_of(link.user);
   if (place.verdict == Verdict::send) {
     ++found_.to_send[static_cast<std::size_t>(link.op)];
     note_example();
@@ -69,18 +79,16 @@ std::uint32_t Clusters::component_of(IdNumber user) {
   auto& component_and_one = ids_[head].component_and_one;
   if (component_and_one == 0) {
     component_and_one = ++components_;
-    note_largest(all_ ? all_->cluster_size(head) : std::uint64_t{ids_[head].anons} + 1);
+    const std::uint64_t ids = all_ ? all_->cluster_size(head) : std::uint64_t{ids_[head].anons} + 1;
+    enter(found_.largest, {ids, placed_});
   }
   return component_and_one - 1;
 }
 
-void Clusters::note_largest(std::uint64_t ids) {
-  auto& largest = found_.largest;
-  if (largest.size() == largest_max && ids <= largest.back().ids) return;
-  const auto at = std::find_if(largest.begin(), largest.end(),
-                               [&](const ClusterSize& other) { return other.ids < ids; });
-  largest.insert(at, {ids, placed_});
-  if (largest.size() > largest_max) largest.pop_back();
+void Clusters::note_hub(IdNumber user) {
+  if (!hubs_.insert(user).second) return;
+  ++found_.hubs;
+  enter(found_.hub_users, {ids_[user].anons, placed_});
 }
 
 // The first link to be sent from each fifth of all links on.
@@ -109,7 +117,6 @@ void Clusters::count_users(CensusReport& report) const {
       rare.push_back(anons);
     }
     ++users;
-    if (anons > hub_anons) ++report.hubs;
   }
   if (users == 0) return;
   std::sort(rare.begin(), rare.end());
@@ -130,6 +137,8 @@ void Clusters::report(CensusReport& report) {
   report.verdicts = found_.verdicts;
   report.to_send = found_.to_send;
   report.clusters = components_;
+  report.hubs = found_.hubs;
+  report.hub_users = std::move(found_.hub_users);
   report.largest = std::move(found_.largest);
   report.examples = std::move(found_.examples);
   count_users(report);

@@ -69,6 +69,8 @@ constexpr std::array texts{
          "leave the field blank where there is no id"},
     Text{Fault::device_user, "device-user",
          "a user id starts with $device:", "check that the columns are not swapped"},
+    Text{Fault::denied, "denied", "the id is one that --deny-file forbids to link",
+         "nothing to mend; take it out of the file if it may be linked after all"},
 };
 
 constexpr bool in_order() {

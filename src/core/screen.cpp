@@ -297,6 +297,10 @@ Screened screen(Row& row, const ScreenOptions& options) {
   if (row.sided && row.op != Op::alias && row.user.starts_with(device_prefix)) {
     return mark(row, Fault::device_user, row.user_at);
   }
+  if (options.deny) {
+    if (options.deny->denies(row.anon)) return mark(row, Fault::denied, row.anon_at);
+    if (options.deny->denies(row.user)) return mark(row, Fault::denied, row.user_at);
+  }
   return Screened::pair;
 }
 

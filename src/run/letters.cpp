@@ -33,22 +33,27 @@ Names names(const Link& link) {
   return {"anonymous_id", "user_id"};
 }
 
+/// Do several users claim the anonymous id?
+constexpr bool is_disputed(Verdict verdict) {
+  return verdict == Verdict::conflict || verdict == Verdict::outranked;
+}
+
 /// The held links of a plan, with their ids: what a line about any of them needs.
 class HeldLinks {
  public:
-  /// Links in order of their ordinals; those of one anonymous id in conflict are chained.
+  /// Links in order of their ordinals; those that claim one anonymous id are chained.
   struct Held {
     Link link;
     Verdict verdict = Verdict::send;
-    std::size_t first_claim = 0;  // of a conflict: index of the first held link of its id
+    std::size_t first_claim = 0;  // of a disputed id: index of the first held link of its id
     std::size_t next_claim = 0;   // 0: this is the last
   };
 
   static Result<HeldLinks> gather(const PlanReader& plan) {
     HeldLinks held;
     if (auto read = held.take_held(plan); !read) return read.error();
-    if (held.both_sides_.empty()) return held;
-    if (auto read = held.find_other_sides(plan); !read) return read.error();
+    if (held.both_sides_.empty() && held.winners_.empty()) return held;
+    if (auto read = held.find_opponents(plan); !read) return read.error();
     return held;
   }
 
@@ -60,6 +65,12 @@ class HeldLinks {
     return found == both_sides_.end() || !found->second ? nullptr : &*found->second;
   }
 
+  /// The claim that outranks those that are held.
+  const Link* winner(const Link& link) const {
+    const auto found = winners_.find(link.anon);
+    return found == winners_.end() || !found->second ? nullptr : &*found->second;
+  }
+
  private:
   Result<void> take_held(const PlanReader& plan) {
     std::unordered_map<std::string_view, std::array<std::size_t, 2>> claims;  // first and last
@@ -69,7 +80,8 @@ class HeldLinks {
       links_.push_back({.link = keep(found), .verdict = verdict});
       auto& held = links_.back();
       if (verdict == Verdict::both_sides) both_sides_.try_emplace(held.link.anon);
-      if (verdict != Verdict::conflict) return;
+      if (verdict == Verdict::outranked) winners_.try_emplace(held.link.anon);
+      if (!is_disputed(verdict)) return;
       const auto [claim, is_first] = claims.try_emplace(held.link.anon, std::array{at, at});
       if (!is_first) links_[claim->second[1]].next_claim = at;
       claim->second[1] = at;
@@ -77,9 +89,14 @@ class HeldLinks {
     });
   }
 
-  Result<void> find_other_sides(const PlanReader& plan) {
-    return each_packed(plan, false, [&](const Link& found, Verdict) {
+  /// What stands against links that are held, but is not one of them itself.
+  Result<void> find_opponents(const PlanReader& plan) {
+    return each_packed(plan, false, [&](const Link& found, Verdict verdict) {
       if (!found.sided) return;
+      const auto won = winners_.find(found.anon);
+      if (won != winners_.end() && verdict != Verdict::outranked && !won->second) {
+        won->second = keep(found);
+      }
       const auto side = both_sides_.find(found.user);
       if (side != both_sides_.end() && !side->second) side->second = keep(found);
     });
@@ -128,6 +145,7 @@ class HeldLinks {
 
   std::vector<Held> links_;
   std::unordered_map<std::string_view, std::optional<Link>> both_sides_;
+  std::unordered_map<std::string_view, std::optional<Link>> winners_;
   std::deque<std::string> texts_;  // the ids; none ever grows past what was reserved for it
 };
 
@@ -139,15 +157,20 @@ Words words(Verdict verdict) {
   switch (verdict) {
     case Verdict::conflict:
       return {"the anonymous id is claimed by more than one user",
-              "decide which user it belongs to and plan again without the other rows"};
+              "decide which user it belongs to in the list of show --held, then plan --decisions"};
     case Verdict::both_sides:
       return {"the anonymous id of this row is a user id elsewhere",
               "check whether the columns of one of the rows are swapped"};
     case Verdict::oversize:
       return {"the cluster would have more ids than --max-cluster",
               "look for an id that many people share, or raise --max-cluster"};
+    case Verdict::outranked:
+      return {"another user's claim on the anonymous id comes before this one by --on-conflict",
+              "if the other one is wrong, decide so in the list of show --held, then plan "
+              "--decisions"};
     case Verdict::send:
     case Verdict::spare:
+    case Verdict::voided:
     case Verdict::count:
       break;
   }
@@ -191,7 +214,12 @@ void append_held(std::string& out, const HeldLinks& all, const HeldLinks::Held& 
   append_json_member(out, "reason", name(held.verdict));
   append_json_member(out, "message", words(held.verdict).message);
   append_json_member(out, "hint", words(held.verdict).hint);
-  if (held.verdict == Verdict::conflict) append_claims(out, all, held, inputs);
+  if (const auto* won = all.winner(held.link);
+      held.verdict == Verdict::outranked && won != nullptr) {
+    append_json_key(out, "won_by");
+    append_clash(out, names(held.link).user, won->user, *won, inputs);
+  }
+  if (is_disputed(held.verdict)) append_claims(out, all, held, inputs);
   if (const auto* other = all.other_side(held.link);
       held.verdict == Verdict::both_sides && other != nullptr) {
     append_json_key(out, "clashes_with");

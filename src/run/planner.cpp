@@ -31,6 +31,9 @@ constexpr std::size_t blocks_under_way = 4;
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
+/// Decisions that cannot be obeyed, named one by one; the rest are counted.
+constexpr std::size_t decisions_named_max = 5;
+
 /// Rows with what the first judge said of them.
 struct JudgedBlock {
   RowBlock rows;
@@ -271,6 +274,32 @@ std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
 }
 
+/// Tell the census what a person decided, and the person what of it means nothing here.
+void obey(const DecisionFile& file, const Fingerprinter& print, Census& census,
+          Progress& progress) {
+  if (file.decisions.empty()) return;
+  std::vector<Decided> decided;
+  decided.reserve(file.decisions.size());
+  for (const auto& decision : file.decisions)
+    decided.push_back({print(decision.anon), print(decision.user), decision.says});
+  const auto answers = census.obey(decided);
+  std::size_t said = 0;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i] == Obeyed::yes) continue;
+    if (++said > decisions_named_max) continue;
+    progress.note(
+        Weight::warning,
+        fmt::format("{}: line {}: {}", file.path, file.decisions[i].line,
+                    answers[i] == Obeyed::unknown_id
+                        ? "no row has this anonymous id: the decision does nothing here"
+                        : "this user does not claim the anonymous id: its rows are held"));
+  }
+  if (said > decisions_named_max) {
+    progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
+                                               said - decisions_named_max));
+  }
+}
+
 }  // namespace
 
 KeyValues plan_words(const PlanOptions& options) {
@@ -294,7 +323,9 @@ KeyValues plan_words(const PlanOptions& options) {
   words.set("allow_ragged", yes_no(intake.allow_ragged));
   words.set("allow_lazy_quotes", yes_no(intake.allow_lazy_quotes));
   words.set("blank", options.screen.reject_blank ? "reject" : "skip");
-  words.set("on_conflict", options.census.on_conflict == OnConflict::hold ? "hold" : "send");
+  words.set("on_conflict", std::string(name(options.census.on_conflict)));
+  words.set("deny_file", options.deny_digest);
+  words.set("decisions", options.decisions.digest);
   words.set("collapse", yes_no(options.census.collapse));
   words.set("max_cluster", std::to_string(options.census.max_cluster));
   return words;
@@ -330,6 +361,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
+  obey(options.decisions, Fingerprinter(secret), counting.census(), progress);
   const CensusReport& report = counting.judge();
   if (report.rejected[static_cast<std::size_t>(Fault::partial_row)] > 0) {
     progress.note(Weight::warning,

@@ -20,6 +20,8 @@ CensusReport sample() {
   r.hubs = 1;
   r.largest = {{9, 3}, {2, 0}};
   r.examples = {0, 4};
+  r.hub_users = {{101, 2}};
+  r.doubled = {5};
   return r;
 }
 
@@ -34,6 +36,8 @@ TEST_SUITE("core/census_report") {
       CHECK(to_text(*again) == text);
       CHECK(again->largest.size() == report.largest.size());
       CHECK(again->examples == report.examples);
+      CHECK(again->hub_users.size() == report.hub_users.size());
+      CHECK(again->doubled == report.doubled);
       CHECK(again->read == report.read);
     }
   }
@@ -51,6 +55,22 @@ TEST_SUITE("core/census_report") {
       CHECK(!parse_census_report(changed));
       begin = end;
     }
+  }
+
+  TEST_CASE("the lead in UUIDs is that of the user side, and means nothing without sides") {
+    CensusReport r;
+    CHECK(r.uuid_lead() == 0);
+    r.anon = {10, 2, 2};
+    r.user = {4, 3, 0};
+    CHECK(r.uuid_lead() == doctest::Approx(0.55));
+    std::swap(r.anon, r.user);
+    CHECK(r.uuid_lead() == doctest::Approx(-0.55));
+    std::swap(r.anon, r.user);
+    r.unsided = 1;
+    CHECK(r.uuid_lead() == 0);
+    r.unsided = 0;
+    r.to_send[static_cast<std::size_t>(Op::alias)] = 1;
+    CHECK(r.uuid_lead() == 0);
   }
 
   TEST_CASE("a report that does not add up is refused") {

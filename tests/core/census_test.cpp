@@ -22,8 +22,10 @@ struct Table {
   std::deque<std::string> ids;  // owns the bytes
   std::vector<Row> rows;
 
-  void add(std::string anon, std::string user, Op op = Op::create, bool sided = true) {
+  void add(std::string anon, std::string user, Op op = Op::create, bool sided = true,
+           std::int64_t order = no_order) {
     Row row;
+    row.order = order;
     row.anon = ids.emplace_back(std::move(anon));
     row.user = ids.emplace_back(std::move(user));
     row.op = op;
@@ -37,9 +39,17 @@ struct Outcome {
   std::vector<std::uint32_t> link_rows;  // the row of each link
   std::vector<Verdict> verdicts;
   std::vector<std::uint32_t> components;
+  std::vector<Obeyed> obeyed;  // by decision
 };
 
-Outcome take(Table& table, const CensusOptions& options, std::size_t block = 1000) {
+struct Choice {
+  std::string anon;
+  Decision::Says says = Decision::Says::later;
+  std::string user{};
+};
+
+Outcome take(Table& table, const CensusOptions& options, std::size_t block = 1000,
+             const std::vector<Choice>& choices = {}) {
   Census census(options);
   const Fingerprinter print(Secret16{7});
   Outcome outcome;
@@ -60,6 +70,10 @@ Outcome take(Table& table, const CensusOptions& options, std::size_t block = 100
     for (const auto i : fresh)
       outcome.link_rows.push_back(static_cast<std::uint32_t>(begin + i));
   }
+  std::vector<Decided> decided;
+  for (const auto& choice : choices)
+    decided.push_back({print(choice.anon), print(choice.user), choice.says});
+  outcome.obeyed = census.obey(decided);
   census.judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
     REQUIRE(verdicts.size() == components.size());
     outcome.verdicts.insert(outcome.verdicts.end(), verdicts.begin(), verdicts.end());
@@ -94,8 +108,27 @@ class Labels {
   std::map<std::string, std::string> label_;
 };
 
+/// Who wins an anonymous id by the order of all rows that claim it: nobody when two users are equal
+/// or a row has no order.
+std::string winner(const Table& table, const std::string& anon, OnConflict on_conflict) {
+  std::map<std::string, std::int64_t> best;
+  for (const Row& row : table.rows) {
+    if (!row.sided || row.anon != anon) continue;
+    if (row.order == no_order) return {};
+    const auto order = on_conflict == OnConflict::earliest ? row.order : -row.order;
+    const auto [at, is_new] = best.try_emplace(std::string(row.user), order);
+    if (!is_new) at->second = std::min(at->second, order);
+  }
+  std::set<std::pair<std::int64_t, std::string>> ranking;
+  for (const auto& [user, order] : best)
+    ranking.emplace(order, user);
+  const auto first = ranking.begin();
+  return first->first == std::next(first)->first ? std::string() : first->second;
+}
+
 /// The rules of the census in the plainest form: sets of strings, no order but that of the rows.
-Outcome model(const Table& table, const CensusOptions& options) {
+Outcome model(const Table& table, const CensusOptions& options,
+              const std::vector<Choice>& choices) {
   using Key = std::tuple<Op, bool, std::string, std::string>;
   Outcome out;
   std::set<Key> seen;
@@ -128,8 +161,22 @@ Outcome model(const Table& table, const CensusOptions& options) {
     auto verdict = Verdict::send;
     if (row.sided) {
       const std::string a(row.anon);
-      if (users_of[a].size() > 1 && options.on_conflict == OnConflict::hold) {
+      std::string won = options.on_conflict == OnConflict::send ? std::string(row.user) : "";
+      const bool ranked =
+          options.on_conflict == OnConflict::earliest || options.on_conflict == OnConflict::latest;
+      if (ranked && users_of[a].size() > 1) won = winner(table, a, options.on_conflict);
+      const auto choice = std::find_if(choices.begin(), choices.end(),
+                                       [&](const Choice& c) { return c.anon == a; });
+      const bool decided = choice != choices.end();
+      if (decided && choice->says == Decision::Says::never) {
+        verdict = Verdict::voided;
+      } else if (decided &&
+                 (choice->says == Decision::Says::later || !users_of[a].contains(choice->user))) {
         verdict = Verdict::conflict;
+      } else if (decided && choice->user != row.user) {
+        verdict = Verdict::voided;
+      } else if (!decided && users_of[a].size() > 1 && won != row.user) {
+        verdict = won.empty() ? Verdict::conflict : Verdict::outranked;
       } else if (user_side.contains(a) && row.op != Op::alias) {
         verdict = Verdict::both_sides;
       }
@@ -149,15 +196,24 @@ Outcome model(const Table& table, const CensusOptions& options) {
   std::map<std::string, std::uint32_t> number;
   for (std::size_t n = 0; n < out.link_rows.size(); ++n) {
     const std::string anon(table.rows[out.link_rows[n]].anon);
-    if (!is_held(out.verdicts[n]) && options.max_cluster != 0 &&
+    if (joins(out.verdicts[n]) && options.max_cluster != 0 &&
         all.size(anon) > options.max_cluster) {
       out.verdicts[n] = Verdict::oversize;
     }
-    if (is_held(out.verdicts[n])) {
+    if (!joins(out.verdicts[n])) {
       out.components.push_back(no_component);
     } else {
       const auto next = static_cast<std::uint32_t>(number.size());
       out.components.push_back(number.emplace(all.find(anon), next).first->second);
+    }
+  }
+  for (const auto& [anon, says, user] : choices) {
+    if (!users_of.contains(anon)) {
+      out.obeyed.push_back(Obeyed::unknown_id);
+    } else if (says == Decision::Says::user && !users_of[anon].contains(user)) {
+      out.obeyed.push_back(Obeyed::unclaimed);
+    } else {
+      out.obeyed.push_back(Obeyed::yes);
     }
   }
   return out;
@@ -168,9 +224,11 @@ std::uint64_t seed() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
 }
 
-void compare(Table& table, const CensusOptions& options, std::size_t block) {
-  const auto expected = model(table, options);
-  const auto found = take(table, options, block);
+void compare(Table& table, const CensusOptions& options, std::size_t block,
+             const std::vector<Choice>& choices) {
+  const auto expected = model(table, options, choices);
+  const auto found = take(table, options, block, choices);
+  CHECK(found.obeyed == expected.obeyed);
   CHECK(found.link_rows == expected.link_rows);
   CHECK(found.verdicts == expected.verdicts);
   CHECK(found.components == expected.components);
@@ -213,6 +271,27 @@ TEST_SUITE("core/census") {
     CHECK(out.components == std::vector<std::uint32_t>{no_component, 0, no_component});
   }
 
+  TEST_CASE("earliest and latest send one claim, and hold a tie whole") {
+    Table t;
+    t.add("a1", "u1", Op::create, true, 5);
+    t.add("a1", "u2", Op::create, true, 3);
+    t.add("a1", "u1", Op::create, true, 1);  // a row that repeats a pair has a say too
+    t.add("a2", "u1", Op::create, true, 5);
+    t.add("a2", "u2", Op::create, true, 5);
+    t.add("a3", "u3");
+    CHECK(take(t, {.on_conflict = OnConflict::earliest}).verdicts ==
+          std::vector{Verdict::send, Verdict::outranked, Verdict::conflict, Verdict::conflict,
+                      Verdict::send});
+    const auto latest = take(t, {.on_conflict = OnConflict::latest});
+    CHECK(latest.verdicts == std::vector{Verdict::send, Verdict::outranked, Verdict::conflict,
+                                         Verdict::conflict, Verdict::send});
+    CHECK(latest.report.held() == 3);
+    t.add("a1", "u2", Op::create, true, 9);
+    CHECK(take(t, {.on_conflict = OnConflict::latest}).verdicts ==
+          std::vector{Verdict::outranked, Verdict::send, Verdict::conflict, Verdict::conflict,
+                      Verdict::send});
+  }
+
   TEST_CASE("an id on both sides: its claim is held, the claims on it go") {
     Table t;
     t.add("a1", "x");
@@ -220,6 +299,53 @@ TEST_SUITE("core/census") {
     const auto out = take(t, {});
     CHECK(out.verdicts == std::vector{Verdict::send, Verdict::both_sides});
     CHECK(out.report.both_sides_ids == 1);
+  }
+
+  TEST_CASE("a decision goes before every policy, and never past the both-sides rule") {
+    using Says = Decision::Says;
+    Table t;
+    t.add("a1", "u1");
+    t.add("a1", "u2");
+    t.add("a2", "u1");
+    t.add("a2", "u2");
+    t.add("a3", "u3");
+    t.add("a4", "u1");
+    t.add("a4", "u2");
+    t.add("x", "u1");
+    t.add("x", "u2");
+    t.add("a5", "x");
+    const std::vector<Choice> choices{{"a1", Says::user, "u2"}, {"a2", Says::never},
+                                      {"a3", Says::later},      {"a4", Says::user, "u9"},
+                                      {"x", Says::user, "u1"},  {"a9", Says::never}};
+    for (const auto policy : {OnConflict::hold, OnConflict::send}) {
+      const auto out = take(t, {.on_conflict = policy}, 1000, choices);
+      CHECK(out.verdicts == std::vector{Verdict::voided, Verdict::send, Verdict::voided,
+                                        Verdict::voided, Verdict::conflict, Verdict::conflict,
+                                        Verdict::conflict, Verdict::both_sides, Verdict::voided,
+                                        Verdict::send});
+      CHECK(out.obeyed == std::vector{Obeyed::yes, Obeyed::yes, Obeyed::yes, Obeyed::unclaimed,
+                                      Obeyed::yes, Obeyed::unknown_id});
+      CHECK(out.report.decisions_unclaimed == 1);
+      CHECK(out.report.decisions_unknown == 1);
+      CHECK(out.report.held() == 4);
+      CHECK(out.report.voided() == 4);
+    }
+  }
+
+  TEST_CASE("hubs are listed with a link of theirs, the largest first, held ones too") {
+    Table t;
+    for (int user = 0; user < 13; ++user) {
+      for (int i = 0; i < 100 + user; ++i)
+        t.add("a" + std::to_string(user) + "-" + std::to_string(i), "u" + std::to_string(user));
+    }
+    const auto out = take(t, {.max_cluster = 110});
+    CHECK(out.report.hubs == 12);
+    REQUIRE(out.report.hub_users.size() == 10);
+    for (std::size_t n = 0; n < 10; ++n) {
+      CHECK(out.report.hub_users[n].ids == 112 - n);
+      const Row& row = t.rows[out.link_rows[out.report.hub_users[n].link]];
+      CHECK(row.user == "u" + std::to_string(12 - n));
+    }
   }
 
   TEST_CASE("an alias chain is legal") {
@@ -290,6 +416,7 @@ TEST_SUITE("core/census") {
     CHECK(out.report.anon.uuid_v4 == 1);
     CHECK(out.report.user.distinct == 3);
     CHECK(out.report.doubled_device_prefix == 1);
+    CHECK(out.report.doubled == std::vector<std::uint64_t>{4});
     CHECK(out.report.anons_per_user_p50 == 1);
     CHECK(out.report.anons_per_user_p99 == 1);
     CHECK(out.report.anons_per_user_max == 3);
@@ -316,13 +443,26 @@ TEST_SUITE("core/census") {
         std::string a = (overlap && below(6) == 0 ? "u" : "a") + std::to_string(1 + below(anons));
         std::string u = (overlap && below(6) == 0 ? "a" : "u") + std::to_string(1 + below(users));
         if (a == u) u += "x";
-        t.add(a, u, row_op, row_sided);
+        const auto order = below(30) == 0 ? no_order : static_cast<std::int64_t>(below(40)) - 20;
+        t.add(a, u, row_op, row_sided, order);
       }
       const CensusOptions options{
-          .on_conflict = below(3) == 0 ? OnConflict::send : OnConflict::hold,
+          .on_conflict = static_cast<OnConflict>(below(4)),
           .collapse = below(4) != 0,
           .max_cluster = static_cast<std::uint32_t>(below(3) == 0 ? 2 + below(10) : 499)};
-      compare(t, options, 1 + below(60));
+      std::map<std::string, Choice> choices;
+      for (auto n = below(2) == 0 ? 0 : below(20); n > 0; --n) {
+        Choice choice{(below(9) == 0 ? "u" : "a") + std::to_string(1 + below(anons + 2)),
+                      static_cast<Decision::Says>(below(3))};
+        if (choice.says == Decision::Says::user) {
+          choice.user = "u" + std::to_string(1 + below(users + 2));
+        }
+        choices.emplace(choice.anon, choice);
+      }
+      std::vector<Choice> list;
+      for (const auto& entry : choices)
+        list.push_back(entry.second);
+      compare(t, options, 1 + below(60), list);
     }
   }
 

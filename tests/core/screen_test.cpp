@@ -167,6 +167,23 @@ TEST_SUITE("core/screen") {
     CHECK(fault_of("a", "$device:x1", Op::alias) == Fault::none);
   }
 
+  TEST_CASE("an id of the deny list is rejected on either side, after every other fault") {
+    auto list = DenyList::parse("qa-1\n/^kiosk-/\n");
+    REQUIRE(list);
+    const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list))};
+    Row anon = row("kiosk-7", "u1"), user = row("a1", "qa-1"), other = row("a1", "qa-12");
+    CHECK(screen(anon, options) == Screened::faulty);
+    CHECK(anon.fault == Fault::denied);
+    CHECK(anon.fault_at == 10);
+    CHECK(screen(user, options) == Screened::faulty);
+    CHECK(user.fault_at == 50);
+    CHECK(screen(other, options) == Screened::pair);
+    Row blank = row("kiosk-7", ""), same = row("qa-1", "qa-1");
+    CHECK(screen(blank, options) == Screened::skipped_user);
+    CHECK(screen(same, options) == Screened::faulty);
+    CHECK(same.fault == Fault::same_ids);
+  }
+
   TEST_CASE("a row that came with a fault keeps it") {
     Row r = row("null", "u");
     r.fault = Fault::ragged_row;

@@ -106,6 +106,35 @@ TEST_SUITE("run/planner") {
                     "\",\"line\":2}]") != std::string::npos);
   }
 
+  TEST_CASE("--on-conflict earliest sends the oldest claim, and says of the others who won") {
+    Scratch scratch;
+    const auto input = scratch.write("pairs.csv",
+                                     "anonymous_id,user_id,seen\n"
+                                     "a1,u1,2026-03-02T10:00:00Z\n"
+                                     "a1,u2,2026-03-01T10:00:00Z\n"
+                                     "a2,u1,2026-03-01T10:00:00Z\n"
+                                     "a2,u2,2026-03-01T10:00:00Z\n"
+                                     "a3,u1,2026-03-03T10:00:00Z\n"
+                                     "a3,u2,2026-03-02T10:00:00Z\n"
+                                     "a3,u1,2026-03-01T10:00:00Z\n");
+    RealFiles files;
+    Progress progress;
+    auto options = options_for({input});
+    options.intake.order_field = "seen";
+    options.census.on_conflict = OnConflict::earliest;
+    REQUIRE(make_plan(options, scratch.path("job"), files, progress));
+    CHECK(read_plan(scratch.path("job")).verdicts ==
+          std::vector{Verdict::outranked, Verdict::send, Verdict::conflict, Verdict::conflict,
+                      Verdict::send, Verdict::outranked});
+    const auto held = scratch.read("job/held.ndjson");
+    CHECK(count_lines(held) == 4);
+    CHECK(held.find("\"reason\":\"outranked\"") != std::string::npos);
+    CHECK(held.find("\"won_by\":{\"user_id\":\"u2\",\"file\":\"" + input +
+                    "\",\"line\":3},\"clashes_with\":[]}") != std::string::npos);
+    CHECK(held.find("\"won_by\":{\"user_id\":\"u1\",\"file\":\"" + input + "\",\"line\":6}") !=
+          std::string::npos);
+  }
+
   TEST_CASE("the plan id depends on what is planned, not on secret, place or time") {
     Scratch scratch;
     RealFiles files;

@@ -8,7 +8,8 @@
 // light.
 //
 // Rules, each once, in this order; none looks back:
-//   duplicates -> conflicts and both-sides -> clusters of what is left -> --max-cluster
+//   duplicates -> conflicts and both-sides -> decisions -> clusters of what is left ->
+//   --max-cluster
 //
 // Source: design section 6; mixpanel-facts 2.1 for the cap (499 is the largest cluster that every
 // account of the limit allows).
@@ -19,16 +20,19 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "idmerge/base/pages.hpp"
 #include "idmerge/core/census_options.hpp"
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/clusters.hpp"
+#include "idmerge/core/decisions.hpp"
 #include "idmerge/core/fingerprint.hpp"
 #include "idmerge/core/index.hpp"
 #include "idmerge/core/pair.hpp"
 #include "idmerge/core/screen.hpp"
+#include "idmerge/core/seniority.hpp"
 
 namespace idmerge {
 
@@ -39,6 +43,20 @@ struct Judged {
   Screened screened = Screened::faulty;
   IdForm anon_form = IdForm::other;
   IdForm user_form = IdForm::other;
+};
+
+/// A person's decision, with the fingerprints of its ids.
+struct Decided {
+  Fingerprint anon;
+  Fingerprint user;  // only with Says::user
+  Decision::Says says = Decision::Says::later;
+};
+
+/// What became of a decision.
+enum class Obeyed : std::uint8_t {
+  yes,
+  unknown_id,  // no row has this anonymous id
+  unclaimed,   // rows have it, but not with this user: they are held
 };
 
 class Census {
@@ -55,6 +73,10 @@ class Census {
   /// Say how much of the inputs has been taken, so that the index grows to what it will need
   /// instead of to what it might. Units: 0..1; 0 when nobody knows.
   void foresee(double share_read);
+
+  /// Take the decisions that judge() will follow. Once, after the last row, before judge().
+  /// Shape: an anonymous id at most once; the answer is as long as the question.
+  std::vector<Obeyed> obey(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
 
@@ -99,11 +121,14 @@ class Census {
   };
 
   bool is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form);
+  void note_order(IdNumber anon, IdNumber user, const Row& row);
   bool is_new_unsided(IdNumber first, IdNumber second);
   void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
   static void note_side(SideReport& side, IdForm form);
 
   void set_verdict(std::uint64_t link, Verdict verdict);
+  std::optional<Verdict> judge_dispute(IdNumber anon, IdNumber user) const;
+  std::optional<Verdict> judge_claim(IdNumber anon, IdNumber user) const;
 
   CensusOptions options_;
   CensusReport report_;
@@ -114,9 +139,17 @@ class Census {
   bool several_ops_ = false;
   std::array<PairSet, 3> claims_;  // by operation: pairs that are not the first claim
   PairSet unsided_;
+  std::optional<Seniority> seniority_;  // where the order of rows settles conflicts
   PageArray<IdNumber> link_anon_;
   PageArray<IdNumber> link_user_;
   PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
+  struct Settled {
+    Decision::Says says;
+    IdNumber user;
+    bool claimed;
+  };
+  std::unordered_map<IdNumber, Settled> decided_;  // by anonymous id
+
   std::uint64_t links_ = 0;
   std::size_t ids_when_grown_ = 0;
   double share_when_grown_ = 0;

@@ -5,13 +5,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace idmerge {
 
 enum class OnConflict : std::uint8_t {
-  hold,  // every link of an anonymous id with two users waits for a person
-  send,  // every claim goes out, and the service chooses
+  hold,      // every link of an anonymous id with two users waits for a person
+  earliest,  // the oldest claim goes out, the others are held; all of them in doubt
+  latest,    // the newest one
+  send,      // every claim goes out, and the service chooses
 };
+
+/// The word of --on-conflict: "earliest".
+std::string_view name(OnConflict on_conflict);
 
 struct CensusOptions {
   OnConflict on_conflict = OnConflict::hold;  // Flag: --on-conflict

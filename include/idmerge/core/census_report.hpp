@@ -48,20 +48,31 @@ struct CensusReport {
   SideReport anon, user;
   std::uint64_t conflicted_anons = 0;
   std::uint64_t both_sides_ids = 0;
+  std::uint64_t decisions_unknown = 0;      // decisions about ids that no row has
+  std::uint64_t decisions_unclaimed = 0;    // ... for a user that does not claim the id
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
 
   // Clusters of what is to be sent; ids per user before --max-cluster holds the largest.
   std::uint64_t clusters = 0;
   std::uint64_t anons_per_user_p50 = 0, anons_per_user_p99 = 0, anons_per_user_max = 0;
   std::uint64_t hubs = 0;               // users with more than 100 anonymous ids
+  std::vector<ClusterSize> hub_users;   // of these at most ten, largest first; `ids` are anonymous
   std::vector<ClusterSize> largest;     // at most ten, largest first
   std::vector<std::uint64_t> examples;  // ordinals of at most five links to send
+  std::vector<std::uint64_t> doubled;   // ... with a doubled prefix
 
   std::uint64_t skipped() const { return skipped_anon + skipped_user + skipped_both; }
   std::uint64_t rejected_total() const;
   std::uint64_t held() const;
   std::uint64_t sendable() const { return verdicts[static_cast<std::size_t>(Verdict::send)]; }
+  /// Links that a person decided against: they name no pair to be sent, so their fate is `skipped`.
+  std::uint64_t voided() const { return verdicts[static_cast<std::size_t>(Verdict::voided)]; }
   std::uint64_t spares() const { return verdicts[static_cast<std::size_t>(Verdict::spare)]; }
+
+  /// By how much the share of UUIDs on the user side exceeds that on the anonymous side: columns
+  /// that are swapped show here. Units: -1..1; 0 where sides say nothing of it, without sides and
+  /// for aliases.
+  double uuid_lead() const;
 
   /// Does every row have one fate, and every link one verdict?
   bool adds_up() const;

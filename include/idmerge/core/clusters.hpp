@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "idmerge/base/pages.hpp"
@@ -26,7 +27,7 @@ namespace idmerge {
 /// The component of a link that is not sent.
 inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
 
-/// A link after the rules about claims: its verdict is `send`, or it is held.
+/// A link after the rules about claims: its verdict is `send`, or it does not go.
 struct ClaimedLink {
   IdNumber anon = 0;  // not looked at where all clusters are stars
   IdNumber user = 0;
@@ -72,7 +73,7 @@ class Clusters {
 
   bool is_oversize(const ClaimedLink& link);
   std::uint32_t component_of(IdNumber user);
-  void note_largest(std::uint64_t ids);
+  void note_hub(IdNumber user);
   void note_example();
   void count_users(CensusReport& report) const;
 
@@ -85,7 +86,8 @@ class Clusters {
   std::uint64_t connected_ = 0;
   std::uint64_t placed_ = 0;
   std::uint32_t components_ = 0;
-  std::uint64_t example_ = 0;  // the next to choose
+  std::uint64_t example_ = 0;          // the next to choose
+  std::unordered_set<IdNumber> hubs_;  // seen so far
   CensusReport found_;
 };
 

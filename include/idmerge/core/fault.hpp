@@ -40,6 +40,7 @@ enum class Fault : std::uint8_t {
   same_ids,      // both sides are equal
   placeholder,   // a known stand-in for "no id", such as null or undefined
   device_user,   // a user id that starts with $device:
+  denied,        // an id of --deny-file
   count,
 };
 

@@ -74,16 +74,23 @@ enum class Verdict : std::uint8_t {
   conflict,    // held: the anonymous id is claimed by more than one user
   both_sides,  // held: the anonymous id of this link is a user id elsewhere
   oversize,    // held: the cluster would be too large
+  outranked,   // held: another user's claim on the anonymous id is older, or newer
+  voided,      // not sent, and no question any more: a person decided against it
   count,
 };
 
 /// The stable name: "both-sides".
 std::string_view name(Verdict verdict);
 
+/// Is a link with this verdict part of a cluster that will be?
+constexpr bool joins(Verdict verdict) {
+  return verdict == Verdict::send || verdict == Verdict::spare;
+}
+
 /// Is a link with this verdict held back for a person to decide?
 constexpr bool is_held(Verdict verdict) {
   return verdict == Verdict::conflict || verdict == Verdict::both_sides ||
-         verdict == Verdict::oversize;
+         verdict == Verdict::oversize || verdict == Verdict::outranked;
 }
 
 }  // namespace idmerge

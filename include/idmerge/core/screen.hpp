@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
+#include "idmerge/core/deny_list.hpp"
 #include "idmerge/core/fault.hpp"
 #include "idmerge/core/pair.hpp"
 
@@ -20,7 +22,8 @@ namespace idmerge {
 inline constexpr std::size_t id_bytes_max = 255;
 
 struct ScreenOptions {
-  bool reject_blank = false;  // a blank side is a fault, not `skipped`. Flag: --blank
+  bool reject_blank = false;               // a blank side is a fault, not `skipped`. Flag: --blank
+  std::shared_ptr<const DenyList> deny{};  // null: none. Flag: --deny-file
 };
 
 enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };

@@ -13,7 +13,7 @@ namespace idmerge {
 enum class Fate : std::uint8_t {
   delivered,  // the service accepted it
   duplicate,  // says nothing new
-  skipped,    // one side is blank: it names no pair
+  skipped,    // nothing to link: one side is blank, or a person decided against it
   rejected,   // unreadable, or an id that must never be linked
   held,       // readable, but sending it would be doubtful
   refused,    // the service itself said no

@@ -18,6 +18,7 @@
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/run/intake.hpp"
 #include "idmerge/run/progress.hpp"
+#include "idmerge/run/rule_files.hpp"
 
 namespace idmerge {
 
@@ -25,6 +26,11 @@ struct PlanOptions {
   IntakeOptions intake;
   ScreenOptions screen;
   CensusOptions census;
+
+  /// Decisions about ids in doubt; the deny list stands in `screen`. Flags: --decisions,
+  /// --deny-file
+  DecisionFile decisions;
+  std::string deny_digest;  // empty: no deny list
 
   /// Words that the plan keeps because the rules depend on them. Flags: --api, --project-mode.
   std::string api = "identity";

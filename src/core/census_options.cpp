@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/census_options.hpp"
+
+#include <array>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+
+std::string_view name(OnConflict on_conflict) {
+  static constexpr std::array<std::string_view, 4> names{"hold", "earliest", "latest", "send"};
+  IDMERGE_CHECK(static_cast<std::size_t>(on_conflict) < names.size());
+  return names[static_cast<std::size_t>(on_conflict)];
+}
+
+}  // namespace idmerge

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/seniority.hpp"
+
+#include "idmerge/core/pair.hpp"
+
+namespace idmerge {
+
+void Seniority::note_first_user(IdNumber anon, std::int64_t order, bool first_row) {
+  first_.grow_to_hold(std::size_t{anon} + 1);
+  if (first_row) {
+    first_[anon] = order;
+  } else {
+    improve(first_[anon], order);
+  }
+}
+
+void Seniority::note_other_user(IdNumber anon, IdNumber user, std::int64_t order) {
+  const auto pair = (static_cast<std::uint64_t>(anon) << 32U) | user;
+  const auto [kept, is_new] = others_.try_emplace(pair, order);
+  if (!is_new) improve(kept->second, order);
+}
+
+std::optional<IdNumber> Seniority::winner(IdNumber anon) const {
+  const auto found = contests_.find(anon);
+  if (found == contests_.end() || found->second.undecided) return {};
+  return found->second.user;
+}
+
+// A row without an order may be older and newer than all others.
+void Seniority::improve(std::int64_t& kept, std::int64_t order) const {
+  if (kept == no_order) return;
+  if (order == no_order || before(order, kept)) kept = order;
+}
+
+// In any order of the claims: a tie between losers is forgotten when somebody beats both.
+void Seniority::enter(Contest& contest, IdNumber user, std::int64_t order) const {
+  if (contest.order == no_order || order == no_order) {
+    contest = {no_order, no_id, true};
+  } else if (before(order, contest.order)) {
+    contest = {order, user, false};
+  } else if (order == contest.order) {
+    contest.undecided = true;
+  }
+}
+
+std::size_t Seniority::bytes() const {
+  constexpr std::size_t bytes_a_node = 60;
+  return first_.bytes() + (others_.size() + contests_.size()) * bytes_a_node;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/census_options.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+TEST_SUITE("core/census_options") {
+  TEST_CASE("each policy has the word of its option") {
+    CHECK(name(OnConflict::hold) == "hold");
+    CHECK(name(OnConflict::earliest) == "earliest");
+    CHECK(name(OnConflict::latest) == "latest");
+    CHECK(name(OnConflict::send) == "send");
+  }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/seniority.hpp"
+
+#include <doctest/doctest.h>
+
+#include "idmerge/core/pair.hpp"
+
+using namespace idmerge;
+
+namespace {
+
+constexpr IdNumber anon = 7, user = 1, other = 2, third = 3;
+
+std::optional<IdNumber> winner(Seniority& seniority) {
+  seniority.settle([](IdNumber) { return user; });
+  return seniority.winner(anon);
+}
+
+}  // namespace
+
+TEST_SUITE("core/seniority") {
+  TEST_CASE("the earliest or the latest claim wins, counting rows that repeat it") {
+    for (const auto wins : {Seniority::Wins::earliest, Seniority::Wins::latest}) {
+      Seniority seniority(wins);
+      seniority.note_first_user(anon, 5, true);
+      seniority.note_other_user(anon, other, 4);
+      seniority.note_first_user(anon, 3, false);
+      seniority.note_first_user(anon, 9, false);
+      CHECK(winner(seniority) == user);  // 3..9 against 4
+      Seniority reverse(wins);
+      reverse.note_first_user(anon, 5, true);
+      reverse.note_other_user(anon, other, 6);
+      reverse.note_other_user(anon, other, -1);
+      CHECK(winner(reverse) == other);
+    }
+  }
+
+  TEST_CASE("a tie of the best has no winner, and a tie of losers does not matter") {
+    Seniority tied(Seniority::Wins::earliest);
+    tied.note_first_user(anon, 4, true);
+    tied.note_other_user(anon, other, 4);
+    tied.note_other_user(anon, third, 6);
+    CHECK_FALSE(winner(tied));
+    Seniority clear(Seniority::Wins::earliest);
+    clear.note_first_user(anon, 6, true);
+    clear.note_other_user(anon, other, 6);
+    clear.note_other_user(anon, third, 4);
+    CHECK(winner(clear) == third);
+  }
+
+  TEST_CASE("one row without an order leaves its id undecided") {
+    Seniority seniority(Seniority::Wins::latest);
+    seniority.note_first_user(anon, 4, true);
+    seniority.note_first_user(anon, no_order, false);
+    seniority.note_first_user(anon, 9, false);
+    seniority.note_other_user(anon, other, 5);
+    CHECK_FALSE(winner(seniority));
+    CHECK_FALSE(seniority.winner(anon + 1));
+  }
+}
