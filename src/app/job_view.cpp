@@ -49,16 +49,25 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   out.plan = plan->facts();
   out.census = std::move(*census);
   PlanBlock block;
-  for (const auto ordinal : out.census.examples) {
+  const auto name = [&](std::uint64_t ordinal, std::uint64_t ids,
+                        std::vector<NamedLink>& list) -> Result<void> {
     auto link = named_link(*plan, ordinal, block);
     if (!link) return link.error();
-    out.examples.push_back(std::move(*link));
+    link->ids = ids;
+    list.push_back(std::move(*link));
+    return {};
+  };
+  for (const auto ordinal : out.census.examples) {
+    if (auto named = name(ordinal, 0, out.examples); !named) return named.error();
   }
-  for (const auto& cluster : out.census.largest) {
-    auto link = named_link(*plan, cluster.link, block);
-    if (!link) return link.error();
-    link->ids = cluster.ids;
-    out.largest.push_back(std::move(*link));
+  for (const auto ordinal : out.census.doubled) {
+    if (auto named = name(ordinal, 0, out.doubled); !named) return named.error();
+  }
+  for (const auto& [ids, ordinal] : out.census.largest) {
+    if (auto named = name(ordinal, ids, out.largest); !named) return named.error();
+  }
+  for (const auto& [ids, ordinal] : out.census.hub_users) {
+    if (auto named = name(ordinal, ids, out.hubs); !named) return named.error();
   }
   auto run = read_run(files, paths->run(shard), out.plan.digest);
   if (!run) return run.error();
@@ -89,7 +98,7 @@ Tally tally_of(const JobView& view) {
   tally.delivered = view.delivered();
   // A link whose ids are connected already says nothing new either, unless it had to be sent.
   tally.duplicate = census.duplicates + census.spares() - view.spares_sent();
-  tally.skipped = census.skipped();
+  tally.skipped = census.skipped() + census.voided();
   tally.rejected = census.rejected_total();
   tally.held = census.held();
   tally.refused = view.refused();

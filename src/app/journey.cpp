@@ -79,7 +79,8 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
 }
 
 void say_census(const JobView& view, const Settings& settings, World& world) {
-  world.log.report("census", census_text(view, world.mask, settings.rate), census_json(view));
+  world.log.report("census", census_text(view, world.mask, settings.rate),
+                   census_json(view, world.mask));
 }
 
 void say_account(const JobView& view, World& world) {
@@ -89,7 +90,7 @@ void say_account(const JobView& view, World& world) {
 /// Write summary.json, and where --summary says.
 Result<void> write_summary(const JobView& view, const Ending& ending, const std::string& path,
                            const Settings& settings, World& world) {
-  const auto text = summary_json(view, ending);
+  const auto text = summary_json(view, ending, world.mask);
   if (auto written = world.files.replace(path, text); !written) return written;
   if (settings.output.summary.empty()) return {};
   if (settings.output.summary == "-") {
@@ -110,6 +111,22 @@ Result<JobView> plan_now(const Settings& settings, World& world) {
   world.progress.end();
   if (!made) return made.error();
   return view_job(world.files, settings.job);
+}
+
+/// Read the files that planning options name.
+Result<void> read_rule_files(Settings& settings, Files& files) {
+  if (!settings.deny_file.empty()) {
+    auto deny = read_deny_file(files, settings.deny_file);
+    if (!deny) return deny.error();
+    settings.plan.screen.deny = std::move(deny->list);
+    settings.plan.deny_digest = std::move(deny->digest);
+  }
+  if (!settings.decisions_file.empty()) {
+    auto decisions = read_decision_file(files, settings.decisions_file);
+    if (!decisions) return decisions.error();
+    settings.plan.decisions = std::move(*decisions);
+  }
+  return {};
 }
 
 /// What lifts the guard that stopped: " --max-held none".
@@ -154,6 +171,7 @@ class Run {
     auto job = job_directory(settings_);
     if (!job) return job.error();
     settings_.job = std::move(*job);
+    if (auto read = read_rule_files(settings_, world_.files); !read) return read;
     auto view = existing_plan(settings_, world_);
     if (!view) return view.error();
     view_ = std::move(*view);
@@ -471,6 +489,16 @@ Result<std::string> job_directory(const Settings& settings) {
 
 Result<void> check_guards(const Settings& settings, const JobView& view) {
   const auto& census = view.census;
+  const auto& lead_max = settings.max_uuid_lead;
+  if (lead_max.kind == Limit::Kind::percent && census.uuid_lead() * 100 > lead_max.percent) {
+    return Error{
+        Errc::guard,
+        fmt::format("--max-uuid-lead: {} of the user ids are UUIDs, and {} of the anonymous ids: "
+                    "the columns look swapped: check --anon-field and --user-field, or raise the "
+                    "guard",
+                    share_text(census.user.uuids, census.user.distinct),
+                    share_text(census.anon.uuids, census.anon.distinct))};
+  }
   const auto rejected = census.rejected_total();
   const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
   if (settings.max_rejected.exceeded(rejected, naming)) {
@@ -488,6 +516,12 @@ Result<void> check_guards(const Settings& settings, const JobView& view) {
                     "raise the guard",
                     count_text(census.held()), count_text(census.links),
                     limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
+  }
+  if (settings.max_links.exceeded(census.sendable(), census.links)) {
+    return Error{Errc::guard,
+                 fmt::format("--max-links: {} links are to be sent, over {}: look at the census, "
+                             "or raise the guard",
+                             count_text(census.sendable()), limit_text(settings.max_links))};
   }
   return {};
 }
@@ -523,6 +557,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   auto job = job_directory(settings);
   if (!job) return job.error();
   settings.job = std::move(*job);
+  if (auto read = read_rule_files(settings, world.files); !read) return read.error();
   auto before = existing_plan(settings, world);
   if (!before) return before.error();
   std::optional<JobView> view = std::move(*before);

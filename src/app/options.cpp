@@ -94,6 +94,11 @@ Done each_word(Text text, Function function) {
   }
 }
 
+constexpr std::array conflict_words{Choice<OnConflict>{"hold", OnConflict::hold},
+                                    Choice<OnConflict>{"earliest", OnConflict::earliest},
+                                    Choice<OnConflict>{"latest", OnConflict::latest},
+                                    Choice<OnConflict>{"send", OnConflict::send}};
+
 constexpr std::array when_words{Choice<When>{"auto", When::automatic},
                                 Choice<When>{"always", When::always},
                                 Choice<When>{"never", When::never}};
@@ -151,6 +156,28 @@ Done set_max_refused(Text text, Settings& s) {
   s.send.max_refused_links.reset();
   if (limit->kind == Limit::Kind::percent) s.send.max_refused_percent = limit->percent;
   if (limit->kind == Limit::Kind::count) s.send.max_refused_links = limit->count;
+  return {};
+}
+
+Done set_max_links(Text text, Settings& s) {
+  const auto limit = parse_limit(text);
+  if (!limit) return limit.error();
+  if (limit->kind == Limit::Kind::percent) {
+    return usage(
+        fmt::format("{} is of the last finished job, and a job knows no other: write a "
+                    "number of links",
+                    text));
+  }
+  s.max_links = *limit;
+  return {};
+}
+
+Done set_max_uuid_lead(Text text, Settings& s) {
+  const auto limit = parse_limit(text);
+  if (!limit || limit->kind == Limit::Kind::count) {
+    return usage(fmt::format("\"{}\" is no share: write for example 25% or none", printable(text)));
+  }
+  s.max_uuid_lead = *limit;
   return {};
 }
 
@@ -314,13 +341,19 @@ const std::array entries{
                                  Choice<Op>{"merge", Op::merge}});
                 }},
 
-    OptionEntry{"on-conflict", "hold|send", "hold", "Guards", on_both,
-                "an anonymous id claimed by two users: hold all its rows, or send every claim",
-                [](Text t, Settings& s) {
-                  return choose(s.plan.census.on_conflict, t,
-                                std::array{Choice<OnConflict>{"hold", OnConflict::hold},
-                                           Choice<OnConflict>{"send", OnConflict::send}});
-                }},
+    OptionEntry{
+        "on-conflict", "hold|earliest|latest|send", "hold", "Guards", on_both,
+        "an anonymous id claimed by two users: hold all its rows, send the claim that is first or "
+        "last by --order-field, or send every claim",
+        [](Text t, Settings& s) { return choose(s.plan.census.on_conflict, t, conflict_words); }},
+    OptionEntry{"deny-file", "FILE", "", "Guards", on_both,
+                "ids that must never be linked, one id or /expression/ a line: their rows are "
+                "rejected",
+                [](Text t, Settings& s) { return put_text(s.deny_file, t); }},
+    OptionEntry{"decisions", "FILE", "", "Guards", on_both,
+                "what was decided about anonymous ids in doubt: the list of show --held, with its "
+                "column decision filled in: a user, never, or later",
+                [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
     OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both | on_emulator,
                 "hold clusters of more ids than this; none for project mode simplified",
                 [](Text t, Settings& s) -> Done {
@@ -342,6 +375,12 @@ const std::array entries{
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more links are held (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
+    OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
+                "send nothing when more links are to be sent (exit 6)", set_max_links},
+    OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
+                "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
+                "by more than this: the columns look swapped (exit 6)",
+                set_max_uuid_lead},
     OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
@@ -665,6 +704,17 @@ constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> com
     {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
 }};
 
+/// Part files have no order of their own, so only a field can say which claim is older.
+Done check_order(const Settings& s) {
+  const auto on_conflict = s.plan.census.on_conflict;
+  const bool by_order = on_conflict == OnConflict::earliest || on_conflict == OnConflict::latest;
+  if (!by_order || s.plan.intake.inputs.empty() || !s.plan.intake.order_field.empty()) return {};
+  return usage(
+      fmt::format("--on-conflict: {} needs --order-field: name the field with the order "
+                  "of the rows",
+                  name(on_conflict)));
+}
+
 Done check_inputs(const Settings& s) {
   const auto& intake = s.plan.intake;
   const bool from_stdin =
@@ -691,7 +741,7 @@ Done check_inputs(const Settings& s) {
   if (!intake.id_fields.empty() && intake.op != Op::merge && intake.op_field.empty()) {
     return usage("--id-fields: is for --op merge: name --anon-field and --user-field");
   }
-  return {};
+  return check_order(s);
 }
 
 Done check_sending(const Settings& s) {
@@ -798,8 +848,9 @@ std::span<const std::string_view> option_groups() {
 }
 
 bool is_plan_option(const OptionEntry& entry) {
-  constexpr std::array<std::string_view, 6> others{"on-conflict", "max-cluster",  "no-collapse",
-                                                   "api",         "project-mode", "op"};
+  constexpr std::array<std::string_view, 8> others{"on-conflict",  "deny-file",   "decisions",
+                                                   "max-cluster",  "no-collapse", "api",
+                                                   "project-mode", "op"};
   if ((entry.commands & on_plan) == 0) return false;
   return entry.group == "Input" ||
          std::find(others.begin(), others.end(), entry.name) != others.end();

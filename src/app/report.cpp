@@ -11,6 +11,9 @@
 namespace idmerge {
 namespace {
 
+/// More UUIDs on the user side than on the anonymous side by this share.
+constexpr double uuid_lead_to_look_at = 0.25;
+
 constexpr std::size_t label_columns = 30;
 constexpr std::size_t count_columns = 16;
 
@@ -59,12 +62,18 @@ std::string links_part(const JobView& view) {
   if (census.spares() > 0) {
     out += line(2, "already connected", census.spares(), "by the links to send");
   }
+  if (census.voided() > 0) out += line(2, "void", census.voided(), "decided against");
   out += line(2, "held", census.held(),
               census.held() == 0 ? std::string() : shell_word(view.job + "/held.ndjson"));
   if (of(census, Verdict::conflict) > 0) {
     out += line(4, name(Verdict::conflict), of(census, Verdict::conflict),
                 fmt::format("{} anonymous ids with more than one user",
                             count_text(census.conflicted_anons)));
+  }
+  if (of(census, Verdict::outranked) > 0) {
+    out += line(
+        4, name(Verdict::outranked), of(census, Verdict::outranked),
+        fmt::format("another user's claim is the {} one", view.plan.options.get("on_conflict")));
   }
   if (of(census, Verdict::both_sides) > 0) {
     out += line(4, name(Verdict::both_sides), of(census, Verdict::both_sides),
@@ -103,10 +112,7 @@ std::string warnings_part(const JobView& view) {
   std::string out;
   const auto warn = [&](std::string_view text) { out += fmt::format("look: {}\n", text); };
   const auto& [create, alias, merge] = census.to_send;
-  const auto share = [](const SideReport& s) {
-    return s.distinct == 0 ? 0.0 : static_cast<double>(s.uuids) / static_cast<double>(s.distinct);
-  };
-  if (census.unsided == 0 && share(census.user) > share(census.anon) + 0.5) {
+  if (census.uuid_lead() > uuid_lead_to_look_at) {
     warn(
         "the user side looks more like anonymous ids than the anonymous side: are the columns "
         "swapped?");
@@ -146,6 +152,17 @@ std::string names_part(const JobView& view, const IdMask& mask) {
       out += fmt::format("  {} ids with {}\n", count_text(link.ids), mask(link.user));
     }
   }
+  if (!view.hubs.empty()) {
+    out += "users with more than 100 anonymous ids\n";
+    for (const auto& link : view.hubs) {
+      out += fmt::format("  {} anonymous ids with {}\n", count_text(link.ids), mask(link.user));
+    }
+  }
+  if (!view.doubled.empty()) {
+    out += "anonymous ids with a doubled prefix\n";
+    for (const auto& link : view.doubled)
+      out += fmt::format("  {}\n", mask(link.anon));
+  }
   if (!view.examples.empty()) {
     out += "for example\n";
     for (const auto& link : view.examples) {
@@ -184,6 +201,16 @@ std::string quoted(std::string_view text) {
 
 std::string quoted_or_null(std::string_view text) {
   return text.empty() ? "null" : quoted(text);
+}
+
+std::string users_json(const std::vector<NamedLink>& links, std::string_view what,
+                       const IdMask& mask) {
+  std::string out = "[";
+  for (const auto& link : links) {
+    if (out.size() > 1) out += ',';
+    out += fmt::format(R"({{"user":{},"{}":{}}})", quoted(mask(link.user)), what, link.ids);
+  }
+  return out + "]";
 }
 
 std::string_view state_of(const JobView& view) {
@@ -244,7 +271,7 @@ std::string census_text(const JobView& view, const IdMask& mask, const Rate& rat
   return out;
 }
 
-std::string census_json(const JobView& view) {
+std::string census_json(const JobView& view, const IdMask& mask) {
   const auto& census = view.census;
   auto out = fmt::format(
       R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"rejected":{{)",
@@ -266,10 +293,15 @@ std::string census_json(const JobView& view) {
                      census.to_send[0], census.to_send[1], census.to_send[2], census.unsided);
   out += fmt::format(R"("anonymous_ids":{},"user_ids":{},"conflicted_anonymous_ids":{},)",
                      sides_json(census.anon), sides_json(census.user), census.conflicted_anons);
+  out += fmt::format(R"("decisions_unknown":{},"decisions_unclaimed":{},)",
+                     census.decisions_unknown, census.decisions_unclaimed);
   out += fmt::format(
-      R"("both_sides_ids":{},"doubled_device_prefix":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}}}})",
+      R"("both_sides_ids":{},"doubled_device_prefix":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
       census.both_sides_ids, census.doubled_device_prefix, census.clusters, census.hubs,
       census.anons_per_user_p50, census.anons_per_user_p99, census.anons_per_user_max);
+  out += fmt::format(R"("largest_clusters":{},"hub_users":{}}})",
+                     users_json(view.largest, "ids", mask),
+                     users_json(view.hubs, "anonymous_ids", mask));
   return out;
 }
 
@@ -314,14 +346,14 @@ std::string_view accepted_text() {
          "accepting it carries $failure_reason or $identity_failure_reason in a raw export";
 }
 
-std::string summary_json(const JobView& view, const Ending& ending) {
+std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask) {
   return fmt::format(
       R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
       "\n",
       quoted(IDMERGE_VERSION), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
-      census_json(view), send_json(view));
+      census_json(view, mask), send_json(view));
 }
 
 std::string shell_word(std::string_view word) {

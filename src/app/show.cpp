@@ -40,11 +40,12 @@ constexpr std::array rejected_columns{
 constexpr std::array held_columns{
     Column{"anonymous_id", {"alias", "[0]"}},
     Column{"user_id", {"distinct_id", "[1]"}},
+    Column{"decision", {}},  // for a person to fill in: a user, never or later
+    Column{"reason", {}},
     Column{"op", {}},
     Column{"file", {}},
     Column{"line", {}},
     Column{"byte_offset", {}},
-    Column{"reason", {}},
     Column{"message", {}},
     Column{"hint", {}},
     Column{"clashes_with", {}},

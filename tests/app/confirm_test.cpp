@@ -12,6 +12,7 @@ Consent consent() {
           .links = {98'412'003, 0, 0},
           .clusters = 31'020'551,
           .settled = 0,
+          .canary = {},
           .target = *parse_target("eu"),
           .project_id = "2195193",
           .username = "etl.12345",

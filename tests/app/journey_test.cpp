@@ -69,6 +69,101 @@ TEST_SUITE("app/journey") {
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
   }
 
+  TEST_CASE("more links than --max-links stop before anything leaves") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    const std::vector<std::string> run{"run", input, "--to", service->url()};
+    auto guarded = run;
+    guarded.insert(guarded.end(), {"--max-links", "1"});
+    CHECK(stage.code(guarded) == 6);
+    CHECK(stage.heard("--max-links: 2 links are to be sent, over 1"));
+    CHECK(stage.heard("--max-links none"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    guarded.back() = "2";
+    CHECK(stage.code(guarded) == 0);
+    guarded.back() = "5%";
+    CHECK(stage.code(guarded) == 2);
+  }
+
+  TEST_CASE("columns that look swapped stop before anything leaves") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id\n"
+                                           "u1,3f2504e0-4f89-41d3-9a0c-0305e82c3301\n"
+                                           "u2,3f2504e0-4f89-41d3-9a0c-0305e82c3302\n");
+    const auto service = emulator();
+    const std::vector<std::string> run{"run", input, "--to", service->url()};
+    CHECK(stage.code(run) == 6);
+    CHECK(
+        stage.heard("--max-uuid-lead: 100 % of the user ids are UUIDs, and 0 % of the anonymous "
+                    "ids: the columns look swapped: check --anon-field and --user-field"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    auto right = run;
+    right.insert(right.end(), {"--anon-field", "user_id", "--user-field", "anonymous_id", "--job",
+                               stage.scratch.path("right")});
+    CHECK(stage.code(right) == 0);
+    auto meant = run;
+    meant.insert(meant.end(), {"--max-uuid-lead", "none"});
+    CHECK(stage.code(meant) == 0);
+  }
+
+  TEST_CASE("held conflicts are listed, decided, and planned again") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id\n"
+                                           "a1,u1\na1,u2\na2,u1\na2,u2\na3,u1\na3,u2\n");
+    CHECK(stage.code({"plan", input, "--max-held", "none"}) == 0);
+    CHECK(view_job(stage.files, input + ".idmerge")->census.held() == 6);
+    const auto decisions = stage.scratch.write(
+        "d.csv", "anonymous_id,user_id,decision\na1,u1,\na1,u2,u2\na2,u1,never\na3,u1,\nb,u1,u1\n");
+    const auto service = emulator();
+    std::vector<std::string> run{"run", input, "--to", service->url(), "--decisions", decisions};
+    CHECK(stage.code(run) == 2);  // the plan was made without
+    CHECK(stage.heard("decisions: the plan was made with"));
+    CHECK(stage.code({"plan", input, "--max-held", "none", "--decisions", decisions}) == 0);
+    CHECK(stage.heard("planning anew"));
+    CHECK(stage.heard(decisions + ": line 6: no row has this anonymous id"));
+    const auto view = view_job(stage.files, input + ".idmerge");
+    CHECK(view->census.sendable() == 1);
+    CHECK(view->census.voided() == 3);
+    CHECK(view->census.held() == 2);
+    run.insert(run.end(), {"--max-held", "none"});
+    CHECK(stage.code(run) == 3);
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 3);
+    // Another file is another plan, also for a job that is named alone.
+    stage.scratch.write("d.csv", "anonymous_id,user_id\na1,u2\na2,never\n");
+    CHECK(stage.code({"run", "--job", input + ".idmerge", "--decisions", decisions}) == 2);
+    stage.scratch.write("d.csv", "anonymous_id,user_id\na1,u1\na1,u2\n");
+    CHECK(stage.code(run) == 2);
+    CHECK(stage.heard("--decisions: " + decisions + ": line 3: decides otherwise than line 2"));
+  }
+
+  TEST_CASE("denied ids are rejected, and the list is part of the plan") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id\n"
+                                           "a1,qa-1\na2,u1\nkiosk-3,u2\n");
+    const auto list = stage.scratch.write("deny", "qa-1\n/^kiosk-/\n");
+    const std::vector<std::string> plan{"plan", input,         "--max-rejected",
+                                        "none", "--deny-file", list};
+    CHECK(stage.code(plan) == 0);
+    const auto view = view_job(stage.files, input + ".idmerge");
+    CHECK(view->census.sendable() == 1);
+    CHECK(view->census.rejected[static_cast<std::size_t>(Fault::denied)] == 2);
+    CHECK(stage.scratch.read("p.csv.idmerge/rejected.ndjson").find("\"reason\":\"denied\"") !=
+          std::string::npos);
+    CHECK(stage.code({"run", input, "--to", "emulator", "--max-rejected", "none"}) == 2);
+    CHECK(stage.heard("deny_file: the plan was made with"));
+    stage.scratch.write("deny", "qa-1\n");
+    CHECK(stage.code(plan) == 0);
+    CHECK(stage.heard("planning anew"));
+    stage.scratch.write("deny", "qa-1\n/(/\n");
+    CHECK(stage.code(plan) == 2);
+    CHECK(stage.heard("--deny-file: " + list + ": line 2: is no regular expression"));
+    CHECK(stage.code({"plan", input, "--deny-file", stage.scratch.path("none")}) == 2);
+  }
+
   TEST_CASE("a real service is asked for, and only yes or the plan's id opens it") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);

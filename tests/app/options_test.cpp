@@ -95,6 +95,14 @@ TEST_SUITE("app/options") {
                                        "1",
                                        "--on-conflict",
                                        "send",
+                                       "--deny-file",
+                                       "deny.txt",
+                                       "--decisions",
+                                       "decisions.csv",
+                                       "--max-links",
+                                       "7,000",
+                                       "--max-uuid-lead",
+                                       "30%",
                                        "--max-cluster",
                                        "none",
                                        "--no-collapse",
@@ -181,6 +189,10 @@ TEST_SUITE("app/options") {
     CHECK(intake.expect_rows == 98'412'003u);
     CHECK(intake.min_rows == 1);
     CHECK(s.plan.census.on_conflict == OnConflict::send);
+    CHECK(s.deny_file == "deny.txt");
+    CHECK(s.decisions_file == "decisions.csv");
+    CHECK(s.max_links == Limit{Limit::Kind::count, 7000, 0});
+    CHECK(s.max_uuid_lead == Limit{Limit::Kind::percent, 0, 30});
     CHECK(s.plan.census.max_cluster == 0);
     CHECK_FALSE(s.plan.census.collapse);
     CHECK(s.max_rejected == Limit{Limit::Kind::count, 10, 0});
@@ -309,6 +321,15 @@ TEST_SUITE("app/options") {
   }
 
   TEST_CASE("what does not go together is refused") {
+    CHECK(
+        run_error({"--max-links", "5%"}) ==
+        "--max-links: 5% is of the last finished job, and a job knows no other: write a number of "
+        "links");
+    CHECK(run_error({"--max-uuid-lead", "7"}) ==
+          "--max-uuid-lead: \"7\" is no share: write for example 25% or none");
+    CHECK(error_of({"plan", "x", "--on-conflict", "latest"}) ==
+          "--on-conflict: latest needs --order-field: name the field with the order of the rows");
+    CHECK(settings_of({"plan", "x", "--on-conflict", "latest", "--order-field", "ts"}));
     CHECK(error_of({"plan"}) == "plan: no input: name a file, a directory, a glob or -");
     CHECK(error_of({"run"}) ==
           "run: neither INPUT nor --job: name what to send, or the job to go on with");

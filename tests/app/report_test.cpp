@@ -106,7 +106,8 @@ TEST_SUITE("app/report") {
     Stage stage;
     const auto job = stage.planned();
     const auto view = view_job(stage.files, job);
-    const auto text = summary_json(*view, {.exit_code = 6, .stop = "--max-held: \"x\"\n"});
+    const auto text =
+        summary_json(*view, {.exit_code = 6, .stop = "--max-held: \"x\"\n"}, IdMask(true));
     CHECK(text.ends_with("}\n"));
     boost::json::error_code failed;
     const auto value = boost::json::parse(text, failed);

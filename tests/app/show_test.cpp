@@ -67,7 +67,7 @@ TEST_SUITE("app/show") {
     Stage stage;
     const auto job = stage.planned();
     const auto held = shown(stage, {"--job", job, "--held"});
-    CHECK(held.starts_with("anonymous_id,user_id,op,file,line,"));
+    CHECK(held.starts_with("anonymous_id,user_id,decision,reason,op,file,line,"));
     CHECK(lines_in(held) == 3);
     CHECK(held.find(",conflict,") != std::string::npos);
     const auto rejected = shown(stage, {"--job", job, "--rejected"});

@@ -39,7 +39,8 @@ class Samples(journey.Case):
         seen = {json.loads(line)["reason"] for file in journey.SAMPLES.glob("*.rejected.ndjson")
                 for line in file.read_text().splitlines()}
         self.assertGreater(len(names), 20)
-        self.assertEqual(seen, names)
+        # No row is denied by itself: rules_test.py has a list.
+        self.assertEqual(seen, names - {"denied"})
 
     def test_the_page_table(self):
         path = journey.SAMPLES / "pages.csv"

@@ -33,6 +33,8 @@ struct JobView {
   CensusReport census;
   std::vector<NamedLink> examples;
   std::vector<NamedLink> largest;  // the first link of each of the largest clusters
+  std::vector<NamedLink> hubs;     // a link of each user with the most anonymous ids
+  std::vector<NamedLink> doubled;  // links whose anonymous id has a doubled prefix
   std::optional<RunState> run;     // nothing: no run has begun
 
   std::uint64_t delivered() const { return run ? run->checkpoint.delivered() : 0; }

@@ -47,11 +47,16 @@ struct Settings {
   Command command = Command::run;
   std::string job;  // Flag: --job
 
-  PlanOptions plan;  // with the inputs
+  PlanOptions plan;            // with the inputs
+  std::string deny_file;       // not read yet. Flag: --deny-file
+  std::string decisions_file;  // not read yet. Flag: --decisions
   Limit max_rejected{Limit::Kind::percent, 0,
                      5};                       // of the rows that name a pair. Flag: --max-rejected
   Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
-  std::optional<std::uint32_t> max_cluster;    // as typed; 0: none. Flag: --max-cluster
+  Limit max_links;                             // to be sent; none or a count. Flag: --max-links
+  Limit max_uuid_lead{Limit::Kind::percent, 0,
+                      25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
+  std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster
 
   std::string to;                  // as typed: us, eu, in, emulator or a URL. Flag: --to
   SendOptions send;                // its target is set when `to` names one; its secrets never

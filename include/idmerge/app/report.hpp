@@ -19,8 +19,8 @@ namespace idmerge {
 /// What would happen, for people. Shape: lines with a line end.
 std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate);
 
-/// The same figures as one JSON object, without any id.
-std::string census_json(const JobView& view);
+/// The same figures as one JSON object; ids of the largest clusters as the mask lets them be seen.
+std::string census_json(const JobView& view, const IdMask& mask);
 
 /// "what ANONYMOUS did will belong to user USER"
 std::string example_sentence(const NamedLink& link, const IdMask& mask);
@@ -48,7 +48,7 @@ struct Ending {
 /// "plan":ID,"rehearsal":false,"state":"planned|unfinished|finished","exit_code":N,"stop":null|TEXT,
 /// "next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],"account":{...},"census":{...},
 /// "send":null|{"target","links","round","spares","delivered","ambiguous","refused","parked","pending"}}
-std::string summary_json(const JobView& view, const Ending& ending);
+std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask);
 
 /// One word as a shell takes it: quoted where needed.
 std::string shell_word(std::string_view word);
