@@ -386,15 +386,19 @@ class Sender {
   }
 
   /// Put aside what keeps failing while others succeed; while nothing succeeds it is an outage, and
-  /// is tried on. A request with several links is split to find the bad one.
+  /// is tried on. A request with several links is split to find the bad one, which costs little
+  /// should it be an outage. The last links of a plan have no neighbours any more: for them it is
+  /// enough that some link of this run succeeded.
   bool give_up(Flight& flight) {
-    const bool alone = health_.successes() == flight.successes_before;
-    if (alone && flight.failures_max > 1) return false;
     const Part& part = flight.next();
     if (part.count > 1) {
       flight.split_next();
       return true;
     }
+    const auto successes = health_.successes();
+    const bool others_succeed =
+        successes > flight.successes_before || (successes > 0 && cursor_.at_end());
+    if (!others_succeed && flight.failures_max > 1) return false;
     const auto ordinal = flight.batch.ordinals[part.first];
     const Ledger& ledger = recorder_.ledger();
     if (!ledger.is_parked(ordinal) && !ledger.can_park()) return false;

@@ -116,8 +116,8 @@ std::multiset<std::string> anons(const LoopbackServer& server) {
   return ids;
 }
 
-/// How many links an import request carries.
-std::size_t links_of(const SeenRequest& seen) {
+/// The events of an import request.
+std::string inflated(const SeenRequest& seen) {
   std::string body(1 << 20, '\0');
   std::size_t size = 0;
   libdeflate_decompressor* const inflate = libdeflate_alloc_decompressor();
@@ -125,6 +125,19 @@ std::size_t links_of(const SeenRequest& seen) {
                                                body.data(), body.size(), &size);
   libdeflate_free_decompressor(inflate);
   REQUIRE(done == LIBDEFLATE_SUCCESS);
+  body.resize(size);
+  return body;
+}
+
+/// 200, and all links taken.
+Reaction imported(std::size_t links) {
+  return {
+      http(200, fmt::format(R"({{"code":200,"num_records_imported":{},"status":"OK"}})", links))};
+}
+
+/// How many links an import request carries.
+std::size_t links_of(const SeenRequest& seen) {
+  const std::string body = inflated(seen);
   const std::string key = "\"$insert_id\"";
   std::size_t links = 0;
   for (auto at = body.find(key); at != std::string::npos; at = body.find(key, at + 1))
@@ -584,6 +597,40 @@ TEST_SUITE("run/sender") {
     CHECK(anons(server).count("a5") <= 2 * 4);
   }
 
+  TEST_CASE("the last link of a plan is parked, too, when nobody is left to succeed beside it") {
+    LoopbackServer server([&](const SeenRequest& seen) {
+      return anon_of(seen) == "a19" ? Reaction{http(503, "{}")} : accepted();
+    });
+    Job job(20);
+    auto options = job.options(server);
+    options.connections = 1;
+    options.attempts = 3;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 19);
+    CHECK(report.parked == 1);
+  }
+
+  TEST_CASE("the only batch of a plan is halved until its bad link stands alone") {
+    std::mutex mutex;
+    std::size_t taken = 0;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (inflated(seen).find("\"a33\"") != std::string::npos) return Reaction{http(500, "{}")};
+      const std::lock_guard lock(mutex);
+      const auto links = links_of(seen);
+      taken += links;
+      return imported(links);
+    });
+    Job job(50);
+    auto options = job.import_options(server);
+    options.attempts = 2;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 49);
+    CHECK(report.parked == 1);
+    CHECK(taken == 49);
+  }
+
   TEST_CASE("halves of a batch remember that the whole was sent") {
     LoopbackServer server([&](const SeenRequest& seen) {
       switch (seen.number) {
@@ -766,9 +813,7 @@ TEST_SUITE("run/sender") {
       }
       const std::lock_guard lock(mutex);
       taken += links;
-      return Reaction{http(200, fmt::format(R"({{"code":200,"num_records_imported":{},)"
-                                            R"("status":"OK"}})",
-                                            links))};
+      return imported(links);
     });
     Job job(2'000);
     auto options = job.import_options(server);

@@ -68,6 +68,9 @@ class PlanCursor {
 
   void release(Batch& batch);
 
+  /// Has every link of the plan been taken?
+  bool at_end() const { return next_ == plan_.links(); }
+
   /// May an earlier run have delivered this link? Shape: of a link that was taken.
   bool may_be_delivered(std::uint64_t ordinal) const { return ordinal < doubt_end_; }
 

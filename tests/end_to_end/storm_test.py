@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Law 2 in a storm: every kind of mishap at once, and the service still ends as the plan says."""
+import journey
+
+# Five in a hundred of each. A page with status 200 is not here: three in a row rightly stop a run.
+MISHAPS = ["429", "429-bare", "500", "502-html", "503", "408", "reset", "truncate", "garbage",
+           "close", "hang"]
+WORLDS = {
+    "identity": ["--api", "identity"],
+    "original": ["--api", "import", "--project-mode", "original"],
+    "simplified": ["--api", "import", "--project-mode", "simplified"],
+    "legacy": ["--api", "import", "--project-mode", "legacy"],
+}
+
+
+class Storm(journey.Case):
+    rows = 4_000 if journey.LONG else 800
+
+    def world(self, name, *more):
+        """An emulator of this kind of project, and how a job for it is planned."""
+        how = WORLDS[name]
+        project = [] if name == "identity" else ["--project-id", "2195193"]
+        emulator = self.emulator("--seed", journey.SEED, *how[2:], *project, *more)
+        op = ["--op", "alias", "--alias-field", "anonymous_id", "--distinct-id-field", "user_id"]
+        return emulator, how + project + (op if name == "legacy" else [])
+
+    def run_to(self, emulator, path, job, how, *more, expect=0):
+        return self.run_idmerge(
+            "run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
+            "--no-adaptive", "--connections", "32", "--backoff-min", "1ms", "--backoff-max", "20ms",
+            "--timeout", "400ms", *how, *more, expect=expect)
+
+    def test_every_link_ends_delivered(self):
+        share = ",".join(f"{mishap}:0.05" for mishap in MISHAPS)
+        for name in WORLDS:
+            for pipeline in (1, 8):
+                with self.subTest(name, pipeline=pipeline):
+                    path = self.pairs("pairs.csv", "--rows", self.rows, "--duplicates", "20%",
+                                      "--conflicts", "1%")
+                    truth = journey.Truth(path)
+                    emulator, how = self.world(name, "--fail", share)
+                    job = self.dir / f"{name}-{pipeline}"
+                    self.run_to(emulator, path, job, how, "--pipeline", pipeline, "--attempts",
+                                "200", "--fail-on", "none")
+                    self.assertEqual(emulator.clusters(), truth.clusters())
+                    self.check_account(job, **truth.fates())
+                    emulator.stop()
+
+    def test_a_link_that_always_fails_is_parked_and_holds_up_nobody(self):
+        for name in WORLDS:
+            with self.subTest(name):
+                path = self.dir / "pairs.csv"
+                path.write_text("anonymous_id,user_id\n" + "".join(
+                    f"a{i},u{i % 100}\n" for i in range(self.rows)) + "stuck-one,u1\n")
+                emulator, how = self.world(name, "--stuck-ids", "stuck-")
+                job = self.dir / name
+                self.run_to(emulator, path, job, how, "--attempts", "3", expect=5)
+                self.check_account(job, delivered=self.rows, pending=1, refused=0)
+                emulator.stop()
+
+
+if __name__ == "__main__":
+    journey.main()
