@@ -5,6 +5,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/disk/job.hpp"
+#include "idmerge/run/owner.hpp"
 
 namespace idmerge {
 namespace {
@@ -72,6 +73,11 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   auto run = read_run(files, paths->run(shard), out.plan.digest);
   if (!run) return run.error();
   out.run = std::move(*run);
+  if (out.run && !out.finished()) {
+    auto doubt = links_in_doubt(*out.run, *plan, boot_here());
+    if (!doubt) return doubt.error();
+    out.doubt = std::move(*doubt);
+  }
   if (!fits(out)) {
     return Error{Errc::input,
                  fmt::format("{}: more links are settled than the plan has to send: keep the "

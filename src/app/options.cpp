@@ -207,7 +207,8 @@ Done set_approve(Text text, Settings& s) {
 Done set_show(ShowWhat what, Settings& s) {
   if (s.show != ShowWhat::census) {
     return usage(
-        "another list is asked for too: give one of --links, --held, --rejected, --refused");
+        "another list is asked for too: give one of --links, --held, --rejected, --refused, "
+        "--in-doubt");
   }
   s.show = what;
   return {};
@@ -484,6 +485,9 @@ const std::array entries{
                 [](Text, Settings& s) { return set_show(ShowWhat::rejected, s); }, 0, Reach::flag},
     OptionEntry{"refused", "", "", "Show", on_show, "links that the service refused, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
+    OptionEntry{"in-doubt", "", "", "Show", on_show,
+                "links that an earlier run may have delivered unnoticed; they are sent again",
+                [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
     OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show, "of these lists",
                 [](Text t, Settings& s) {
                   return choose(s.show_format, t,

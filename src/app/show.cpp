@@ -199,16 +199,21 @@ void append_link(std::string& out, const Link& link, Verdict verdict, std::strin
   out += "}\n";
 }
 
-Result<void> show_links(Files& files, const std::string& path, ShowFormat format,
-                        const Output& output) {
+/// The links of a plan, or those of them that are in doubt.
+Result<void> show_links(Files& files, const std::string& path, const Doubt* doubt,
+                        ShowFormat format, const Output& output) {
   const auto plan = PlanReader::open(files, path);
   if (!plan) return plan.error();
   std::string out;
   if (format == ShowFormat::csv) out = "anonymous_id,user_id,op,verdict,file,line\n";
   PlanBlock block;
   for (std::size_t i = 0; i < plan->blocks(); ++i) {
+    if (doubt != nullptr && !doubt->reaches(plan->entry(i).first, plan->entry(i).links_count)) {
+      continue;
+    }
     if (auto read = plan->read_block(i, block); !read) return read.error();
     for (std::size_t n = 0; n < block.links.size(); ++n) {
+      if (doubt != nullptr && !doubt->contains(block.first + n)) continue;
       const auto& link = block.links[n];
       const auto& inputs = plan->facts().inputs;
       const std::string_view file =
@@ -260,12 +265,13 @@ Result<void> show(Files& files, const Settings& settings, const IdMask& mask,
   const auto format = settings.show_format;
   switch (settings.show) {
     case ShowWhat::links:
-      return show_links(files, paths->plan(), format, output);
+      return show_links(files, paths->plan(), nullptr, format, output);
     case ShowWhat::held:
       return show_list(files, {paths->held(), UINT64_MAX, held_columns}, format, output);
     case ShowWhat::rejected:
       return show_list(files, {paths->rejected(), UINT64_MAX, rejected_columns}, format, output);
     case ShowWhat::refused:
+    case ShowWhat::in_doubt:
     case ShowWhat::census:
       break;
   }
@@ -275,6 +281,9 @@ Result<void> show(Files& files, const Settings& settings, const IdMask& mask,
     // Letters behind the counted ones belong to links that will be sent again.
     const auto bytes = view->run ? view->run->checkpoint.letters_bytes : 0;
     return show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output);
+  }
+  if (settings.show == ShowWhat::in_doubt) {
+    return show_links(files, paths->plan(), &view->doubt, format, output);
   }
   if (const auto shown = output(census_text(*view, mask, settings.rate)); !shown) {
     return shown.error();

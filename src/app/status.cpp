@@ -18,11 +18,13 @@ std::string run_text(const JobView& view, const std::string& owner) {
   if (!view.run) return "planned, nothing sent yet\n";
   const auto& checkpoint = view.run->checkpoint;
   if (checkpoint.finished) return "finished\n";
-  if (checkpoint.in_flight_max > 0) {
-    return fmt::format("died: at most {} links will be sent again\n",
-                       count_text(view.run->resend_max));
+  auto text = view.doubt.died ? std::string("died\n")
+                              : fmt::format("stopped, exit {}\n", checkpoint.exit_code);
+  if (view.doubt.links() > 0) {
+    text += fmt::format("at most {} links may already have been delivered and will be sent again\n",
+                        count_text(view.doubt.links()));
   }
-  return fmt::format("stopped, exit {}\n", checkpoint.exit_code);
+  return text;
 }
 
 }  // namespace

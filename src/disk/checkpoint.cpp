@@ -35,6 +35,12 @@ std::string joined(const List& list, Put put) {
   return text;
 }
 
+std::string ranges_text(const std::vector<LinkRange>& ranges) {
+  return joined(ranges, [](std::string& text, const LinkRange& range) {
+    fmt::format_to(std::back_inserter(text), "{}+{}", range.first, range.count);
+  });
+}
+
 /// Take pairs of numbers apart.
 template <class Take>
 bool split(std::string_view text, char between, Take take) {
@@ -104,6 +110,16 @@ bool parse_signed(std::string_view text, std::int64_t& value) {
   return error == std::errc() && at == end;
 }
 
+/// Are these ranges of links in order, disjoint and not adjacent?
+bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links) {
+  std::uint64_t next = 0;  // the first ordinal that the next range may have
+  for (const auto& [first, count] : ranges) {
+    if (first < next || count == 0 || first >= links || count > links - first) return false;
+    next = first + count + 1;
+  }
+  return true;
+}
+
 void read_ledger(Fields& fields, LedgerState& ledger) {
   fields.number("links", ledger.links);
   fields.number("watermark", ledger.watermark);
@@ -138,6 +154,14 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.check(parse_signed(fields.next("pinned_time_s"), checkpoint.pinned_time_s),
                "pinned_time_s");
   fields.number("in_flight_max", checkpoint.in_flight_max);
+  fields.number("ahead_max", checkpoint.ahead_max);
+  checkpoint.boot = fields.next("boot");
+  fields.check(split(fields.next("in_doubt"), '+',
+                     [&](std::uint64_t first, std::uint64_t count) {
+                       checkpoint.in_doubt.push_back({first, count});
+                       return true;
+                     }),
+               "in_doubt");
   const auto finished = fields.next("finished");
   checkpoint.finished = finished == "yes";
   fields.check(checkpoint.finished || finished == "no", "finished");
@@ -146,6 +170,7 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.check(exit_code <= 255, "exit_code");
   checkpoint.exit_code = static_cast<int>(exit_code & 255);
   read_ledger(fields, checkpoint.ledger);
+  fields.check(are_ranges(checkpoint.in_doubt, checkpoint.ledger.links), "in_doubt");
   fields.number("delivered_before", checkpoint.delivered_before);
   fields.number("refused_before", checkpoint.refused_before);
   fields.number("ambiguous_before", checkpoint.ambiguous_before);
@@ -191,13 +216,14 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   number("round_links", checkpoint.round_links);
   number("pinned_time_s", checkpoint.pinned_time_s);
   number("in_flight_max", checkpoint.in_flight_max);
+  number("ahead_max", checkpoint.ahead_max);
+  values.set("boot", checkpoint.boot);
+  values.set("in_doubt", ranges_text(checkpoint.in_doubt));
   values.set("finished", checkpoint.finished ? "yes" : "no");
   number("exit_code", checkpoint.exit_code);
   number("links", ledger.links);
   number("watermark", ledger.watermark);
-  values.set("above", joined(ledger.above, [](std::string& text, const LinkRange& range) {
-               fmt::format_to(std::back_inserter(text), "{}+{}", range.first, range.count);
-             }));
+  values.set("above", ranges_text(ledger.above));
   values.set("parked", joined(ledger.parked, [](std::string& text, const ParkedLink& link) {
                fmt::format_to(std::back_inserter(text), "{}x{}", link.ordinal, link.attempts);
              }));

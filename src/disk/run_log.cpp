@@ -172,7 +172,6 @@ Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint check
   state.checkpoint.ledger = ledger->state();
   state.checkpoint.letters_bytes = letters->at().bytes;
   state.checkpoint.letters_chain = letters->at().chain;
-  state.resend_max = std::min(state.checkpoint.in_flight_max, ledger->pending());
   return state;
 }
 
@@ -204,6 +203,30 @@ bool replay(Ledger& ledger, const JournalEntry& entry) {
       ledger.deliver(entry.first, entry.count, entry.ambiguous);
       return true;
   }
+}
+
+std::vector<std::uint64_t> pending_of(const std::vector<LinkRange>& ranges, const Ledger& ledger) {
+  std::vector<std::uint64_t> ordinals;
+  for (const auto& [first, count] : ranges) {
+    for (auto ordinal = first; ordinal < first + count; ++ordinal) {
+      if (!ledger.is_settled(ordinal)) ordinals.push_back(ordinal);
+    }
+  }
+  return ordinals;
+}
+
+std::vector<LinkRange> ranges_of(std::vector<std::uint64_t> ordinals) {
+  std::sort(ordinals.begin(), ordinals.end());
+  std::vector<LinkRange> ranges;
+  for (const auto ordinal : ordinals) {
+    const auto end = ranges.empty() ? 0 : ranges.back().first + ranges.back().count;
+    if (ranges.empty() || ordinal > end) {
+      ranges.push_back({ordinal, 1});
+    } else if (ordinal == end) {
+      ++ranges.back().count;
+    }
+  }
+  return ranges;
 }
 
 Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan) {
@@ -268,7 +291,8 @@ RunLog::RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, De
       facts_(std::move(facts)),
       ledger_(std::move(ledger)),
       letters_(std::move(letters)),
-      journal_(std::move(journal)) {}
+      journal_(std::move(journal)),
+      handed_out_max_(facts_.ahead_max) {}
 
 /// Bring the directory in line with a checkpoint that is not saved yet, then save it.
 Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
@@ -282,7 +306,7 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
   // Nothing is dropped by the saver; stale journals of any number are removed below.
-  const Snapshot snapshot{checkpoint, checkpoint.generation};
+  const Snapshot snapshot{checkpoint, checkpoint.generation, 0};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
     return done.error();
@@ -346,6 +370,11 @@ void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
   ledger_.park(ordinal, attempts);
 }
 
+void RunLog::hand_out() {
+  IDMERGE_CHECK(may_hand_out());
+  ++handed_out_;
+}
+
 Checkpoint RunLog::now() const {
   auto now = facts_;
   now.ledger = ledger_.state();
@@ -377,7 +406,7 @@ Result<Snapshot> RunLog::snapshot() {
   facts_.generation = next;
   facts_.journal_chain = journal_.chain();
   facts_ = now();
-  return Snapshot{facts_, before};
+  return Snapshot{facts_, before, handed_out_};
 }
 
 Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {
@@ -387,12 +416,17 @@ Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {
   facts_.ambiguous_before += ledger_.ambiguous();
   ++facts_.round;
   facts_.round_links = round_links;
+  facts_.in_doubt.clear();  // all of the round before is settled
   ledger_ = Ledger(ledger_.links());
   return snapshot();
 }
 
-Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code, std::uint64_t unanswered) {
-  facts_.in_flight_max = unanswered;
+Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code,
+                                       const std::vector<std::uint64_t>& unanswered) {
+  auto in_doubt = pending_of(facts_.in_doubt, ledger_);
+  in_doubt.insert(in_doubt.end(), unanswered.begin(), unanswered.end());
+  facts_.in_doubt = ranges_of(std::move(in_doubt));
+  facts_.in_flight_max = 0;
   facts_.finished = finished;
   facts_.exit_code = exit_code;
   return snapshot();

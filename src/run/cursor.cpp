@@ -7,27 +7,10 @@
 
 namespace idmerge {
 
-PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt)
-    : plan_(plan),
-      log_(log),
-      next_(log.ledger().watermark()),
-      doubt_begin_(doubt.end),
-      doubt_end_(doubt.links > 0 ? doubt.end + doubt.links : 0),
-      put_away_before_(log.put_away()) {}
-
-std::uint64_t PlanCursor::still_in_doubt() const {
-  const auto state = log_.ledger().state();
-  if (doubt_end_ <= state.watermark) return 0;
-  const auto end = state.end();
-  return doubt_end_ > end ? doubt_end_ - end : 1;
-}
+PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log)
+    : plan_(plan), log_(log), next_(log.ledger().watermark()), put_away_before_(log.put_away()) {}
 
 void PlanCursor::begin_round(std::vector<std::uint64_t> ordinals) {
-  doubt_begin_ = doubt_end_ = 0;
-  resume_round(std::move(ordinals));
-}
-
-void PlanCursor::resume_round(std::vector<std::uint64_t> ordinals) {
   wanted_ = std::move(ordinals);
   wanted_at_ = 0;
   current_ = nullptr;  // it may stand behind
@@ -55,9 +38,7 @@ bool PlanCursor::skip_to_wanted() {
     if (!ledger.admits(next_)) return false;
     const auto count = std::min(target, ledger.watermark() + Ledger::window_max) - next_;
     log_.pass(next_, count);
-    const auto doubted = std::max(next_, doubt_begin_);
     next_ += count;
-    if (doubted < std::min(next_, doubt_end_)) doubt_end_ += next_ - doubted;
   }
   return true;
 }
@@ -102,13 +83,17 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
     const auto at = static_cast<std::size_t>(next_ - current_->block.first);
     if (!is_wanted()) {
       log_.pass(next_);
-      if (next_ >= doubt_begin_ && next_ < doubt_end_) ++doubt_end_;
     } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
       if (allowance() == 0) {
         if (!batch.links.empty()) break;
         return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
       }
+      if (!log_.may_hand_out()) {
+        if (batch.links.empty()) return Taken::window_full;
+        break;
+      }
       ++taken_;
+      log_.hand_out();
       batch.ordinals.push_back(next_);
       batch.links.push_back(current_->block.links[at]);
     }

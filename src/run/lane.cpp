@@ -62,20 +62,14 @@ Instant Lane::earliest_due() const {
   return earliest;
 }
 
-std::uint64_t Lane::links_under_way() const {
-  std::uint64_t links = 0;
+void Lane::add_in_doubt(std::vector<std::uint64_t>& ordinals) const {
   for (const Flight& flight : flights) {
-    for (const Part& part : flight.parts)
-      links += part.count;
+    for (const Part& part : flight.parts) {
+      if (!part.tries.in_doubt) continue;
+      const auto begin = flight.batch.ordinals.begin() + static_cast<std::ptrdiff_t>(part.first);
+      ordinals.insert(ordinals.end(), begin, begin + static_cast<std::ptrdiff_t>(part.count));
+    }
   }
-  return links;
-}
-
-bool Lane::in_doubt() const {
-  return std::any_of(flights.begin(), flights.end(), [](auto& flight) {
-    return std::any_of(flight.parts.begin(), flight.parts.end(),
-                       [](auto& part) { return part.tries.in_doubt; });
-  });
 }
 
 void Lane::adapt_pipe(bool answered) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/outset.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,6 +13,22 @@
 
 namespace idmerge {
 namespace {
+
+/// How many links may leave between two durable checkpoints: four times as many as the pace lets,
+/// so that only a disk that takes seconds holds a run back.
+std::uint64_t ahead_max(const SendOptions& options, std::uint64_t in_flight_max) {
+  const auto links_per_request =
+      std::max<std::uint64_t>(in_flight_max / 2 / options.connections, 1);
+  auto links_per_s = options.rate_per_s;
+  if (options.requests_per_s > 0) {
+    const auto limit = options.requests_per_s * static_cast<double>(links_per_request);
+    links_per_s = links_per_s > 0 ? std::min(links_per_s, limit) : limit;
+  }
+  if (links_per_s <= 0) return Ledger::window_max;
+  const auto seconds = std::chrono::duration<double>(options.sync_every).count();
+  const auto links = options.burst + 4 * links_per_s * std::max(seconds, 1.0);
+  return std::min(Ledger::window_max, in_flight_max + static_cast<std::uint64_t>(links));
+}
 
 std::int64_t unix_now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
@@ -25,13 +42,15 @@ Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
 }
 
 /// Say what an earlier run left behind.
-void note_resume(const RunState& state, Progress& progress) {
+void note_resume(const RunState& state, const Doubt& doubt, Progress& progress) {
   for (const auto& sentence : state.notes)
     progress.note(Weight::warning, sentence);
-  if (state.resend_max == 0) return;
-  progress.note(Weight::info,
-                fmt::format("re-sending at most {} links that may already have been delivered",
-                            state.resend_max));
+  if (doubt.links() == 0) return;
+  progress.note(
+      Weight::info,
+      fmt::format("re-sending at most {} links that may already have been delivered{}: they are "
+                  "what show --in-doubt lists",
+                  doubt.links(), doubt.power_lost ? ", since the machine was restarted" : ""));
 }
 
 }  // namespace
@@ -60,7 +79,7 @@ SendReport Outset::report() const {
   if (!state) return report;
   fill_counts(report, state->checkpoint, to_send);
   report.nothing_to_do = is_finished();
-  if (!report.nothing_to_do) report.resent_at_most = state->resend_max;
+  if (!report.nothing_to_do) report.resent_at_most = doubt.links();
   return report;
 }
 
@@ -87,9 +106,11 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
   outset.spares = census->spares();
   outset.pinned_time_s = unix_now_s();
   if (const auto& before = outset.state; before && !outset.is_finished()) {
-    note_resume(*before, progress);
+    auto doubt = links_in_doubt(*before, outset.plan, boot_here());
+    if (!doubt) return doubt.error();
+    outset.doubt = std::move(*doubt);
+    note_resume(*before, outset.doubt, progress);
     outset.pinned_time_s = before->checkpoint.pinned_time_s;
-    outset.doubt = {before->checkpoint.ledger.end(), before->resend_max};
   }
   return outset;
 }
@@ -106,6 +127,8 @@ Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64
     first.target = target;
     first.pinned_time_s = outset.pinned_time_s;
     first.in_flight_max = in_flight_max;
+    first.ahead_max = ahead_max(options, in_flight_max);
+    first.boot = boot_here();
     first.words = options.words;
     first.ledger.links = plan.links;
     return RunLog::begin(files, outset.paths, std::move(first));
@@ -118,7 +141,10 @@ Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64
                              outset.paths.dir, options.target.url())};
   }
   // What the run before may have delivered stays unknown until this one has settled it.
-  checkpoint.in_flight_max = in_flight_max + outset.state->resend_max;
+  checkpoint.in_doubt = outset.doubt.ranges;
+  checkpoint.in_flight_max = in_flight_max;
+  checkpoint.ahead_max = ahead_max(options, in_flight_max);
+  checkpoint.boot = boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);
   return RunLog::resume(files, outset.paths, std::move(*outset.state));

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <fstream>
 
 #include <fmt/chrono.h>
 #include <unistd.h>
@@ -16,6 +17,12 @@ LockOwner lock_owner_here() {
   return {
       static_cast<std::uint64_t>(getpid()), host.data(),
       fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))};
+}
+
+std::string boot_here() {
+  std::string boot;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  return boot;
 }
 
 }  // namespace idmerge

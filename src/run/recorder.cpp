@@ -48,17 +48,22 @@ void Recorder::flush() {
 }
 
 void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
-  if (error_ || disk_.busy() || settled_ == settled_when_saved_ || now - saved_at_ < every) return;
+  const bool is_new = settled_ != settled_when_saved_ || !log_.may_hand_out();
+  if (error_ || disk_.busy() || !is_new) return;
+  if (now - saved_at_ < every && log_.may_hand_out()) return;
   auto snapshot = log_.snapshot();
   if (!snapshot) return break_off(snapshot.error());
   saved_at_ = now;
   settled_when_saved_ = settled_;
+  handed_out_when_saved_ = snapshot->handed_out;
   disk_.save(std::move(*snapshot));
 }
 
 void Recorder::collect() {
   const auto saved = disk_.collect();
-  if (saved && !*saved) break_off(saved->error());
+  if (!saved) return;
+  if (!*saved) return break_off(saved->error());
+  log_.saved(handed_out_when_saved_);
 }
 
 Result<std::uint64_t> Recorder::write_letters() {
@@ -71,10 +76,13 @@ Result<void> Recorder::begin_round(std::uint64_t round_links) {
   if (error_) return *error_;
   const auto snapshot = log_.begin_round(round_links);
   if (!snapshot) return snapshot.error();
-  return disk_.save_now(*snapshot);
+  if (auto saved = disk_.save_now(*snapshot); !saved) return saved;
+  log_.saved(snapshot->handed_out);
+  return {};
 }
 
-Result<void> Recorder::finish(int exit_code, std::uint64_t unanswered, bool last_round) {
+Result<void> Recorder::finish(int exit_code, const std::vector<std::uint64_t>& unanswered,
+                              bool last_round) {
   if (error_) return *error_;
   const bool finished = last_round && log_.ledger().is_done();
   const auto snapshot = log_.last_snapshot(finished, exit_code, unanswered);

@@ -184,7 +184,7 @@ Result<void> Rounds::resume() {
                     "restore them, or start a new job",
                     outset_.paths.checkpoint(), facts.round, facts.round_links, spares->size())};
   }
-  cursor_.resume_round(std::move(*spares));
+  cursor_.begin_round(std::move(*spares));
   return {};
 }
 

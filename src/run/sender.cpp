@@ -2,6 +2,7 @@
 #include "idmerge/run/sender.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <utility>
@@ -59,7 +60,7 @@ class Sender {
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
         pace_(io, pace_options(options), Clock::now()),
-        cursor_(outset.plan, log, outset.doubt),
+        cursor_(outset.plan, log),
         recorder_(
             log, std::move(saver),
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
@@ -85,7 +86,7 @@ class Sender {
       run_task(io, all());
     } while (begin_round());
     const auto finished =
-        recorder_.finish(stop_ ? exit_code(stop_->code) : 0, links_in_doubt(), rounds_.over());
+        recorder_.finish(stop_ ? exit_code(stop_->code) : 0, unanswered(), rounds_.over());
     if (!finished) stop_ = finished.error();
   }
 
@@ -99,16 +100,19 @@ class Sender {
   }
 
  private:
-  /// How many of the next links to be sent may be delivered. Lanes take them in order, so those of
-  /// all flights stand before the last of them that was sent.
-  std::uint64_t links_in_doubt() const {
-    std::uint64_t links = 0;
-    bool in_doubt = false;
-    for (const auto& lane : lanes_) {
-      links += lane->links_under_way();
-      in_doubt = in_doubt || lane->in_doubt();
-    }
-    return std::max(in_doubt ? links : 0, cursor_.still_in_doubt());
+  /// The pending links that were sent without an answer.
+  std::vector<std::uint64_t> unanswered() const {
+    std::vector<std::uint64_t> ordinals;
+    for (const auto& lane : lanes_)
+      lane->add_in_doubt(ordinals);
+    return ordinals;
+  }
+
+  /// May one of these links be delivered, by an earlier run or before it was parked?
+  bool may_be_delivered(const Batch& batch) const {
+    return std::any_of(batch.ordinals.begin(), batch.ordinals.end(), [&](std::uint64_t ordinal) {
+      return outset_.doubt.contains(ordinal) || recorder_.ledger().is_parked(ordinal);
+    });
   }
 
   Task<void> all() {
@@ -166,9 +170,7 @@ class Sender {
       }
       if (*taken == Taken::enough) stop(canary_reached(recorder_.log().settled()));
       if (*taken != Taken::links) return *taken;
-      const auto first = batch.ordinals.front();
-      flight.begin(cursor_.may_be_delivered(first) || recorder_.ledger().is_parked(first),
-                   source == Source::plan ? options_.attempts : 1);
+      flight.begin(may_be_delivered(batch), source == Source::plan ? options_.attempts : 1);
       flight.successes_before = health_.successes();
     }
     return Taken::links;

@@ -317,7 +317,7 @@ TEST_SUITE("app/options") {
     CHECK(error_of({"run", "x", "--to", "http://api.mixpanel.com"}).starts_with("--to: "));
     CHECK(error_of({"show", "--job", "d", "--held", "--refused"}) ==
           "--refused: another list is asked for too: give one of --links, --held, --rejected, "
-          "--refused");
+          "--refused, --in-doubt");
   }
 
   TEST_CASE("what does not go together is refused") {

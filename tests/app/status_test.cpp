@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/status.hpp"
 
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/emulator/server.hpp"
+#include "idmerge/run/outset.hpp"
 
 #include "app_job.hpp"
 
@@ -45,6 +50,37 @@ TEST_SUITE("app/status") {
     CHECK(text->find("\nfinished\n") != std::string::npos);
     CHECK(text->find("3 of 3 links settled (100 %)") != std::string::npos);
     CHECK(text->find("go on:") == std::string::npos);
+  }
+
+  TEST_CASE("a run that died says how much is in doubt, and show lists it") {
+    Stage stage;
+    const auto job = stage.planned();
+    Progress silent;
+    SendOptions options;
+    options.target = parse_target("http://127.0.0.1:9").value();
+    {
+      auto outset = read_outset(options, job, stage.files, silent);
+      REQUIRE(outset);
+      auto log = begin_run(options, *outset, 2, stage.files);
+      REQUIRE(log);
+      log->deliver(0, 1, 1);
+      REQUIRE(log->flush());
+    }
+    const auto text = status_text(stage.files, job);
+    REQUIRE(text);
+    CHECK(text->find("\ndied\nat most 2 links may already have been delivered and will be sent "
+                     "again\n") != std::string::npos);
+    const auto settings = settings_of({"show", "--job", job, "--in-doubt"});
+    REQUIRE(settings);
+    std::string out;
+    REQUIRE(show(stage.files, *settings, IdMask(true), [&](std::string_view piece) {
+      out += piece;
+      return Result<bool>(true);
+    }));
+    CHECK(std::count(out.begin(), out.end(), '\n') == 3);
+    CHECK(out.find("c3301") == std::string::npos);
+    CHECK(out.find("c3302,user-1@example.com,create,send,") != std::string::npos);
+    CHECK(out.find("c3303,\"u,2\",create,send,") != std::string::npos);
   }
 
   TEST_CASE("what is no job is an error") {

@@ -23,6 +23,9 @@ Checkpoint sample() {
   made.round_links = 600;
   made.pinned_time_s = -5;
   made.in_flight_max = 32;
+  made.ahead_max = 2032;
+  made.boot = "1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11";
+  made.in_doubt = {{17, 1}, {405, 2}};
   made.finished = true;
   made.exit_code = 3;
   made.ledger = {.links = 1000,
@@ -112,6 +115,10 @@ TEST_SUITE("disk/checkpoint") {
                                {"round_links = 600", "round_links = 391"},
                                {"round_links = 600", "round_links = 986"},
                                {"ambiguous_before = 6", "ambiguous_before = 8"},
+                               {"in_doubt = 17+1 405+2", "in_doubt = 17+1 18+2"},
+                               {"405+2\n", "999+2\n"},
+                               {"405+2\n", "405+0\n"},
+                               {"in_doubt", "on_doubt"},
                                {"links = 1000", "links = 300"}}) {
       const auto loaded = parse_checkpoint(changed(change.first, change.second), "c");
       REQUIRE_FALSE_MESSAGE(loaded, change.second);

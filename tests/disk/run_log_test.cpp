@@ -56,7 +56,7 @@ TEST_SUITE("disk/run_log") {
     files.revive();
     auto state = state_of(files);
     CHECK(state.replayed == 3);
-    CHECK(state.resend_max == 8);
+    CHECK(state.checkpoint.in_flight_max == 8);
     CHECK(state.notes.empty());
     const auto& ledger = state.checkpoint.ledger;
     CHECK(ledger.watermark == 6);
@@ -77,7 +77,7 @@ TEST_SUITE("disk/run_log") {
     REQUIRE(saver->save(*last));
     const auto done = state_of(files);
     CHECK(done.checkpoint.finished);
-    CHECK(done.resend_max == 0);
+    CHECK(done.checkpoint.in_flight_max == 0);
     CHECK(done.checkpoint.ledger.delivered == 4);
     CHECK(done.checkpoint.words.get("rate") == "500/s");
   }

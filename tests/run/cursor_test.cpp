@@ -47,24 +47,22 @@ std::vector<std::uint64_t> sendable(std::uint64_t links) {
 }  // namespace
 
 TEST_SUITE("run/cursor") {
-  TEST_CASE("what an earlier run may have delivered is counted in links that are to be sent") {
-    // Of 0 1 2 3 4 ... the link 3 is not to be sent (see PlanSketch): two in doubt from 2 on are
-    // 2 and 4.
-    World world(12);
-    world.log->deliver(0, 2, 1);
-    PlanCursor cursor(*world.plan, *world.log, {.end = 2, .links = 2});
-    CHECK(cursor.still_in_doubt() == 2);
+  TEST_CASE("it hands out as many links as the durable checkpoint foresaw, and passes all others") {
+    World world(20);
+    world.log->facts().ahead_max = 3;
+    world.log->saved(0);
+    PlanCursor cursor(*world.plan, *world.log);
     Batch batch;
-    std::vector<std::uint64_t> in_doubt;
-    while (cursor.take(1, batch).value() == Taken::links) {
-      if (cursor.may_be_delivered(batch.ordinals[0])) in_doubt.push_back(batch.ordinals[0]);
-      cursor.release(batch);
-    }
-    CHECK(in_doubt == std::vector<std::uint64_t>{2, 4});
-    world.log->deliver(4, 1, 1);
-    CHECK(cursor.still_in_doubt() >= 1);  // 2
-    world.log->deliver(2, 1, 1);
-    CHECK(cursor.still_in_doubt() == 0);
+    CHECK(cursor.take(2, batch).value() == Taken::links);
+    cursor.release(batch);
+    CHECK(cursor.take(2, batch).value() == Taken::links);
+    CHECK(batch.ordinals == std::vector<std::uint64_t>{2});
+    cursor.release(batch);
+    CHECK(cursor.take(2, batch).value() == Taken::window_full);
+    CHECK(world.log->ledger().passed() == 1);  // 3 is held
+    world.log->saved(world.log->handed_out());
+    CHECK(cursor.take(2, batch).value() == Taken::links);
+    CHECK(batch.ordinals == std::vector<std::uint64_t>{4, 5});
   }
 
   TEST_CASE("it takes every link that is to be sent once, in order, and passes the others") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/lane.hpp"
 
+#include <numeric>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -37,7 +38,10 @@ struct World {
   Lane lane{io, endpoint, 4};
 
   void load(std::size_t at, std::size_t links) {
-    lane.flights[at].batch.links.resize(links);
+    auto& batch = lane.flights[at].batch;
+    batch.links.resize(links);
+    batch.ordinals.resize(links);
+    std::iota(batch.ordinals.begin(), batch.ordinals.end(), 100 * at);
     lane.flights[at].begin(false, 3);
   }
 };
@@ -109,17 +113,18 @@ TEST_SUITE("run/lane") {
     CHECK(world.lane.first_due(now + 2s) == &world.lane.flights[1]);
   }
 
-  TEST_CASE("a lane knows what it has under way, and whether any of it is in doubt") {
+  TEST_CASE("a lane names what it sent without an answer") {
     World world;
     world.load(0, 5);
     world.load(3, 2);
     world.lane.flights[0].split_next();
-    CHECK(world.lane.links_under_way() == 7);
-    CHECK(!world.lane.in_doubt());
-    world.lane.flights[0].parts.front().tries.in_doubt = true;
-    CHECK(world.lane.in_doubt());
-    world.lane.flights[0].finish_next();
-    CHECK(world.lane.links_under_way() == 5);
+    std::vector<std::uint64_t> ordinals;
+    world.lane.add_in_doubt(ordinals);
+    CHECK(ordinals.empty());
+    world.lane.flights[0].next().tries.in_doubt = true;  // the first half
+    world.lane.add_in_doubt(ordinals);
+    CHECK(ordinals == std::vector<std::uint64_t>{world.lane.flights[0].batch.ordinals[0],
+                                                 world.lane.flights[0].batch.ordinals[1]});
   }
 
   TEST_CASE("a pipe grows while it is answered, and begins again with one request") {

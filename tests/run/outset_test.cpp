@@ -43,7 +43,7 @@ TEST_SUITE("run/outset") {
     CHECK(outset->to_send == 3);
     CHECK(outset->report().pending == 3);
     CHECK(!outset->report().nothing_to_do);
-    CHECK(outset->doubt.links == 0);
+    CHECK(outset->doubt.ranges.empty());
     const auto log = begin_run(world.options, *outset, 32, world.files);
     REQUIRE(log);
     CHECK(log->ledger().links() == 3);
@@ -61,15 +61,24 @@ TEST_SUITE("run/outset") {
       log->deliver(0, 1, 1);
       REQUIRE(log->flush());
     }
-    auto outset = world.read();
+    std::optional<Outset> outset;
+    if (auto read = world.read(); read) outset.emplace(std::move(*read));
     REQUIRE(outset);
     CHECK(outset->pinned_time_s == pinned_time_s);
-    CHECK(outset->doubt.end == 1);
-    CHECK(outset->doubt.links == 2);
+    CHECK(outset->doubt.ranges == std::vector<LinkRange>{{1, 2}});
     CHECK(outset->report().delivered == 1);
     CHECK(outset->report().resent_at_most == 2);
-    // It stays unknown until it is settled: also for the run after next.
-    REQUIRE(begin_run(world.options, *outset, 2, world.files));
+    // It stays unknown until it is settled, also for the run after one that ends in order.
+    {
+      auto log = begin_run(world.options, *outset, 2, world.files);
+      REQUIRE(log);
+      log->deliver(1, 1, 1);
+      const auto last = log->last_snapshot(false, 143);
+      REQUIRE(last);
+      REQUIRE(RunSaver::open(world.files, outset->paths)->save(*last));
+    }
+    outset.reset();  // and its lock
+    CHECK(world.read()->doubt.ranges == std::vector<LinkRange>{{2, 1}});
   }
 
   TEST_CASE("a finished job has nothing to do") {

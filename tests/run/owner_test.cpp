@@ -16,4 +16,9 @@ TEST_SUITE("run/owner") {
     CHECK(owner.since[10] == 'T');
     CHECK(owner.since.back() == 'Z');
   }
+
+  TEST_CASE("as long as the machine runs it is the same boot, an identifier of 36 characters") {
+    CHECK(boot_here() == boot_here());
+    CHECK(boot_here().size() == 36);
+  }
 }

@@ -96,25 +96,26 @@ TEST_SUITE("run/recorder") {
   TEST_CASE("the end of a run is durable and says whether all is done") {
     World world;
     world.recorder->deliver(0, 10, 1);
-    REQUIRE(world.recorder->finish(0, 0));
+    REQUIRE(world.recorder->finish(0, {}));
     world.files.lose_power(FlakyFiles::Keep::synced);
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
     CHECK((*state)->checkpoint.finished);
     CHECK((*state)->checkpoint.ledger.delivered == 10);
-    CHECK((*state)->resend_max == 0);
+    CHECK((*state)->checkpoint.in_flight_max == 0);
+    CHECK((*state)->checkpoint.in_doubt.empty());
   }
 
   TEST_CASE("a parked link keeps a run from being finished") {
     World world;
     world.recorder->deliver(0, 9, 1);
     world.recorder->park(9, 10);
-    REQUIRE(world.recorder->finish(5, 1));
+    REQUIRE(world.recorder->finish(5, {9}));
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
     CHECK(!(*state)->checkpoint.finished);
     CHECK((*state)->checkpoint.exit_code == 5);
-    CHECK((*state)->resend_max == 1);
+    CHECK((*state)->checkpoint.in_doubt == std::vector<LinkRange>{{9, 1}});
   }
 
   TEST_CASE("when the disk is full the run hears it once, and settles nothing more") {
@@ -131,7 +132,7 @@ TEST_SUITE("run/recorder") {
     world.turn();
     CHECK(world.errors.size() == 1);
     CHECK(world.recorder->settled() == 2);
-    CHECK(!world.recorder->finish(0, 0));
+    CHECK(!world.recorder->finish(0, {}));
     world.files.revive();
     CHECK(world.delivered_on_disk() == 1);
   }
@@ -156,7 +157,7 @@ TEST_SUITE("run/recorder") {
   TEST_CASE("a run is not finished while another round may follow") {
     World world;
     world.recorder->deliver(0, 10, 1);
-    REQUIRE(world.recorder->finish(8, 0, false));
+    REQUIRE(world.recorder->finish(8, {}, false));
     CHECK(!read_run(world.files, paths, Digest{}).value()->checkpoint.finished);
   }
 }

@@ -13,6 +13,7 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/tally.hpp"
+#include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/files.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
@@ -36,6 +37,7 @@ struct JobView {
   std::vector<NamedLink> hubs;     // a link of each user with the most anonymous ids
   std::vector<NamedLink> doubled;  // links whose anonymous id has a doubled prefix
   std::optional<RunState> run;     // nothing: no run has begun
+  Doubt doubt;                     // links that it may have delivered unnoticed
 
   std::uint64_t delivered() const { return run ? run->checkpoint.delivered() : 0; }
   std::uint64_t refused() const { return run ? run->checkpoint.refused() : 0; }

@@ -28,8 +28,8 @@ namespace idmerge {
 
 enum class When : std::uint8_t { automatic, always, never };
 
-/// What `show` prints. Flags: --links, --held, --rejected, --refused
-enum class ShowWhat : std::uint8_t { census, links, held, rejected, refused };
+/// What `show` prints. Flags: --links, --held, --rejected, --refused, --in-doubt
+enum class ShowWhat : std::uint8_t { census, links, held, rejected, refused, in_doubt };
 
 enum class ShowFormat : std::uint8_t { csv, ndjson };
 

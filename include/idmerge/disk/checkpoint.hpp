@@ -16,6 +16,9 @@
 //   round_links = 0
 //   pinned_time_s = 1795456800
 //   in_flight_max = 32
+//   ahead_max = 2032
+//   boot = 1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11
+//   in_doubt = 17+1 401+1
 //   finished = no
 //   exit_code = 0
 //   links = 1000
@@ -35,8 +38,8 @@
 //   word.rate = 500/s
 //   checksum = 1122334455667788
 //
-// `above` lists ranges as first+count, `parked` links as ordinalxattempts. The checksum is XXH3-64
-// of all lines before its own.
+// `above` and `in_doubt` list ranges as first+count, `parked` links as ordinalxattempts. The
+// checksum is XXH3-64 of all lines before its own.
 #pragma once
 
 #include <cstdint>
@@ -61,6 +64,12 @@ struct Checkpoint {
   std::uint64_t round_links = 0;    // spares that this round sends; 0 in round 0
   std::int64_t pinned_time_s = 0;   // the time that every link of the job is sent with
   std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
+  std::uint64_t ahead_max = Ledger::window_max;  // links that leave before the next one is durable
+  std::string boot;  // since when the machine runs, as the kernel names it
+
+  /// Links that earlier runs sent without an answer, as far as they were pending when this one
+  /// began or ended. Shape: ascending, disjoint, not adjacent.
+  std::vector<LinkRange> in_doubt;
   bool finished = false;
   int exit_code = 0;   // what the run ended with; of meaning only when it ended in order
   LedgerState ledger;  // of this round

@@ -34,13 +34,18 @@ struct RunState {
   Checkpoint checkpoint;
   std::uint64_t generation_top = 0;  // the highest journal seen
   std::uint64_t replayed = 0;        // journal entries applied
-  std::uint64_t resend_max = 0;      // links that may have been delivered and will be sent again
   std::vector<std::string> notes;    // sentences for people: what was cut or ignored, and why
 };
 
 /// Apply what a journal says to a ledger; false, with nothing changed, if the two contradict each
 /// other.
 bool replay(Ledger& ledger, const JournalEntry& entry);
+
+/// Of the links in these ranges, those that are not settled.
+std::vector<std::uint64_t> pending_of(const std::vector<LinkRange>& ranges, const Ledger& ledger);
+
+/// Ordinals in any order, some of them perhaps twice, as ranges.
+std::vector<LinkRange> ranges_of(std::vector<std::uint64_t> ordinals);
 
 /// Read where a run stands, changing nothing; nullopt if it has not begun. Works beside a running
 /// process.
@@ -53,6 +58,7 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
 struct Snapshot {
   Checkpoint checkpoint;
   std::uint64_t journal_before = 0;  // the oldest generation that it makes superfluous
+  std::uint64_t handed_out = 0;      // links that had left when it was taken
 };
 
 /// The disk thread's half.
@@ -78,13 +84,13 @@ class RunLog {
  public:
   /// Begin a run: the first checkpoint is durable when this returns, before any link is sent.
   ///
-  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max and
-  /// ledger.links. Errors: Errc::usage if the run has begun already.
+  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max, ahead_max,
+  /// boot and ledger.links. Errors: Errc::usage if the run has begun already.
   static Result<RunLog> begin(Files& files, const RunPaths& paths, Checkpoint first);
 
   /// Go on from what read_run() found: cut the dead letters, save a checkpoint with what the
-  /// journals said, begin a new generation. The run counts as unfinished again; words and
-  /// in_flight_max are as the caller left them in `state`.
+  /// journals said, begin a new generation. The run counts as unfinished again; words, boot, the
+  /// two limits and the links in doubt are as the caller left them in `state`.
   static Result<RunLog> resume(Files& files, const RunPaths& paths, RunState state);
 
   const Ledger& ledger() const { return ledger_; }
@@ -117,6 +123,17 @@ class RunLog {
   /// Links that are not to be sent; needs no entry, as the plan says so again.
   void pass(std::uint64_t first, std::uint64_t count = 1) { ledger_.pass(first, count); }
 
+  /// May another link leave now? Not when as many have left since the checkpoint that is durable as
+  /// this one foresaw: how many are in doubt after a power loss would not be known.
+  bool may_hand_out() const { return handed_out_ < handed_out_max_; }
+
+  /// A link leaves. Bug unless it may.
+  void hand_out();
+  std::uint64_t handed_out() const { return handed_out_; }
+
+  /// A snapshot is durable, taken when this many had left: as many more may leave as it foresaw.
+  void saved(std::uint64_t handed_out) { handed_out_max_ = handed_out + facts_.ahead_max; }
+
   /// Write what was settled since: before the next requests leave.
   ///
   /// Errors: Errc::outage. Nothing may be settled, flushed or saved afterwards; a later run
@@ -137,7 +154,8 @@ class RunLog {
 
   /// A snapshot of the end of a run: nothing is in flight any more, but `unanswered` links were
   /// sent and never answered.
-  Result<Snapshot> last_snapshot(bool finished, int exit_code, std::uint64_t unanswered = 0);
+  Result<Snapshot> last_snapshot(bool finished, int exit_code,
+                                 const std::vector<std::uint64_t>& unanswered = {});
 
  private:
   RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
@@ -153,6 +171,8 @@ class RunLog {
   DeadLetters letters_;
   Journal journal_;
   std::uint64_t put_away_ = 0;
+  std::uint64_t handed_out_ = 0;      // links that left in this run
+  std::uint64_t handed_out_max_ = 0;  // until another snapshot is durable
   bool broken_ = false;
 };
 

@@ -31,33 +31,23 @@ struct BlockInUse {
 
 enum class Taken : std::uint8_t {
   links,
-  window_full,  // too far past the watermark: wait for answers
+  window_full,  // too far past the watermark or the durable checkpoint: wait
   end,          // no more links
   enough,       // as many links are settled as were asked for, and there are more
-};
-
-/// What an earlier run may have delivered: what is not settled before `end`, and the first `links`
-/// that are to be sent from there on.
-struct Doubt {
-  std::uint64_t end = 0;
-  std::uint64_t links = 0;
 };
 
 class PlanCursor {
  public:
   /// Starts at the watermark. Shape: both must outlive the cursor.
-  PlanCursor(const PlanReader& plan, RunLog& log, Doubt doubt = {});
+  PlanCursor(const PlanReader& plan, RunLog& log);
 
   /// Let no more links be settled in all than so many: those under way count as settled, so that
   /// not one is sent too many.
   void settle_at_most(std::uint64_t links) { settled_max_ = links; }
 
-  /// Begin a round that sends these links only; no earlier run has. Shape: ascending; the ledger is
+  /// Begin a round that sends these links only, or go on with it. Shape: ascending; the ledger is
   /// that of the round, and every batch was given back or is settled.
   void begin_round(std::vector<std::uint64_t> ordinals);
-
-  /// The same for a round that an earlier run began.
-  void resume_round(std::vector<std::uint64_t> ordinals);
 
   /// Take up to `links_max` of the next links; give them back with release().
   /// Errors: Errc::input when the plan is damaged.
@@ -71,13 +61,6 @@ class PlanCursor {
   /// Has every link of the plan been taken?
   bool at_end() const { return next_ == plan_.links(); }
 
-  /// May an earlier run have delivered this link? Shape: of a link that was taken.
-  bool may_be_delivered(std::uint64_t ordinal) const { return ordinal < doubt_end_; }
-
-  /// Of what an earlier run may have delivered: how many of the next links are still not settled,
-  /// at most.
-  std::uint64_t still_in_doubt() const;
-
  private:
   Result<BlockInUse*> load(std::size_t index);
   bool skip_to_wanted();
@@ -89,8 +72,6 @@ class PlanCursor {
   std::vector<std::unique_ptr<BlockInUse>> blocks_;
   BlockInUse* current_ = nullptr;
   std::uint64_t next_;
-  std::uint64_t doubt_begin_;
-  std::uint64_t doubt_end_;  // grows with every link that is not to be sent
   std::optional<std::vector<std::uint64_t>> wanted_;  // of a round; else the verdicts say
   std::size_t wanted_at_ = 0;
   std::uint64_t settled_max_ = UINT64_MAX;

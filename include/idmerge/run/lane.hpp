@@ -91,11 +91,8 @@ struct Lane {
   /// When the backoff of the first one ends. Bug if there is nothing left to be sent.
   Instant earliest_due() const;
 
-  /// Links that were taken and have no fate yet.
-  std::uint64_t links_under_way() const;
-
-  /// May one of them be delivered?
-  bool in_doubt() const;
+  /// Add the links that this run sent without an answer.
+  void add_in_doubt(std::vector<std::uint64_t>& ordinals) const;
 
   /// The pipe was answered, or broke: let it be longer, or begin again with one.
   void adapt_pipe(bool answered);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/disk/plan_file.hpp"
@@ -29,7 +30,7 @@ struct Outset {
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
   std::uint64_t spares = 0;       // and with the verdict `spare`
   std::int64_t pinned_time_s = 0;
-  Doubt doubt = {};  // about links of the run before
+  Doubt doubt = {};  // what earlier runs may have delivered
 
   bool is_finished() const { return state && state->checkpoint.finished; }
 
@@ -44,7 +45,8 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
 
 /// Begin or resume the run: plan and first checkpoint are durable when this returns.
 ///
-/// Units: `in_flight_max` links may be under way when the process dies.
+/// Units: `in_flight_max` links may be under way when the process dies; pace and --sync-every say
+/// how many more may leave between two checkpoints.
 /// Shape: `outset.state` is used up.
 /// Errors: usage when the job was begun with another target, project or token.
 Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,

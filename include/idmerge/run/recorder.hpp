@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/bucket.hpp"
@@ -53,10 +54,11 @@ class Recorder {
   /// Begin the next round, durably: see RunLog. Nothing may be under way.
   Result<void> begin_round(std::uint64_t round_links);
 
-  /// Make the end of the run durable. Units: `unanswered` is how many pending links were sent
+  /// Make the end of the run durable. Shape: `unanswered` are the pending links that were sent
   /// without an answer, so that the next run knows that they may be delivered; `last_round` when no
   /// other one follows.
-  Result<void> finish(int exit_code, std::uint64_t unanswered, bool last_round = true);
+  Result<void> finish(int exit_code, const std::vector<std::uint64_t>& unanswered,
+                      bool last_round = true);
 
  private:
   void schedule_flush();
@@ -71,6 +73,7 @@ class Recorder {
   std::uint64_t settled_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t settled_when_saved_ = 0;
+  std::uint64_t handed_out_when_saved_ = 0;
   std::optional<Error> error_;
   Instant saved_at_{};
   DiskThread disk_;  // last: its thread ends before the rest
