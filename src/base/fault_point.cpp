@@ -7,6 +7,9 @@
 #include <mutex>
 #include <string>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace idmerge {
 namespace {
 
@@ -14,12 +17,19 @@ namespace {
 struct Order {
   std::string step;
   long times_left = 0;
+  int log = -1;
   std::mutex mutex;
 
   Order() {
     const char* text = std::getenv("IDMERGE_FAULT");
     constexpr std::string_view prefix = "after:";
-    if (text == nullptr || std::string_view(text).substr(0, prefix.size()) != prefix) return;
+    constexpr std::string_view log_prefix = "log:";
+    if (text == nullptr) return;
+    if (std::string_view(text).substr(0, log_prefix.size()) == log_prefix) {
+      log = ::open(text + log_prefix.size(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+      return;
+    }
+    if (std::string_view(text).substr(0, prefix.size()) != prefix) return;
     step = std::string_view(text).substr(prefix.size());
     times_left = 1;
     const auto colon = step.find(':');
@@ -33,6 +43,10 @@ struct Order {
 
 void fault_point(std::string_view step) {
   static Order order;
+  if (order.log >= 0) {
+    const auto line = std::string(step) + "\n";
+    [[maybe_unused]] const auto written = ::write(order.log, line.data(), line.size());
+  }
   if (order.step.empty() || step != order.step) return;
   const std::lock_guard lock(order.mutex);
   if (--order.times_left == 0) std::raise(SIGKILL);

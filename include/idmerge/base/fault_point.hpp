@@ -14,7 +14,8 @@
 namespace idmerge {
 
 /// Kill this process (SIGKILL) if IDMERGE_FAULT is `after:<step>`, or `after:<step>:<n>` for the
-/// n-th time that the step is reached.
+/// n-th time that the step is reached. If it is `log:<file>`, write the steps there as they are
+/// reached, one a line: so a test learns them all, and none can be forgotten in a list.
 ///
 /// Bounds: builds with the option IDMERGE_FAULTS only.
 #ifdef IDMERGE_FAULTS
