@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/app/confirm.hpp"
+#include "idmerge/base/memory.hpp"
 
 namespace idmerge {
 namespace {
@@ -222,6 +223,9 @@ Done set_require_auth(Text text, Settings& s) {
   s.emulator.service.require_auth = text;
   return {};
 }
+
+/// Less than this is used up by threads and buffers alone.
+constexpr std::uint64_t memory_min_bytes = 64ULL << 20U;
 
 constexpr Commands on_plan = only(Command::plan);
 constexpr Commands on_run = only(Command::run);
@@ -464,6 +468,22 @@ const std::array entries{
                     s.job.pop_back();
                   return {};
                 }},
+    OptionEntry{"memory", "SIZE", "", "Job", on_both,
+                "for planning; beyond it the census goes on on disk; default: half of what the "
+                "machine or cgroup has, at most 4GiB",
+                [](Text t, Settings& s) -> Done {
+                  const auto size = parse_size(t);
+                  if (!size) return size.error();
+                  if (*size < memory_min_bytes) {
+                    return usage(fmt::format("{} is too little: give at least {}", t,
+                                             size_text(memory_min_bytes)));
+                  }
+                  s.plan.memory_bytes = *size;
+                  return {};
+                }},
+    OptionEntry{"spill-dir", "DIR", "", "Job", on_both,
+                "where the census goes on when memory is used up; default: the job",
+                [](Text t, Settings& s) { return put_text(s.plan.spill_dir, t); }},
     OptionEntry{"dry-run", "", "", "Job", on_run, "all the checks and the plan, nothing sent",
                 [](Text t, Settings& s) -> Done {
                   s.dry_run = is_on(t);
@@ -792,6 +812,7 @@ void derive_emulator(Settings& s) {
 
 /// What follows from several options together.
 void derive(Settings& s) {
+  if (s.plan.memory_bytes == 0) s.plan.memory_bytes = memory_to_use();
   derive_emulator(s);
   if (s.rehearse && s.to.empty()) s.to = "emulator";
   if (s.own_emulator()) s.rehearse = true;

@@ -35,6 +35,9 @@ constexpr std::size_t links_a_piece = 16'384;
 /// From this many ids on it pays to look ahead instead of growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
+/// An id's slot, state and share of links, with room to grow.
+constexpr std::uint64_t bytes_an_id = 56;
+
 /// And by how much at once: far enough that an index is stretched twice, not so far that a table
 /// whose start is no sample of the rest fills memory with empty slots.
 constexpr std::size_t foresee_factor = 8;
@@ -84,34 +87,40 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
 
     for (auto i = begin; i < end; ++i) {
       ++report_.read;
-      switch (judged[i].screened) {
-        case Screened::pair:
-          if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].anon_form)) {
-            add_link(anons[i - begin], users[i - begin], rows[i], judged[i].user_form);
-            new_links.push_back(static_cast<std::uint32_t>(i));
-          } else {
-            ++report_.duplicates;
-          }
-          break;
-        case Screened::skipped_anon:
-          ++report_.skipped_anon;
-          break;
-        case Screened::skipped_user:
-          ++report_.skipped_user;
-          break;
-        case Screened::skipped_both:
-          ++report_.skipped_both;
-          break;
-        case Screened::faulty:
-          ++report_.rejected[static_cast<std::size_t>(rows[i].fault)];
-          break;
+      if (judged[i].screened != Screened::pair) {
+        count_unpaired(rows[i], judged[i].screened, report_);
+      } else if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].anon_form)) {
+        add_link(anons[i - begin], users[i - begin], rows[i], judged[i].user_form);
+        new_links.push_back(static_cast<std::uint32_t>(i));
+      } else {
+        ++report_.duplicates;
       }
     }
   }
   return {};
 }
 
-void Census::note_side(SideReport& side, IdForm form) {
+void count_unpaired(const Row& row, Screened screened, CensusReport& report) {
+  switch (screened) {
+    case Screened::pair:
+      IDMERGE_CHECK(false);
+      break;
+    case Screened::skipped_anon:
+      ++report.skipped_anon;
+      break;
+    case Screened::skipped_user:
+      ++report.skipped_user;
+      break;
+    case Screened::skipped_both:
+      ++report.skipped_both;
+      break;
+    case Screened::faulty:
+      ++report.rejected[static_cast<std::size_t>(row.fault)];
+      break;
+  }
+}
+
+void note_side(SideReport& side, IdForm form) {
   ++side.distinct;
   if (form == IdForm::uuid || form == IdForm::uuid_v4) ++side.uuids;
   if (form == IdForm::uuid_v4) ++side.uuid_v4;
@@ -196,15 +205,14 @@ ClaimedLink Census::link(std::uint64_t ordinal) const {
           static_cast<Verdict>(flags >> verdict_shift)};
 }
 
-bool Census::sight(const Fingerprint& user, IdForm form) {
-  const auto number = index_.find_or_add(user);
+Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
+  const auto number = index_.find_or_add(id);
   ids_.grow_to_hold(index_.size());
-  // A link that was taken here counts its user too; the highest bit tells the two apart.
+  // Links that were taken here count their users too; the highest bit tells the two apart.
   auto& anons = ids_[number].anons;
-  if ((anons & sighted_bit) != 0) return false;
-  anons |= sighted_bit;
-  note_side(report_.user, form);
-  return true;
+  const bool is_new = is_user && (anons & sighted_bit) == 0;
+  if (is_user) anons |= sighted_bit;
+  return {number, is_new};
 }
 
 void Census::set_verdict(std::uint64_t link, Verdict verdict) {
@@ -216,14 +224,15 @@ void Census::set_verdict(std::uint64_t link, Verdict verdict) {
 // The next growth is the last one if it is as large as the ids that came since the one before
 // say. New ids become rarer as a table repeats itself, so this rarely falls short, and then the
 // index grows once more.
-void Census::foresee(double share_read) {
+void Census::foresee(double share_read, std::uint64_t bytes_max) {
   const auto ids = index_.size();
   if (share_read <= share_when_grown_ || ids < foresee_from_ids) return;
   if (index_.room() > ids / 16) return;
   const auto per_share =
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
-  index_.reserve(std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids));
+  const auto wanted = std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids);
+  if (bytes_max / bytes_an_id > wanted) index_.reserve(wanted);
   ids_when_grown_ = ids;
   share_when_grown_ = share_read;
 }
@@ -346,8 +355,12 @@ std::size_t Census::bytes() const {
   for (const auto& set : claims_)
     sum += set.bytes();
   if (seniority_) sum += seniority_->bytes();
-  // The clusters come when the index has gone, and need less.
   return sum;
+}
+
+std::size_t Census::bytes_after(std::size_t rows) const {
+  const auto now = bytes();
+  return index_.room() > 2 * rows ? now : now + index_.bytes() / 2;
 }
 
 }  // namespace idmerge

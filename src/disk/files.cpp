@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "idmerge/base/check.hpp"
@@ -153,6 +154,21 @@ Result<File> Files::open(const std::string& path) {
 Result<File> Files::create(const std::string& path) {
   if (auto removed = remove(path); !removed) return removed.error();
   return open_as(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL);
+}
+
+Result<File> Files::create_nameless(const std::string& path) {
+  if (auto removed = remove(path); !removed) return removed.error();
+  auto file = open_as(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL);
+  if (!file) return file.error();
+  if (auto removed = remove(path); !removed) return removed.error();
+  return file;
+}
+
+Result<std::uint64_t> Files::free_bytes(const std::string& path) {
+  std::uint64_t bytes = 0;
+  const auto result = retried([&] { return sys_free(path.c_str(), bytes); });
+  if (result < 0) return failed(path, result);
+  return bytes;
 }
 
 Result<File> Files::open_append(const std::string& path) {
@@ -375,6 +391,13 @@ int RealFiles::sys_list(const char* path, std::vector<std::string>& names) {
 
 int RealFiles::sys_flock(int fd) {
   return or_errno(::flock(fd, LOCK_EX | LOCK_NB));
+}
+
+int RealFiles::sys_free(const char* path, std::uint64_t& bytes) {
+  struct statvfs in {};
+  const int result = or_errno(::statvfs(path, &in));
+  if (result == 0) bytes = std::uint64_t{in.f_bavail} * in.f_frsize;
+  return result;
 }
 
 }  // namespace idmerge

@@ -217,6 +217,34 @@ void PlanWriter::add(const Link& link) {
     close_block();
 }
 
+Result<void> PlanWriter::each_link(Files& files,
+                                   const std::function<void(const Link&)>& visit) const {
+  if (!healthy_) return error_;
+  const auto written = files.open(file_.path());
+  if (!written) return written.error();
+  const auto visit_all = [&](std::string_view packed) {
+    LinkCursor cursor(packed);
+    for (Link link; !cursor.at_end();) {
+      if (!cursor.next(link)) return false;
+      visit(link);
+    }
+    return true;
+  };
+  std::string bytes;
+  for (const auto& entry : index_) {
+    bytes.resize(entry.links.size_bytes);
+    const auto read = written->read_at(entry.links.offset, bytes);
+    if (!read) return read.error();
+    if (*read != bytes.size() || digest(bytes) != entry.links.digest || !visit_all(bytes)) {
+      return Error{Errc::outage, file_.path() +
+                                     ": reads otherwise than it was written: check the "
+                                     "disk and run again"};
+    }
+  }
+  IDMERGE_CHECK(visit_all(packer_.bytes()));
+  return {};
+}
+
 void PlanWriter::close_block() {
   const auto bytes = packer_.bytes();
   PlanBlockEntry entry;

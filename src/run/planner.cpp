@@ -12,11 +12,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "idmerge/base/pages.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/source.hpp"
 #include "idmerge/run/belt.hpp"
+#include "idmerge/run/bounded_census.hpp"
 #include "idmerge/run/letters.hpp"
 #include "idmerge/run/owner.hpp"
 
@@ -163,80 +163,23 @@ class RejectedFile {
   std::string buffer_;
 };
 
-/// The second thread's half: judged blocks to census, plan and rejected rows.
-class Counting {
- public:
-  Counting(const PlanOptions& options, PlanWriter& plan, RejectedFile& rejected)
-      : census_(options.census),
-        plan_(plan),
-        rejected_(rejected),
-        has_orders_(!options.intake.order_field.empty()) {}
-
-  Result<void> take(const JudgedBlock& block, const std::vector<InputFile>& inputs) {
-    fresh_.clear();
-    census_.count_blank_lines(block.rows.blank_lines);
-    if (auto taken = census_.take(block.rows.rows, block.judged, fresh_); !taken) return taken;
-    for (const auto i : fresh_)
-      add_link(block.rows.rows[i], block.rows.file);
-    for (std::size_t i = 0; i < block.judged.size(); ++i) {
-      if (block.judged[i].screened != Screened::faulty) continue;
-      const auto& path = inputs[block.rows.file].path;
-      if (auto added = rejected_.add(block.rows.rows[i], path); !added) return added;
-    }
-    return {};
-  }
-
-  Census& census() { return census_; }
-
-  /// After the last block: let the census judge, and write the columns of the plan.
-  const CensusReport& judge() {
-    std::size_t begin = 0;
-    census_.judge(
-        [&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
-          const auto count = has_orders_ ? verdicts.size() : 0;
-          plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
-          begin += count;
-        });
-    return census_.report();
-  }
-
- private:
-  void add_link(const Row& row, std::uint32_t file) {
-    if (has_orders_) {
-      const auto ordinal = plan_.links();
-      orders_.grow_to_hold(ordinal + 1);
-      orders_[ordinal] = row.order;
-    }
-    plan_.add({.anon = row.anon,
-               .user = row.user,
-               .line = row.line,
-               .offset = row.offset,
-               .file = file,
-               .op = row.op,
-               .sided = row.sided});
-  }
-
-  Census census_;
-  PlanWriter& plan_;
-  RejectedFile& rejected_;
-  PageArray<std::int64_t> orders_;
-  std::vector<std::uint32_t> fresh_;
-  bool has_orders_;
-};
-
 /// The second thread's loop. Shape: `inputs` are those of the intake before its first block.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
-                       std::uint64_t bytes_total, const PlanWriter& plan, Counting& counting,
-                       Progress& progress) {
+                       std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
+                       RejectedFile& rejected, Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
-    if (auto taken = counting.take(*block, inputs); !taken) return taken;
+    if (auto taken = census.take(block->rows, block->judged); !taken) return taken;
+    for (std::size_t i = 0; i < block->judged.size(); ++i) {
+      if (block->judged[i].screened != Screened::faulty) continue;
+      const auto& path = inputs[block->rows.file].path;
+      if (auto added = rejected.add(block->rows.rows[i], path); !added) return added;
+    }
     if (bytes_total > 0) {
-      counting.census().foresee(static_cast<double>(block->bytes_read) /
-                                static_cast<double>(bytes_total));
+      census.foresee(static_cast<double>(block->bytes_read) / static_cast<double>(bytes_total));
     }
     if (const auto now = Clock::now(); now >= report_at) {
-      progress.planning({.rows = counting.census().report().read,
+      progress.planning({.rows = census.report().read,
                          .links = plan.links(),
                          .bytes_read = block->bytes_read,
                          .bytes_total = bytes_total});
@@ -344,8 +287,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!lock) return lock.error();
 
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
-  auto plan = PlanWriter::create(files, paths->plan(), {secret, unix_now_s(), 0},
-                                 plan_words(options), !options.intake.order_field.empty());
+  const bool has_orders = !options.intake.order_field.empty();
+  auto plan = PlanWriter::create(files, paths->plan(), {secret, unix_now_s(), options.memory_bytes},
+                                 plan_words(options), has_orders);
   if (!plan) return plan.error();
   auto rejected = RejectedFile::begin(files, paths->rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
@@ -353,16 +297,24 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   JudgedBelt belt;
   const auto inputs = intake->files();
   const auto bytes_total = intake->bytes_total();
-  Counting counting(options, *plan, *rejected);
+  const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
+                                     .input_bytes = bytes_total,
+                                     .input_rows = options.intake.expect_rows};
+  SpillDir spill_dir(files, options.spill_dir.empty() ? paths->dir : options.spill_dir, paths->dir);
+  BoundedCensus census(options.census, bounds, Fingerprinter(secret), has_orders, *plan, files,
+                       spill_dir, progress);
   Judging judging(*intake, options, secret, belt);
   judging.start();
-  const auto counted = count_all(belt, inputs, bytes_total, *plan, counting, progress);
+  const auto counted = count_all(belt, inputs, bytes_total, *plan, census, *rejected, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  obey(options.decisions, Fingerprinter(secret), counting.census(), progress);
-  const CensusReport& report = counting.judge();
+  if (auto done = obey(options.decisions, Fingerprinter(secret), census, progress); !done) {
+    return done.error();
+  }
+  if (auto done = census.judge(); !done) return done.error();
+  const CensusReport& report = census.report();
   if (report.rejected[static_cast<std::size_t>(Fault::partial_row)] > 0) {
     progress.note(Weight::warning,
                   "the last line of a pipe has no line end: it is not sent, as its writer may have "

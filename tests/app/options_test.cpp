@@ -314,6 +314,7 @@ TEST_SUITE("app/options") {
           "--approve: \"PLAN\" is not a plan id: idmerge plan prints it");
     CHECK(run_error({"--row-max", "10B"}) ==
           "--row-max: 10B is not within 64B and 1GiB: write one that is");
+    CHECK(run_error({"--memory", "1MiB"}) == "--memory: 1MiB is too little: give at least 64MiB");
     CHECK(error_of({"run", "x", "--to", "http://api.mixpanel.com"}).starts_with("--to: "));
     CHECK(error_of({"show", "--job", "d", "--held", "--refused"}) ==
           "--refused: another list is asked for too: give one of --links, --held, --rejected, "

@@ -318,4 +318,11 @@ int FlakyFiles::sys_flock(int fd) {
   return 0;
 }
 
+int FlakyFiles::sys_free(const char*, std::uint64_t& bytes) {
+  const std::lock_guard lock(mutex_);
+  if (killed_) return -EIO;
+  bytes = free;
+  return 0;
+}
+
 }  // namespace idmerge::testing

@@ -61,6 +61,9 @@ class FlakyFiles final : public Files {
   /// Put a file there, durably, as if it had always been so.
   void put(const std::string& path, std::string bytes);
 
+  /// What the disk says is free. Units: bytes.
+  std::uint64_t free = 1ULL << 50U;
+
   /// Called before each step, unless it is one of its own: what another thread does meanwhile.
   /// It may write and sync, but open nothing.
   std::function<void()> meanwhile;
@@ -108,6 +111,7 @@ class FlakyFiles final : public Files {
   int sys_mkdir(const char* path, mode_t mode) override;
   int sys_list(const char* path, std::vector<std::string>& names) override;
   int sys_flock(int fd) override;
+  int sys_free(const char* path, std::uint64_t& bytes) override;
 
   /// Count a step; 0, or the error with which it fails.
   int step(const std::string& call);

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -59,6 +60,12 @@ enum class Obeyed : std::uint8_t {
   unclaimed,   // rows have it, but not with this user: they are held
 };
 
+/// Count a row that is no pair.
+void count_unpaired(const Row& row, Screened screened, CensusReport& report);
+
+/// Count a distinct id of a side.
+void note_side(SideReport& side, IdForm form);
+
 class Census {
  public:
   explicit Census(const CensusOptions& options);
@@ -71,8 +78,10 @@ class Census {
                     std::vector<std::uint32_t>& new_links);
 
   /// Say how much of the inputs has been taken, so that the index grows to what it will need
-  /// instead of to what it might. Units: 0..1; 0 when nobody knows.
-  void foresee(double share_read);
+  /// instead of to what it might. Units: 0..1; 0 when nobody knows. Bounds: not so far that the
+  /// census would need more than `bytes_max`.
+  void foresee(double share_read,
+               std::uint64_t bytes_max = std::numeric_limits<std::uint64_t>::max());
 
   /// Take the decisions that judge() will follow. Once, after the last row, before judge().
   /// Shape: an anonymous id at most once; the answer is as long as the question.
@@ -93,19 +102,25 @@ class Census {
 
   std::uint64_t links() const { return links_; }
 
-  /// Memory in use, and what judge() will need besides. Units: bytes.
+  /// Memory in use; what judge() needs comes in its place. Units: bytes.
   std::size_t bytes() const;
+
+  /// The same after so many more rows, at most.
+  std::size_t bytes_after(std::size_t rows) const;
 
   /// The half of judge() that looks at the claims on one id alone, for a census of a part of the
   /// ids (see run/spilled_census): every row of an anonymous id must have been taken here, but
   /// where else an id is a user may be said by sight().
   void judge_claims();
 
-  /// A user of a sided pair that was taken elsewhere. True if it was not seen before.
-  bool sight(const Fingerprint& user, IdForm form);
+  /// An id that was taken elsewhere, as the user of a sided pair or in an unsided one. Users that
+  /// are sighted are counted by the caller.
+  struct Sighted {
+    IdNumber number = 0;
+    bool is_new_user = false;
+  };
+  Sighted sight(const Fingerprint& id, bool is_user);
 
-  /// The number of an id that was taken or seen.
-  IdNumber number_of(const Fingerprint& id) const { return index_.find(id); }
   std::size_t ids() const { return index_.size(); }
   ClaimedLink link(std::uint64_t ordinal) const;
 
@@ -124,7 +139,6 @@ class Census {
   void note_order(IdNumber anon, IdNumber user, const Row& row);
   bool is_new_unsided(IdNumber first, IdNumber second);
   void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
-  static void note_side(SideReport& side, IdForm form);
 
   void set_verdict(std::uint64_t link, Verdict verdict);
   std::optional<Verdict> judge_dispute(IdNumber anon, IdNumber user) const;

@@ -28,6 +28,13 @@ struct SideReport {
   std::uint64_t distinct = 0;
   std::uint64_t uuids = 0;    // five dash-separated groups of hexadecimal digits, 8-4-4-4-12
   std::uint64_t uuid_v4 = 0;  // of these, version 4
+
+  /// Count other ids too.
+  void add(const SideReport& other) {
+    distinct += other.distinct;
+    uuids += other.uuids;
+    uuid_v4 += other.uuid_v4;
+  }
 };
 
 struct CensusReport {
@@ -60,6 +67,19 @@ struct CensusReport {
   std::vector<ClusterSize> largest;     // at most ten, largest first
   std::vector<std::uint64_t> examples;  // ordinals of at most five links to send
   std::vector<std::uint64_t> doubled;   // ... with a doubled prefix
+
+  /// Only what was counted of rows, without the links and ids among them.
+  CensusReport rows_only() const {
+    CensusReport rows;
+    rows.read = read;
+    rows.blank_lines = blank_lines;
+    rows.duplicates = duplicates;
+    rows.skipped_anon = skipped_anon;
+    rows.skipped_user = skipped_user;
+    rows.skipped_both = skipped_both;
+    rows.rejected = rejected;
+    return rows;
+  }
 
   std::uint64_t skipped() const { return skipped_anon + skipped_user + skipped_both; }
   std::uint64_t rejected_total() const;

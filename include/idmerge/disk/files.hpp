@@ -89,6 +89,13 @@ class Files {
   /// Make a new file for appending; one of that name is removed first.
   Result<File> create(const std::string& path);
 
+  /// Make a new file for appending and reading, and take its name away: it ends when it is closed,
+  /// or with the process. One of that name is removed first.
+  Result<File> create_nameless(const std::string& path);
+
+  /// Bytes that this process may still write below a directory. Units: bytes.
+  Result<std::uint64_t> free_bytes(const std::string& path);
+
   /// Open for appending, reading and cutting; made if absent.
   Result<File> open_append(const std::string& path);
 
@@ -135,6 +142,7 @@ class Files {
   virtual int sys_mkdir(const char* path, mode_t mode) = 0;
   virtual int sys_list(const char* path, std::vector<std::string>& names) = 0;
   virtual int sys_flock(int fd) = 0;  // exclusive, without waiting
+  virtual int sys_free(const char* path, std::uint64_t& bytes) = 0;
 };
 
 /// The disk of this machine. No state: as many as you like, from any thread.
@@ -153,6 +161,7 @@ class RealFiles final : public Files {
   int sys_mkdir(const char* path, mode_t mode) override;
   int sys_list(const char* path, std::vector<std::string>& names) override;
   int sys_flock(int fd) override;
+  int sys_free(const char* path, std::uint64_t& bytes) override;
 };
 
 /// A file under way: written as `<path>.part`, and only commit() or publish() gives it its name.
@@ -167,6 +176,9 @@ class PartFile {
   ~PartFile();
 
   Result<void> append(std::string_view bytes) { return file_.append(bytes); }
+
+  /// Where it stands until then.
+  const std::string& path() const { return file_.path(); }
 
   /// Sync, rename over what stands there, sync the directory.
   Result<void> commit();

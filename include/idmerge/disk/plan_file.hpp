@@ -50,6 +50,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -129,7 +130,13 @@ class PlanWriter {
   /// Can finish() still succeed?
   bool healthy() const { return healthy_; }
 
+  /// Why not.
+  const Error& error() const { return error_; }
+
   std::uint64_t links() const { return links_; }
+
+  /// Visit the links that were added so far, in order. Errors: Errc::outage if the disk fails.
+  Result<void> each_link(Files& files, const std::function<void(const Link&)>& visit) const;
 
   /// Append to the columns, in order of the links, in pieces of any size.
   ///

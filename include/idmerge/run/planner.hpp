@@ -39,6 +39,13 @@ struct PlanOptions {
   /// Rejected rows written for each reason; the counts are always exact. Flag: --reject-samples
   std::optional<std::uint64_t> reject_samples;
 
+  /// What the census and its buffers may use before it goes on in files. Flag: --memory. The plan
+  /// does not depend on it. Units: bytes; 0: without limit.
+  std::uint64_t memory_bytes = 0;
+
+  /// Where these files are made. Flag: --spill-dir. Empty: in the job.
+  std::string spill_dir;
+
   /// For tests: the key of the fingerprints, otherwise drawn at random. The plan id does not
   /// depend on it.
   std::optional<Secret16> secret;
@@ -50,9 +57,10 @@ KeyValues plan_words(const PlanOptions& options);
 /// Judge the inputs and write `plan`, `rejected.ndjson` and `held.ndjson` into the job directory,
 /// which is made if it is not there. A plan that stands there already is replaced.
 ///
-/// Bounds: memory is some 40 bytes a distinct id, whatever the inputs' size.
-/// Errors: usage and input of the intake, outage when the disk fails, locked; there is no new plan
-/// then.
+/// Bounds: memory is some 45 bytes a distinct id, until that is more than `memory_bytes`; then see
+/// run/spilled_census.
+/// Errors: usage and input of the intake, outage when the disk fails or cannot hold the spill,
+/// locked; there is no new plan then.
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
                             Progress& progress);
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+//
+// The census within a budget of memory: in memory as long as it fits, because that is fastest and
+// most tables do, then on disk, and nobody sees a difference in the plan. What it will take is
+// estimated from the first block and said before work starts; a disk that is too small is refused
+// then. Where nobody knows how much is coming (a pipe without --expect-rows), the disk is looked at
+// when memory runs out, and that is said instead.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "idmerge/base/pages.hpp"
+#include "idmerge/base/result.hpp"
+#include "idmerge/core/census.hpp"
+#include "idmerge/core/fingerprint.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/disk/spill.hpp"
+#include "idmerge/run/progress.hpp"
+#include "idmerge/run/spilled_census.hpp"
+
+namespace idmerge {
+
+class BoundedCensus {
+ public:
+  struct Bounds {
+    std::uint64_t memory_bytes = 0;             // 0: without limit
+    std::uint64_t input_bytes = 0;              // 0: nobody knows
+    std::optional<std::uint64_t> input_rows{};  // as the user expects them
+  };
+
+  BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
+                bool has_orders, PlanWriter& plan, Files& files, SpillDir& dir, Progress& progress);
+
+  /// Take the rows of a block; new links go to the plan, now or at the end.
+  Result<void> take(const RowBlock& block, std::span<const Judged> judged);
+
+  /// How much of the inputs has been taken. Units: 0..1; 0 when nobody knows.
+  void foresee(double share_read);
+
+  /// After the last block: the columns of the plan, and what is missing of its links.
+  Result<void> judge();
+
+  const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
+  bool is_spilled() const { return spilled_.has_value(); }
+
+ private:
+  Result<void> look_ahead(const RowBlock& block, std::span<const Judged> judged);
+  Result<void> announce(std::uint64_t need_bytes, bool is_certain);
+  Result<void> begin_spill();
+  void add_link(const Row& row, std::uint32_t file);
+
+  CensusOptions options_;
+  Bounds bounds_;
+  Fingerprinter print_;
+  bool has_orders_;
+  PlanWriter& plan_;
+  Files& files_;
+  SpillDir& dir_;
+  Progress& progress_;
+  std::uint64_t census_bytes_max_;
+  double row_bytes_ = 0;  // of both ids of a pair
+  std::uint64_t rows_expected_ = 0;
+  bool looked_ahead_ = false;
+  bool announced_ = false;
+  std::unique_ptr<Census> census_;
+  std::optional<SpilledCensus> spilled_;
+  PageArray<std::int64_t> orders_;
+  std::vector<std::uint32_t> fresh_;
+};
+
+}  // namespace idmerge

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/bounded_census.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/quantity.hpp"
+
+namespace idmerge {
+namespace {
+
+/// Memory of a census for a distinct link, measured with 1.4 ids a link, free slots included.
+constexpr std::uint64_t bytes_a_link = 62;
+
+/// What threads, blocks and buffers take beside the census.
+constexpr std::uint64_t rest_bytes = 48U << 20U;
+
+std::uint64_t share_for_census(std::uint64_t memory_bytes) {
+  if (memory_bytes == 0) return std::numeric_limits<std::uint64_t>::max();
+  return memory_bytes > 2 * rest_bytes ? memory_bytes - rest_bytes : memory_bytes / 2;
+}
+
+}  // namespace
+
+BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
+                             const Fingerprinter& print, bool has_orders, PlanWriter& plan,
+                             Files& files, SpillDir& dir, Progress& progress)
+    : options_(options),
+      bounds_(bounds),
+      print_(print),
+      has_orders_(has_orders),
+      plan_(plan),
+      files_(files),
+      dir_(dir),
+      progress_(progress),
+      census_bytes_max_(share_for_census(bounds.memory_bytes)),
+      census_(std::make_unique<Census>(options)) {}
+
+Result<void> BoundedCensus::take(const RowBlock& block, std::span<const Judged> judged) {
+  if (!looked_ahead_) {
+    if (auto done = look_ahead(block, judged); !done) return done;
+  }
+  if (!spilled_ && census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_) {
+    if (auto done = begin_spill(); !done) return done;
+  }
+  if (spilled_) {
+    spilled_->count_blank_lines(block.blank_lines);
+    return spilled_->take(block, judged);
+  }
+  fresh_.clear();
+  census_->count_blank_lines(block.blank_lines);
+  if (auto taken = census_->take(block.rows, judged, fresh_); !taken) return taken;
+  for (const auto i : fresh_)
+    add_link(block.rows[i], block.file);
+  return {};
+}
+
+void BoundedCensus::add_link(const Row& row, std::uint32_t file) {
+  if (has_orders_) {
+    const auto ordinal = plan_.links();
+    orders_.grow_to_hold(ordinal + 1);
+    orders_[ordinal] = row.order;
+  }
+  plan_.add({.anon = row.anon,
+             .user = row.user,
+             .line = row.line,
+             .offset = row.offset,
+             .file = file,
+             .op = row.op,
+             .sided = row.sided});
+}
+
+void BoundedCensus::foresee(double share_read) {
+  if (!spilled_) census_->foresee(share_read, census_bytes_max_);
+}
+
+/// Judge by the first block what is coming.
+Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Judged> judged) {
+  looked_ahead_ = true;
+  std::uint64_t pairs = 0;
+  std::uint64_t id_bytes = 0;
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    if (judged[i].screened != Screened::pair) continue;
+    ++pairs;
+    id_bytes += block.rows[i].anon.size() + block.rows[i].user.size();
+  }
+  if (pairs == 0 || bounds_.memory_bytes == 0) return {};
+  row_bytes_ = static_cast<double>(id_bytes) / static_cast<double>(pairs);
+  const Row& first = block.rows.front();
+  const Row& last = block.rows.back();
+  const auto text_bytes = static_cast<double>(last.offset + last.text.size() + 1 - first.offset) /
+                          static_cast<double>(block.rows.size());
+  const auto rows = static_cast<double>(bounds_.input_rows.value_or(
+      static_cast<std::uint64_t>(static_cast<double>(bounds_.input_bytes) / text_bytes)));
+  rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
+                                              static_cast<double>(block.rows.size()));
+  if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
+  return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, has_orders_), true);
+}
+
+Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) {
+  announced_ = is_certain;
+  const auto free = dir_.free_bytes();
+  if (!free) return free.error();
+  if (*free < need_bytes) {
+    return Error{Errc::outage,
+                 fmt::format("{}: {} of disk may be needed beside {} of memory, and {} are free: "
+                             "raise --memory, or give --spill-dir a larger disk",
+                             dir_.dir(), size_text(need_bytes), size_text(bounds_.memory_bytes),
+                             size_text(*free))};
+  }
+  progress_.note(Weight::info,
+                 fmt::format("more than {} of memory holds: up to {} of disk will be used for "
+                             "plan and spill in {}, where {} are free",
+                             size_text(bounds_.memory_bytes), size_text(need_bytes), dir_.dir(),
+                             size_text(*free)));
+  return {};
+}
+
+/// Memory is used up: go on in files, with the links that stand in the plan.
+Result<void> BoundedCensus::begin_spill() {
+  const auto so_far = census_->report();
+  census_.reset();
+  if (!announced_) {
+    // At least what was taken comes again; more is not known.
+    const auto rows = std::max(rows_expected_, 2 * so_far.read);
+    const auto need = SpilledCensus::need_bytes(rows, row_bytes_, has_orders_);
+    if (auto done = announce(need, rows_expected_ > 0); !done) return done;
+  }
+  auto spilled = SpilledCensus::begin(options_, print_, has_orders_, so_far, dir_);
+  if (!spilled) return spilled.error();
+  spilled_.emplace(std::move(*spilled));
+  return spilled_->take_planned(plan_, files_, {orders_.data(), has_orders_ ? plan_.links() : 0});
+}
+
+Result<void> BoundedCensus::judge() {
+  if (spilled_) return spilled_->judge(plan_, {orders_.data(), has_orders_ ? plan_.links() : 0});
+  std::size_t begin = 0;
+  census_->judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+    const auto count = has_orders_ ? verdicts.size() : 0;
+    plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
+    begin += count;
+  });
+  return {};
+}
+
+}  // namespace idmerge

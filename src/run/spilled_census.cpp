@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/spilled_census.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/check.hpp"
+#include "idmerge/base/fault_point.hpp"
+
+namespace idmerge {
+namespace {
+
+/// A fixed number, so that a part is small enough for any budget and few enough files are open.
+constexpr std::size_t parts_count = 64;
+constexpr std::size_t part_buffer_bytes = 64U << 10U;
+constexpr std::size_t stretch_buffer_bytes = 16U << 10U;
+constexpr std::size_t file_buffer_bytes = 1U << 20U;
+constexpr std::size_t rows_a_window = 1U << 20U;
+constexpr std::size_t claims_a_piece = 4096;
+constexpr std::size_t links_a_piece = 16'384;
+constexpr std::size_t links_ahead = 32;
+constexpr std::uint64_t ids_max = 0x7FFFFFFE;
+
+// The first byte of a record in a part. A claim: operation in bits 1-2, sided in bit 3, the form of
+// the anonymous id in bits 4-5. A sighting: bit 3 for the user of a sided pair, its form in 4-5.
+constexpr unsigned sighting_bit = 1;
+constexpr unsigned op_shift = 1;
+constexpr unsigned sided_bit = 8;
+constexpr unsigned form_shift = 4;
+
+// What is said of a new link: operation in bits 0-1, sided in bit 2, the verdict from bit 3 on.
+std::uint8_t pack(const ClaimedLink& link) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(link.op) | (link.sided ? 4U : 0U) |
+                                   static_cast<unsigned>(link.verdict) << 3U);
+}
+void unpack(std::uint8_t packed, ClaimedLink& link) {
+  link.op = static_cast<Op>(packed & 3U);
+  link.sided = (packed & 4U) != 0;
+  link.verdict = static_cast<Verdict>(packed >> 3U);
+}
+
+/// Not the bits by which an index sorts.
+std::size_t part_of(const Fingerprint& id) {
+  return id.high % parts_count;
+}
+
+/// A record as bytes, put together without a copy for each field.
+class Record {
+ public:
+  template <class T>
+  void put(const T& value) {
+    std::memcpy(bytes_.data() + size_, &value, sizeof value);
+    size_ += sizeof value;
+  }
+  void put_print(const Fingerprint& print) {
+    put(print.low);
+    put(print.high);
+  }
+  void put_varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7U)
+      bytes_[size_++] = static_cast<char>(value | 0x80U);
+    bytes_[size_++] = static_cast<char>(value);
+  }
+  std::string_view bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 64> bytes_;
+  std::size_t size_ = 0;
+};
+
+Fingerprint get_print(SpillReader& in) {
+  Fingerprint print;
+  print.low = in.get<std::uint64_t>();
+  print.high = in.get<std::uint32_t>();
+  return print;
+}
+
+/// A stretch of what the parts said, ahead of which the next row is known.
+struct Stretch {
+  SpillReader in;
+  std::uint64_t row = 0;
+  bool is_over = false;
+
+  Stretch(const Spill& spill, std::uint64_t begin, std::uint64_t end)
+      : in(spill, begin, end, stretch_buffer_bytes) {
+    next();
+  }
+  void next() {
+    is_over = in.at_end();
+    if (!is_over) row += in.get_varint();
+  }
+};
+
+}  // namespace
+
+SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& print,
+                             bool has_orders, const CensusReport& so_far, SpillDir& dir)
+    : options_(options),
+      print_(print),
+      has_orders_(has_orders),
+      report_(so_far.rows_only()),
+      dir_(&dir) {}
+
+Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const Fingerprinter& print,
+                                           bool has_orders, const CensusReport& so_far,
+                                           SpillDir& dir) {
+  SpilledCensus census(options, print, has_orders, so_far, dir);
+  for (std::size_t i = 0; i < parts_count; ++i) {
+    auto file = Spill::create(dir, part_buffer_bytes);
+    if (!file) return file.error();
+    census.parts_.push_back({.file = std::move(*file)});
+  }
+  auto rows = Spill::create(dir, file_buffer_bytes);
+  if (!rows) return rows.error();
+  census.rows_file_.push_back(std::move(*rows));
+  return census;
+}
+
+// A row is written once with its ids (8 bytes besides) and as claim and sighting (41); what the
+// parts say of it (12), the link in numbers (9), and the plan itself (8 besides the ids, 5 of
+// columns) come before the rows are given back. Orders are written three times.
+std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, bool has_orders) {
+  const double a_row = 2 * (row_bytes + 8) + 41 + 12 + 9 + 5 + (has_orders ? 4 * 8 : 0);
+  return static_cast<std::uint64_t>(static_cast<double>(rows) * a_row);
+}
+
+Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
+                                         std::span<const std::int64_t> orders) {
+  IDMERGE_CHECK(rows_ == 0);
+  auto read = plan.each_link(files, [&](const Link& planned) {
+    Link link = planned;
+    if (has_orders_) link.order = orders[rows_];
+    const auto prints = print_(link.anon, link.user);
+    take_pair(link, {.anon = prints[0],
+                     .user = prints[1],
+                     .screened = Screened::pair,
+                     .anon_form = id_form(link.anon),
+                     .user_form = id_form(link.user)});
+  });
+  planned_ = rows_;
+  return read;
+}
+
+Result<void> SpilledCensus::take(const RowBlock& block, std::span<const Judged> judged) {
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    const Row& row = block.rows[i];
+    ++report_.read;
+    if (judged[i].screened != Screened::pair) {
+      count_unpaired(row, judged[i].screened, report_);
+      continue;
+    }
+    const Link link{.anon = row.anon,
+                    .user = row.user,
+                    .line = row.line,
+                    .offset = row.offset,
+                    .order = row.order,
+                    .file = block.file,
+                    .op = row.op,
+                    .sided = row.sided};
+    packer_.add(link);
+    if (has_orders_) packed_orders_.push_back(row.order);
+    if (packer_.full()) close_rows();
+    take_pair(link, judged[i]);
+  }
+  for (auto& part : parts_) {
+    if (!part.file.healthy()) return part.file.flush();
+  }
+  return rows_file_[0].healthy() ? Result<void>() : rows_file_[0].flush();
+}
+
+void SpilledCensus::take_pair(const Link& link, const Judged& judged) {
+  if (link.sided) {
+    sided_ops_[static_cast<std::size_t>(link.op)] = true;
+    put_claim(judged.anon, judged.user, link, judged.anon_form);
+    put_sighting(judged.user, judged.user_form, true);
+  } else {
+    // Both directions of an unsided pair must meet in one part.
+    is_any_unsided_ = true;
+    const auto rank = [](const Fingerprint& id) { return std::tuple(id.high, id.low); };
+    const bool in_order = rank(judged.anon) <= rank(judged.user);
+    const auto& first = in_order ? judged.anon : judged.user;
+    const auto& second = in_order ? judged.user : judged.anon;
+    put_claim(first, second, link, IdForm::other);
+    put_sighting(second, IdForm::other, false);
+  }
+  ++rows_;
+}
+
+void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other, const Link& link,
+                              IdForm form) {
+  Part& part = parts_[part_of(id)];
+  Record record;
+  record.put(static_cast<std::uint8_t>(static_cast<unsigned>(link.op) << op_shift |
+                                       (link.sided ? sided_bit : 0U) |
+                                       static_cast<unsigned>(form) << form_shift));
+  record.put_varint(rows_ - part.last_row);
+  record.put_print(id);
+  record.put_print(other);
+  if (has_orders_) record.put(link.order);
+  part.file.append(record.bytes());
+  part.last_row = rows_;
+}
+
+void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_user) {
+  Part& part = parts_[part_of(id)];
+  Record record;
+  record.put(static_cast<std::uint8_t>(sighting_bit | (is_user ? sided_bit : 0U) |
+                                       static_cast<unsigned>(form) << form_shift));
+  record.put_varint(rows_ - part.last_row);
+  record.put_print(id);
+  part.file.append(record.bytes());
+  part.last_row = rows_;
+}
+
+/// Shape: u32 links, u32 bytes, the packed links, their orders.
+void SpilledCensus::close_rows() {
+  Spill& file = rows_file_[0];
+  const auto bytes = packer_.bytes();
+  file.put(packer_.count());
+  file.put(static_cast<std::uint32_t>(bytes.size()));
+  file.append(bytes);
+  for (const auto order : packed_orders_)
+    file.put(order);
+  packer_.clear();
+  packed_orders_.clear();
+  fault_point("spill_rows");
+}
+
+bool SpilledCensus::only_stars() const {
+  const bool only_create = sided_ops_[static_cast<std::size_t>(Op::create)] &&
+                           !sided_ops_[static_cast<std::size_t>(Op::alias)] &&
+                           !sided_ops_[static_cast<std::size_t>(Op::merge)];
+  return only_create && !is_any_unsided_ && options_.on_conflict != OnConflict::send;
+}
+
+bool SpilledCensus::several_ops() const {
+  const auto ops = std::count(sided_ops_.begin(), sided_ops_.end(), true);
+  const bool only_merge = ops == 1 && sided_ops_[static_cast<std::size_t>(Op::merge)];
+  return ops > 1 || (is_any_unsided_ && ops == 1 && !only_merge);
+}
+
+Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t> planned_orders) {
+  if (packer_.count() > 0) close_rows();
+  if (auto done = rows_file_[0].flush(); !done) return done;
+  for (int i = 0; i < 2; ++i) {
+    auto file = Spill::create(*dir_, file_buffer_bytes);
+    if (!file) return file.error();
+    said_.push_back(std::move(*file));
+  }
+  for (std::size_t part = 0; part < parts_count; ++part) {
+    if (auto done = judge_part(part); !done) return done;
+  }
+  for (auto& file : said_) {
+    if (auto done = file.flush(); !done) return done;
+  }
+  parts_.clear();
+  report_.duplicates += rows_ - report_.links;
+  if (auto done = join(plan); !done) return done;
+  said_.clear();
+  rows_file_.clear();
+  if (auto done = hand_out(plan, planned_orders); !done) return done;
+  IDMERGE_CHECK(report_.adds_up());
+  return {};
+}
+
+Result<void> SpilledCensus::judge_part(std::size_t number) {
+  Spill& file = parts_[number].file;
+  if (auto done = file.flush(); !done) return done;
+  SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
+  const bool numbers_all = !only_stars();
+  Census census(options_);
+  PageArray<std::uint32_t> given;  // by the number within the part: the number of all, plus one
+  PageArray<std::uint64_t> link_rows;
+  std::uint64_t links = 0;
+  std::uint64_t last_user_row = 0;
+  std::uint64_t row = 0;
+  SideReport users;
+
+  std::vector<Row> claims;
+  std::vector<Judged> judged;
+  std::vector<std::uint64_t> claim_rows;
+  std::vector<std::uint32_t> fresh;
+  const auto give = [&](IdNumber local) {
+    given.grow_to_hold(census.ids());
+    if (given[local] == 0) given[local] = static_cast<std::uint32_t>(++ids_);
+    return given[local] - 1;
+  };
+  const auto take_claims = [&]() -> Result<void> {
+    fresh.clear();
+    if (auto taken = census.take(claims, judged, fresh); !taken) return taken;
+    link_rows.grow_to_hold(links + fresh.size());
+    for (const auto i : fresh) {
+      link_rows[links] = claim_rows[i];
+      if (numbers_all) give(census.link(links).anon);
+      ++links;
+    }
+    claims.clear();
+    judged.clear();
+    claim_rows.clear();
+    return {};
+  };
+
+  while (!in.at_end()) {
+    const auto head = in.get<std::uint8_t>();
+    row += in.get_varint();
+    const auto id = get_print(in);
+    const auto form = static_cast<IdForm>(head >> form_shift & 3U);
+    if ((head & sighting_bit) != 0) {
+      const auto seen = census.sight(id, (head & sided_bit) != 0);
+      if (seen.is_new_user) note_side(users, form);
+      Record said;
+      said.put_varint(row - last_user_row);
+      said.put(give(seen.number));
+      said_[1].append(said.bytes());
+      last_user_row = row;
+    } else {
+      Row& claim = claims.emplace_back();
+      claim.op = static_cast<Op>(head >> op_shift & 3U);
+      claim.sided = (head & sided_bit) != 0;
+      const auto other = get_print(in);
+      if (has_orders_) claim.order = in.get<std::int64_t>();
+      judged.push_back({.anon = id, .user = other, .screened = Screened::pair, .anon_form = form});
+      claim_rows.push_back(row);
+      if (claims.size() == claims_a_piece) {
+        if (auto taken = take_claims(); !taken) return taken;
+      }
+    }
+    if (ids_ + 2 * claims_a_piece > ids_max) {
+      return Error{Errc::usage,
+                   "the inputs have more than two billion distinct ids: plan them in parts"};
+    }
+  }
+  if (auto read = in.outcome(); !read) return read;
+  if (auto taken = take_claims(); !taken) return taken;
+  census.judge_claims();
+
+  std::uint64_t last_row = 0;
+  for (std::uint64_t i = 0; i < links; ++i) {
+    const auto link = census.link(i);
+    Record said;
+    said.put_varint(link_rows[i] - last_row);
+    said.put(pack(link));
+    if (numbers_all) said.put(given[link.anon] - 1);
+    said_[0].append(said.bytes());
+    last_row = link_rows[i];
+  }
+  claims_end_.push_back(said_[0].size_bytes());
+  users_end_.push_back(said_[1].size_bytes());
+  parts_[number].file = Spill();  // gives the disk back
+  fault_point("spill_part");
+
+  const auto& part = census.report();
+  report_.links += links;
+  report_.unsided += part.unsided;
+  report_.conflicted_anons += part.conflicted_anons;
+  report_.both_sides_ids += part.both_sides_ids;
+  report_.doubled_device_prefix += part.doubled_device_prefix;
+  report_.anon.add(part.anon);
+  report_.user.add(users);
+  return {};
+}
+
+Result<void> SpilledCensus::join(PlanWriter& plan) {
+  auto made = Spill::create(*dir_, file_buffer_bytes);
+  if (!made) return made.error();
+  links_file_.push_back(std::move(*made));
+  Spill& out = links_file_[0];
+  const bool numbers_all = !only_stars();
+  std::vector<Stretch> claims;
+  std::vector<Stretch> users;
+  for (std::size_t i = 0; i < parts_count; ++i) {
+    claims.emplace_back(said_[0], i == 0 ? 0 : claims_end_[i - 1], claims_end_[i]);
+    users.emplace_back(said_[1], i == 0 ? 0 : users_end_[i - 1], users_end_[i]);
+  }
+  // Of each row in the window. The verdict `count` stands for a row that is no new link.
+  std::vector<ClaimedLink> window(std::min<std::uint64_t>(rows_a_window, rows_));
+
+  SpillReader rows(rows_file_[0], 0, rows_file_[0].size_bytes(), file_buffer_bytes);
+  std::string packed;
+  std::uint32_t left = 0;  // links of the block of rows
+  std::vector<std::int64_t> orders;
+  LinkCursor cursor({});
+  Link link;
+  for (std::uint64_t begin = 0; begin < rows_; begin += rows_a_window) {
+    const auto end = std::min<std::uint64_t>(begin + rows_a_window, rows_);
+    for (auto& known : window)
+      known.verdict = Verdict::count;
+    for (auto& part : claims) {
+      for (; !part.is_over && part.row < end; part.next()) {
+        auto& known = window[part.row - begin];
+        unpack(part.in.get<std::uint8_t>(), known);
+        if (numbers_all) known.anon = part.in.get<std::uint32_t>();
+      }
+      if (auto read = part.in.outcome(); !read) return read;
+    }
+    for (auto& part : users) {
+      for (; !part.is_over && part.row < end; part.next())
+        window[part.row - begin].user = part.in.get<std::uint32_t>();
+      if (auto read = part.in.outcome(); !read) return read;
+    }
+    for (auto row = begin; row < end; ++row) {
+      const auto& known = window[row - begin];
+      const bool is_new = known.verdict != Verdict::count;
+      if (row >= planned_) {
+        if (left == 0) {
+          left = rows.get<std::uint32_t>();
+          const auto bytes = rows.get<std::uint32_t>();
+          packed.assign(rows.get_text(bytes));
+          cursor = LinkCursor(packed);
+          link = {};
+          orders.clear();
+          for (std::uint32_t i = 0; has_orders_ && i < left; ++i)
+            orders.push_back(rows.get<std::int64_t>());
+          std::reverse(orders.begin(), orders.end());
+        }
+        if (!cursor.next(link)) {
+          if (auto read = rows.outcome(); !read) return read;
+          return Error{Errc::outage, "a spill file was changed: check the disk and run again"};
+        }
+        --left;
+        if (is_new) plan.add(link);
+      } else {
+        IDMERGE_CHECK(is_new);
+      }
+      if (!is_new) continue;
+      Record record;
+      record.put(pack(known));
+      record.put(known.user);
+      if (numbers_all) record.put(known.anon);
+      if (has_orders_ && row >= planned_) record.put(orders[left]);
+      out.append(record.bytes());
+    }
+    if (!plan.healthy()) return plan.error();
+    if (!out.healthy()) return out.flush();
+    fault_point("spill_join");
+  }
+  return out.flush();
+}
+
+Result<void> SpilledCensus::each_piece(const Visit& visit) const {
+  const Spill& file = links_file_[0];
+  SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
+  const bool numbers_all = !only_stars();
+  std::vector<ClaimedLink> piece;
+  std::vector<std::int64_t> orders;
+  for (std::uint64_t i = 0; i < report_.links;) {
+    piece.clear();
+    orders.clear();
+    for (; piece.size() < links_a_piece && i < report_.links; ++i) {
+      auto& link = piece.emplace_back();
+      unpack(in.get<std::uint8_t>(), link);
+      link.user = in.get<std::uint32_t>();
+      if (numbers_all) link.anon = in.get<std::uint32_t>();
+      if (has_orders_ && i >= planned_) orders.push_back(in.get<std::int64_t>());
+    }
+    if (auto read = in.outcome(); !read) return read;
+    visit(piece, orders);
+  }
+  return {};
+}
+
+Result<void> SpilledCensus::hand_out(PlanWriter& plan,
+                                     std::span<const std::int64_t> planned_orders) {
+  Clusters clusters(options_, {ids_, report_.links, only_stars(), several_ops()});
+  const auto each = [&](std::span<const ClaimedLink> piece, auto use) {
+    for (std::size_t i = 0; i < piece.size(); ++i) {
+      if (i + links_ahead < piece.size()) clusters.prefetch(piece[i + links_ahead]);
+      use(piece[i]);
+    }
+  };
+  auto read = each_piece([&](std::span<const ClaimedLink> piece, std::span<const std::int64_t>) {
+    each(piece, [&](const ClaimedLink& link) { clusters.connect(link); });
+  });
+  if (!read) return read;
+  std::vector<Verdict> verdicts;
+  std::vector<std::uint32_t> components;
+  std::vector<std::int64_t> all_orders;
+  read = each_piece([&](std::span<const ClaimedLink> piece, std::span<const std::int64_t> orders) {
+    verdicts.clear();
+    components.clear();
+    each(piece, [&](const ClaimedLink& link) {
+      const auto place = clusters.place(link);
+      verdicts.push_back(place.verdict);
+      components.push_back(place.component);
+    });
+    const auto planned = has_orders_ ? piece.size() - orders.size() : 0;
+    all_orders.assign(planned_orders.begin(),
+                      planned_orders.begin() + static_cast<std::ptrdiff_t>(planned));
+    planned_orders = planned_orders.subspan(planned);
+    all_orders.insert(all_orders.end(), orders.begin(), orders.end());
+    plan.columns(verdicts, components, all_orders);
+  });
+  if (!read) return read;
+  clusters.report(report_);
+  return {};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/spilled_census.hpp"
+
+#include <functional>
+#include <random>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/run/planner.hpp"
+
+#include "support/scratch.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using idmerge::testing::Scratch;
+
+namespace {
+
+constexpr std::size_t preamble_bytes = 48;
+constexpr std::size_t footer_bytes = 248;
+
+/// All of a plan but its preamble, and the footer that has the preamble's digest.
+std::string said(const Scratch& scratch, const std::string& job) {
+  const auto bytes = scratch.read(job + "/plan");
+  return bytes.substr(preamble_bytes, bytes.size() - preamble_bytes - footer_bytes);
+}
+
+PlanFacts plan(Scratch& scratch, PlanOptions options, const std::string& job,
+               std::uint64_t memory_bytes) {
+  RealFiles files;
+  Progress progress;
+  options.memory_bytes = memory_bytes;
+  const auto made = make_plan(options, scratch.path(job), files, progress);
+  REQUIRE_MESSAGE(made, (made ? "" : made.error().what));
+  return *made;
+}
+
+/// Is the plan the same, and are the lines about held and rejected rows, with no memory at all,
+/// with too little, and with as much as it wants?
+void check_same(Scratch& scratch, const PlanOptions& options) {
+  const auto much = plan(scratch, options, "much", 0);
+  for (const std::uint64_t memory : {std::uint64_t{1}, std::uint64_t{1} << 20U}) {
+    CAPTURE(memory);
+    const auto little = plan(scratch, options, "little", memory);
+    CHECK(little.id() == much.id());
+    CHECK(little.census == much.census);
+    CHECK((said(scratch, "little") == said(scratch, "much")));
+    CHECK((scratch.read("little/held.ndjson") == scratch.read("much/held.ndjson")));
+    CHECK((scratch.read("little/rejected.ndjson") == scratch.read("much/rejected.ndjson")));
+  }
+}
+
+/// One row of a shape of graph.
+using Edge = std::pair<std::uint64_t, std::uint64_t>;
+using Shape = std::function<Edge(std::mt19937_64&, std::uint64_t row)>;
+
+struct NamedShape {
+  const char* name;
+  Shape edge;
+};
+
+const NamedShape shapes[]{
+    {"stars",
+     [](auto& random, auto) {
+       const auto n = random() % 900;
+       return Edge(n, 10'000 + n / 9);
+     }},
+    {"chains", [](auto&, auto row) { return Edge(row, row + (row % 7 == 6 ? 100'000 : 1)); }},
+    {"rings", [](auto&, auto row) { return Edge(row, row % 5 == 4 ? row - 4 : row + 1); }},
+    {"cliques",
+     [](auto& random, auto) {
+       const auto clique = random() % 40 * 20;
+       const auto one = random() % 20;
+       return Edge(clique + one, clique + (one + 1 + random() % 19) % 20);
+     }},
+    {"giant",
+     [](auto& random, auto) {
+       const auto a = random() % 1500;
+       return Edge(a, 1500 + (a + random() % 2) % 1500);
+     }},
+    {"conflicts", [](auto& random, auto) { return Edge(random() % 600, 10'000 + random() % 300); }},
+    {"both sides",
+     [](auto& random, auto) {
+       const auto a = random() % 700;
+       return Edge(a, a + 1 + random() % 700);
+     }},
+};
+
+}  // namespace
+
+TEST_SUITE("run/spilled_census") {
+  TEST_CASE("every shape of graph has the same plan on disk as in memory") {
+    const auto base = idmerge::testing::seed();
+    std::uint64_t world = 0;
+    for (const auto& shape : shapes) {
+      for (const char* op : {"create", "alias", "merge", "unsided", "mixed"}) {
+        CAPTURE(shape.name);
+        CAPTURE(op);
+        std::mt19937_64 random(base + world++);
+        Scratch scratch;
+        const std::string_view verb = op;
+        const bool unsided = verb == "unsided";
+        const bool mixed = verb == "mixed";
+        const std::string_view names = verb == "alias" ? "alias,distinct_id"
+                                       : mixed         ? "anonymous_id,user_id,alias,distinct_id,op"
+                                                       : "anonymous_id,user_id";
+        std::string text = std::string(names) + "\n";
+        for (std::uint64_t row = 0; row < 3000; ++row) {
+          auto [a, b] = shape.edge(random, row);
+          if (random() % 8 == 0) std::tie(a, b) = shape.edge(random, row / 2);
+          if (unsided && random() % 2 == 0) std::swap(a, b);
+          const auto one = "id-" + std::to_string(a + 1);
+          auto other = "id-" + std::to_string(b + 1);
+          if (random() % 200 == 0) other = "null";
+          if (random() % 200 == 0) other.clear();
+          text += one + "," + other;
+          if (mixed) {
+            text +=
+                "," + one + "," + other + "," + std::string(name(static_cast<Op>(random() % 3)));
+          }
+          text += "\n";
+        }
+        PlanOptions options;
+        options.intake.inputs = {scratch.write("t.csv", text)};
+        if (verb == "alias") options.intake.op = Op::alias;
+        if (verb == "merge" || unsided) options.intake.op = Op::merge;
+        if (unsided) options.intake.id_fields = "anonymous_id,user_id";
+        if (mixed) options.intake.op_field = "op";
+        options.census.on_conflict = random() % 2 == 0 ? OnConflict::send : OnConflict::hold;
+        options.census.collapse = random() % 4 != 0;
+        options.census.max_cluster = random() % 2 == 0 ? 12 : 499;
+        check_same(scratch, options);
+      }
+    }
+  }
+
+  TEST_CASE("orders, several files and many blocks: memory runs out in the middle") {
+    std::mt19937_64 random(idmerge::testing::seed());
+    Scratch scratch;
+    std::vector<std::string> inputs;
+    for (int file = 0; file < 3; ++file) {
+      std::string text = "anonymous_id,user_id,at\n";
+      for (int i = 0; i < 60'000; ++i) {
+        const auto n = random() % 90'000;
+        text += "anonymous-" + std::to_string(n) + ",user-" +
+                std::to_string(n / 3 + (random() % 50 == 0 ? 1 : 0)) + "," +
+                (random() % 9 == 0 ? "" : std::to_string(random() % 1000)) + "\n";
+      }
+      inputs.push_back(scratch.write("t" + std::to_string(file) + ".csv", text));
+    }
+    PlanOptions options;
+    options.intake.inputs = inputs;
+    options.intake.order_field = "at";
+    check_same(scratch, options);
+  }
+}
