@@ -10,10 +10,13 @@
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/run/planner.hpp"
 
+#include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
 
 namespace {
@@ -154,5 +157,74 @@ TEST_SUITE("run/spilled_census") {
     options.intake.inputs = inputs;
     options.intake.order_field = "at";
     check_same(scratch, options);
+  }
+
+  TEST_CASE("a disk that fails or a process that dies in the middle leaves no plan and no spill") {
+    std::string text = "anonymous_id,user_id\n";
+    for (int i = 0; i < 30'000; ++i)
+      text += "anonymous-" + std::to_string(i) + ",user-" + std::to_string(i / 3) + "\n";
+    Scratch scratch;
+    PlanOptions options;
+    options.intake.inputs = {scratch.write("t.csv", text)};
+    options.memory_bytes = 1;
+    Progress progress;
+    std::uint64_t steps = 0;
+    {
+      FlakyFiles files;
+      REQUIRE(make_plan(options, "/w/job", files, progress));
+      steps = files.steps();
+      const auto names = files.list("/w/job");
+      REQUIRE(names);
+      CHECK(*names == std::vector<std::string>{".gitignore", "held.ndjson", "plan",
+                                               "rejected.ndjson", "runs"});
+    }
+    REQUIRE(steps > 200);
+    for (const auto kind : {Harm::full, Harm::fail, Harm::kill}) {
+      for (std::uint64_t step = 10; step < steps; step += 1 + steps / 60) {
+        CAPTURE(step);
+        FlakyFiles files;
+        files.harm(step, kind, kind != Harm::kill);
+        const auto made = make_plan(options, "/w/job", files, progress);
+        files.revive();
+        CHECK(!made);
+        if (!made) CHECK(made.error().code == Errc::outage);
+        // The same command again finishes, and nothing of the first try is left.
+        const auto again = make_plan(options, "/w/job", files, progress);
+        REQUIRE_MESSAGE(again, (again ? "" : again.error().what));
+        CHECK(files.list("/w/job")->size() == 5);
+      }
+    }
+  }
+
+  TEST_CASE("what is needed is said before work starts, and a disk too small is refused then") {
+    struct Listener : Progress {
+      void note(Weight, std::string_view text) override { notes.emplace_back(text); }
+      void planning(const PlanningNow& now) override { rows = std::max(rows, now.rows); }
+      std::vector<std::string> notes;
+      std::uint64_t rows = 0;
+    };
+    std::string text = "anonymous_id,user_id\n";
+    for (int i = 0; i < 30'000; ++i)
+      text += "anonymous-" + std::to_string(i) + ",user-" + std::to_string(i) + "\n";
+    Scratch scratch;
+    PlanOptions options;
+    options.intake.inputs = {scratch.write("t.csv", text)};
+    options.memory_bytes = 1000;
+    FlakyFiles files;
+    Listener announced;
+    REQUIRE(make_plan(options, "/w/job", files, announced));
+    REQUIRE(announced.notes.size() == 1);
+    CHECK(announced.notes[0].find("of disk will be used") != std::string::npos);
+
+    files.free = 100'000;
+    Listener refused;
+    const auto made = make_plan(options, "/w/other", files, refused);
+    REQUIRE(!made);
+    CHECK(made.error().code == Errc::outage);
+    CHECK(made.error().what.find("--spill-dir") != std::string::npos);
+    CHECK(refused.rows == 0);
+    CHECK(!files.exists("/w/other/plan.part"));
+    options.memory_bytes = 0;
+    CHECK(make_plan(options, "/w/other", files, refused));
   }
 }
