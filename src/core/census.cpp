@@ -42,9 +42,6 @@ constexpr std::uint64_t bytes_an_id = 56;
 /// whose start is no sample of the rest fills memory with empty slots.
 constexpr std::size_t foresee_factor = 8;
 
-/// Links with a doubled prefix that are named.
-constexpr std::size_t doubled_named_max = 5;
-
 Op op_of(std::uint8_t flags) {
   return static_cast<Op>(flags & op_bits);
 }

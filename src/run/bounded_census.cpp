@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/check.hpp"
 #include "idmerge/base/quantity.hpp"
 
 namespace idmerge {
@@ -96,7 +97,7 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
       static_cast<std::uint64_t>(static_cast<double>(bounds_.input_bytes) / text_bytes)));
   rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
                                               static_cast<double>(block.rows.size()));
-  if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
+  if (rows_expected_ * bytes_a_link <= census_bytes_max_ || bounds_.never_spill) return {};
   return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, has_orders_), true);
 }
 
@@ -121,6 +122,12 @@ Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) 
 
 /// Memory is used up: go on in files, with the links that stand in the plan.
 Result<void> BoundedCensus::begin_spill() {
+  if (bounds_.never_spill) {
+    return Error{Errc::usage,
+                 fmt::format("--decisions and --on-conflict earliest|latest need all ids in "
+                             "memory, and these are more than {} hold: raise --memory",
+                             size_text(bounds_.memory_bytes))};
+  }
   const auto so_far = census_->report();
   census_.reset();
   if (!announced_) {
@@ -133,6 +140,11 @@ Result<void> BoundedCensus::begin_spill() {
   if (!spilled) return spilled.error();
   spilled_.emplace(std::move(*spilled));
   return spilled_->take_planned(plan_, files_, {orders_.data(), has_orders_ ? plan_.links() : 0});
+}
+
+std::vector<Obeyed> BoundedCensus::obey(std::span<const Decided> decisions) {
+  IDMERGE_CHECK(bounds_.never_spill && census_);
+  return census_->obey(decisions);
 }
 
 Result<void> BoundedCensus::judge() {

@@ -217,8 +217,15 @@ std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
 }
 
+/// Rules that the census on disk does not know: every row's order, and a person's decisions.
+bool needs_all_ids(const PlanOptions& options) {
+  const auto policy = options.census.on_conflict;
+  return policy == OnConflict::earliest || policy == OnConflict::latest ||
+         !options.decisions.decisions.empty();
+}
+
 /// Tell the census what a person decided, and the person what of it means nothing here.
-void obey(const DecisionFile& file, const Fingerprinter& print, Census& census,
+void obey(const DecisionFile& file, const Fingerprinter& print, BoundedCensus& census,
           Progress& progress) {
   if (file.decisions.empty()) return;
   std::vector<Decided> decided;
@@ -299,7 +306,8 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto bytes_total = intake->bytes_total();
   const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
                                      .input_bytes = bytes_total,
-                                     .input_rows = options.intake.expect_rows};
+                                     .input_rows = options.intake.expect_rows,
+                                     .never_spill = needs_all_ids(options)};
   SpillDir spill_dir(files, options.spill_dir.empty() ? paths->dir : options.spill_dir, paths->dir);
   BoundedCensus census(options.census, bounds, Fingerprinter(secret), has_orders, *plan, files,
                        spill_dir, progress);
@@ -310,9 +318,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  if (auto done = obey(options.decisions, Fingerprinter(secret), census, progress); !done) {
-    return done.error();
-  }
+  obey(options.decisions, Fingerprinter(secret), census, progress);
   if (auto done = census.judge(); !done) return done.error();
   const CensusReport& report = census.report();
   if (report.rejected[static_cast<std::size_t>(Fault::partial_row)] > 0) {

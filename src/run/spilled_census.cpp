@@ -135,6 +135,7 @@ Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
   auto read = plan.each_link(files, [&](const Link& planned) {
     Link link = planned;
     if (has_orders_) link.order = orders[rows_];
+    note_doubled(link, rows_);
     const auto prints = print_(link.anon, link.user);
     take_pair(link, {.anon = prints[0],
                      .user = prints[1],
@@ -365,6 +366,15 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   return {};
 }
 
+/// Name the first link of each of the first ids with a doubled prefix.
+void SpilledCensus::note_doubled(const Link& link, std::uint64_t ordinal) {
+  if (doubled_.size() == doubled_named_max || !link.sided) return;
+  if (id_form(link.anon) != IdForm::doubled_prefix) return;
+  if (std::find(doubled_.begin(), doubled_.end(), link.anon) != doubled_.end()) return;
+  doubled_.emplace_back(link.anon);
+  report_.doubled.push_back(ordinal);
+}
+
 Result<void> SpilledCensus::join(PlanWriter& plan) {
   auto made = Spill::create(*dir_, file_buffer_bytes);
   if (!made) return made.error();
@@ -423,7 +433,10 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
           return Error{Errc::outage, "a spill file was changed: check the disk and run again"};
         }
         --left;
-        if (is_new) plan.add(link);
+        if (is_new) {
+          note_doubled(link, plan.links());
+          plan.add(link);
+        }
       } else {
         IDMERGE_CHECK(is_new);
       }

@@ -46,6 +46,9 @@ struct Judged {
   IdForm user_form = IdForm::other;
 };
 
+/// Links with a doubled prefix that a report names.
+inline constexpr std::size_t doubled_named_max = 5;
+
 /// A person's decision, with the fingerprints of its ids.
 struct Decided {
   Fingerprint anon;

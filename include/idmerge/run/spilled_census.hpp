@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "idmerge/base/result.hpp"
@@ -71,6 +72,7 @@ class SpilledCensus {
   void put_claim(const Fingerprint& id, const Fingerprint& other, const Link& link, IdForm form);
   void put_sighting(const Fingerprint& id, IdForm form, bool is_user);
   void close_rows();
+  void note_doubled(const Link& link, std::uint64_t ordinal);
 
   Result<void> judge_part(std::size_t part);
   Result<void> join(PlanWriter& plan);
@@ -101,9 +103,10 @@ class SpilledCensus {
   std::vector<std::uint64_t> claims_end_, users_end_;  // of each part, in `said_`
   BlockPacker packer_;                                 // of the block of rows under way
   std::vector<std::int64_t> packed_orders_;
-  std::uint64_t planned_ = 0;  // rows that stand in the plan already, the first ones
-  std::uint64_t rows_ = 0;     // pairs
-  std::uint64_t ids_ = 0;      // that have a number
+  std::uint64_t planned_ = 0;         // rows that stand in the plan already, the first ones
+  std::uint64_t rows_ = 0;            // pairs
+  std::uint64_t ids_ = 0;             // that have a number
+  std::vector<std::string> doubled_;  // the ids that the report names
   std::array<bool, 3> sided_ops_{};
   bool is_any_unsided_ = false;
 };
