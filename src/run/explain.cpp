@@ -399,7 +399,8 @@ Result<PlanOptions> reading_options(const KeyValues& planned) {
     intake.delimiter = delimiter.front();
   }
   intake.no_header = word("header") == "no";
-  for (std::string_view words = word("null_words"), rest = words; !rest.empty();) {
+  const auto words = word("null_words");
+  for (std::string_view rest = words; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size());
     intake.null_words.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));

@@ -97,8 +97,8 @@ TEST_SUITE("app/job_view") {
     CHECK(tally.refused == 1);
     CHECK(tally.pending == 1);
     CHECK(tally.duplicate == 1);
-    CHECK(summary_json(*view, {}).find("\"links\":5,\"round\":1,\"spares\":1,\"delivered\":3,") !=
-          std::string::npos);
+    CHECK(summary_json(*view, {}, IdMask(true))
+              .find("\"links\":5,\"round\":1,\"spares\":1,\"delivered\":3,") != std::string::npos);
     CHECK(account_text(*view).find("1 of them connected already") != std::string::npos);
     const auto status = status_text(stage.files, job);
     REQUIRE(status);

@@ -31,7 +31,8 @@ TEST_SUITE("run/bounded_census") {
       options.census.on_conflict = OnConflict::latest;
     }
     SUBCASE("decisions") {
-      options.decisions.decisions.push_back({.anon = "a1", .says = Decision::Says::never});
+      options.decisions.decisions.push_back(
+          {.anon = "a1", .says = Decision::Says::never, .user = {}});
     }
     const auto made = make_plan(options, scratch.path("job"), files, progress);
     REQUIRE_FALSE(made);
