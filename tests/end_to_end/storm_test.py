@@ -24,6 +24,12 @@ class Storm(journey.Case):
         op = ["--op", "alias", "--alias-field", "anonymous_id", "--distinct-id-field", "user_id"]
         return emulator, how + project + (op if name == "legacy" else [])
 
+    @staticmethod
+    def clusters(emulator, name):
+        """A simplified project keeps devices apart from users by a prefix of its own."""
+        prefix = "$device:" if name == "simplified" else ""
+        return {frozenset(id.removeprefix(prefix) for id in ids) for ids in emulator.clusters()}
+
     def run_to(self, emulator, path, job, how, *more, expect=0):
         return self.run_idmerge(
             "run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
@@ -42,7 +48,7 @@ class Storm(journey.Case):
                     job = self.dir / f"{name}-{pipeline}"
                     self.run_to(emulator, path, job, how, "--pipeline", pipeline, "--attempts",
                                 "200", "--fail-on", "none")
-                    self.assertEqual(emulator.clusters(), truth.clusters())
+                    self.assertEqual(self.clusters(emulator, name), truth.clusters())
                     self.check_account(job, **truth.fates())
                     emulator.stop()
 
