@@ -51,7 +51,6 @@ class BoundedCensus {
   Result<void> judge();
 
   const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
-  bool is_spilled() const { return spilled_.has_value(); }
 
  private:
   Result<void> look_ahead(const RowBlock& block, std::span<const Judged> judged);
