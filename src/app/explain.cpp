@@ -178,7 +178,7 @@ std::string_view fate_word(const KeptRow& row) {
     case RowIs::rejected:
       break;
   }
-  return "rejected";
+  return is_doubtful(row.fault) ? "held" : "rejected";
 }
 
 std::string_view why(const KeptRow& row) {

@@ -105,7 +105,7 @@ Tally tally_of(const JobView& view) {
   // A link whose ids are connected already says nothing new either, unless it had to be sent.
   tally.duplicate = census.duplicates + census.spares() - view.spares_sent();
   tally.skipped = census.skipped() + census.voided();
-  tally.rejected = census.rejected_total();
+  tally.rejected = census.rejected();
   tally.held = census.held();
   tally.refused = view.refused();
   tally.pending = view.pending();

@@ -499,7 +499,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view) {
                     share_text(census.user.uuids, census.user.distinct),
                     share_text(census.anon.uuids, census.anon.distinct))};
   }
-  const auto rejected = census.rejected_total();
+  const auto rejected = census.rejected();
   const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
   if (settings.max_rejected.exceeded(rejected, naming)) {
     return Error{
@@ -509,12 +509,12 @@ Result<void> check_guards(const Settings& settings, const JobView& view) {
                     count_text(rejected), count_text(naming), limit_text(settings.max_rejected),
                     shell_word(view.job + "/rejected.ndjson"))};
   }
-  if (settings.max_held.exceeded(census.held(), census.links)) {
+  if (settings.max_held.exceeded(census.held_links(), census.links)) {
     return Error{
         Errc::guard,
         fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
-                    count_text(census.held()), count_text(census.links),
+                    count_text(census.held_links()), count_text(census.links),
                     limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
   }
   if (settings.max_links.exceeded(census.sendable(), census.links)) {

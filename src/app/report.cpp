@@ -44,13 +44,17 @@ std::string rows_part(const JobView& view) {
                         count_text(census.skipped_both));
   }
   out += line(2, "skipped", census.skipped(), sides);
-  const auto rejected = census.rejected_total();
+  const auto rejected = census.rejected();
   out += line(2, "rejected", rejected,
               rejected == 0 ? std::string() : shell_word(view.job + "/rejected.ndjson"));
-  for (std::size_t i = 0; i < census.rejected.size(); ++i) {
-    if (census.rejected[i] == 0) continue;
+  for (std::size_t i = 0; i < census.faults.size(); ++i) {
     const auto fault = static_cast<Fault>(i);
-    out += line(4, name(fault), census.rejected[i], sentence(fault));
+    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
+    out += line(4, name(fault), census.faults[i], sentence(fault));
+  }
+  if (census.held_rows() > 0) {
+    out += line(2, "held", census.held_rows(),
+                fmt::format("{}: {}", name(Fault::partial_row), sentence(Fault::partial_row)));
   }
   return out;
 }
@@ -63,8 +67,8 @@ std::string links_part(const JobView& view) {
     out += line(2, "already connected", census.spares(), "by the links to send");
   }
   if (census.voided() > 0) out += line(2, "void", census.voided(), "decided against");
-  out += line(2, "held", census.held(),
-              census.held() == 0 ? std::string() : shell_word(view.job + "/held.ndjson"));
+  out += line(2, "held", census.held_links(),
+              census.held_links() == 0 ? std::string() : shell_word(view.job + "/held.ndjson"));
   if (of(census, Verdict::conflict) > 0) {
     out += line(4, name(Verdict::conflict), of(census, Verdict::conflict),
                 fmt::format("{} anonymous ids with more than one user",
@@ -274,14 +278,14 @@ std::string census_text(const JobView& view, const IdMask& mask, const Rate& rat
 std::string census_json(const JobView& view, const IdMask& mask) {
   const auto& census = view.census;
   auto out = fmt::format(
-      R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"rejected":{{)",
+      R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"held_rows":{},"rejected":{{)",
       census.read, census.blank_lines, census.duplicates, census.skipped_anon, census.skipped_user,
-      census.skipped_both);
+      census.skipped_both, census.held_rows());
   bool first = true;
-  for (std::size_t i = 0; i < census.rejected.size(); ++i) {
-    if (census.rejected[i] == 0) continue;
-    out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(static_cast<Fault>(i))),
-                       census.rejected[i]);
+  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+    const auto fault = static_cast<Fault>(i);
+    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
+    out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(fault)), census.faults[i]);
     first = false;
   }
   out += fmt::format(R"(}},"links":{},"verdicts":{{)", census.links);

@@ -49,6 +49,7 @@ constexpr std::array held_columns{
     Column{"message", {}},
     Column{"hint", {}},
     Column{"clashes_with", {}},
+    Column{"row", {}},  // of a row that may be cut: it has no ids to decide about
 };
 constexpr std::array refused_columns{
     Column{"anonymous_id", {"alias", "[0]"}},

@@ -112,7 +112,7 @@ void count_unpaired(const Row& row, Screened screened, CensusReport& report) {
       ++report.skipped_both;
       break;
     case Screened::faulty:
-      ++report.rejected[static_cast<std::size_t>(row.fault)];
+      ++report.faults[static_cast<std::size_t>(row.fault)];
       break;
   }
 }

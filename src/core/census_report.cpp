@@ -21,8 +21,10 @@ void each_number(Report& report, Field field) {
   field("skipped_anon", report.skipped_anon);
   field("skipped_user", report.skipped_user);
   field("skipped_both", report.skipped_both);
-  for (std::size_t i = 1; i < report.rejected.size(); ++i) {
-    field(fmt::format("rejected.{}", name(static_cast<Fault>(i))), report.rejected[i]);
+  for (std::size_t i = 1; i < report.faults.size(); ++i) {
+    const auto fault = static_cast<Fault>(i);
+    field(fmt::format("{}.{}", is_doubtful(fault) ? "held" : "rejected", name(fault)),
+          report.faults[i]);
   }
   field("links", report.links);
   for (std::size_t i = 0; i < report.verdicts.size(); ++i) {
@@ -119,11 +121,19 @@ class Lines {
 
 }  // namespace
 
-std::uint64_t CensusReport::rejected_total() const {
-  return std::accumulate(rejected.begin(), rejected.end(), std::uint64_t{0});
+std::uint64_t CensusReport::rejected() const {
+  return std::accumulate(faults.begin(), faults.end(), std::uint64_t{0}) - held_rows();
 }
 
-std::uint64_t CensusReport::held() const {
+std::uint64_t CensusReport::held_rows() const {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    if (is_doubtful(static_cast<Fault>(i))) sum += faults[i];
+  }
+  return sum;
+}
+
+std::uint64_t CensusReport::held_links() const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     if (is_held(static_cast<Verdict>(i))) sum += verdicts[i];
@@ -141,7 +151,7 @@ double CensusReport::uuid_lead() const {
 }
 
 bool CensusReport::adds_up() const {
-  return read == links + duplicates + skipped() + rejected_total() &&
+  return read == links + duplicates + skipped() + rejected() + held_rows() &&
          links == std::accumulate(verdicts.begin(), verdicts.end(), std::uint64_t{0}) &&
          sendable() == std::accumulate(to_send.begin(), to_send.end(), std::uint64_t{0});
 }

@@ -232,7 +232,7 @@ void append_held(std::string& out, const HeldLinks& all, const HeldLinks::Held& 
 
 }  // namespace
 
-void append_rejected(std::string& out, const Row& row, std::string_view file) {
+void append_faulty(std::string& out, const Row& row, std::string_view file) {
   // The fault's own line and column, from its place in the row; bytes, from 1.
   const auto at = std::min<std::size_t>(row.fault_at, row.text.size());
   const auto before = row.text.substr(0, at);
@@ -324,12 +324,13 @@ Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string&
   return ordinals;
 }
 
-Result<void> write_held(Files& files, const JobPaths& job, const PlanReader& plan) {
+Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
+                        const PlanReader& plan) {
   const auto held = HeldLinks::gather(plan);
   if (!held) return held.error();
   auto part = PartFile::begin(files, job.held());
   if (!part) return part.error();
-  std::string out;
+  std::string out(rows);
   for (const auto& link : held->links()) {
     append_held(out, *held, link, plan.facts().inputs);
     if (out.size() < 1U << 16U) continue;

@@ -138,7 +138,7 @@ class RejectedFile {
     auto& count = counts_[static_cast<std::size_t>(row.fault)];
     if (samples_max_ && count >= *samples_max_) return {};
     ++count;
-    append_rejected(buffer_, row, file);
+    append_faulty(buffer_, row, file);
     return buffer_.size() < rejected_buffer_bytes ? Result<void>() : write();
   }
 
@@ -163,17 +163,23 @@ class RejectedFile {
   std::string buffer_;
 };
 
-/// The second thread's loop. Shape: `inputs` are those of the intake before its first block.
+/// The second thread's loop. Shape: `inputs` are those of the intake before its first block;
+/// `held_rows` receives the lines about rows that are held as they stand.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
-                       RejectedFile& rejected, Progress& progress) {
+                       RejectedFile& rejected, std::string& held_rows, Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
     if (auto taken = census.take(block->rows, block->judged); !taken) return taken;
     for (std::size_t i = 0; i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
+      const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
-      if (auto added = rejected.add(block->rows.rows[i], path); !added) return added;
+      if (is_doubtful(row.fault)) {
+        append_faulty(held_rows, row, path);  // one for each pipe
+      } else if (auto added = rejected.add(row, path); !added) {
+        return added;
+      }
     }
     if (bytes_total > 0) {
       census.foresee(static_cast<double>(block->bytes_read) / static_cast<double>(bytes_total));
@@ -313,7 +319,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
                        spill_dir, progress);
   Judging judging(*intake, options, secret, belt);
   judging.start();
-  const auto counted = count_all(belt, inputs, bytes_total, *plan, census, *rejected, progress);
+  std::string held_rows;
+  const auto counted =
+      count_all(belt, inputs, bytes_total, *plan, census, *rejected, held_rows, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
@@ -321,9 +329,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   obey(options.decisions, Fingerprinter(secret), census, progress);
   if (auto done = census.judge(); !done) return done.error();
   const CensusReport& report = census.report();
-  if (report.rejected[static_cast<std::size_t>(Fault::partial_row)] > 0) {
+  if (report.held_rows() > 0) {
     progress.note(Weight::warning,
-                  "the last line of a pipe has no line end: it is not sent, as its writer may have "
+                  "the last line of a pipe has no line end: it is held, as its writer may have "
                   "died over it: check that the export is complete");
   }
   // Rejected rows are durable before the plan that counts them has its name.
@@ -337,7 +345,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 
   const auto reader = PlanReader::open(files, paths->plan());
   if (!reader) return reader.error();
-  if (auto held = write_held(files, *paths, *reader); !held) return held.error();
+  if (auto held = write_held(files, *paths, held_rows, *reader); !held) return held.error();
   return facts;
 }
 

@@ -150,7 +150,7 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code(plan) == 0);
     const auto view = view_job(stage.files, input + ".idmerge");
     CHECK(view->census.sendable() == 1);
-    CHECK(view->census.rejected[static_cast<std::size_t>(Fault::denied)] == 2);
+    CHECK(view->census.faults[static_cast<std::size_t>(Fault::denied)] == 2);
     CHECK(stage.scratch.read("p.csv.idmerge/rejected.ndjson").find("\"reason\":\"denied\"") !=
           std::string::npos);
     CHECK(stage.code({"run", input, "--to", "emulator", "--max-rejected", "none"}) == 2);

@@ -14,8 +14,9 @@ CensusReport sample() {
   r.to_send = {3, 1, 0};
   r.duplicates = 5;
   r.skipped_anon = 2;
-  r.rejected[static_cast<std::size_t>(Fault::placeholder)] = 3;
-  r.read = 17;
+  r.faults[static_cast<std::size_t>(Fault::placeholder)] = 3;
+  r.faults[static_cast<std::size_t>(Fault::partial_row)] = 1;
+  r.read = 18;
   r.anon.distinct = 6;
   r.hubs = 1;
   r.largest = {{9, 3}, {2, 0}};
@@ -40,6 +41,15 @@ TEST_SUITE("core/census_report") {
       CHECK(again->doubled == report.doubled);
       CHECK(again->read == report.read);
     }
+  }
+
+  TEST_CASE("a row that may be cut is held, and no other faulty one is") {
+    const auto report = sample();
+    CHECK(report.rejected() == 3);
+    CHECK(report.held_rows() == 1);
+    CHECK(report.held_links() == 2);
+    CHECK(report.held() == 3);
+    CHECK(report.adds_up());
   }
 
   TEST_CASE("a line that is missing, changed or too many is refused") {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Whatever is wrong, one clear line says what, where and what to do; nothing is lost."""
+import json
 import os
 import socket
 import stat
@@ -86,12 +87,22 @@ class BadInput(journey.Case):
         self.stops(2, "plan", path, "--job", closed / "job", says="closed", **how)
 
     def test_a_last_line_that_a_dying_writer_may_have_cut(self):
-        out, err = self.run_idmerge("plan", "-", "--job", self.dir / "job", "--max-rejected",
-                                    "none", stdin=self.pipe(PAIRS + "d6c157a4,88"))
-        rejected = (self.dir / "job" / "rejected.ndjson").read_text()
-        self.assertIn("partial-row", rejected)
+        _, err = self.run_idmerge("plan", "-", "--job", self.dir / "job",
+                                  stdin=self.pipe(PAIRS + "d6c157a4,88"))
         self.assertIn("warning", err)
         self.assertIn("the last line of a pipe has no line end", err)
+        job = self.dir / "job"
+        self.assertEqual((job / "rejected.ndjson").read_text(), "")
+        line, = (json.loads(line) for line in (job / "held.ndjson").read_text().splitlines())
+        self.assertEqual((line["reason"], line["row"], line["line"], line["column"]),
+                         ("partial-row", "d6c157a4,88", 3, 12))
+        shown, _ = self.run_idmerge("show", "--job", job, "--held", "--format", "csv")
+        self.assertIn("partial-row", shown)
+        # Nothing was decided about it, and nothing can be.
+        decided = self.dir / "decided.csv"
+        decided.write_text(shown)
+        self.run_idmerge("plan", "-", "--job", self.dir / "again", "--decisions", decided,
+                         stdin=self.pipe(PAIRS))
 
     def pipe(self, text):
         writer = subprocess.Popen(["printf", "%s", text], stdout=subprocess.PIPE)

@@ -7,36 +7,37 @@ import journey
 
 
 class Samples(journey.Case):
-    def check_rejects(self, name, *more, **how):
-        """Plan a sample and compare its rejects with what the file beside it expects."""
+    def check_faults(self, name, *more, fates=("rejected",), **how):
+        """Plan a sample and compare its faulty rows with what the files beside it expect."""
         job = self.dir / "job"
         self.run_idmerge("plan", *more, "--job", job, expect=6, **how)
-        said = [json.loads(line) for line in (job / "rejected.ndjson").read_text().splitlines()]
-        expected = [json.loads(line) for line in
-                    (journey.SAMPLES / f"{name}.rejected.ndjson").read_text().splitlines()]
-        self.assertEqual([{key: row[key] for key in ("line", "column", "byte_offset", "reason")}
-                          for row in said], expected)
-        for row in said:
-            self.assertTrue(row["hint"] and row["message"], row)
+        for fate in fates:
+            said = [json.loads(line) for line in (job / f"{fate}.ndjson").read_text().splitlines()]
+            expected = [json.loads(line) for line in
+                        (journey.SAMPLES / f"{name}.{fate}.ndjson").read_text().splitlines()]
+            faulty = [row for row in said if "row" in row]  # and not a link
+            self.assertEqual([{key: row[key] for key in expected[0]} for row in faulty], expected)
+            for row in faulty:
+                self.assertTrue(row["hint"] and row["message"], row)
 
     def test_dirty_csv(self):
-        self.check_rejects("dirty.csv", journey.SAMPLES / "dirty.csv", "--order-field", "seen_at",
+        self.check_faults("dirty.csv", journey.SAMPLES / "dirty.csv", "--order-field", "seen_at",
                            "--row-max", "1KiB", "--blank", "reject")
 
     def test_dirty_ndjson(self):
         with subprocess.Popen(["cat", journey.SAMPLES / "dirty.ndjson"],
                               stdout=subprocess.PIPE) as cat:
-            self.check_rejects("dirty.ndjson", "-", "--format", "ndjson", "--op-field", "op",
-                               stdin=cat.stdout)
+            self.check_faults("dirty.ndjson", "-", "--format", "ndjson", "--op-field", "op",
+                               fates=("rejected", "held"), stdin=cat.stdout)
 
     def test_dirty_merges(self):
-        self.check_rejects("dirty-merges.ndjson", journey.SAMPLES / "dirty-merges.ndjson", "--op",
+        self.check_faults("dirty-merges.ndjson", journey.SAMPLES / "dirty-merges.ndjson", "--op",
                            "merge", "--op-field", "op")
 
     def test_every_fault_is_among_them(self):
         source = (journey.SAMPLES.parent / "src" / "core" / "fault.cpp").read_text()
         names = {part.split('"')[1] for part in source.split("Text{Fault::")[2:]}
-        seen = {json.loads(line)["reason"] for file in journey.SAMPLES.glob("*.rejected.ndjson")
+        seen = {json.loads(line)["reason"] for file in journey.SAMPLES.glob("*.*.ndjson")
                 for line in file.read_text().splitlines()}
         self.assertGreater(len(names), 20)
         # No row is denied by itself: rules_test.py has a list.

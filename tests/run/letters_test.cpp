@@ -17,7 +17,7 @@ TEST_SUITE("run/letters") {
     row.fault = Fault::control_byte;
     row.fault_at = 14;
     std::string out;
-    append_rejected(out, row, "in.csv");
+    append_faulty(out, row, "in.csv");
     CHECK(out.find("\"line\":8,\"column\":8,\"byte_offset\":114,\"reason\":\"control-byte\"") !=
           std::string::npos);
     CHECK(out.find("\\u0001") != std::string::npos);

@@ -81,7 +81,7 @@ TEST_SUITE("run/planner") {
     CHECK(report->read == 8);
     CHECK(report->duplicates == 1);
     CHECK(report->skipped_anon == 1);
-    CHECK(report->rejected_total() == 1);
+    CHECK(report->rejected() == 1);
     CHECK(report->links == 5);
     CHECK(report->sendable() == 2);
     CHECK(report->held() == 3);

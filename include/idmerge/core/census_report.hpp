@@ -38,12 +38,13 @@ struct SideReport {
 };
 
 struct CensusReport {
-  // Rows. read = links + duplicates + skipped + rejected (law 1 before anything is sent).
+  // Rows. read = links + duplicates + skipped + faulty ones, rejected or held (law 1 before
+  // anything is sent).
   std::uint64_t read = 0;
   std::uint64_t blank_lines = 0;                                       // not rows
   std::uint64_t duplicates = 0;                                        // rows that repeat a pair
   std::uint64_t skipped_anon = 0, skipped_user = 0, skipped_both = 0;  // which side is blank
-  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> rejected{};
+  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> faults{};
 
   // Links: distinct pairs, by verdict and by operation (those to send).
   std::uint64_t links = 0;
@@ -77,13 +78,15 @@ struct CensusReport {
     rows.skipped_anon = skipped_anon;
     rows.skipped_user = skipped_user;
     rows.skipped_both = skipped_both;
-    rows.rejected = rejected;
+    rows.faults = faults;
     return rows;
   }
 
   std::uint64_t skipped() const { return skipped_anon + skipped_user + skipped_both; }
-  std::uint64_t rejected_total() const;
-  std::uint64_t held() const;
+  std::uint64_t rejected() const;
+  std::uint64_t held_rows() const;  // faulty, but readable: they make no link
+  std::uint64_t held_links() const;
+  std::uint64_t held() const { return held_rows() + held_links(); }
   std::uint64_t sendable() const { return verdicts[static_cast<std::size_t>(Verdict::send)]; }
   /// Links that a person decided against: they name no pair to be sent, so their fate is `skipped`.
   std::uint64_t voided() const { return verdicts[static_cast<std::size_t>(Verdict::voided)]; }

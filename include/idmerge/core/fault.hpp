@@ -2,7 +2,8 @@
 //
 // Why a row cannot be used. The list is closed: each member has a stable name that scripts may
 // match in `rejected.ndjson`, a sentence for people and a hint what to do. A fault costs exactly
-// one row, whatever it is.
+// one row, whatever it is. Such a row is rejected, but for one: what may be the beginning of a
+// longer row reads well and is held.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,11 @@ enum class Fault : std::uint8_t {
   denied,        // an id of --deny-file
   count,
 };
+
+/// May the row read otherwise than its writer meant? Then its fate is `held`, not `rejected`.
+constexpr bool is_doubtful(Fault fault) {
+  return fault == Fault::partial_row;
+}
 
 /// The stable name, as written to `reason`: "row-too-long".
 std::string_view name(Fault fault);

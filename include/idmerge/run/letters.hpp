@@ -2,7 +2,7 @@
 //
 // What is written about rows that were not sent: one JSON object a line, with where the row stands,
 // why, and what to do. A held or refused line has the ids under their default names and so is
-// itself input for idmerge.
+// itself input for idmerge; a row that is held as it stands has none.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@
 namespace idmerge {
 
 /// Append the line about a faulty row, newline included.
-void append_rejected(std::string& out, const Row& row, std::string_view file);
+void append_faulty(std::string& out, const Row& row, std::string_view file);
 
 /// Append the members of a link: its ids, operation and place. Shape: no braces.
 void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs);
@@ -34,8 +34,10 @@ std::string refused_letter(std::uint64_t ordinal, const Link& link,
 Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
                                                 std::uint64_t bytes);
 
-/// Write `held.ndjson` from the plan: every held link with what it clashes with.
+/// Write `held.ndjson`: first `rows`, the lines about rows that made no link, then from the plan
+/// every held link with what it clashes with.
 /// Bounds: memory for the ids that are held, besides one block.
-Result<void> write_held(Files& files, const JobPaths& job, const PlanReader& plan);
+Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
+                        const PlanReader& plan);
 
 }  // namespace idmerge
