@@ -30,6 +30,10 @@ inline constexpr std::int64_t no_order = std::numeric_limits<std::int64_t>::min(
 /// is blank or the row is faulty. For `alias` they are alias and distinct id; when `sided` is
 /// false, they are the two ids in the order of the row. All views end with the block.
 struct Row {
+  // Not defaulted: a fresh row would be cleared as a whole before its members are set, which cost
+  // the readers a tenth of their time.
+  Row() noexcept {}  // NOLINT(modernize-use-equals-default)
+
   std::string_view anon;
   std::string_view user;
   std::string_view text;     // the raw row without its line end; cut at 4 KiB if too long
