@@ -59,6 +59,8 @@ struct Connection::State : Line {
   std::string what;
 
   void close();
+  asio::mutable_buffer room();
+  Step took(Step step);
   Step read_some();
   Step write_some(std::string_view bytes);
   bool parse(boost::beast::error_code& ec);
@@ -120,31 +122,33 @@ void Connection::State::close() {
   answers = 0;
 }
 
-Step Connection::State::read_some() {
+/// Where the next bytes go. Units: at least `read_bytes_min`.
+asio::mutable_buffer Connection::State::room() {
   if (begin == end) begin = end = 0;
   if (buffer.size() - end < read_bytes_min && begin > 0) {
     std::memmove(buffer.data(), buffer.data() + begin, end - begin);
     end -= begin;
     begin = 0;
   }
-  const std::size_t room = buffer.size() - end;
-  Step step;
-  if (tls) {
-    step = tls.read(buffer.data() + end, room);
-  } else {
-    const auto n = ::recv(socket.native_handle(), buffer.data() + end, room, MSG_DONTWAIT);
-    if (n > 0) {
-      step = {Step::Want::nothing, static_cast<std::size_t>(n)};
-    } else if (n == 0) {
-      step.want = Step::Want::closed;
-    } else {
-      const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-      step.want = again ? Step::Want::read : Step::Want::failed;
-    }
-  }
+  return asio::buffer(buffer.data() + end, buffer.size() - end);
+}
+
+/// Count what a read has put into the room it was given.
+Step Connection::State::took(Step step) {
+  const std::size_t had = buffer.size() - end;
   end += step.bytes;
-  drained = step.want != Step::Want::nothing || (!tls && step.bytes < room);
+  drained = step.want != Step::Want::nothing || (!tls && step.bytes < had);
   return step;
+}
+
+Step Connection::State::read_some() {
+  const auto into = room();
+  if (tls) return took(tls.read(static_cast<char*>(into.data()), into.size()));
+  const auto n = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+  if (n > 0) return took({Step::Want::nothing, static_cast<std::size_t>(n)});
+  if (n == 0) return took({Step::Want::closed, 0});
+  const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return took({again ? Step::Want::read : Step::Want::failed, 0});
 }
 
 Step Connection::State::write_some(std::string_view bytes) {
@@ -448,12 +452,26 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
   boost::beast::error_code ec;
   while (!parse(ec)) {
     if (ec) co_return ended(ReplyEnd::garbage, whole, false, "not HTTP: " + ec.message());
-    if (drained) {
-      if (!whole) co_return broken(wrote, false);
-      const auto [failed] = co_await socket.async_wait(Socket::wait_read, use_tuple);
-      if (failed || overdue) co_return broken({Step::Want::closed, 0}, true);
+    if (drained && !whole) co_return broken(wrote, false);
+    Step step;
+    if (drained && !tls) {
+      // Not a wait and then a read: Asio arms epoll anew for every wait.
+      const auto [failed, n] = co_await socket.async_read_some(room(), use_tuple);
+      if (overdue || failed == asio::error::operation_aborted) {
+        co_return broken({Step::Want::closed, 0}, true);
+      }
+      if (failed && failed != asio::error::eof) {
+        errno = failed.value();
+        co_return broken({Step::Want::failed, 0}, whole);
+      }
+      step = took({failed ? Step::Want::closed : Step::Want::nothing, n});
+    } else {
+      if (drained) {
+        const auto [failed] = co_await socket.async_wait(Socket::wait_read, use_tuple);
+        if (failed || overdue) co_return broken({Step::Want::closed, 0}, true);
+      }
+      step = read_some();
     }
-    const Step step = read_some();
     if (step.want == Step::Want::failed) co_return broken(step, whole);
     if (step.want == Step::Want::closed) {
       // The end of the connection may be the end of a body without a length.
