@@ -262,6 +262,19 @@ void Census::judge(const Columns& columns) {
   IDMERGE_CHECK(report_.adds_up());
 }
 
+void Census::give_ages(PageArray<std::int64_t>& ages) {
+  if (!seniority_) return;
+  index_.release();  // the ages come in its place
+  ages.grow(links_);
+  for (std::uint64_t i = 0; i < links_; ++i) {
+    if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_anon_[i + links_ahead]]);
+    const auto first_user = (ids_[link_anon_[i]].claim & claim_mask) - 1;
+    ages[i] = is_sided(link_flags_[i])
+                  ? seniority_->age(link_anon_[i], link_user_[i], first_user == link_user_[i])
+                  : no_order;
+  }
+}
+
 // Conflicts and both-sides are judged on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
 void Census::judge_claims() {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/seniority.hpp"
 
-#include "idmerge/core/pair.hpp"
-
 namespace idmerge {
 
 void Seniority::note_first_user(IdNumber anon, std::int64_t order, bool first_row) {
@@ -15,8 +13,7 @@ void Seniority::note_first_user(IdNumber anon, std::int64_t order, bool first_ro
 }
 
 void Seniority::note_other_user(IdNumber anon, IdNumber user, std::int64_t order) {
-  const auto pair = (static_cast<std::uint64_t>(anon) << 32U) | user;
-  const auto [kept, is_new] = others_.try_emplace(pair, order);
+  const auto [kept, is_new] = others_.try_emplace(pair_of(anon, user), order);
   if (!is_new) improve(kept->second, order);
 }
 

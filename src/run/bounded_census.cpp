@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
 #include "idmerge/base/quantity.hpp"
 
 namespace idmerge {
@@ -97,7 +96,7 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
       static_cast<std::uint64_t>(static_cast<double>(bounds_.input_bytes) / text_bytes)));
   rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
                                               static_cast<double>(block.rows.size()));
-  if (rows_expected_ * bytes_a_link <= census_bytes_max_ || bounds_.never_spill) return {};
+  if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
   return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, has_orders_), true);
 }
 
@@ -122,13 +121,9 @@ Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) 
 
 /// Memory is used up: go on in files, with the links that stand in the plan.
 Result<void> BoundedCensus::begin_spill() {
-  if (bounds_.never_spill) {
-    return Error{Errc::usage,
-                 fmt::format("--decisions and --on-conflict earliest|latest need all ids in "
-                             "memory, and these are more than {} hold: raise --memory",
-                             size_text(bounds_.memory_bytes))};
-  }
   const auto so_far = census_->report();
+  PageArray<std::int64_t> ages;
+  census_->give_ages(ages);
   census_.reset();
   if (!announced_) {
     // At least what was taken comes again; more is not known.
@@ -139,23 +134,24 @@ Result<void> BoundedCensus::begin_spill() {
   auto spilled = SpilledCensus::begin(options_, print_, has_orders_, so_far, dir_);
   if (!spilled) return spilled.error();
   spilled_.emplace(std::move(*spilled));
-  return spilled_->take_planned(plan_, files_, {orders_.data(), has_orders_ ? plan_.links() : 0});
+  return spilled_->take_planned(plan_, files_, {ages.data(), ages.size()});
 }
 
-std::vector<Obeyed> BoundedCensus::obey(std::span<const Decided> decisions) {
-  IDMERGE_CHECK(bounds_.never_spill && census_);
-  return census_->obey(decisions);
-}
-
-Result<void> BoundedCensus::judge() {
-  if (spilled_) return spilled_->judge(plan_, {orders_.data(), has_orders_ ? plan_.links() : 0});
+Result<std::vector<Obeyed>> BoundedCensus::judge(std::span<const Decided> decisions) {
+  if (spilled_) {
+    spilled_->obey(decisions);
+    const std::span planned(orders_.data(), has_orders_ ? plan_.links() : 0);
+    if (auto done = spilled_->judge(plan_, planned); !done) return done.error();
+    return spilled_->obeyed();
+  }
+  auto obeyed = census_->obey(decisions);
   std::size_t begin = 0;
   census_->judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
     const auto count = has_orders_ ? verdicts.size() : 0;
     plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
     begin += count;
   });
-  return {};
+  return obeyed;
 }
 
 }  // namespace idmerge

@@ -5,6 +5,8 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -223,22 +225,17 @@ std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
 }
 
-/// Rules that the census on disk does not know: every row's order, and a person's decisions.
-bool needs_all_ids(const PlanOptions& options) {
-  const auto policy = options.census.on_conflict;
-  return policy == OnConflict::earliest || policy == OnConflict::latest ||
-         !options.decisions.decisions.empty();
-}
-
-/// Tell the census what a person decided, and the person what of it means nothing here.
-void obey(const DecisionFile& file, const Fingerprinter& print, BoundedCensus& census,
-          Progress& progress) {
-  if (file.decisions.empty()) return;
+/// What a person decided, as the census knows ids.
+std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print) {
   std::vector<Decided> decided;
   decided.reserve(file.decisions.size());
   for (const auto& decision : file.decisions)
     decided.push_back({print(decision.anon), print(decision.user), decision.says});
-  const auto answers = census.obey(decided);
+  return decided;
+}
+
+/// Tell the person which of the decisions mean nothing here.
+void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
   std::size_t said = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (answers[i] == Obeyed::yes) continue;
@@ -312,23 +309,24 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto bytes_total = intake->bytes_total();
   const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
                                      .input_bytes = bytes_total,
-                                     .input_rows = options.intake.expect_rows,
-                                     .never_spill = needs_all_ids(options)};
+                                     .input_rows = options.intake.expect_rows};
   SpillDir spill_dir(files, options.spill_dir.empty() ? paths->dir : options.spill_dir, paths->dir);
-  BoundedCensus census(options.census, bounds, Fingerprinter(secret), has_orders, *plan, files,
-                       spill_dir, progress);
+  std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
+                                      has_orders, *plan, files, spill_dir, progress);
   Judging judging(*intake, options, secret, belt);
   judging.start();
   std::string held_rows;
   const auto counted =
-      count_all(belt, inputs, bytes_total, *plan, census, *rejected, held_rows, progress);
+      count_all(belt, inputs, bytes_total, *plan, *census, *rejected, held_rows, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  obey(options.decisions, Fingerprinter(secret), census, progress);
-  if (auto done = census.judge(); !done) return done.error();
-  const CensusReport& report = census.report();
+  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)));
+  if (!answers) return answers.error();
+  name_disobeyed(options.decisions, *answers, progress);
+  const CensusReport report = census->report();
+  census.reset();  // gives its memory back
   if (report.held_rows() > 0) {
     progress.note(Weight::warning,
                   "the last line of a pipe has no line end: it is held, as its writer may have "
@@ -345,7 +343,8 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 
   const auto reader = PlanReader::open(files, paths->plan());
   if (!reader) return reader.error();
-  if (auto held = write_held(files, *paths, held_rows, *reader); !held) return held.error();
+  auto held = write_held(files, *paths, held_rows, *reader);
+  if (!held) return held.error();
   return facts;
 }
 

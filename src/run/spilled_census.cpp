@@ -103,6 +103,8 @@ SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& 
     : options_(options),
       print_(print),
       has_orders_(has_orders),
+      claims_rank_(options.on_conflict == OnConflict::earliest ||
+                   options.on_conflict == OnConflict::latest),
       report_(so_far.rows_only()),
       dir_(&dir) {}
 
@@ -130,11 +132,11 @@ std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, bo
 }
 
 Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
-                                         std::span<const std::int64_t> orders) {
+                                         std::span<const std::int64_t> ages) {
   IDMERGE_CHECK(rows_ == 0);
   auto read = plan.each_link(files, [&](const Link& planned) {
     Link link = planned;
-    if (has_orders_) link.order = orders[rows_];
+    if (!ages.empty()) link.order = ages[rows_];
     note_doubled(link, rows_);
     const auto prints = print_(link.anon, link.user);
     take_pair(link, {.anon = prints[0],
@@ -202,7 +204,7 @@ void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other, c
   record.put_varint(rows_ - part.last_row);
   record.put_print(id);
   record.put_print(other);
-  if (has_orders_) record.put(link.order);
+  if (claims_rank_) record.put(link.order);
   part.file.append(record.bytes());
   part.last_row = rows_;
 }
@@ -324,7 +326,7 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
       claim.op = static_cast<Op>(head >> op_shift & 3U);
       claim.sided = (head & sided_bit) != 0;
       const auto other = get_print(in);
-      if (has_orders_) claim.order = in.get<std::int64_t>();
+      if (claims_rank_) claim.order = in.get<std::int64_t>();
       judged.push_back({.anon = id, .user = other, .screened = Screened::pair, .anon_form = form});
       claim_rows.push_back(row);
       if (claims.size() == claims_a_piece) {
@@ -338,6 +340,7 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   }
   if (auto read = in.outcome(); !read) return read;
   if (auto taken = take_claims(); !taken) return taken;
+  obey_in(number, census);
   census.judge_claims();
 
   std::uint64_t last_row = 0;
@@ -360,10 +363,29 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   report_.unsided += part.unsided;
   report_.conflicted_anons += part.conflicted_anons;
   report_.both_sides_ids += part.both_sides_ids;
+  report_.decisions_unknown += part.decisions_unknown;
+  report_.decisions_unclaimed += part.decisions_unclaimed;
   report_.doubled_device_prefix += part.doubled_device_prefix;
   report_.anon.add(part.anon);
   report_.user.add(users);
   return {};
+}
+
+// All claims on an id meet in its part, and so does what was decided about it.
+void SpilledCensus::obey(std::span<const Decided> decisions) {
+  decisions_.assign(decisions.begin(), decisions.end());
+  obeyed_.resize(decisions_.size());
+  for (std::size_t i = 0; i < decisions_.size(); ++i)
+    parts_[part_of(decisions_[i].anon)].decisions.push_back(i);
+}
+
+void SpilledCensus::obey_in(std::size_t part, Census& census) {
+  std::vector<Decided> decided;
+  for (const auto i : parts_[part].decisions)
+    decided.push_back(decisions_[i]);
+  const auto answers = census.obey(decided);
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    obeyed_[parts_[part].decisions[i]] = answers[i];
 }
 
 /// Name the first link of each of the first ids with a doubled prefix.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/bounded_census.hpp"
 
-#include <filesystem>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -16,31 +16,38 @@ using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
 
 TEST_SUITE("run/bounded_census") {
-  TEST_CASE("rules that need all ids in memory are refused when memory runs out") {
-    std::string text = "anonymous_id,user_id,at\n";
+  TEST_CASE("decisions that mean nothing are named alike, in memory and on disk") {
+    struct Listener : Progress {
+      void note(Weight weight, std::string_view text) override {
+        if (weight == Weight::warning) warnings.emplace_back(text);
+      }
+      std::vector<std::string> warnings;
+    };
+    std::string text = "anonymous_id,user_id\n";
     for (int i = 0; i < 20'000; ++i)
-      text += "a" + std::to_string(i) + ",u" + std::to_string(i / 3) + ",1\n";
+      text += "a" + std::to_string(i) + ",u" + std::to_string(i / 3) + "\n";
     Scratch scratch;
     PlanOptions options;
     options.intake.inputs = {scratch.write("t.csv", text)};
-    options.intake.order_field = "at";
-    options.memory_bytes = 1;
+    using Says = Decision::Says;
+    options.decisions.path = "decisions.csv";
+    options.decisions.decisions = {{"a1", Says::never, {}, 2},
+                                   {"nobody", Says::never, {}, 3},
+                                   {"a2", Says::user, "u9", 4},
+                                   {"a19999", Says::user, "u6666", 5}};
     RealFiles files;
-    Progress progress;
-    SUBCASE("orders") {
-      options.census.on_conflict = OnConflict::latest;
+    for (const std::uint64_t memory : {0, 1}) {
+      CAPTURE(memory);
+      options.memory_bytes = memory;
+      Listener heard;
+      REQUIRE(make_plan(options, scratch.path("job"), files, heard));
+      CHECK(heard.warnings ==
+            std::vector<std::string>{
+                "decisions.csv: line 3: no row has this anonymous id: the decision does nothing "
+                "here",
+                "decisions.csv: line 4: this user does not claim the anonymous id: its rows are "
+                "held"});
     }
-    SUBCASE("decisions") {
-      options.decisions.decisions.push_back(
-          {.anon = "a1", .says = Decision::Says::never, .user = {}});
-    }
-    const auto made = make_plan(options, scratch.path("job"), files, progress);
-    REQUIRE_FALSE(made);
-    CHECK(made.error().code == Errc::usage);
-    CHECK(made.error().what.find("--memory") != std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(scratch.path("job/plan")));
-    options.memory_bytes = 0;
-    CHECK(make_plan(options, scratch.path("job"), files, progress));
   }
 
   TEST_CASE("what is needed is said before work starts, and a disk too small is refused then") {

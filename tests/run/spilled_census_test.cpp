@@ -2,6 +2,7 @@
 #include "idmerge/run/spilled_census.hpp"
 
 #include <functional>
+#include <map>
 #include <random>
 #include <string>
 
@@ -109,7 +110,13 @@ TEST_SUITE("run/spilled_census") {
         const std::string_view names = verb == "alias" ? "alias,distinct_id"
                                        : mixed         ? "anonymous_id,user_id,alias,distinct_id,op"
                                                        : "anonymous_id,user_id";
-        std::string text = std::string(names) + "\n";
+        PlanOptions options;
+        options.census.on_conflict = static_cast<OnConflict>(random() % 4);
+        const bool ranked = options.census.on_conflict == OnConflict::earliest ||
+                            options.census.on_conflict == OnConflict::latest;
+        if (ranked || random() % 4 == 0) options.intake.order_field = "at";
+        std::map<std::string, Decision> decisions;
+        std::string text = std::string(names) + ",at\n";
         for (std::uint64_t row = 0; row < 3000; ++row) {
           auto [a, b] = shape.edge(random, row);
           if (random() % 8 == 0) std::tie(a, b) = shape.edge(random, row / 2);
@@ -123,15 +130,27 @@ TEST_SUITE("run/spilled_census") {
             text +=
                 "," + one + "," + other + "," + std::string(name(static_cast<Op>(random() % 3)));
           }
+          text += ",";
+          if (random() % 50 != 0) text += std::to_string(random() % 400);
           text += "\n";
+          if (random() % 40 != 0) continue;
+          Decision decision;
+          decision.anon = random() % 30 == 0 ? "nobody" + std::to_string(row) : one;
+          decision.says = static_cast<Decision::Says>(random() % 3);
+          if (decision.says == Decision::Says::user) {
+            decision.user = random() % 5 == 0 ? "id-77" : other;
+          }
+          decisions.emplace(decision.anon, decision);
         }
-        PlanOptions options;
+        if (random() % 2 == 0) {
+          for (const auto& [anon, decision] : decisions)
+            options.decisions.decisions.push_back(decision);
+        }
         options.intake.inputs = {scratch.write("t.csv", text)};
         if (verb == "alias") options.intake.op = Op::alias;
         if (verb == "merge" || unsided) options.intake.op = Op::merge;
         if (unsided) options.intake.id_fields = "anonymous_id,user_id";
         if (mixed) options.intake.op_field = "op";
-        options.census.on_conflict = random() % 2 == 0 ? OnConflict::send : OnConflict::hold;
         options.census.collapse = random() % 4 != 0;
         options.census.max_cluster = random() % 2 == 0 ? 12 : 499;
         check_same(scratch, options);
@@ -156,7 +175,10 @@ TEST_SUITE("run/spilled_census") {
     PlanOptions options;
     options.intake.inputs = inputs;
     options.intake.order_field = "at";
-    check_same(scratch, options);
+    for (const auto policy : {OnConflict::hold, OnConflict::earliest, OnConflict::latest}) {
+      options.census.on_conflict = policy;
+      check_same(scratch, options);
+    }
   }
 
   TEST_CASE("a disk that fails or a process that dies in the middle leaves no plan and no spill") {

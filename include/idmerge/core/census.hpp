@@ -111,6 +111,10 @@ class Census {
   /// The same after so many more rows, at most.
   std::size_t bytes_after(std::size_t rows) const;
 
+  /// Where the order of rows settles conflicts: the age of the claim that each link makes, by all
+  /// rows so far; else nothing. The last thing that may be asked of a census.
+  void give_ages(PageArray<std::int64_t>& ages);
+
   /// The half of judge() that looks at the claims on one id alone, for a census of a part of the
   /// ids (see run/spilled_census): every row of an anonymous id must have been taken here, but
   /// where else an id is a user may be said by sight().

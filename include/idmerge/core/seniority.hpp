@@ -16,6 +16,7 @@
 
 #include "idmerge/base/pages.hpp"
 #include "idmerge/core/index.hpp"
+#include "idmerge/core/pair.hpp"
 
 namespace idmerge {
 
@@ -30,6 +31,13 @@ class Seniority {
 
   /// Take note of a row that claims it for another one.
   void note_other_user(IdNumber anon, IdNumber user, std::int64_t order);
+
+  /// The age of a claim as far as rows have been taken note of.
+  std::int64_t age(IdNumber anon, IdNumber user, bool is_first_user) const {
+    if (is_first_user) return first_[anon];
+    const auto found = others_.find(pair_of(anon, user));
+    return found == others_.end() ? no_order : found->second;
+  }
 
   /// Settle who wins, after the last row. `first_user(anon)` is the first user that claimed it.
   template <class FirstUser>
@@ -54,6 +62,9 @@ class Seniority {
     bool undecided = false;
   };
 
+  static std::uint64_t pair_of(IdNumber anon, IdNumber user) {
+    return (static_cast<std::uint64_t>(anon) << 32U) | user;
+  }
   bool before(std::int64_t a, std::int64_t b) const {
     return wins_ == Wins::earliest ? a < b : a > b;
   }

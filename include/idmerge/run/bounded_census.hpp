@@ -31,24 +31,21 @@ class BoundedCensus {
     std::uint64_t memory_bytes = 0;             // 0: without limit
     std::uint64_t input_bytes = 0;              // 0: nobody knows
     std::optional<std::uint64_t> input_rows{};  // as the user expects them
-    bool never_spill = false;  // --decisions, or an --on-conflict that looks at orders
   };
 
   BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
                 bool has_orders, PlanWriter& plan, Files& files, SpillDir& dir, Progress& progress);
 
   /// Take the rows of a block; new links go to the plan, now or at the end.
-  /// Errors: Errc::usage when memory is used up and may not be left; Errc::outage for the disk.
+  /// Errors: Errc::outage for the disk.
   Result<void> take(const RowBlock& block, std::span<const Judged> judged);
 
   /// How much of the inputs has been taken. Units: 0..1; 0 when nobody knows.
   void foresee(double share_read);
 
-  /// As Census::obey(). Bug unless the bounds say that it never spills.
-  std::vector<Obeyed> obey(std::span<const Decided> decisions);
-
-  /// After the last block: the columns of the plan, and what is missing of its links.
-  Result<void> judge();
+  /// After the last block: the columns of the plan, and what is missing of its links, by the
+  /// decisions. Shape: the answer as Census::obey() has it.
+  Result<std::vector<Obeyed>> judge(std::span<const Decided> decisions);
 
   const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
 

@@ -47,9 +47,10 @@ class SpilledCensus {
   /// Units: bytes; `row_bytes` of both ids of a row together.
   static std::uint64_t need_bytes(std::uint64_t rows, double row_bytes, bool has_orders);
 
-  /// Take the links that stand in the plan. Shape: `orders` empty if the plan has none.
+  /// Take the links that stand in the plan. Shape: `ages` of their claims, where the order of rows
+  /// settles conflicts; else empty.
   Result<void> take_planned(const PlanWriter& plan, Files& files,
-                            std::span<const std::int64_t> orders);
+                            std::span<const std::int64_t> ages);
 
   /// Take the rows of a block; where they are not pairs, count them.
   Result<void> take(const RowBlock& block, std::span<const Judged> judged);
@@ -58,6 +59,10 @@ class SpilledCensus {
 
   /// Of rows so far, links not counted; complete after judge().
   const CensusReport& report() const { return report_; }
+
+  /// As Census::obey(), but the answers stand in obeyed() after judge().
+  void obey(std::span<const Decided> decisions);
+  const std::vector<Obeyed>& obeyed() const { return obeyed_; }
 
   /// After the last row: the rest of the links and all columns into the plan.
   /// Shape: `planned_orders` of the links that stood in the plan; empty if it has none.
@@ -72,6 +77,7 @@ class SpilledCensus {
   void put_claim(const Fingerprint& id, const Fingerprint& other, const Link& link, IdForm form);
   void put_sighting(const Fingerprint& id, IdForm form, bool is_user);
   void close_rows();
+  void obey_in(std::size_t part, Census& census);
   void note_doubled(const Link& link, std::uint64_t ordinal);
 
   Result<void> judge_part(std::size_t part);
@@ -88,13 +94,15 @@ class SpilledCensus {
 
   CensusOptions options_;
   Fingerprinter print_;
-  bool has_orders_;
+  bool has_orders_;   // the plan has them, ...
+  bool claims_rank_;  // ... and conflicts are settled by them
   CensusReport report_;
   SpillDir* dir_;
 
   struct Part {
     Spill file;
     std::uint64_t last_row = 0;
+    std::vector<std::size_t> decisions{};  // indices of those about its ids
   };
   std::vector<Part> parts_;
   std::vector<Spill> rows_file_;  // one; these three are made when their step begins
@@ -109,6 +117,8 @@ class SpilledCensus {
   std::vector<std::string> doubled_;  // the ids that the report names
   std::array<bool, 3> sided_ops_{};
   bool is_any_unsided_ = false;
+  std::vector<Decided> decisions_;
+  std::vector<Obeyed> obeyed_;
 };
 
 }  // namespace idmerge
