@@ -19,6 +19,7 @@
 #include "idmerge/disk/source.hpp"
 #include "idmerge/run/belt.hpp"
 #include "idmerge/run/bounded_census.hpp"
+#include "idmerge/run/held_file.hpp"
 #include "idmerge/run/letters.hpp"
 #include "idmerge/run/owner.hpp"
 
@@ -343,7 +344,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 
   const auto reader = PlanReader::open(files, paths->plan());
   if (!reader) return reader.error();
-  auto held = write_held(files, *paths, held_rows, *reader);
+  auto held = write_held(files, *paths, held_rows, *reader, spill_dir, options.memory_bytes);
   if (!held) return held.error();
   return facts;
 }

@@ -12,13 +12,18 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/pair.hpp"
 #include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
 #include "idmerge/disk/plan_file.hpp"
 
 namespace idmerge {
 
 /// Append the line about a faulty row, newline included.
 void append_faulty(std::string& out, const Row& row, std::string_view file);
+
+/// The default field names of both sides, so that a line is input again.
+struct IdKeys {
+  std::string_view anon, user;
+};
+IdKeys id_keys(const Link& link);
 
 /// Append the members of a link: its ids, operation and place. Shape: no braces.
 void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs);
@@ -33,11 +38,5 @@ std::string refused_letter(std::uint64_t ordinal, const Link& link,
 /// Bounds: 8 bytes a link, and one letter. Errors: Errc::input for a line that is no such letter.
 Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
                                                 std::uint64_t bytes);
-
-/// Write `held.ndjson`: first `rows`, the lines about rows that made no link, then from the plan
-/// every held link with what it clashes with.
-/// Bounds: memory for the ids that are held, besides one block.
-Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan);
 
 }  // namespace idmerge

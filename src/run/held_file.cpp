@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/held_file.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "idmerge/core/json_text.hpp"
+#include "idmerge/disk/plan_block.hpp"
+#include "idmerge/run/letters.hpp"
+
+namespace idmerge {
+namespace {
+
+/// Clashing links named in one line; the rest are counted.
+constexpr std::size_t clashes_named_max = 10;
+
+/// What is kept for a held link whose anonymous id is new, besides the ids.
+constexpr std::uint64_t bytes_a_held_link = 380;
+
+constexpr std::size_t parts_max = 64;
+constexpr std::size_t part_buffer_bytes = 64U << 10U;
+constexpr std::size_t line_buffer_bytes = 64U << 10U;
+
+/// Do several users claim the anonymous id?
+constexpr bool is_disputed(Verdict verdict) {
+  return verdict == Verdict::conflict || verdict == Verdict::outranked;
+}
+
+struct Words {
+  std::string_view message, hint;
+};
+
+Words words(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::conflict:
+      return {"the anonymous id is claimed by more than one user",
+              "decide which user it belongs to in the list of show --held, then plan --decisions"};
+    case Verdict::both_sides:
+      return {"the anonymous id of this row is a user id elsewhere",
+              "check whether the columns of one of the rows are swapped"};
+    case Verdict::oversize:
+      return {"the cluster would have more ids than --max-cluster",
+              "look for an id that many people share, or raise --max-cluster"};
+    case Verdict::outranked:
+      return {"another user's claim on the anonymous id comes before this one by --on-conflict",
+              "if the other one is wrong, decide so in the list of show --held, then plan "
+              "--decisions"};
+    case Verdict::send:
+    case Verdict::spare:
+    case Verdict::voided:
+    case Verdict::count:
+      break;
+  }
+  return {"", ""};
+}
+
+/// Ids that outlive the block or buffer they were read from.
+class Texts {
+ public:
+  std::string_view keep(std::string_view id) {
+    if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
+      texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
+    }
+    auto& text = texts_.back();
+    text += id;
+    return std::string_view(text).substr(text.size() - id.size());
+  }
+
+ private:
+  static constexpr std::size_t text_bytes = 64U << 10U;
+
+  std::deque<std::string> texts_;  // none ever grows past what was reserved for it
+};
+
+/// What stands against held links, by their anonymous id.
+class Clashes {
+ public:
+  /// Shape: `are_kept` says that the ids of held links outlive this.
+  explicit Clashes(bool are_kept) : are_kept_(are_kept) {}
+
+  /// First, every held link in order.
+  void note_held(const Link& link, Verdict verdict) {
+    if (!is_disputed(verdict) && verdict != Verdict::both_sides) return;
+    auto found = known_.find(link.anon);
+    if (found == known_.end()) found = known_.emplace(keep_held(link.anon), Known{}).first;
+    Known& known = found->second;
+    if (is_disputed(verdict)) {
+      if (known.claims.size() < clashes_named_max) {
+        known.claims.push_back({keep_held(link.user), link.line, link.file});
+      }
+      ++known.claims_count;
+    }
+    known.has_side = known.has_side || verdict == Verdict::both_sides;
+    known.has_winner = known.has_winner || verdict == Verdict::outranked;
+    wants_others_ = wants_others_ || verdict != Verdict::conflict;
+  }
+
+  /// Is anything wanted of links that are not held?
+  bool wants_others() const { return wants_others_; }
+
+  /// Then every link, or at least those that name one of the ids, in order.
+  void note_other(const Link& link, Verdict verdict) {
+    if (!link.sided) return;
+    const auto won = known_.find(link.anon);
+    if (won != known_.end() && won->second.has_winner && verdict != Verdict::outranked &&
+        won->second.winner.id.empty()) {
+      won->second.winner = {texts_.keep(link.user), link.line, link.file};
+    }
+    const auto side = known_.find(link.user);
+    if (side != known_.end() && side->second.has_side && side->second.side.id.empty()) {
+      side->second.side = {texts_.keep(link.anon), link.line, link.file};
+    }
+  }
+
+  /// Last, the line about a held link.
+  void append_line(std::string& out, const Link& link, Verdict verdict,
+                   const std::vector<PlanInput>& inputs) const {
+    out += '{';
+    append_link(out, link, inputs);
+    append_json_member(out, "reason", name(verdict));
+    append_json_member(out, "message", words(verdict).message);
+    append_json_member(out, "hint", words(verdict).hint);
+    const auto found = known_.find(link.anon);
+    if (found != known_.end()) append_clashes(out, found->second, link, verdict, inputs);
+    out += "}\n";
+  }
+
+ private:
+  /// A link as lines name it: by the id that differs. No id: there is none.
+  struct Other {
+    std::string_view id;
+    std::uint64_t line = 0;
+    std::uint32_t file = 0;
+  };
+
+  struct Known {
+    std::vector<Other> claims;  // the first held ones
+    std::uint64_t claims_count = 0;
+    Other winner;  // the claim that outranks those that are held
+    Other side;    // the first link that names the id as its user
+    bool has_winner = false;
+    bool has_side = false;
+  };
+
+  static void append_other(std::string& out, std::string_view key, const Other& other,
+                           const std::vector<PlanInput>& inputs) {
+    out += '{';
+    append_json_member(out, key, other.id);
+    append_json_member(out, "file", inputs[other.file].path);
+    append_json_member(out, "line", other.line);
+    out += '}';
+  }
+
+  static void append_clashes(std::string& out, const Known& known, const Link& link,
+                             Verdict verdict, const std::vector<PlanInput>& inputs) {
+    const auto keys = id_keys(link);
+    if (verdict == Verdict::outranked && !known.winner.id.empty()) {
+      append_json_key(out, "won_by");
+      append_other(out, keys.user, known.winner, inputs);
+    }
+    if (is_disputed(verdict)) {
+      append_json_key(out, "clashes_with");
+      out += '[';
+      bool first = true;
+      for (const auto& claim : known.claims) {
+        if (claim.id == link.user) continue;
+        if (!first) out += ',';
+        first = false;
+        append_other(out, keys.user, claim, inputs);
+      }
+      out += ']';
+      if (known.claims_count > clashes_named_max) {
+        append_json_member(out, "more_clashes", known.claims_count - clashes_named_max);
+      }
+    }
+    if (verdict == Verdict::both_sides && !known.side.id.empty()) {
+      append_json_key(out, "clashes_with");
+      out += '[';
+      append_other(out, keys.anon, known.side, inputs);
+      out += ']';
+    }
+  }
+
+  std::string_view keep_held(std::string_view id) { return are_kept_ ? id : texts_.keep(id); }
+
+  bool are_kept_;
+  std::unordered_map<std::string_view, Known> known_;
+  Texts texts_;
+  bool wants_others_ = false;
+};
+
+/// Visit links of a plan, of all blocks or of those that hold a held one. `visit(ordinal, link,
+/// verdict)` returns a Result<void>.
+template <class Visit>
+Result<void> each_packed(const PlanReader& plan, bool only_held, Visit visit) {
+  PlanBlock block;
+  Link link;
+  for (std::size_t i = 0; i < plan.blocks(); ++i) {
+    if (only_held) {
+      if (auto read = plan.read_columns(i, block); !read) return read.error();
+      if (std::none_of(block.verdicts.begin(), block.verdicts.end(), is_held)) continue;
+    }
+    const auto packed = plan.read_packed(i, block);
+    if (!packed) return packed.error();
+    LinkCursor cursor(*packed);
+    link = {};
+    auto ordinal = block.first;
+    for (const auto verdict : block.verdicts) {
+      if (!cursor.next(link)) {
+        return Error{Errc::input, fmt::format("block {} of the plan is not readable", i)};
+      }
+      if (!only_held || is_held(verdict)) {
+        if (auto done = visit(ordinal, link, verdict); !done) return done;
+      }
+      ++ordinal;
+    }
+  }
+  return {};
+}
+
+/// Memory that the clashes of all held links may take.
+Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
+  PlanBlock block;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < plan.blocks(); ++i) {
+    if (auto read = plan.read_columns(i, block); !read) return read.error();
+    const auto held = static_cast<std::uint64_t>(
+        std::count_if(block.verdicts.begin(), block.verdicts.end(), is_held));
+    const auto& entry = plan.entry(i);
+    sum += held * (bytes_a_held_link + entry.links.size_bytes / entry.links_count);
+  }
+  return sum;
+}
+
+/// The file, under way.
+class LineFile {
+ public:
+  explicit LineFile(PartFile part) : part_(std::move(part)) {}
+
+  std::string& text() { return text_; }
+
+  Result<void> flush_if_full() {
+    return text_.size() < line_buffer_bytes ? Result<void>() : flush();
+  }
+  Result<void> flush() {
+    auto written = part_.append(text_);
+    text_.clear();
+    return written;
+  }
+  Result<void> commit() {
+    if (auto written = flush(); !written) return written;
+    return part_.commit();
+  }
+
+ private:
+  PartFile part_;
+  std::string text_;
+};
+
+Result<void> write_from_memory(const PlanReader& plan, LineFile& out) {
+  struct Held {
+    Link link;
+    Verdict verdict;
+  };
+  Texts texts;
+  std::vector<Held> all;
+  Clashes clashes(true);
+  auto read = each_packed(plan, true, [&](auto, const Link& found, Verdict verdict) {
+    auto& link = all.emplace_back(Held{found, verdict}).link;
+    link.anon = texts.keep(link.anon);
+    link.user = texts.keep(link.user);
+    clashes.note_held(link, verdict);
+    return Result<void>();
+  });
+  if (!read) return read;
+  if (clashes.wants_others()) {
+    read = each_packed(plan, false, [&](auto, const Link& link, Verdict verdict) {
+      clashes.note_other(link, verdict);
+      return Result<void>();
+    });
+    if (!read) return read;
+  }
+  for (const auto& [link, verdict] : all) {
+    clashes.append_line(out.text(), link, verdict, plan.facts().inputs);
+    if (auto written = out.flush_if_full(); !written) return written;
+  }
+  return {};
+}
+
+/// Which ids are wanted of other links: a bit for each, by its hash, so that some that are not
+/// wanted pass, and none that is wanted is missed.
+class Sieve {
+ public:
+  explicit Sieve(std::uint64_t bytes) : words_(std::max<std::uint64_t>(bytes / 8, 64)) {}
+  void put(std::size_t hash) { words_[word(hash)] |= bit(hash); }
+  bool passes(std::size_t hash) const { return (words_[word(hash)] & bit(hash)) != 0; }
+
+ private:
+  std::size_t word(std::size_t hash) const { return (hash >> 6U) % words_.size(); }
+  static std::uint64_t bit(std::size_t hash) { return std::uint64_t{1} << hash % 64; }
+
+  std::vector<std::uint64_t> words_;
+};
+
+/// A link on its way through a part. Shape: the ordinal only of held links.
+struct Record {
+  std::uint64_t ordinal = 0;
+  Link link;
+  Verdict verdict = Verdict::send;
+  bool held = false;
+};
+
+void put(Spill& file, const Record& record) {
+  const auto& link = record.link;
+  const std::uint8_t head[]{
+      static_cast<std::uint8_t>(static_cast<unsigned>(record.verdict) << 1U | record.held),
+      static_cast<std::uint8_t>(static_cast<unsigned>(link.op) << 1U | link.sided)};
+  file.put(head);
+  for (const auto number : {record.ordinal, link.line, link.offset, std::uint64_t{link.file},
+                            std::uint64_t{link.anon.size()}, std::uint64_t{link.user.size()}}) {
+    file.put_varint(number);
+  }
+  file.append(link.anon);
+  file.append(link.user);
+}
+
+/// The ids end with the next read.
+Record get(SpillReader& in) {
+  Record record;
+  const auto head = in.get<std::uint8_t>();
+  record.verdict = static_cast<Verdict>(head >> 1U);
+  record.held = (head & 1U) != 0;
+  const auto kind = in.get<std::uint8_t>();
+  auto& link = record.link;
+  link.op = static_cast<Op>(kind >> 1U);
+  link.sided = (kind & 1U) != 0;
+  record.ordinal = in.get_varint();
+  link.line = in.get_varint();
+  link.offset = in.get_varint();
+  link.file = static_cast<std::uint32_t>(in.get_varint());
+  const auto anon_bytes = in.get_varint();
+  const auto user_bytes = in.get_varint();
+  const auto ids = in.get_text(anon_bytes + user_bytes);
+  if (!in.outcome()) return {};
+  link.anon = ids.substr(0, anon_bytes);
+  link.user = ids.substr(anon_bytes);
+  return record;
+}
+
+std::size_t hash(std::string_view id) {
+  return std::hash<std::string_view>()(id);
+}
+
+Result<std::vector<Spill>> make_spills(SpillDir& dir, std::size_t count) {
+  std::vector<Spill> spills;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto spill = Spill::create(dir, part_buffer_bytes);
+    if (!spill) return spill.error();
+    spills.push_back(std::move(*spill));
+  }
+  return spills;
+}
+
+/// Held links, and after all of them what may stand against them, to the part of the id in
+/// question.
+Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
+                        std::vector<Spill>& parts) {
+  Sieve sieve(memory_bytes / 8);
+  bool wants_others = false;
+  const auto send = [&](std::size_t at, const Record& record) {
+    auto& part = parts[at % parts.size()];
+    put(part, record);
+    return part.healthy() ? Result<void>() : part.flush();
+  };
+  auto read = each_packed(plan, true, [&](auto ordinal, const Link& link, Verdict verdict) {
+    const auto at = hash(link.anon);
+    if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
+      sieve.put(at);
+      wants_others = true;
+    }
+    return send(at, {ordinal, link, verdict, true});
+  });
+  if (read && wants_others) {
+    read = each_packed(plan, false, [&](auto, const Link& link, Verdict verdict) {
+      if (!link.sided) return Result<void>();
+      for (const auto at : {hash(link.anon), hash(link.user)}) {
+        if (!sieve.passes(at)) continue;
+        if (auto sent = send(at, {0, link, verdict, false}); !sent) return sent;
+      }
+      return Result<void>();
+    });
+  }
+  for (auto& part : parts) {
+    if (read) read = part.flush();
+  }
+  return read;
+}
+
+/// The lines of one part, each behind its ordinal and length.
+Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs, Spill& lines) {
+  Clashes clashes(false);
+  for (SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
+    const auto record = get(in);
+    if (auto read = in.outcome(); !read) return read;
+    if (record.held) {
+      clashes.note_held(record.link, record.verdict);
+    } else {
+      clashes.note_other(record.link, record.verdict);
+    }
+  }
+  std::string line;
+  for (SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
+    const auto record = get(in);
+    if (auto read = in.outcome(); !read) return read;
+    if (!record.held) break;
+    line.clear();
+    clashes.append_line(line, record.link, record.verdict, inputs);
+    lines.put_varint(record.ordinal);
+    lines.put_varint(line.size());
+    lines.append(line);
+  }
+  return lines.flush();
+}
+
+/// All parts' lines in order of their ordinals.
+Result<void> merge_lines(const Spill& lines, const std::vector<std::uint64_t>& ends,
+                         LineFile& out) {
+  std::vector<SpillReader> readers;
+  using Next = std::pair<std::uint64_t, std::size_t>;  // ordinal, part
+  std::priority_queue<Next, std::vector<Next>, std::greater<>> queue;
+  const auto step = [&](std::size_t part) -> Result<void> {
+    auto& in = readers[part];
+    if (!in.at_end()) queue.emplace(in.get_varint(), part);
+    return in.outcome();
+  };
+  std::uint64_t begin = 0;
+  for (const auto end : ends) {
+    readers.emplace_back(lines, begin, end, part_buffer_bytes);
+    if (auto stepped = step(readers.size() - 1); !stepped) return stepped;
+    begin = end;
+  }
+  while (!queue.empty()) {
+    const auto part = queue.top().second;
+    queue.pop();
+    auto& in = readers[part];
+    const auto size = in.get_varint();
+    out.text() += in.get_text(size);
+    if (auto stepped = step(part); !stepped) return stepped;
+    if (auto written = out.flush_if_full(); !written) return written;
+  }
+  return {};
+}
+
+Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, SpillDir& dir,
+                            std::uint64_t memory_bytes, LineFile& out) {
+  auto parts = make_spills(dir, parts_count);
+  if (!parts) return parts.error();
+  if (auto filled = fill_parts(plan, memory_bytes, *parts); !filled) return filled;
+  auto lines = make_spills(dir, 1);
+  if (!lines) return lines.error();
+  std::vector<std::uint64_t> ends;
+  for (auto& part : *parts) {
+    if (auto written = write_part(part, plan.facts().inputs, (*lines)[0]); !written) return written;
+    ends.push_back((*lines)[0].size_bytes());
+    part = Spill();  // gives the disk back
+  }
+  return merge_lines((*lines)[0], ends, out);
+}
+
+}  // namespace
+
+Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
+                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes) {
+  auto part = PartFile::begin(files, job.held());
+  if (!part) return part.error();
+  LineFile out(std::move(*part));
+  out.text() = rows;
+  std::size_t parts = 1;
+  if (memory_bytes > 0) {
+    const auto need = estimate_bytes(plan);
+    if (!need) return need.error();
+    parts = std::min<std::uint64_t>(*need / (memory_bytes / 2 + 1) + 1, parts_max);
+  }
+  auto written = parts == 1 ? write_from_memory(plan, out)
+                            : write_in_parts(plan, parts, dir, memory_bytes, out);
+  return written ? out.commit() : written;
+}
+
+}  // namespace idmerge

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/held_file.hpp"
+
+#include <random>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/run/planner.hpp"
+
+#include "support/scratch.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using idmerge::testing::Scratch;
+
+namespace {
+
+struct Job {
+  Scratch scratch;
+  RealFiles files;
+  JobPaths paths;
+
+  Job(const std::string& table, PlanOptions options) {
+    options.intake.inputs = {scratch.write("t.csv", table)};
+    paths.dir = scratch.path("job");
+    Progress progress;
+    const auto made = make_plan(options, paths.dir, files, progress);
+    REQUIRE_MESSAGE(made, (made ? "" : made.error().what));
+  }
+
+  std::string write(std::uint64_t memory_bytes) {
+    const auto plan = PlanReader::open(files, paths.plan());
+    REQUIRE(plan);
+    SpillDir dir(files, paths.dir, paths.dir);
+    REQUIRE(write_held(files, paths, "", *plan, dir, memory_bytes));
+    return scratch.read("job/held.ndjson");
+  }
+};
+
+std::size_t count(const std::string& text, std::string_view word) {
+  std::size_t found = 0;
+  for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + 1))
+    ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_SUITE("run/held_file") {
+  TEST_CASE("an id that many users claim names ten of them and counts the rest") {
+    std::string table = "anonymous_id,user_id\n";
+    for (int i = 1; i <= 14; ++i)
+      table += "shared,u" + std::to_string(i) + "\n";
+    Job job(table, {});
+    for (const std::uint64_t memory : {0, 1}) {
+      CAPTURE(memory);
+      const auto text = job.write(memory);
+      CHECK(count(text, "\n") == 14);
+      CHECK(count(text, "\"more_clashes\":4") == 14);
+      const auto last = text.substr(text.rfind("{\"anonymous_id\":\"shared\""));
+      CHECK(count(last, "\"user_id\"") == 11);
+      CHECK(last.find("\"u10\"") != std::string::npos);
+      CHECK(last.find("\"u11\"") == std::string::npos);
+    }
+  }
+
+  TEST_CASE("lines are the same, in the same order, however little memory there is") {
+    std::mt19937_64 random(idmerge::testing::seed());
+    const auto id = [&](const char* side, std::uint64_t below) {
+      return side + std::to_string(1 + random() % below);
+    };
+    for (const auto policy : {OnConflict::hold, OnConflict::earliest}) {
+      std::string table = "anonymous_id,user_id,at\n";
+      for (int i = 0; i < 20'000; ++i) {
+        const bool swapped = random() % 40 == 0;
+        table += id(swapped ? "u" : "a", 15'000) + "," + id(swapped ? "a" : "u", 4000) + "," +
+                 std::to_string(random() % 1000) + "\n";
+      }
+      PlanOptions options;
+      options.census.on_conflict = policy;
+      options.census.max_cluster = 6;
+      options.intake.order_field = "at";
+      Job job(table, options);
+      const auto all = job.write(0);
+      for (const auto* reason : {"conflict", "both-sides", "oversize", "outranked"}) {
+        CAPTURE(reason);
+        const bool expected = policy == OnConflict::earliest || reason != std::string("outranked");
+        CHECK((count(all, "\"reason\":\"" + std::string(reason) + "\"") > 10) == expected);
+      }
+      CHECK((count(all, "\"won_by\"") > 10) == (policy == OnConflict::earliest));
+      for (const std::uint64_t memory : {1U, 1U << 20U, 8U << 20U}) {
+        CAPTURE(memory);
+        CHECK((job.write(memory) == all));
+      }
+    }
+  }
+}
