@@ -6,6 +6,10 @@
 #include <bit>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace idmerge {
 namespace {
 
@@ -83,14 +87,47 @@ std::size_t leading_space(string_view text) {
 /// What a placeholder may be wrapped in.
 constexpr string_view dress = " \t\n\v\f\r\"'`";
 
+/// Asked of every id, at both ends.
+constexpr auto dress_table = [] {
+  std::array<bool, 256> table{};
+  for (const char c : dress)
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
 constexpr bool is_dress(char c) {
-  return dress.find(c) != npos;
+  return dress_table[static_cast<unsigned char>(c)];
+}
+
+/// By the first byte of an id, in any case: a bit for each length of a placeholder. Nearly no id
+/// passes.
+constexpr auto placeholder_lengths = [] {
+  std::array<std::uint32_t, 256> lengths{};
+  for (const auto word : placeholders) {
+    const auto first = static_cast<unsigned char>(word.front());
+    lengths[first] |= 1U << word.size();
+    if (word.front() >= 'a' && word.front() <= 'z') lengths[first - 32U] |= 1U << word.size();
+  }
+  return lengths;
+}();
+
+/// Only zeros and dashes?
+constexpr bool is_null_number(string_view id) {
+  for (const char c : id) {
+    if (c != '0' && c != '-') return false;
+  }
+  return true;
 }
 
 string_view undress(string_view text) {
   const auto begin = text.find_first_not_of(dress);
   if (begin == npos) return {};
   return text.substr(begin, text.find_last_not_of(dress) - begin + 1);
+}
+
+/// Without a call for ids that do not begin so, which nearly all do not.
+constexpr bool has_device_prefix(string_view id) {
+  return !id.empty() && id.front() == device_prefix.front() && id.starts_with(device_prefix);
 }
 
 /// Eight bytes at a time: has any the high bit, or is it below 0x20 or 0x7F?
@@ -127,20 +164,38 @@ bool all_hex(std::uint64_t word) {
   return ((digits | letters) & ~word & highs) == highs;
 }
 
-/// True when every byte is printable ASCII, which nearly all ids are.
+#if defined(__x86_64__)
+/// The same for sixteen bytes: as signed numbers, those with the high bit are below a space too.
+__m128i suspicious16(const char* at) {
+  const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  return _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')),
+                      _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
+}
+#endif
+
+/// True when every byte is printable ASCII, which nearly all ids are. The last bytes of an id are
+/// looked at together with some before them, again.
 bool plain_ascii(string_view text) {
-  std::uint64_t found = 0;
-  const char* at = text.data();
-  auto left = text.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    found |= suspicious(load(at));
+  const char* const begin = text.data();
+  const auto size = text.size();
+#if defined(__x86_64__)
+  if (size >= 16) {
+    auto found = suspicious16(begin + size - 16);
+    for (std::size_t at = 0; at + 16 < size; at += 16)
+      found = _mm_or_si128(found, suspicious16(begin + at));
+    return _mm_movemask_epi8(found) == 0;
   }
-  if (left > 0) {
-    std::uint64_t word = ones * ' ';
-    std::memcpy(&word, at, left);
-    found |= suspicious(word);
+#endif
+  if (size >= 8) {
+    auto found = suspicious(load(begin + size - 8));
+    for (std::size_t at = 0; at + 8 < size; at += 8)
+      found |= suspicious(load(begin + at));
+    return found == 0;
   }
-  return found == 0;
+  if (size >= 4) return suspicious(load4(begin) | load4(begin + size - 4) << 32U) == 0;
+  std::uint64_t word = ones * ' ';
+  std::memcpy(&word, begin, size);
+  return suspicious(word) == 0;
 }
 
 struct Finding {
@@ -191,10 +246,11 @@ bool is_placeholder(string_view id) {
     if (id.empty()) return true;
   }
   if (id.front() == '0' || id.front() == '-') {
-    if (id.find_first_not_of("0-") == npos) return true;
+    if (is_null_number(id)) return true;
   }
   if (id.size() > placeholder_bytes_max) return false;
-  if (id.front() >= '1' && id.front() <= '9') return false;  // no placeholder does: many ids do
+  const auto lengths = placeholder_lengths[static_cast<unsigned char>(id.front())];
+  if ((lengths >> id.size() & 1U) == 0) return false;
   std::array<char, placeholder_bytes_max> folded;
   std::transform(id.begin(), id.end(), folded.begin(), lower);
   return std::binary_search(placeholders.begin(), placeholders.end(),
@@ -245,7 +301,7 @@ std::size_t find_control(string_view text) {
 }
 
 UuidForm uuid_form(string_view id) {
-  if (id.size() == device_prefix.size() + 36 && id.starts_with(device_prefix)) {
+  if (id.size() == device_prefix.size() + 36 && has_device_prefix(id)) {
     id.remove_prefix(device_prefix.size());
   }
   if (id.size() != 36) return UuidForm::none;
@@ -262,7 +318,9 @@ UuidForm uuid_form(string_view id) {
 }
 
 IdForm id_form(string_view id) {
-  if (id.starts_with("$device:$device:")) return IdForm::doubled_prefix;
+  if (has_device_prefix(id) && has_device_prefix(id.substr(device_prefix.size()))) {
+    return IdForm::doubled_prefix;
+  }
   switch (uuid_form(id)) {
     case UuidForm::uuid:
       return IdForm::uuid;
@@ -294,7 +352,7 @@ Screened screen(Row& row, const ScreenOptions& options) {
     return mark(row, found.fault, place(row, row.user_at, found));
   }
   if (row.anon == row.user) return mark(row, Fault::same_ids, row.user_at);
-  if (row.sided && row.op != Op::alias && row.user.starts_with(device_prefix)) {
+  if (row.sided && row.op != Op::alias && has_device_prefix(row.user)) {
     return mark(row, Fault::device_user, row.user_at);
   }
   if (options.deny) {

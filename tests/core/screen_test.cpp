@@ -3,6 +3,7 @@
 
 #include <cctype>
 #include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -39,6 +40,26 @@ TEST_SUITE("core/screen") {
       Row r = row("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11", id);
       CHECK(screen(r, {}) == Screened::pair);
       CHECK(r.user == id);
+    }
+  }
+
+  TEST_CASE("a byte that no id may have is found in every place of ids of every length") {
+    for (std::size_t size = 1; size <= 70; ++size) {
+      CHECK(fault_of("8f14e45f", std::string(size, '~')) == Fault::none);
+      for (std::size_t at = 0; at < size; ++at) {
+        CAPTURE(size);
+        CAPTURE(at);
+        std::string id(size, 'x');
+        for (const auto& [byte, fault] :
+             {std::pair('\x1F', Fault::control_byte), std::pair('\x7F', Fault::control_byte),
+              std::pair('\x80', Fault::bad_utf8), std::pair('\xFF', Fault::bad_utf8)}) {
+          id[at] = byte;
+          Row r = row("8f14e45f", id);
+          CHECK(screen(r, {}) == Screened::faulty);
+          CHECK(r.fault == fault);
+          CHECK(r.fault_at == 50 + at);
+        }
+      }
     }
   }
 
