@@ -51,7 +51,7 @@ using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
 class Judging {
  public:
   Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
-      : intake_(intake), screen_(options.screen), print_(secret), belt_(belt) {}
+      : intake_(intake), screen_(options.screen), prints_(Fingerprinter(secret)), belt_(belt) {}
 
   /// Begin on a thread of its own, which ends when the inputs are read, cannot be read on, or the
   /// belt has ended.
@@ -90,38 +90,23 @@ class Judging {
     return {};
   }
 
-  /// Pairs are fingerprinted by twos, anonymous ids together and users together, since ids of one
-  /// side are mostly as long as each other.
   void judge_rows(JudgedBlock& block) {
     auto& rows = block.rows.rows;
     auto& judged = block.judged;
-    constexpr auto none = static_cast<std::size_t>(-1);
-    auto single = none;
     for (std::size_t i = 0; i < judged.size(); ++i) {
       judged[i].screened = screen(rows[i], screen_);
       if (judged[i].screened != Screened::pair) continue;
       judged[i].anon_form = id_form(rows[i].anon);
       judged[i].user_form = id_form(rows[i].user);
-      if (single == none) {
-        single = i;
-        continue;
-      }
-      const auto anons = print_(rows[single].anon, rows[i].anon);
-      const auto users = print_(rows[single].user, rows[i].user);
-      judged[single].anon = anons[0];
-      judged[i].anon = anons[1];
-      judged[single].user = users[0];
-      judged[i].user = users[1];
-      single = none;
+      prints_.add(rows[i].anon, judged[i].anon);
+      prints_.add(rows[i].user, judged[i].user);
     }
-    if (single == none) return;
-    judged[single].anon = print_(rows[single].anon);
-    judged[single].user = print_(rows[single].user);
+    prints_.finish();
   }
 
   Intake& intake_;
   ScreenOptions screen_;
-  Fingerprinter print_;
+  FingerprintBatch prints_;
   JudgedBelt& belt_;
   Result<void> outcome_;
   std::thread thread_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <sodium.h>
@@ -20,7 +21,7 @@ TEST_SUITE("core/fingerprint") {
     CHECK(print(std::string(1, '\0')) == Fingerprint{0x44af996bd8c187daU, 0x11597634U});
   }
 
-  TEST_CASE("ids of every length have the hash that libsodium gives, alone and in twos") {
+  TEST_CASE("ids of every length have the hash that libsodium gives, alone, in twos and fours") {
     const auto secret = Fingerprinter::draw_secret();
     const Fingerprinter print(secret);
     std::string text;
@@ -42,6 +43,33 @@ TEST_SUITE("core/fingerprint") {
         const auto second = std::string_view(text).substr(0, other);
         const auto both = print(first, second);
         CHECK((both[0] == wanted(first) && both[1] == wanted(second)));
+        // Of as many words and of others.
+        const auto third = std::string_view(text).substr(1, one);
+        const auto fourth = std::string_view(text).substr(2, one / 8 * 8 + other % 8);
+        const auto four = print({first, third, fourth, first});
+        const auto mixed = print({first, second, third, fourth});
+        CHECK((four[0] == wanted(first) && four[1] == wanted(third) && four[2] == wanted(fourth) &&
+               four[3] == four[0]));
+        CHECK((mixed[0] == wanted(first) && mixed[1] == wanted(second) &&
+               mixed[2] == wanted(third) && mixed[3] == wanted(fourth)));
+      }
+    }
+  }
+
+  TEST_CASE("a batch of any ids has the fingerprints of each") {
+    const Fingerprinter print(Secret16{5});
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < 400; ++i)
+      ids.emplace_back(i * i % 91, static_cast<char>('a' + i % 26));
+    std::vector<Fingerprint> prints(ids.size());
+    FingerprintBatch batch(print);
+    for (int twice = 0; twice < 2; ++twice) {
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        batch.add(ids[i], prints[i]);
+      batch.finish();
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        CHECK(prints[i] == print(ids[i]));
+        prints[i] = {};
       }
     }
   }
