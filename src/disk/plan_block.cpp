@@ -2,6 +2,7 @@
 #include "idmerge/disk/plan_block.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -35,14 +36,22 @@ constexpr std::uint64_t unzigzag(std::uint64_t value) {
 static_assert(zigzag(0) == 0 && zigzag(~std::uint64_t{0}) == 1 && zigzag(1) == 2);
 static_assert(unzigzag(zigzag(std::uint64_t{1} << 63)) == std::uint64_t{1} << 63);
 
+constexpr std::size_t buffer_bytes = BlockPacker::bytes_max + 4096;
+
 }  // namespace
 
-BlockPacker::BlockPacker() : buffer_(bytes_max + 4096) {}
+BlockPacker::BlockPacker() : buffer_(buffer_bytes) {}
 
 void BlockPacker::clear() {
   used_ = 0;
   count_ = file_ = 0;
   line_ = offset_ = 0;
+}
+
+void BlockPacker::swap(std::vector<char>& buffer) {
+  std::swap(buffer_, buffer);
+  if (buffer_.size() < buffer_bytes) buffer_.resize(buffer_bytes);
+  clear();
 }
 
 void BlockPacker::add(const Link& link) {

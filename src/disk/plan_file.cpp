@@ -168,7 +168,7 @@ constexpr std::uint64_t column_bytes(bool has_orders) {
 // Writer ----------------------------------------------------------------------------------------
 
 PlanWriter::PlanWriter(PartFile file, PlanFacts facts)
-    : file_(std::move(file)), facts_(std::move(facts)) {}
+    : target_(std::make_unique<Target>(std::move(file))), facts_(std::move(facts)) {}
 
 Result<PlanWriter> PlanWriter::create(Files& files, const std::string& path,
                                       const PlanPreamble& about, const KeyValues& options,
@@ -190,18 +190,14 @@ Result<PlanWriter> PlanWriter::create(Files& files, const std::string& path,
   out.put(about.memory_bytes);
   writer.append_section(out.bytes());
   writer.append_section(options.text());
-  if (!writer.healthy()) return writer.error_;
+  if (auto written = writer.target_->behind.drain(); !written) return written.error();
   return writer;
 }
 
-/// Append, or remember why not.
 void PlanWriter::append(std::string_view bytes) {
-  if (!healthy_) return;
-  if (auto done = file_.append(bytes); !done) {
-    healthy_ = false;
-    error_ = done.error();
-  }
+  buffer_.assign(bytes.begin(), bytes.end());
   offset_ += bytes.size();
+  target_->behind.put(buffer_, bytes.size());
 }
 
 void PlanWriter::append_section(std::string_view bytes) {
@@ -219,8 +215,9 @@ void PlanWriter::add(const Link& link) {
 
 Result<void> PlanWriter::each_link(Files& files,
                                    const std::function<void(const Link&)>& visit) const {
-  if (!healthy_) return error_;
-  const auto written = files.open(file_.path());
+  if (auto drained = target_->behind.drain(); !drained) return drained;
+  const auto& path = target_->file.path();
+  const auto written = files.open(path);
   if (!written) return written.error();
   const auto visit_all = [&](std::string_view packed) {
     LinkCursor cursor(packed);
@@ -236,9 +233,8 @@ Result<void> PlanWriter::each_link(Files& files,
     const auto read = written->read_at(entry.links.offset, bytes);
     if (!read) return read.error();
     if (*read != bytes.size() || digest(bytes) != entry.links.digest || !visit_all(bytes)) {
-      return Error{Errc::outage, file_.path() +
-                                     ": reads otherwise than it was written: check the "
-                                     "disk and run again"};
+      return Error{Errc::outage,
+                   path + ": reads otherwise than it was written: check the disk and run again"};
     }
   }
   IDMERGE_CHECK(visit_all(packer_.bytes()));
@@ -252,8 +248,9 @@ void PlanWriter::close_block() {
   entry.links_count = packer_.count();
   entry.links = {offset_, bytes.size(), digest(bytes)};
   index_.push_back(entry);
-  append(bytes);
-  packer_.clear();
+  offset_ += bytes.size();
+  packer_.swap(buffer_);
+  target_->behind.put(buffer_, entry.links.size_bytes);
   fault_point("plan_block");
 }
 
@@ -324,8 +321,8 @@ Result<PlanFacts> PlanWriter::finish(std::vector<PlanInput> input_list, std::str
   footer.put(checksum(footer.bytes()));
   footer.put_raw(magic);
   append(footer.bytes());
-  if (!healthy_) return error_;
-  if (auto done = file_.publish(); !done) return done.error();
+  if (auto drained = target_->behind.drain(); !drained) return drained.error();
+  if (auto done = target_->file.publish(); !done) return done.error();
   facts_.links = links_;
   facts_.inputs = std::move(input_list);
   facts_.census = std::move(census_text);

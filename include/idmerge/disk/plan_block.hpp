@@ -52,6 +52,9 @@ class BlockPacker {
 
   void clear();
 
+  /// Give the packed links away in their buffer, which is longer, and begin anew in another.
+  void swap(std::vector<char>& buffer);
+
  private:
   std::vector<char> buffer_;
   std::size_t used_ = 0;

@@ -51,9 +51,11 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "idmerge/base/result.hpp"
@@ -62,6 +64,7 @@
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/files.hpp"
 #include "idmerge/disk/plan_block.hpp"
+#include "idmerge/disk/write_behind.hpp"
 
 namespace idmerge {
 
@@ -113,8 +116,9 @@ struct PlanBlockEntry {
 
 /// Writes a plan: add() every link, columns() once for all, finish().
 ///
-/// Bounds: one block in memory, and the index: 80 bytes a block. Nothing stands at `path` before
-/// finish() has succeeded; the destructor removes what is unfinished.
+/// Bounds: three blocks in memory, two of which a thread of its own is writing, and the index: 80
+/// bytes a block. Nothing stands at `path` before finish() has succeeded; the destructor removes
+/// what is unfinished.
 class PlanWriter {
  public:
   static Result<PlanWriter> create(Files& files, const std::string& path,
@@ -128,10 +132,10 @@ class PlanWriter {
   void add(const Link& link);
 
   /// Can finish() still succeed?
-  bool healthy() const { return healthy_; }
+  bool healthy() const { return target_->behind.healthy(); }
 
   /// Why not.
-  const Error& error() const { return error_; }
+  Error error() const { return target_->behind.drain().error(); }
 
   std::uint64_t links() const { return links_; }
 
@@ -159,7 +163,14 @@ class PlanWriter {
   void close_block();
   void close_columns();
 
-  PartFile file_;
+  struct Target {
+    explicit Target(PartFile part) : file(std::move(part)), behind(file) {}
+    PartFile file;
+    WriteBehind behind;
+  };
+
+  std::unique_ptr<Target> target_;
+  std::vector<char> buffer_;  // on its way to the file
   PlanFacts facts_;
   BlockPacker packer_;
   std::vector<PlanBlockEntry> index_;
@@ -168,9 +179,7 @@ class PlanWriter {
   std::size_t column_block_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t links_ = 0;
-  bool healthy_ = true;
   bool links_done_ = false;
-  Error error_;
 };
 
 /// Links as read from a plan, with what was said of them. Reused from block to block.
