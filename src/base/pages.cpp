@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::size_t huge_page = std::size_t{2} << 20U;
 
+/// What is mapped for `bytes`: a huge page of which a part is not yet ours would be made of small
+/// ones, and stay so.
+constexpr std::size_t mapped(std::size_t bytes) {
+  return bytes < huge_page ? bytes : (bytes + huge_page - 1) / huge_page * huge_page;
+}
+
 /// Address space for `bytes` from the start of a huge page on, with nothing in it yet.
 void* reserve_aligned(std::size_t bytes) {
   void* const place = mmap(nullptr, bytes + huge_page, PROT_NONE,
@@ -51,6 +57,9 @@ void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
 }  // namespace
 
 void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
+  bytes = mapped(bytes);
+  bytes_wanted = mapped(bytes_wanted);
+  if (memory != nullptr && bytes == bytes_wanted) return memory;
   void* const grown =
       memory == nullptr ? map_new(bytes_wanted) : map_larger(memory, bytes, bytes_wanted);
   if (grown == MAP_FAILED) throw std::bad_alloc();
@@ -60,7 +69,7 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
 }
 
 void free_pages(void* memory, std::size_t bytes) noexcept {
-  if (memory != nullptr) munmap(memory, bytes);
+  if (memory != nullptr) munmap(memory, mapped(bytes));
 }
 
 }  // namespace idmerge

@@ -2,8 +2,10 @@
 #include "idmerge/run/held_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <functional>
+#include <future>
 #include <queue>
 #include <string>
 #include <string_view>
@@ -87,9 +89,25 @@ class Clashes {
   /// Shape: `are_kept` says that the ids of held links outlive this.
   explicit Clashes(bool are_kept) : are_kept_(are_kept) {}
 
-  /// First, every held link in order.
-  void note_held(const Link& link, Verdict verdict) {
-    if (!is_disputed(verdict) && verdict != Verdict::both_sides) return;
+  /// A link as lines name it: by the id that differs. No id: there is none.
+  struct Other {
+    std::string_view id;
+    std::uint64_t line = 0;
+    std::uint32_t file = 0;
+  };
+
+  struct Known {
+    std::vector<Other> claims;  // the first held ones
+    std::uint64_t claims_count = 0;
+    Other winner;  // the claim that outranks those that are held
+    Other side;    // the first link that names the id as its user
+    bool has_winner = false;
+    bool has_side = false;
+  };
+
+  /// First, every held link in order. What is known of its id; null: nothing needs to be.
+  const Known* note_held(const Link& link, Verdict verdict) {
+    if (!is_disputed(verdict) && verdict != Verdict::both_sides) return nullptr;
     auto found = known_.find(link.anon);
     if (found == known_.end()) found = known_.emplace(keep_held(link.anon), Known{}).first;
     Known& known = found->second;
@@ -102,6 +120,12 @@ class Clashes {
     known.has_side = known.has_side || verdict == Verdict::both_sides;
     known.has_winner = known.has_winner || verdict == Verdict::outranked;
     wants_others_ = wants_others_ || verdict != Verdict::conflict;
+    return &known;
+  }
+
+  const Known* find(const Link& link) const {
+    const auto found = known_.find(link.anon);
+    return found == known_.end() ? nullptr : &found->second;
   }
 
   /// Is anything wanted of links that are not held?
@@ -121,36 +145,19 @@ class Clashes {
     }
   }
 
-  /// Last, the line about a held link.
-  void append_line(std::string& out, const Link& link, Verdict verdict,
-                   const std::vector<PlanInput>& inputs) const {
+  /// Last, the line about a held link. Shape: `known` null if nothing stands against it.
+  static void append_line(std::string& out, const Link& link, Verdict verdict, const Known* known,
+                          const std::vector<PlanInput>& inputs) {
     out += '{';
     append_link(out, link, inputs);
     append_json_member(out, "reason", name(verdict));
     append_json_member(out, "message", words(verdict).message);
     append_json_member(out, "hint", words(verdict).hint);
-    const auto found = known_.find(link.anon);
-    if (found != known_.end()) append_clashes(out, found->second, link, verdict, inputs);
+    if (known != nullptr) append_clashes(out, *known, link, verdict, inputs);
     out += "}\n";
   }
 
  private:
-  /// A link as lines name it: by the id that differs. No id: there is none.
-  struct Other {
-    std::string_view id;
-    std::uint64_t line = 0;
-    std::uint32_t file = 0;
-  };
-
-  struct Known {
-    std::vector<Other> claims;  // the first held ones
-    std::uint64_t claims_count = 0;
-    Other winner;  // the claim that outranks those that are held
-    Other side;    // the first link that names the id as its user
-    bool has_winner = false;
-    bool has_side = false;
-  };
-
   static void append_other(std::string& out, std::string_view key, const Other& other,
                            const std::vector<PlanInput>& inputs) {
     out += '{';
@@ -198,13 +205,24 @@ class Clashes {
   bool wants_others_ = false;
 };
 
-/// Visit links of a plan, of all blocks or of those that hold a held one. `visit(ordinal, link,
-/// verdict)` returns a Result<void>.
+/// Some blocks of a plan.
+struct Stretch {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+Stretch all_of(const PlanReader& plan) {
+  return {0, plan.blocks()};
+}
+
+/// Visit links of a plan, all or those that are held. `visit(ordinal, link, verdict)` returns a
+/// Result<void>.
 template <class Visit>
-Result<void> each_packed(const PlanReader& plan, bool only_held, Visit visit) {
+Result<void> each_packed(const PlanReader& plan, const Stretch& blocks, bool only_held,
+                         Visit visit) {
   PlanBlock block;
   Link link;
-  for (std::size_t i = 0; i < plan.blocks(); ++i) {
+  for (auto i = blocks.begin; i < blocks.end; ++i) {
     if (only_held) {
       if (auto read = plan.read_columns(i, block); !read) return read.error();
       if (std::none_of(block.verdicts.begin(), block.verdicts.end(), is_held)) continue;
@@ -266,32 +284,55 @@ class LineFile {
   std::string text_;
 };
 
-Result<void> write_from_memory(const PlanReader& plan, LineFile& out) {
+/// The held links of some blocks, with their ids.
+struct HeldLinks {
   struct Held {
     Link link;
-    Verdict verdict;
+    Verdict verdict = Verdict::send;
+    const Clashes::Known* known = nullptr;
   };
+  std::vector<Held> links;
   Texts texts;
-  std::vector<Held> all;
-  Clashes clashes(true);
-  auto read = each_packed(plan, true, [&](auto, const Link& found, Verdict verdict) {
-    auto& link = all.emplace_back(Held{found, verdict}).link;
-    link.anon = texts.keep(link.anon);
-    link.user = texts.keep(link.user);
-    clashes.note_held(link, verdict);
-    return Result<void>();
-  });
-  if (!read) return read;
-  if (clashes.wants_others()) {
-    read = each_packed(plan, false, [&](auto, const Link& link, Verdict verdict) {
-      clashes.note_other(link, verdict);
+
+  static Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
+    HeldLinks held;
+    auto read = each_packed(plan, blocks, true, [&](auto, const Link& found, Verdict verdict) {
+      auto& link = held.links.emplace_back(Held{found, verdict, nullptr}).link;
+      link.anon = held.texts.keep(link.anon);
+      link.user = held.texts.keep(link.user);
       return Result<void>();
     });
+    if (!read) return read.error();
+    return held;
+  }
+};
+
+Result<void> write_from_memory(const PlanReader& plan, LineFile& out) {
+  // One half of the plan is read beside the other.
+  const auto middle = plan.blocks() / 2;
+  auto second = std::async(std::launch::async, [&plan, middle] {
+    return HeldLinks::gather(plan, {middle, plan.blocks()});
+  });
+  std::array halves{HeldLinks::gather(plan, {0, middle}), second.get()};
+  Clashes clashes(true);
+  for (auto& half : halves) {
+    if (!half) return half.error();
+    for (auto& held : half->links)
+      held.known = clashes.note_held(held.link, held.verdict);
+  }
+  if (clashes.wants_others()) {
+    auto read =
+        each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
+          clashes.note_other(link, verdict);
+          return Result<void>();
+        });
     if (!read) return read;
   }
-  for (const auto& [link, verdict] : all) {
-    clashes.append_line(out.text(), link, verdict, plan.facts().inputs);
-    if (auto written = out.flush_if_full(); !written) return written;
+  for (const auto& half : halves) {
+    for (const auto& [link, verdict, known] : half->links) {
+      Clashes::append_line(out.text(), link, verdict, known, plan.facts().inputs);
+      if (auto written = out.flush_if_full(); !written) return written;
+    }
   }
   return {};
 }
@@ -381,16 +422,17 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
     put(part, record);
     return part.healthy() ? Result<void>() : part.flush();
   };
-  auto read = each_packed(plan, true, [&](auto ordinal, const Link& link, Verdict verdict) {
-    const auto at = hash(link.anon);
-    if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
-      sieve.put(at);
-      wants_others = true;
-    }
-    return send(at, {ordinal, link, verdict, true});
-  });
+  auto read =
+      each_packed(plan, all_of(plan), true, [&](auto ordinal, const Link& link, Verdict verdict) {
+        const auto at = hash(link.anon);
+        if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
+          sieve.put(at);
+          wants_others = true;
+        }
+        return send(at, {ordinal, link, verdict, true});
+      });
   if (read && wants_others) {
-    read = each_packed(plan, false, [&](auto, const Link& link, Verdict verdict) {
+    read = each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
       if (!link.sided) return Result<void>();
       for (const auto at : {hash(link.anon), hash(link.user)}) {
         if (!sieve.passes(at)) continue;
@@ -423,7 +465,7 @@ Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs,
     if (auto read = in.outcome(); !read) return read;
     if (!record.held) break;
     line.clear();
-    clashes.append_line(line, record.link, record.verdict, inputs);
+    Clashes::append_line(line, record.link, record.verdict, clashes.find(record.link), inputs);
     lines.put_varint(record.ordinal);
     lines.put_varint(line.size());
     lines.append(line);
