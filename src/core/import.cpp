@@ -22,6 +22,9 @@ namespace {
 // The fastest level: beyond it, half a core buys a few percent of the bytes.
 constexpr int gzip_level = 1;
 
+constexpr std::size_t insert_id_bytes_max = 36;
+constexpr std::size_t hash_digits = 32;
+
 constexpr std::string_view device_prefix = "$device:";
 
 // Any name would do but the three of the identity events. Source: mixpanel-facts 2.2.
@@ -34,6 +37,26 @@ bool contains_any_case(std::string_view text, std::string_view lower_word) {
   return found != text.end();
 }
 
+constexpr auto of_insert_ids = [] {
+  std::array<bool, 256> table{};
+  table['-'] = true;
+  for (unsigned char c = '0'; c <= '9'; ++c)
+    table[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c)
+    table[c] = table[c - 'a' + 'A'] = true;
+  return table;
+}();
+
+/// Does the service take it for an insert id as it is? Of 32 characters, as many as a hash has, it
+/// might be one: those are hashed.
+bool is_insert_id(std::string_view text) {
+  if (text.empty() || text.size() > insert_id_bytes_max || text.size() == hash_digits) return false;
+  bool all = true;
+  for (const char c : text)
+    all &= of_insert_ids[static_cast<unsigned char>(c)];
+  return all;
+}
+
 void append_length(std::size_t length, std::string& out) {
   for (int shift = 0; shift < 32; shift += 8)
     out += static_cast<char>(length >> shift);
@@ -42,7 +65,11 @@ void append_length(std::size_t length, std::string& out) {
 }  // namespace
 
 void append_insert_id(const Link& link, std::string& out) {
-  static_assert(crypto_shorthash_siphashx24_BYTES == 16);
+  static_assert(2 * crypto_shorthash_siphashx24_BYTES == hash_digits);
+  if (link.op == Op::create && is_insert_id(link.anon)) {
+    out += link.anon;
+    return;
+  }
   // Not a secret: the same link has the same id in every job.
   constexpr std::array<unsigned char, crypto_shorthash_siphashx24_KEYBYTES> key{
       'i', 'd', 'm', 'e', 'r', 'g', 'e', ' ', 'i', 'n', 's', 'e', 'r', 't', ' ', '1'};
@@ -249,11 +276,12 @@ class BatchReader {
       for (std::uint32_t i = 0; i < links_.size(); ++i) {
         std::string its;
         append_insert_id(links_[i], its);
-        by_id_.emplace(std::move(its), i);
+        const auto [same, is_new] = by_id_.emplace(std::move(its), i);
+        if (!is_new) same->second = std::nullopt;  // of two users: which one is not known
       }
     }
     const auto found = by_id_.find(std::string(id));
-    return found == by_id_.end() ? std::nullopt : std::optional(found->second);
+    return found == by_id_.end() ? std::nullopt : found->second;
   }
 
   std::span<const Link> links_;
@@ -261,7 +289,7 @@ class BatchReader {
   Outcome& outcome_;
   BatchWords words_;
   std::vector<char> named_;  // by link: was it named already?
-  std::unordered_map<std::string, std::uint32_t> by_id_;
+  std::unordered_map<std::string, std::optional<std::uint32_t>> by_id_;
 };
 
 /// The service named no link, or we do not understand which: halve the batch, and believe it when

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <libdeflate.h>
 
 namespace idmerge::testing {
@@ -147,17 +148,59 @@ TEST_SUITE("core/import") {
     int count = 0;
     for (const Op op : {Op::create, Op::alias, Op::merge}) {
       for (const auto& [anon, user] :
-           {std::pair{"ab", "c"}, {"a", "bc"}, {"", "abc"}, {"abc", ""}, {"c", "ab"}}) {
+           {std::pair{"a_b", "c"}, {"a", "_bc"}, {"", "a_bc"}, {"a_bc", ""}, {"c", "a_b"}}) {
+        // The service also compares the event and the user.
         const auto id = insert_id(link(anon, user, op));
-        CHECK(id.size() == 32);
-        CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
-        ids.insert(id);
+        CHECK(id.size() <= 36);
+        ids.insert(fmt::format("{} {} {}", name(op), user, id));
         ++count;
       }
     }
     CHECK(ids.size() == static_cast<std::size_t>(count));
     // Pinned: a change here would make the service take repeated batches for new ones.
-    CHECK(insert_id(link("anon", "user")) == "f9a029120a2b843a79eb220cce9867af");
+    CHECK(insert_id(link("anon", "user", Op::alias)) == "46238472d7e76d70a928f4dfc17d5b04");
+    CHECK(insert_id(link("a_b", "user")) == "8cda6a42afc95fdf3b2b3df1b7852212");
+  }
+
+  TEST_CASE("to create a link, an anonymous id that may be an insert id is one") {
+    const std::string uuid = "d6c157a4-4c38-46b9-94c1-f6536817233c";
+    CHECK(insert_id(link(uuid, "user")) == uuid);
+    CHECK(insert_id(link("A-9z", "user")) == "A-9z");
+    const std::string digits = "0123456789abcdef0123456789abcdef";  // as a hash looks
+    for (const std::string& anon : {uuid + "0", std::string("$device:1"), std::string("a b"),
+                                    std::string("\xc3\xa4"), digits, std::string("a.b")}) {
+      CAPTURE(anon);
+      const auto id = insert_id(link(anon, "user"));
+      CHECK(id != anon);
+      CHECK(id.size() == 32);
+      CHECK(id.find_first_not_of("0123456789abcdef") == std::string::npos);
+      CHECK(id != insert_id(link(anon, "other")));
+    }
+    CHECK(insert_id(link(uuid, "user", Op::alias)) != uuid);
+    CHECK(insert_id(link(uuid, "user", Op::merge)) != uuid);
+  }
+
+  TEST_CASE("a refusal by an insert id that two links have is a matter for halves") {
+    const std::vector<Link> both{link("a", "u"), link("a", "v"), link("b", "v")};
+    auto reader = dialect(options(ProjectMode::original));
+    Outcome outcome;
+    const auto decode = [&](std::string_view id) {
+      const auto body = fmt::format(
+          R"({{"code":400,"error":"some failed","failed_records":[{{"$insert_id":"{}","message":)"
+          R"("no"}}],"num_records_imported":2,"status":"Bad Request"}})",
+          id);
+      Reply reply;
+      reply.status = 400;
+      reply.body = body;
+      reader.decode(reply, both, outcome);
+    };
+    decode("a");
+    CHECK(outcome.kind == OutcomeKind::split);
+    CHECK(outcome.refusals.empty());
+    decode("b");
+    CHECK(outcome.kind == OutcomeKind::delivered);
+    REQUIRE(outcome.refusals.size() == 1);
+    CHECK(outcome.refusals[0].link == 2);
   }
 
   TEST_CASE("a batch ends at the limit of links or of bytes, whichever comes first") {

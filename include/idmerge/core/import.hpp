@@ -24,9 +24,13 @@ struct libdeflate_compressor;
 
 namespace idmerge {
 
-/// Append the id by which the service tells repeated events: 32 hexadecimal digits that depend on
-/// the operation and both ids alone.
-/// Source: mixpanel-facts 1.3: at most 36 letters, digits and '-'.
+/// Append the id by which the service tells repeated events; it depends on the operation and both
+/// ids alone. For `create` it is the anonymous id itself where that is spelled as such an id may be
+/// (a UUID is), which compresses to nothing; otherwise 32 hexadecimal digits.
+///
+/// Shape: no two links of the same distinct id (the user id) and event have the same one.
+/// Source: mixpanel-facts 1.3: at most 36 letters, digits and '-'; 1.6: the service compares event,
+/// time, distinct id and insert id.
 void append_insert_id(const Link& link, std::string& out);
 
 class ImportWriter {
