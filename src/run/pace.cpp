@@ -9,7 +9,11 @@ Pace::Pace(asio::io_context& io, PaceOptions options, Instant now)
     : options_(options),
       links_per_s_(options.links_per_s),
       gate_(io, at(options.links_per_s)),
-      throttle_({.ceiling_per_s = options.links_per_s, .backoff = options.backoff}, now) {}
+      throttle_({.ceiling_per_s = options.links_per_s, .backoff = options.backoff}, now) {
+  if (options.spent_before <= 0) return;
+  // When it last sent is not known: the journal says what was answered, not what has left.
+  gate_.try_pass({.links = std::max(options.burst, options.spent_before)});
+}
 
 /// A lower rate than the user's has a lower burst, too.
 GateOptions Pace::at(double links_per_s) const {

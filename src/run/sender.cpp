@@ -42,12 +42,13 @@ enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
 /// Where links come from.
 enum class Source : std::uint8_t { plan, parked };
 
-PaceOptions pace_options(const SendOptions& options) {
+PaceOptions pace_options(const SendOptions& options, const Outset& outset, std::size_t links_max) {
   return {.links_per_s = options.rate_per_s,
           .requests_per_s = options.requests_per_s,
           .burst = options.burst,
           .adaptive = options.adaptive,
-          .backoff = {options.backoff_min, options.backoff_max}};
+          .backoff = {options.backoff_min, options.backoff_max},
+          .spent_before = outset.state ? static_cast<double>(links_max) : 0};
 }
 
 class Sender {
@@ -59,7 +60,7 @@ class Sender {
         outset_(outset),
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
-        pace_(io, pace_options(options), Clock::now()),
+        pace_(io, pace_options(options, outset, dialect_.links_max()), Clock::now()),
         cursor_(outset.plan, log),
         recorder_(
             log, std::move(saver),

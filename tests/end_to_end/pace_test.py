@@ -1,27 +1,67 @@
 # SPDX-License-Identifier: MIT
-"""The service is never sent more than --rate and --burst allow."""
+"""The service is never sent more than --rate and --burst allow, measured where it arrives.
+
+In the usual run only what holds on any machine at any load: the upper bound of every window of one
+second. The long form also asks for the mean, and takes no excuse for what piles up on the way.
+"""
 import time
 
 import journey
 
+# A lane that was let through may be held up on its way to the server: so many links can arrive in
+# a second after the one they left in. Of a process that was killed, too.
+CONNECTIONS = 4
+
 
 class Pace(journey.Case):
-    def test_the_rate_is_kept(self):
-        seconds = 60 if journey.LONG else 6
-        rate, burst = 500, 50
-        path = self.pairs("pairs.csv", "--rows", rate * seconds)
-        emulator = self.emulator()
-        started = time.monotonic()
-        self.run_idmerge("run", path, "--job", self.dir / "job", "--to", emulator.url, "--yes",
-                         "--rate", f"{rate}/s", "--burst", burst)
-        took = time.monotonic() - started
+    def run_at(self, emulator, path, job, rate, burst, *more, **how):
+        return self.start("run", path, "--job", job, "--to", emulator.url, "--yes", "--rate",
+                          f"{rate}/s", "--burst", burst, "--connections", CONNECTIONS, *more, **how)
+
+    def check_windows(self, emulator, rate, burst, late):
         stats = emulator.stats()
-        self.assertEqual(stats["distinct_links"], rate * seconds)
-        # The burst leaves at once, the rest at the rate.
-        self.assertAlmostEqual((rate * seconds - burst) / stats["seconds"] / rate, 1, delta=0.01)
-        self.assertGreaterEqual(took, seconds - burst / rate - 0.01)
-        # Two percent for what piles up on the way to the server.
-        self.assertLessEqual(stats["busiest_second_links"], (rate + burst) * 1.02)
+        most = rate + burst + (0 if journey.LONG else late)
+        self.assertLessEqual(stats["busiest_second_links"], most, f"at {rate}/s")
+        return stats
+
+    def test_no_second_exceeds_the_rate_and_the_burst(self):
+        seconds = 30 if journey.LONG else 2
+        for rate in 10, 1_000, 20_000:
+            with self.subTest(rate=rate):
+                burst = max(1, rate // 10)
+                links = rate * seconds + burst
+                path = self.pairs("pairs.csv", "--rows", links)
+                emulator = self.emulator()
+                run = self.run_at(emulator, path, self.dir / f"job-{rate}", rate, burst)
+                self.assertEqual(run.wait(), 0, self.said(run))
+                stats = self.check_windows(emulator, rate, burst, CONNECTIONS)
+                self.assertEqual(stats["distinct_links"], links)
+                mean = links / stats["seconds"]
+                print(f"{rate}/s: mean {mean:.2f}/s over {stats['seconds']:.3f} s, busiest second "
+                      f"{stats['busiest_second_links']} of {rate + burst}", flush=True)
+                if journey.LONG:
+                    self.assertAlmostEqual(mean / rate, 1, delta=0.01)
+                emulator.stop()
+
+    def test_nor_does_one_with_a_kill_and_a_resume_in_it(self):
+        for rate, burst in (10, 20), (1_000, 1_500), (20_000, 30_000):
+            with self.subTest(rate=rate):
+                links = 2 * burst + rate // 2
+                path = self.pairs("pairs.csv", "--rows", links)
+                emulator = self.emulator()
+                job = self.dir / f"killed-{rate}"
+                run = self.run_at(emulator, path, job, rate, burst)
+                while emulator.stats()["distinct_links"] < burst + rate / 10:
+                    self.assertIsNone(run.poll(), self.said(run))
+                    time.sleep(0.01)
+                run.kill()
+                run.wait()
+                run = self.run_at(emulator, path, job, rate, burst)
+                self.assertEqual(run.wait(), 0, self.said(run))
+                # What was on its way at the kill arrives late, and so may what is sent again.
+                stats = self.check_windows(emulator, rate, burst, 2 * CONNECTIONS)
+                self.assertEqual(stats["distinct_links"], links)
+                emulator.stop()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,19 @@ TEST_SUITE("run/pace") {
     CHECK(pace.links_per_s() == 0.1);
   }
 
+  TEST_CASE("what an earlier process may have spent is not there to be spent again") {
+    asio::io_context io(1);
+    Pace pace(io, {.links_per_s = 0.1, .burst = 3, .spent_before = 1}, steady_clock::now());
+    CHECK(!pace.try_pass({}));
+    // It may have sent one large request in place of the burst.
+    Pace large(io, {.links_per_s = 1'000, .burst = 1, .spent_before = 1e6}, steady_clock::now());
+    CHECK(!large.try_pass({}));
+    Pace requests(io, {.requests_per_s = 0.1, .burst = 3, .spent_before = 1}, steady_clock::now());
+    CHECK(!requests.try_pass({}));
+    Pace unlimited(io, {.burst = 3, .spent_before = 1}, steady_clock::now());
+    CHECK(unlimited.try_pass({.links = 1e6}));
+  }
+
   TEST_CASE("a limit of requests holds beside the one of links") {
     asio::io_context io(1);
     Pace pace(io, {.requests_per_s = 0.1, .burst = 1'000}, steady_clock::now());

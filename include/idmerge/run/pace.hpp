@@ -21,6 +21,10 @@ struct PaceOptions {
   double burst = 1;           // links
   bool adaptive = true;       // follow the service below these limits
   BackoffOptions backoff = {};
+
+  /// An earlier process may have spent all it could the moment before, in requests of up to so many
+  /// links: begin with nothing. 0 = there was none: begin with the burst.
+  double spent_before = 0;
 };
 
 /// Shape: must outlive the run of its io_context and everyone who waits.
