@@ -32,39 +32,15 @@ struct Gate::Waiter {
   bool passed = false;
 };
 
-Gate::Gate(asio::io_context& io, GateOptions options)
-    : executor_(io.get_executor()),
-      timer_(executor_),
-      buckets_{Bucket(options.links), Bucket(options.requests), Bucket(options.bytes)} {}
+Gate::Gate(asio::io_context& io, Turnstile& turnstile)
+    : executor_(io.get_executor()), timer_(executor_), turnstile_(turnstile) {}
 
-Instant Gate::due(const Cost& cost, Instant now) const {
-  return std::max({buckets_.links.earliest(cost.links, now),
-                   buckets_.requests.earliest(cost.requests, now),
-                   buckets_.bytes.earliest(cost.bytes, now), paused_until_});
-}
-
-void Gate::claim(const Cost& cost, Instant at) {
-  buckets_.links.claim(cost.links, at);
-  buckets_.requests.claim(cost.requests, at);
-  buckets_.bytes.claim(cost.bytes, at);
-}
-
-void Gate::take_back() {
-  if (!reservation_) return;
-  buckets_ = reservation_->before;
-  reservation_.reset();
-}
-
-bool Gate::try_pass(Cost cost) {
-  if (closed_ || first_ != nullptr) return false;
-  const Instant now = steady_clock::now();
-  if (due(cost, now) > now) return false;
-  claim(cost, now);
-  return true;
+bool Gate::try_pass(const Cost& cost, Instant now) {
+  return !closed_ && first_ == nullptr && turnstile_.try_pass(cost, now);
 }
 
 Task<bool> Gate::pass(Cost cost) {
-  if (try_pass(cost)) co_return true;
+  if (try_pass(cost, steady_clock::now())) co_return true;
   if (closed_) co_return false;
 
   Waiter waiter(executor_, cost);
@@ -77,7 +53,7 @@ Task<bool> Gate::pass(Cost cost) {
   co_await waiter.wake.wait();
   if (waiter.queued) {  // cancelled
     const bool was_first = first_ == &waiter;
-    if (was_first) take_back();
+    if (was_first) turnstile_.take_back();
     unlink(waiter);
     if (was_first) serve();
   }
@@ -87,23 +63,23 @@ Task<bool> Gate::pass(Cost cost) {
 void Gate::serve() {
   const Instant now = steady_clock::now();
   while (first_ != nullptr) {
-    if (!reservation_) {
-      const Instant at = due(first_->cost, now);
-      reservation_.emplace(Reservation{buckets_, at});
-      claim(first_->cost, at);
-    }
-    if (reservation_->at > now) {
-      arm(reservation_->at, now);
+    const Instant at = turnstile_.reserve(first_->cost, now);
+    if (at > now) {
+      arm(at, now);
       return;
     }
-    reservation_.reset();
+    turnstile_.pass();
     dismiss(*first_, true);
   }
 }
 
 void Gate::arm(Instant at, Instant now) {
-  const bool lazy = covers_nap(buckets_.links.options()) &&
-                    covers_nap(buckets_.requests.options()) && covers_nap(buckets_.bytes.options());
+  if (at == Instant::max()) {  // until renew()
+    timer_.cancel();
+    return;
+  }
+  const TurnOptions pace = turnstile_.options();
+  const bool lazy = covers_nap(pace.links) && covers_nap(pace.requests) && covers_nap(pace.bytes);
   timer_.expires_at(lazy ? std::max(at, now + nap) : at);
   timer_.async_wait([this](const boost::system::error_code& ec) {
     if (!ec) serve();
@@ -123,25 +99,13 @@ void Gate::unlink(Waiter& waiter) {
   --waiting_;
 }
 
-void Gate::pause_until(Instant until) {
-  if (until <= paused_until_) return;
-  paused_until_ = until;
-  take_back();
-  serve();
-}
-
-void Gate::set_rate(GateOptions options) {
-  take_back();
-  const Instant now = steady_clock::now();
-  buckets_.links.set_rate(options.links, now);
-  buckets_.requests.set_rate(options.requests, now);
-  buckets_.bytes.set_rate(options.bytes, now);
-  serve();
+void Gate::renew() {
+  if (!closed_) serve();
 }
 
 void Gate::close() {
   closed_ = true;
-  take_back();
+  turnstile_.take_back();
   while (first_ != nullptr)
     dismiss(*first_, false);
   timer_.cancel();

@@ -15,13 +15,14 @@
 #include "idmerge/base/check.hpp"
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/health.hpp"
+#include "idmerge/core/pace.hpp"
 #include "idmerge/net/async.hpp"
 #include "idmerge/net/client.hpp"
 #include "idmerge/run/cursor.hpp"
+#include "idmerge/run/gate.hpp"
 #include "idmerge/run/lane.hpp"
 #include "idmerge/run/limits.hpp"
 #include "idmerge/run/outset.hpp"
-#include "idmerge/run/pace.hpp"
 #include "idmerge/run/recorder.hpp"
 #include "idmerge/run/rounds.hpp"
 #include "idmerge/run/settler.hpp"
@@ -43,9 +44,9 @@ enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
 enum class Source : std::uint8_t { plan, parked };
 
 PaceOptions pace_options(const SendOptions& options, const Outset& outset, std::size_t links_max) {
-  return {.links_per_s = options.rate_per_s,
-          .requests_per_s = options.requests_per_s,
-          .burst = options.burst,
+  return {.allowed = {.links_per_s = options.rate_per_s,
+                      .requests_per_s = options.requests_per_s,
+                      .burst = options.burst},
           .adaptive = options.adaptive,
           .backoff = {options.backoff_min, options.backoff_max},
           .spent_before = outset.state ? static_cast<double>(links_max) : 0};
@@ -60,7 +61,8 @@ class Sender {
         outset_(outset),
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
-        pace_(io, pace_options(options, outset, dialect_.links_max()), Clock::now()),
+        pace_(pace_options(options, outset, dialect_.links_max()), Clock::now()),
+        gate_(io, pace_.turnstile()),
         cursor_(outset.plan, log),
         recorder_(
             log, std::move(saver),
@@ -224,7 +226,7 @@ class Sender {
   /// False when it may not leave now.
   bool join_pipe(Lane& lane, Flight& flight, Instant now) {
     flight.prepare(dialect_, credentials_);
-    if (!flight.passed && !pace_.try_pass(cost(flight))) return false;
+    if (!flight.passed && !gate_.try_pass(cost(flight), now)) return false;
     flight.passed = true;
     Tries& tries = flight.next().tries;
     if (const auto counted = limits_.count_request(); !counted) {
@@ -242,7 +244,7 @@ class Sender {
     if (stop_) co_return;
     Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
     if (flight != nullptr) {
-      flight->passed = co_await pace_.pass(cost(*flight));
+      flight->passed = co_await gate_.pass(cost(*flight));
     } else {
       co_await wait(lane, lane.earliest_due() - now);
     }
@@ -339,6 +341,7 @@ class Sender {
       case OutcomeKind::throttled:
         health_.failure(now, "the service limits the rate (429)");
         pace_.limited(flight.left, now, outcome.retry_after, chance_.next());
+        gate_.renew();
         return Next::at_the_gate;
       case OutcomeKind::retry:
         health_.failure(now, outcome.message);
@@ -420,7 +423,7 @@ class Sender {
       const auto now = Clock::now();
       report(now);
       recorder_.save_when_due(now, options_.sync_every);
-      pace_.follow(now);
+      if (pace_.follow(now)) gate_.renew();
       if (const auto reason = limits_.look(now, health_)) stop(*reason);
       if (const auto note = limits_.outage_note(now, health_)) {
         progress_.note(Weight::warning, *note);
@@ -437,7 +440,7 @@ class Sender {
     if (stop_) return;
     stop_ = std::move(error);
     limits_.begin_drain(Clock::now());
-    pace_.close();
+    gate_.close();
     for (auto& lane : lanes_)
       lane->timer.cancel();
     tick_.cancel();
@@ -464,6 +467,7 @@ class Sender {
   Dialect dialect_;
   Endpoint endpoint_;
   Pace pace_;
+  Gate gate_;
   PlanCursor cursor_;
   Recorder recorder_;
   Settler settler_;

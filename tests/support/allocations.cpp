@@ -4,20 +4,38 @@
 #include <cstdlib>
 #include <new>
 
+#include <malloc.h>
+
 namespace {
 
 thread_local std::size_t count = 0;
+thread_local std::ptrdiff_t live = 0;
+
+std::ptrdiff_t size_of(void* bytes) {
+  return static_cast<std::ptrdiff_t>(::malloc_usable_size(bytes));
+}
 
 void* allocate(std::size_t size) {
   ++count;
-  if (void* bytes = std::malloc(size)) return bytes;
-  std::abort();
+  void* const bytes = std::malloc(size);
+  if (bytes == nullptr) std::abort();
+  live += size_of(bytes);
+  return bytes;
+}
+
+void release(void* bytes) {
+  live -= size_of(bytes);
+  std::free(bytes);
 }
 
 }  // namespace
 
 std::size_t idmerge::testing::allocations() {
   return count;
+}
+
+std::ptrdiff_t idmerge::testing::live_bytes() {
+  return live;
 }
 
 // All of them, because a sanitizer brings its own for those that are left out.
@@ -34,14 +52,14 @@ void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   return allocate(size);
 }
 void operator delete(void* bytes) noexcept {
-  std::free(bytes);
+  release(bytes);
 }
 void operator delete[](void* bytes) noexcept {
-  std::free(bytes);
+  release(bytes);
 }
 void operator delete(void* bytes, std::size_t) noexcept {
-  std::free(bytes);
+  release(bytes);
 }
 void operator delete[](void* bytes, std::size_t) noexcept {
-  std::free(bytes);
+  release(bytes);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Counts what this thread allocates, for paths that must not. Including it in a test replaces
+// Counts what this thread allocates, for paths that must not, and what it keeps. Including it in a test replaces
 // operator new in the whole of that test's binary.
 #pragma once
 
@@ -10,5 +10,8 @@ namespace idmerge::testing {
 
 /// Since this thread began.
 std::size_t allocations();
+
+/// What this thread has allocated and not given back; of what crosses threads it knows one half.
+std::ptrdiff_t live_bytes();
 
 }  // namespace idmerge::testing

@@ -29,6 +29,9 @@ class Throttle {
  public:
   Throttle(ThrottleOptions options, Instant now);
 
+  /// The user allows another rate from now on. Units: as ThrottleOptions.
+  void set_ceiling(double ceiling_per_s) { options_.ceiling_per_s = ceiling_per_s; }
+
   /// `count` links (or requests, whatever the rate counts) were taken by the service.
   void accepted(double count, Instant now);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast a run may go: the user's limits, the service's, and the gate that enforces the lower of
-// the two for all lanes at once. Apart from the lanes, so that whatever changes the pace (an
-// answer, a person, the hour) changes it in one place.
+// How fast a run may go: the user's limits, the service's, and the turnstile that keeps the lower
+// of the two. Apart from the lanes, so that whatever changes the pace (an answer, a person, the
+// hour) changes it in one place; pure, so that a day of it can be tried in a second.
 #pragma once
 
 #include <chrono>
@@ -11,15 +11,23 @@
 
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/throttle.hpp"
-#include "idmerge/run/gate.hpp"
+#include "idmerge/core/turnstile.hpp"
 
 namespace idmerge {
 
-struct PaceOptions {
+/// What the user allows.
+struct Allowance {
   double links_per_s = 0;     // 0 = unlimited
   double requests_per_s = 0;  // 0 = unlimited
   double burst = 1;           // links
-  bool adaptive = true;       // follow the service below these limits
+  bool paused = false;        // nothing at all, for now
+
+  bool operator==(const Allowance&) const = default;
+};
+
+struct PaceOptions {
+  Allowance allowed = {};
+  bool adaptive = true;  // follow the service below these limits
   BackoffOptions backoff = {};
 
   /// An earlier process may have spent all it could the moment before, in requests of up to so many
@@ -27,14 +35,14 @@ struct PaceOptions {
   double spent_before = 0;
 };
 
-/// Shape: must outlive the run of its io_context and everyone who waits.
 class Pace {
  public:
-  Pace(asio::io_context& io, PaceOptions options, Instant now);
+  Pace(PaceOptions options, Instant now);
 
-  /// As Gate's: `if (!pace.try_pass(cost)) co_await pace.pass(cost);`
-  bool try_pass(Cost cost) { return gate_.try_pass(cost); }
-  Task<bool> pass(Cost cost) { return gate_.pass(cost); }
+  Turnstile& turnstile() { return turnstile_; }
+
+  /// The user allows something else from now on. False when it is what holds already.
+  bool allow(const Allowance& allowed, Instant now);
 
   /// The service took so many links.
   void accepted(std::size_t links, Instant now);
@@ -45,24 +53,22 @@ class Pace {
   void limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                double chance);
 
-  /// Let the rate follow the time; some ten times a second.
-  void follow(Instant now);
-
-  /// Let nobody pass, now and later.
-  void close() { gate_.close(); }
+  /// Let the rate follow the time; some ten times a second. False when nothing has changed.
+  bool follow(Instant now);
 
   /// The limit in force. Units: links a second; 0 = unlimited.
   double links_per_s() const { return links_per_s_; }
+  bool is_paused() const { return options_.allowed.paused; }
 
   /// How often the service said "too many".
   std::uint64_t limited_count() const { return limited_count_; }
 
  private:
-  GateOptions at(double links_per_s) const;
+  TurnOptions at(double links_per_s) const;
 
   PaceOptions options_;
   double links_per_s_;
-  Gate gate_;
+  Turnstile turnstile_;
   Throttle throttle_;
   std::uint64_t limited_count_ = 0;
 };

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/pace.hpp"
+
+#include <algorithm>
+
+namespace idmerge {
+
+Pace::Pace(PaceOptions options, Instant now)
+    : options_(options),
+      links_per_s_(options.allowed.links_per_s),
+      turnstile_(at(options.allowed.links_per_s)),
+      throttle_({.ceiling_per_s = options.allowed.links_per_s, .backoff = options.backoff}, now) {
+  if (options.spent_before <= 0) return;
+  // When it last sent is not known: the journal says what was answered, not what has left.
+  turnstile_.spend({.links = std::max(options.allowed.burst, options.spent_before)}, now);
+}
+
+/// A lower rate than the user's has a lower burst, too.
+TurnOptions Pace::at(double links_per_s) const {
+  const Allowance& allowed = options_.allowed;
+  const auto lowered = allowed.links_per_s > 0 ? links_per_s / allowed.links_per_s : 1;
+  return {.links = {links_per_s, std::max(1.0, allowed.burst * lowered)},
+          .requests = {allowed.requests_per_s, 1},
+          .bytes = {},
+          .closed = allowed.paused};
+}
+
+bool Pace::allow(const Allowance& allowed, Instant now) {
+  if (allowed == options_.allowed) return false;
+  options_.allowed = allowed;
+  throttle_.set_ceiling(allowed.links_per_s);
+  links_per_s_ = options_.adaptive ? throttle_.rate_per_s(now) : allowed.links_per_s;
+  turnstile_.set_rate(at(links_per_s_), now);
+  return true;
+}
+
+void Pace::accepted(std::size_t links, Instant now) {
+  throttle_.accepted(static_cast<double>(links), now);
+}
+
+void Pace::limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+                   double chance) {
+  ++limited_count_;
+  if (retry_after == std::chrono::seconds(0)) return;
+  throttle_.throttled(left, now, retry_after, chance);
+  turnstile_.pause_until(throttle_.paused_until());
+  follow(now);
+}
+
+bool Pace::follow(Instant now) {
+  if (!options_.adaptive) return false;
+  const auto rate = throttle_.rate_per_s(now);
+  if (rate == links_per_s_) return false;
+  links_per_s_ = rate;
+  turnstile_.set_rate(at(rate), now);
+  return true;
+}
+
+}  // namespace idmerge

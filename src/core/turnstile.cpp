@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/turnstile.hpp"
+
+#include <algorithm>
+
+#include "idmerge/base/check.hpp"
+
+namespace idmerge {
+
+Turnstile::Turnstile(TurnOptions options)
+    : buckets_{Bucket(options.links), Bucket(options.requests), Bucket(options.bytes)},
+      closed_(options.closed) {}
+
+Instant Turnstile::due(const Cost& cost, Instant now) const {
+  if (closed_) return Instant::max();
+  return std::max({buckets_.links.earliest(cost.links, now),
+                   buckets_.requests.earliest(cost.requests, now),
+                   buckets_.bytes.earliest(cost.bytes, now), paused_until_});
+}
+
+void Turnstile::claim(const Cost& cost, Instant at) {
+  buckets_.links.claim(cost.links, at);
+  buckets_.requests.claim(cost.requests, at);
+  buckets_.bytes.claim(cost.bytes, at);
+}
+
+bool Turnstile::try_pass(const Cost& cost, Instant now) {
+  IDMERGE_CHECK(!reservation_);
+  if (due(cost, now) > now) return false;
+  claim(cost, now);
+  return true;
+}
+
+Instant Turnstile::reserve(const Cost& cost, Instant now) {
+  if (reservation_) return reservation_->at;
+  const Instant at = due(cost, now);
+  if (closed_) return at;
+  reservation_.emplace(Reservation{buckets_, at});
+  claim(cost, at);
+  return at;
+}
+
+void Turnstile::pass() {
+  IDMERGE_CHECK(reservation_);
+  reservation_.reset();
+}
+
+void Turnstile::take_back() {
+  if (!reservation_) return;
+  buckets_ = reservation_->before;
+  reservation_.reset();
+}
+
+bool Turnstile::pause_until(Instant until) {
+  if (until <= paused_until_) return false;
+  paused_until_ = until;
+  take_back();
+  return true;
+}
+
+void Turnstile::set_rate(const TurnOptions& options, Instant now) {
+  take_back();
+  closed_ = options.closed;
+  buckets_.links.set_rate(options.links, now);
+  buckets_.requests.set_rate(options.requests, now);
+  buckets_.bytes.set_rate(options.bytes, now);
+}
+
+TurnOptions Turnstile::options() const {
+  return {buckets_.links.options(), buckets_.requests.options(), buckets_.bytes.options(), closed_};
+}
+
+}  // namespace idmerge

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/pace.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Instant start = Instant{} + 1000h;
+
+PaceOptions links(double per_s, double burst) {
+  return {.allowed = {.links_per_s = per_s, .burst = burst}};
+}
+
+/// How many links may leave one after the other at an instant.
+int leave_at(Pace& pace, Instant now) {
+  int count = 0;
+  while (count < 100'000 && pace.turnstile().try_pass({}, now))
+    ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_SUITE("core/pace") {
+  TEST_CASE("the burst leaves at once, and no more") {
+    Pace pace(links(0.1, 3), start);
+    CHECK(leave_at(pace, start) == 3);
+    CHECK(pace.links_per_s() == 0.1);
+  }
+
+  TEST_CASE("what an earlier process may have spent is not there to be spent again") {
+    auto options = links(100, 30);
+    options.spent_before = 1;
+    Pace pace(options, start);
+    CHECK(leave_at(pace, start) == 0);
+    CHECK(leave_at(pace, start + 9ms) == 0);
+    CHECK(leave_at(pace, start + 10ms) == 1);
+    CHECK(leave_at(pace, start + 1h) == 30);
+    // It may have sent one large request in place of the burst.
+    options.spent_before = 50;
+    Pace large(options, start);
+    CHECK(!large.turnstile().try_pass({.links = 50}, start + 499ms));
+    CHECK(large.turnstile().try_pass({.links = 50}, start + 500ms));
+    Pace requests({.allowed = {.requests_per_s = 0.1}, .spent_before = 1}, start);
+    CHECK(leave_at(requests, start + 9s) == 0);
+    CHECK(leave_at(requests, start + 10s) == 1);
+    Pace unlimited({.spent_before = 1}, start);
+    CHECK(unlimited.turnstile().try_pass({.links = 1e6}, start));
+  }
+
+  TEST_CASE("a limit of requests holds beside the one of links") {
+    Pace pace({.allowed = {.requests_per_s = 0.1, .burst = 1'000}}, start);
+    CHECK(pace.turnstile().try_pass({.links = 500, .requests = 1}, start));
+    CHECK(!pace.turnstile().try_pass({.links = 1, .requests = 1}, start));
+  }
+
+  TEST_CASE("when the service says too many, all wait and the rate falls") {
+    Pace pace(links(1'000, 100), start);
+    CHECK(leave_at(pace, start) == 100);
+    pace.limited(start, start, 100s, 0.5);
+    CHECK(leave_at(pace, start + 99s) == 0);
+    CHECK(leave_at(pace, start + 100s) > 0);
+    CHECK(pace.links_per_s() < 1'000);
+    CHECK(pace.limited_count() == 1);
+  }
+
+  TEST_CASE("told not to adapt, it pauses and keeps its rate") {
+    auto options = links(1'000, 100);
+    options.adaptive = false;
+    Pace pace(options, start);
+    pace.limited(start, start, 100s, 0.5);
+    CHECK(leave_at(pace, start + 99s) == 0);
+    CHECK(!pace.follow(start + 101s));
+    CHECK(pace.links_per_s() == 1'000);
+  }
+
+  TEST_CASE("a service that asks for no wait has had a mishap") {
+    Pace pace(links(1'000, 100), start);
+    pace.limited(start, start, 0s, 0.5);
+    CHECK(leave_at(pace, start) == 100);
+    CHECK(pace.links_per_s() == 1'000);
+    CHECK(pace.limited_count() == 1);
+  }
+
+  TEST_CASE("another rate of the user holds at once, and what was saved up is not multiplied") {
+    Pace pace(links(1'000, 100), start);
+    CHECK(leave_at(pace, start) == 100);
+    CHECK(!pace.allow({.links_per_s = 1'000, .burst = 100}, start));
+    CHECK(pace.allow({.links_per_s = 10, .burst = 2}, start));
+    CHECK(leave_at(pace, start) == 0);
+    CHECK(leave_at(pace, start + 99ms) == 0);
+    CHECK(leave_at(pace, start + 100ms) == 1);
+    CHECK(leave_at(pace, start + 1h) == 2);
+    CHECK(pace.allow({.links_per_s = 5'000, .burst = 500}, start + 1h));
+    CHECK(leave_at(pace, start + 1h) == 0);
+    CHECK(leave_at(pace, start + 1h + 20ms) == 100);
+    CHECK(pace.links_per_s() == 5'000);
+  }
+
+  TEST_CASE("paused, nobody leaves, whatever the limit, and what was claimed is given back") {
+    for (const double rate : {0.0, 1'000.0}) {
+      Pace pace(links(rate, 10), start);
+      CHECK(pace.turnstile().reserve({}, start) == start);
+      CHECK(pace.allow({.links_per_s = rate, .burst = 10, .paused = true}, start));
+      CHECK(pace.is_paused());
+      CHECK(pace.turnstile().reserve({}, start) == Instant::max());
+      CHECK(leave_at(pace, start + 24h) == 0);
+      CHECK(pace.allow({.links_per_s = rate, .burst = 10}, start + 24h));
+      CHECK(leave_at(pace, start + 24h) >= 10);
+    }
+  }
+
+  TEST_CASE("a ceiling that is raised does not lift what the service allows") {
+    Pace pace(links(1'000, 100), start);
+    for (int i = 0; i < 2'000; ++i)
+      pace.accepted(1, start + std::chrono::milliseconds(10 * i));
+    pace.limited(start + 20s, start + 20s, 1s, 0.5);
+    pace.accepted(1, start + 21s);
+    pace.follow(start + 21s);
+    const auto before = pace.links_per_s();
+    CHECK(before < 1'000);
+    CHECK(pace.allow({.links_per_s = 50'000, .burst = 100}, start + 21s));
+    CHECK(pace.links_per_s() == before);
+    CHECK(pace.allow({.links_per_s = 3, .burst = 1}, start + 21s));
+    CHECK(pace.links_per_s() == 3);
+  }
+}
