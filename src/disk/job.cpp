@@ -30,17 +30,17 @@ Result<void> check_ours(const std::string& dir, const FileStat& stat) {
   return {};
 }
 
-/// Make a directory unless it is there and ours; true if it was made.
-Result<bool> make_ours(Files& files, const std::string& dir) {
+/// Make a directory unless it is there and ours. Its name is durable then: whoever made it may have
+/// died before he had synced it.
+Result<void> make_ours(Files& files, const std::string& dir) {
   const auto stat = files.stat(dir);
   if (!stat) return stat.error();
   if (*stat) {
-    if (auto checked = check_ours(dir, **stat); !checked) return checked.error();
-    return false;
+    if (auto checked = check_ours(dir, **stat); !checked) return checked;
+  } else if (auto made = files.make_dir(dir); !made) {
+    return made;
   }
-  if (auto made = files.make_dir(dir); !made) return made.error();
-  if (auto synced = files.sync_dir(parent_of(dir)); !synced) return synced.error();
-  return true;
+  return files.sync_dir(parent_of(dir));
 }
 
 /// Without a trailing slash, so that the parent is the parent.

@@ -45,6 +45,23 @@ TEST_SUITE("disk/job") {
     CHECK(files.list(scratch / "home")->size() == 1);
   }
 
+  TEST_CASE("what a killed maker leaves is durable once another one has come to the end") {
+    for (std::uint64_t step = 0;; ++step) {
+      FlakyFiles files;
+      files.harm(step, Harm::kill);
+      const bool is_whole = make_job(files, "/w/job").has_value();
+      files.revive();
+      REQUIRE(make_job(files, "/w/job"));
+      files.lose_power(FlakyFiles::Keep::synced);
+      CAPTURE(step);
+      CHECK(open_job(files, "/w/job"));
+      CHECK(files.exists("/w/job/runs/1-of-1"));
+      if (!is_whole) continue;
+      CHECK(step > 8);
+      break;
+    }
+  }
+
   TEST_CASE("a directory that somebody else could have prepared is refused") {
     const Scratch scratch;
     RealFiles files;
