@@ -75,8 +75,11 @@ Result<std::uint64_t> Recorder::write_letters() {
 Result<void> Recorder::begin_round(std::uint64_t round_links) {
   if (error_) return *error_;
   const auto snapshot = log_.begin_round(round_links);
-  if (!snapshot) return snapshot.error();
-  if (auto saved = disk_.save_now(*snapshot); !saved) return saved;
+  auto begun = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
+  if (!begun) {
+    break_off(begun.error());
+    return begun;
+  }
   log_.saved(snapshot->handed_out);
   return {};
 }

@@ -154,6 +154,29 @@ TEST_SUITE("run/recorder") {
     CHECK(!(*state)->checkpoint.finished);
   }
 
+  TEST_CASE("a round that cannot begin ends the run, at whatever step the disk fails") {
+    for (std::uint64_t step = 0;; ++step) {
+      World world;
+      world.recorder->deliver(0, 6, 1);
+      world.recorder->refuse(6, 1, "{}");
+      world.log->pass(7, 3);
+      REQUIRE(world.recorder->write_letters());
+      world.files.harm(step, Harm::fail, true);
+      const auto begun = world.recorder->begin_round(2);
+      if (begun) {
+        CHECK(step > 4);
+        break;
+      }
+      CHECK(world.errors.size() == 1);
+      world.recorder->deliver(0, 1, 1);
+      const auto finished = world.recorder->finish(0, {});
+      REQUIRE(!finished);
+      CHECK(finished.error().code == Errc::outage);
+      world.files.revive();
+      CHECK(read_run(world.files, paths, Digest{}).value()->checkpoint.delivered() == 6);
+    }
+  }
+
   TEST_CASE("a run is not finished while another round may follow") {
     World world;
     world.recorder->deliver(0, 10, 1);
