@@ -5,7 +5,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/disk/job.hpp"
-#include "idmerge/run/owner.hpp"
+#include "idmerge/run/rounds.hpp"
 
 namespace idmerge {
 namespace {
@@ -74,7 +74,7 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   if (!run) return run.error();
   out.run = std::move(*run);
   if (out.run && !out.finished()) {
-    auto doubt = links_in_doubt(*out.run, *plan, boot_here());
+    auto doubt = find_doubt(files, paths->run(shard), *plan, *out.run);
     if (!doubt) return doubt.error();
     out.doubt = std::move(*doubt);
   }

@@ -6,24 +6,37 @@
 namespace idmerge {
 namespace {
 
-/// The first `links_max` links from the watermark on with this verdict, pending and not parked.
-Result<void> first_pending(const Ledger& ledger, const PlanReader& plan, Verdict verdict,
-                           std::uint64_t links_max, std::vector<std::uint64_t>& ordinals) {
+bool is_open(const Ledger& ledger, std::uint64_t ordinal) {
+  return !ledger.is_settled(ordinal) && !ledger.is_parked(ordinal);
+}
+
+/// The first `links_max` links from the watermark on that are sent, pending and not parked.
+Result<void> first_pending(const Ledger& ledger, const PlanReader& plan, std::uint64_t links_max,
+                           std::vector<std::uint64_t>& ordinals) {
   PlanBlock block;
   auto ordinal = ledger.watermark();
   while (links_max > 0 && ordinal < plan.links()) {
     if (auto read = plan.read_columns(plan.find_block(ordinal), block); !read) return read;
     const auto end = block.first + block.verdicts.size();
     for (; links_max > 0 && ordinal < end; ++ordinal) {
-      if (block.verdicts[static_cast<std::size_t>(ordinal - block.first)] != verdict ||
-          ledger.is_settled(ordinal) || ledger.is_parked(ordinal)) {
-        continue;
-      }
+      const auto verdict = block.verdicts[static_cast<std::size_t>(ordinal - block.first)];
+      if (verdict != Verdict::send || !is_open(ledger, ordinal)) continue;
       ordinals.push_back(ordinal);
       --links_max;
     }
   }
   return {};
+}
+
+/// The same of the spares of a round.
+void first_pending(const Ledger& ledger, std::span<const std::uint64_t> spares,
+                   std::uint64_t links_max, std::vector<std::uint64_t>& ordinals) {
+  for (const auto ordinal : spares) {
+    if (links_max == 0) return;
+    if (!is_open(ledger, ordinal)) continue;
+    ordinals.push_back(ordinal);
+    --links_max;
+  }
 }
 
 }  // namespace
@@ -32,7 +45,7 @@ std::uint64_t Doubt::links() const {
   std::uint64_t sum = 0;
   for (const auto& range : ranges)
     sum += range.count;
-  return std::min(sum, links_max);
+  return sum;
 }
 
 bool Doubt::contains(std::uint64_t ordinal) const {
@@ -48,7 +61,8 @@ bool Doubt::reaches(std::uint64_t first, std::uint64_t count) const {
   });
 }
 
-Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot) {
+Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
+                             std::span<const std::uint64_t> spares) {
   const auto& checkpoint = state.checkpoint;
   const auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
@@ -59,11 +73,11 @@ Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std:
   for (const auto& [ordinal, attempts] : ledger->parked())
     ordinals.push_back(ordinal);
   const auto links_max = checkpoint.in_flight_max + (doubt.power_lost ? checkpoint.ahead_max : 0);
-  const bool is_round = checkpoint.round > 0 && links_max > 0;
-  if (is_round) doubt.links_max = ordinals.size() + links_max;
-  const auto found = first_pending(*ledger, plan, is_round ? Verdict::spare : Verdict::send,
-                                   is_round ? plan.links() : links_max, ordinals);
-  if (!found) return found.error();
+  if (checkpoint.round > 0) {
+    first_pending(*ledger, spares, links_max, ordinals);
+  } else if (auto found = first_pending(*ledger, plan, links_max, ordinals); !found) {
+    return found.error();
+  }
   doubt.ranges = ranges_of(std::move(ordinals));
   return doubt;
 }

@@ -10,6 +10,7 @@
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/fingerprint.hpp"
 #include "idmerge/run/owner.hpp"
+#include "idmerge/run/rounds.hpp"
 
 namespace idmerge {
 namespace {
@@ -106,7 +107,7 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
   outset.spares = census->spares();
   outset.pinned_time_s = unix_now_s();
   if (const auto& before = outset.state; before && !outset.is_finished()) {
-    auto doubt = links_in_doubt(*before, outset.plan, boot_here());
+    auto doubt = find_doubt(files, outset.paths, outset.plan, *before);
     if (!doubt) return doubt.error();
     outset.doubt = std::move(*doubt);
     note_resume(*before, outset.doubt, progress);

@@ -14,6 +14,7 @@
 #include "idmerge/core/spares.hpp"
 #include "idmerge/run/letters.hpp"
 #include "idmerge/run/limits.hpp"
+#include "idmerge/run/owner.hpp"
 
 namespace idmerge {
 namespace {
@@ -164,6 +165,33 @@ Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
   return Search(plan, refused, stopped).find(round, links_max);
 }
 
+Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths& paths,
+                                                    const PlanReader& plan, const Checkpoint& now,
+                                                    const std::function<bool()>& stopped) {
+  if (now.round == 0) return std::vector<std::uint64_t>();
+  const auto refused = read_refused(files, paths.refused(), now.letters_bytes);
+  if (!refused) return refused.error();
+  auto spares = find_spares(plan, *refused, now.round, stopped);
+  if (spares && spares->size() != now.round_links) {
+    return Error{Errc::input,
+                 fmt::format("{}: round {} has {} links, but plan and dead letters lead to {}: "
+                             "restore them, or start a new job",
+                             paths.checkpoint(), now.round, now.round_links, spares->size())};
+  }
+  return spares;
+}
+
+Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
+                         const RunState& state) {
+  std::vector<std::uint64_t> spares;
+  if (state.checkpoint.in_flight_max > 0) {  // it died
+    auto found = spares_under_way(files, paths, plan, state.checkpoint, [] { return false; });
+    if (!found) return found.error();
+    spares = std::move(*found);
+  }
+  return links_in_doubt(state, plan, boot_here(), spares);
+}
+
 Result<std::vector<std::uint64_t>> Rounds::spares_of(std::uint64_t round) {
   const auto bytes = recorder_.write_letters();
   if (!bytes) return bytes.error();
@@ -173,17 +201,11 @@ Result<std::vector<std::uint64_t>> Rounds::spares_of(std::uint64_t round) {
 }
 
 Result<void> Rounds::resume() {
-  const Checkpoint& facts = recorder_.log().facts();
-  if (facts.round == 0) return {};
-  auto spares = spares_of(facts.round);
+  const Checkpoint now = recorder_.log().now();
+  if (now.round == 0) return {};
+  auto spares = spares_under_way(files_, outset_.paths, outset_.plan, now,
+                                 [this] { return stop_.asked() > 0; });
   if (!spares) return spares.error();
-  if (spares->size() != facts.round_links) {
-    return Error{
-        Errc::input,
-        fmt::format("{}: round {} has {} links, but plan and dead letters lead to {}: "
-                    "restore them, or start a new job",
-                    outset_.paths.checkpoint(), facts.round, facts.round_links, spares->size())};
-  }
   cursor_.begin_round(std::move(*spares));
   return {};
 }

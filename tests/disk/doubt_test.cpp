@@ -138,6 +138,30 @@ TEST_SUITE("disk/doubt") {
     CHECK(world.doubt().ranges == Ranges{{2, 1}, {4, 3}, {8, 1}});
   }
 
+  TEST_CASE("in a round of spares the first pending ones of its list are in doubt, and no others") {
+    World world;
+    const auto plan = PlanReader::open(world.files, "/w/plan");
+    REQUIRE(plan);
+    RunState state;
+    state.checkpoint = world.first;
+    state.checkpoint.round = 1;
+    state.checkpoint.round_links = 7;
+    state.checkpoint.ledger = {
+        .links = 40, .watermark = 6, .above = {{9, 1}}, .parked = {}, .delivered = 2, .passed = 5};
+    const std::vector<std::uint64_t> spares{5, 9, 12, 20, 21, 30, 33};
+    const auto killed = links_in_doubt(state, *plan, "monday", spares);
+    REQUIRE_MESSAGE(killed, killed);
+    CHECK(killed->ranges == Ranges{{12, 1}, {20, 2}, {30, 1}});
+    const auto lost = links_in_doubt(state, *plan, "tuesday", spares);
+    REQUIRE(lost);
+    CHECK(lost->ranges == Ranges{{12, 1}, {20, 2}, {30, 1}, {33, 1}});
+    state.checkpoint.in_flight_max = 0;
+    state.checkpoint.in_doubt = {{12, 1}};
+    const auto ended = links_in_doubt(state, *plan, "monday");
+    REQUIRE(ended);
+    CHECK(ended->ranges == Ranges{{12, 1}});
+  }
+
   TEST_CASE("as many links leave as the durable checkpoint foresaw") {
     World world;
     auto log = RunLog::begin(world.files, paths(), world.first);

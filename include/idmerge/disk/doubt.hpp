@@ -2,12 +2,14 @@
 //
 // Which links may have been delivered without our knowing: a run that died had requests under way,
 // and a machine that lost power forgot answers too. They are sent again (law 2), so a person wants
-// to know how many and which. Links leave in the order of the plan, hence those in doubt after a
-// death are the first pending ones, as many as the checkpoint promised not to exceed; after an end
-// in order they are exactly those that were sent and not answered.
+// to know how many and which. Links leave in the order of the plan, in a round of spares in that of
+// its list; hence those in doubt after a death are the first pending ones, as many as the
+// checkpoint promised not to exceed. After an end in order they are exactly those that were sent
+// and not answered.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,10 +25,6 @@ struct Doubt {
   bool power_lost = false;        // nor did its machine: what was not synced is gone
   std::vector<LinkRange> ranges;  // ascending, disjoint, not adjacent; pending links to be sent
 
-  /// Which of a round's spares were chosen is not known here: those in doubt are then as many of
-  /// the ranges as this, at most.
-  std::uint64_t links_max = UINT64_MAX;
-
   /// How many links, at most.
   std::uint64_t links() const;
 
@@ -39,7 +37,10 @@ struct Doubt {
 /// Find the links in doubt after the run that left `state`, parked ones among them.
 ///
 /// Shape: `boot` names the time since this machine started; another one than the checkpoint's, or
-/// an empty one, counts as a power loss. Errors: Errc::input when the plan is damaged.
-Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot);
+/// an empty one, counts as a power loss. `spares` are those of the round, ascending; of no meaning
+/// in round 0 and unless the run died (run/rounds finds them).
+/// Errors: Errc::input when the plan is damaged.
+Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
+                             std::span<const std::uint64_t> spares = {});
 
 }  // namespace idmerge

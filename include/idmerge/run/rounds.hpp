@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/files.hpp"
 #include "idmerge/disk/plan_file.hpp"
+#include "idmerge/disk/run_log.hpp"
 #include "idmerge/run/cursor.hpp"
 #include "idmerge/run/outset.hpp"
 #include "idmerge/run/progress.hpp"
@@ -37,6 +39,18 @@ Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
                                                std::uint64_t round,
                                                const std::function<bool()>& stopped,
                                                std::size_t links_max = spare_links_max);
+
+/// The spares of the round in which a run stands, as plan and dead letters lead to them; none in
+/// round 0.
+/// Errors: Errc::input when they are not as many as the checkpoint counts; as find_spares().
+Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths& paths,
+                                                    const PlanReader& plan, const Checkpoint& now,
+                                                    const std::function<bool()>& stopped);
+
+/// The links in doubt after the run that left `state`, in whatever round it was.
+/// Errors: as spares_under_way() and links_in_doubt().
+Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
+                         const RunState& state);
 
 /// The rounds of one run.
 class Rounds {
