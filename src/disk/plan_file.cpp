@@ -289,7 +289,8 @@ void PlanWriter::close_columns() {
   fault_point("plan_columns");
 }
 
-Result<PlanFacts> PlanWriter::finish(std::vector<PlanInput> input_list, std::string census_text) {
+Result<PlanFacts> PlanWriter::write_rest(std::vector<PlanInput> input_list,
+                                         std::string census_text) {
   columns({}, {}, {});
   IDMERGE_CHECK(column_block_ == index_.size());
   append_section(inputs_bytes(input_list));
@@ -322,7 +323,6 @@ Result<PlanFacts> PlanWriter::finish(std::vector<PlanInput> input_list, std::str
   footer.put_raw(magic);
   append(footer.bytes());
   if (auto drained = target_->behind.drain(); !drained) return drained.error();
-  if (auto done = target_->file.publish(); !done) return done.error();
   facts_.links = links_;
   facts_.inputs = std::move(input_list);
   facts_.census = std::move(census_text);
@@ -514,6 +514,14 @@ Result<PlanReader> PlanReader::open(Files& files, const std::string& path) {
 Result<void> PlanReader::make_durable(Files& files) {
   if (auto done = file_.sync(); !done) return done;
   return files.sync_dir(parent_of(file_.path()));
+}
+
+Result<void> PlanReader::check_blocks() const {
+  PlanBlock block;
+  for (std::size_t i = 0; i < blocks(); ++i) {
+    if (const auto read = read_packed(i, block); !read) return read.error();
+  }
+  return {};
 }
 
 std::size_t PlanReader::find_block(std::uint64_t ordinal) const {

@@ -119,6 +119,10 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
 Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,
                          Files& files) {
   const PlanFacts& plan = outset.plan.facts();
+  // Whole or not at all: a power loss may have torn what nobody had synced.
+  if (!outset.state) {
+    if (auto whole = outset.plan.check_blocks(); !whole) return whole.error();
+  }
   // A checkpoint is worth nothing without the plan that it counts in.
   if (auto durable = outset.plan.make_durable(files); !durable) return durable.error();
   const auto target = target_fingerprint(options, plan);

@@ -180,7 +180,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
       report_at = now + report_every;
     }
     belt.put_empty(block);
-    if (!plan.healthy()) break;  // finish() says why
+    if (!plan.healthy()) break;  // write_rest() says why
   }
   return {};
 }
@@ -318,19 +318,19 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
                   "the last line of a pipe has no line end: it is held, as its writer may have "
                   "died over it: check that the export is complete");
   }
-  // Rejected rows are durable before the plan that counts them has its name.
+  // Rejected and held rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
-  auto facts = plan->finish(plan_inputs(*intake), to_text(report));
+  auto facts = plan->write_rest(plan_inputs(*intake), to_text(report));
   if (!facts) return facts.error();
+  const auto reader = PlanReader::open(files, plan->part_path());
+  if (!reader) return reader.error();
+  auto held = write_held(files, *paths, held_rows, *reader, spill_dir, options.memory_bytes);
+  if (!held) return held.error();
+  if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,
                      .links = facts->links,
                      .bytes_read = intake->bytes_read(),
                      .bytes_total = bytes_total});
-
-  const auto reader = PlanReader::open(files, paths->plan());
-  if (!reader) return reader.error();
-  auto held = write_held(files, *paths, held_rows, *reader, spill_dir, options.memory_bytes);
-  if (!held) return held.error();
   return facts;
 }
 

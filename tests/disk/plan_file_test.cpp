@@ -168,7 +168,10 @@ TEST_SUITE("disk/plan_file") {
       }
       writer->columns(verdicts, components, orders);
     }
-    CHECK(writer->finish(sketch.inputs, sketch.census));
+    CHECK(writer->write_rest(sketch.inputs, sketch.census));
+    CHECK(!files.exists("/w/plan"));
+    CHECK(PlanReader::open(files, writer->part_path()));
+    CHECK(writer->publish());
     CHECK(files.content("/w/plan") == made(sketch));
   }
 

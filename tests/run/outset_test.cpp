@@ -100,6 +100,21 @@ TEST_SUITE("run/outset") {
     CHECK(outset->report().delivered == 3);
   }
 
+  TEST_CASE("a plan with a damaged block is refused before the first link, not in the middle") {
+    World world;
+    std::optional<Outset> outset;
+    if (auto read = world.read(); read) outset.emplace(std::move(*read));
+    REQUIRE(outset);
+    auto bytes = world.scratch.read("job/plan");
+    bytes[bytes.find("a3u3")] = 'b';
+    world.scratch.write("job/plan", bytes);
+    const auto begun = begin_run(world.options, *outset, 2, world.files);
+    REQUIRE(!begun);
+    CHECK(begun.error().code == Errc::input);
+    CHECK(begun.error().what.find("block 0 was changed") != std::string::npos);
+    CHECK(!world.scratch.exists("job/runs/1-of-1/checkpoint"));
+  }
+
   TEST_CASE("one process a job, and another target is refused") {
     World world;
     {

@@ -62,7 +62,10 @@ inline Result<PlanFacts> make_plan(Files& files, const std::string& path,
     if (sketch.has_orders) orders.push_back(PlanSketch::order(i));
   }
   writer->columns(verdicts, components, orders);
-  return writer->finish(sketch.inputs, sketch.census);
+  auto facts = writer->write_rest(sketch.inputs, sketch.census);
+  if (!facts) return facts.error();
+  if (auto published = writer->publish(); !published) return published.error();
+  return facts;
 }
 
 }  // namespace idmerge::testing

@@ -114,10 +114,10 @@ struct PlanBlockEntry {
   Part columns;
 };
 
-/// Writes a plan: add() every link, columns() once for all, finish().
+/// Writes a plan: add() every link, columns() once for all, write_rest(), publish().
 ///
 /// Bounds: three blocks in memory, two of which a thread of its own is writing, and the index: 80
-/// bytes a block. Nothing stands at `path` before finish() has succeeded; the destructor removes
+/// bytes a block. Nothing stands at `path` before publish() has succeeded; the destructor removes
 /// what is unfinished.
 class PlanWriter {
  public:
@@ -128,10 +128,10 @@ class PlanWriter {
   /// Append a link; its ordinal is the number of links before it. `Link::order` is not looked at:
   /// orders are a column.
   ///
-  /// Errors: kept; ask healthy() now and then, finish() tells.
+  /// Errors: kept; ask healthy() now and then, write_rest() tells.
   void add(const Link& link);
 
-  /// Can finish() still succeed?
+  /// Can write_rest() still succeed?
   bool healthy() const { return target_->behind.healthy(); }
 
   /// Why not.
@@ -149,11 +149,15 @@ class PlanWriter {
   void columns(std::span<const Verdict> verdicts, std::span<const std::uint32_t> components,
                std::span<const std::int64_t> orders = {});
 
-  /// Write the rest and give the plan its name. A power loss may still take or tear it, which
-  /// costs planning once more, so nobody waits for the disk here: see PlanReader::make_durable().
+  /// Write the rest: the plan is whole then and can be read, but stands at part_path().
   ///
   /// Errors: the first thing that went wrong. Bug if the columns are not as long as the links.
-  Result<PlanFacts> finish(std::vector<PlanInput> inputs, std::string census);
+  Result<PlanFacts> write_rest(std::vector<PlanInput> inputs, std::string census);
+  const std::string& part_path() const { return target_->file.path(); }
+
+  /// Give the plan its name. A power loss may still take or tear it, which costs planning once
+  /// more, so nobody waits for the disk here: see PlanReader::make_durable().
+  Result<void> publish() { return target_->file.publish(); }
 
  private:
   PlanWriter(PartFile file, PlanFacts facts);
@@ -205,6 +209,11 @@ class PlanReader {
 
   /// Make the plan durable: before the first link of it is sent.
   Result<void> make_durable(Files& files);
+
+  /// Read and check all blocks, so that none is found to be damaged when others were sent.
+  ///
+  /// Errors: Errc::input, naming plan and block.
+  Result<void> check_blocks() const;
 
   const PlanFacts& facts() const { return facts_; }
   std::uint64_t links() const { return facts_.links; }
