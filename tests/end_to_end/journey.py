@@ -53,12 +53,12 @@ class Case(unittest.TestCase):
         env.update(changes)
         return {name: value for name, value in env.items() if value is not None}
 
-    def start(self, *args, env=None, **more):
+    def start(self, *args, env=None, program=IDMERGE, **more):
         """Start idmerge. Its output goes into files, so that it can never block."""
         out = tempfile.TemporaryFile(dir=self.dir)
         err = tempfile.TemporaryFile(dir=self.dir)
         more.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([IDMERGE, *map(str, args)], stdout=out, stderr=err,
+        process = subprocess.Popen([program, *map(str, args)], stdout=out, stderr=err,
                                    env=env or self.environment(), cwd=self.dir, **more)
         process.out, process.err, process.line = out, err, " ".join(map(str, args))
         self.addCleanup(self.end, process)
