@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: MIT
+//
+// Whole jobs in worlds where everything goes wrong: planned and sent over a disk that tears, fills,
+// fails, is killed or loses power between any two steps, to a service that is slow, hangs up,
+// answers twice or never and changes its mind. Each life of a program ends somehow; the last one,
+// in calm weather, has to leave what the laws say, and no life may send what an earlier one knows
+// to be settled.
+//
+// IDMERGE_SEED=N IDMERGE_WORLDS=M: so many worlds, of the seeds N, N+1 ...; a finding names its
+// own, and that alone replays it: the mishaps are the seed's, only the interleaving of threads is
+// not.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <libdeflate.h>
+
+#include "idmerge/core/census_report.hpp"
+#include "idmerge/core/encoding.hpp"
+#include "idmerge/run/letters.hpp"
+#include "idmerge/run/planner.hpp"
+#include "idmerge/run/rounds.hpp"
+#include "idmerge/run/sender.hpp"
+
+#include "support/flaky_files.hpp"
+#include "support/loopback_server.hpp"
+#include "support/scratch.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
+using idmerge::testing::http;
+using idmerge::testing::LoopbackServer;
+using idmerge::testing::Reaction;
+using idmerge::testing::Scratch;
+using idmerge::testing::SeenRequest;
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t usual_worlds = 150;
+#else
+constexpr std::uint64_t usual_worlds = 2'000;
+#endif
+
+/// What was found wrong in a world.
+struct Finding {
+  std::string what;
+};
+
+void want(bool is_so, const std::string& what) {
+  if (!is_so) throw Finding{what};
+}
+
+std::uint64_t mix(std::uint64_t x) {
+  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebU;
+  return x ^ (x >> 31U);
+}
+
+/// The links of a plan are known by both ids.
+using Name = std::pair<std::string, std::string>;
+
+enum class Kind : std::uint8_t { create, merge, import };
+enum class Temper : std::uint8_t { takes, refuses, fickle };
+
+/// What is drawn for a world.
+struct Weather {
+  explicit Weather(std::uint64_t number) : seed(number) {
+    std::mt19937_64 random(seed);
+    const auto draw = [&](std::uint64_t from, std::uint64_t to) {
+      return from + random() % (to - from + 1);
+    };
+    kind = static_cast<Kind>(random() % 3);
+    rows = draw(1, 70);
+    lives = draw(0, 5);
+    mishaps = draw(0, 3) * 12;
+    refusals = draw(0, 2) * 8;
+    is_patient = random() % 3 != 0;
+    options.connections = static_cast<std::uint32_t>(draw(1, 4));
+    options.pipeline = static_cast<std::uint32_t>(draw(1, 3));
+    options.attempts = static_cast<std::uint32_t>(draw(2, 12));
+    options.dialect.batch_links_max = draw(1, 6);
+    options.sync_every = std::chrono::milliseconds(draw(0, 40));
+    options.backoff_min = 1ms;
+    options.backoff_max = 4ms;
+    options.timeout = is_patient ? 60s : 40ms;
+    options.rate_per_s = random() % 3 == 0 ? static_cast<double>(rows) * 6 : 0;
+    options.adaptive = false;
+    options.max_refused_percent.reset();
+    options.seed = seed | 1U;
+    options.dialect.token = Secret("token-0123456789");
+    options.dialect.secret = Secret("s3cret");
+    if (kind == Kind::import) {
+      options.dialect.api = Api::import;
+      options.dialect.mode = ProjectMode::original;
+      options.dialect.project_id = "12345";
+    }
+  }
+
+  std::uint64_t seed;
+  Kind kind{};
+  std::uint64_t rows = 0;
+  std::uint64_t lives = 0;
+  std::uint64_t mishaps = 0;   // percent of the requests
+  std::uint64_t refusals = 0;  // percent of the links
+  bool is_patient = true;      // nothing is sent again because of time alone
+  SendOptions options;
+};
+
+/// The far side, and what it knows of each link.
+class Service {
+ public:
+  explicit Service(const Weather& weather) : weather_(weather) {}
+
+  struct Known {
+    int accepted = 0;
+    int refused = 0;
+    std::set<std::uint64_t> asked_by;    // lives
+    std::set<std::uint64_t> decided_by;  // of those, lives that had it accepted or refused
+    std::uint64_t answered_in = 0;       // the last life that surely got an answer
+    std::uint64_t kind = 0;
+  };
+
+  Reaction react(const SeenRequest& seen) {
+    const std::lock_guard lock(mutex_);
+    const auto life = life_of(seen);
+    const auto names = names_of(seen);
+    std::vector<Known*> links;
+    for (const auto& name : names)
+      links.push_back(&known_[name]);
+    for (auto* link : links) {
+      // In a pipe the end of a connection takes answers along that stood behind another one.
+      const bool is_certain = weather_.is_patient && weather_.options.pipeline == 1;
+      if (is_certain && link->answered_in == life) {
+        found_ = fmt::format("{} was sent again by life {}, which had its answer (kind {})",
+                             names.front().first, life, link->kind);
+      }
+      link->asked_by.insert(life);
+    }
+    const auto lot = mix(weather_.seed ^ mix(std::hash<std::string>()(names.front().first) +
+                                             ++asked_[names.front()]));
+    if (life == calm_life || lot % 100 >= weather_.mishaps) return decide(names, links, life, true);
+    for (auto* link : links)
+      link->kind = (lot >> 20U) % 14;
+    switch ((lot >> 20U) % 14) {
+      case 0:
+        return {http(503, "")};
+      case 1:
+        return {http(429, "", "Retry-After: 0\r\n")};
+      case 2:
+        return {http(500, "<html>")};
+      case 3:
+        return {"", Reaction::Then::reset};
+      case 4:
+        decide(names, links, life, false);
+        return {"", Reaction::Then::reset};
+      case 5:
+        decide(names, links, life, false);
+        return {"", Reaction::Then::close};
+      case 6: {
+        auto answer = decide(names, links, life, false);
+        answer.bytes.resize(answer.bytes.size() - 4);
+        answer.then = Reaction::Then::close;
+        return answer;
+      }
+      case 7:
+        decide(names, links, life, false);
+        return {"\x16\x03\x01 what", Reaction::Then::close};
+      case 8: {  // the last answer of a line, which says so only by ending
+        auto answer = decide(names, links, life, true);
+        answer.then = Reaction::Then::close;
+        return answer;
+      }
+      case 9: {  // in a pipe nobody could tell to which request the second one belongs
+        auto answer = decide(names, links, life, true);
+        if (weather_.options.pipeline == 1) answer.bytes += answer.bytes;
+        return answer;
+      }
+      case 10: {
+        auto answer = decide(names, links, life, true);
+        answer.wait = std::chrono::milliseconds(1 + (lot >> 40U) % 8);
+        answer.slice = 20;
+        return answer;
+      }
+      case 11:
+        if (weather_.is_patient) return {http(408, "")};
+        decide(names, links, life, false);
+        return {"", Reaction::Then::hang};
+      case 12: {
+        auto answer = decide(names, links, life, weather_.is_patient);
+        if (!weather_.is_patient) answer.wait = 60ms;
+        return answer;
+      }
+      default:
+        return {http(404, "no such page")};
+    }
+  }
+
+  std::map<Name, Known> known() const {
+    const std::lock_guard lock(mutex_);
+    return known_;
+  }
+
+  std::string found() const {
+    const std::lock_guard lock(mutex_);
+    return found_;
+  }
+
+  static constexpr std::uint64_t calm_life = 900;
+
+  /// The life is told by the user name, since a request may come when its sender is long dead.
+  static Secret user(std::uint64_t life) { return Secret(fmt::format("life.{:06}", life)); }
+
+ private:
+  static std::uint64_t life_of(const SeenRequest& seen) {
+    for (std::uint64_t life = 0;; ++life) {
+      std::string encoded;
+      append_base64(fmt::format("life.{:06}:s3cret", life), encoded);
+      if (seen.head.find(encoded) != std::string::npos) return life;
+      if (life > calm_life) throw std::runtime_error("a request of nobody: " + seen.head);
+    }
+  }
+
+  std::vector<Name> names_of(const SeenRequest& seen) const {
+    std::string body = seen.body;
+    if (weather_.kind == Kind::import) {
+      body.assign(1 << 18, '\0');
+      std::size_t size = 0;
+      auto* const inflate = libdeflate_alloc_decompressor();
+      const auto done = libdeflate_gzip_decompress(inflate, seen.body.data(), seen.body.size(),
+                                                   body.data(), body.size(), &size);
+      libdeflate_free_decompressor(inflate);
+      if (done != LIBDEFLATE_SUCCESS) throw std::runtime_error("a body that does not inflate");
+      body.resize(size);
+    }
+    const auto text_at = [&](std::size_t& at) {
+      const auto end = body.find('"', at);
+      auto text = body.substr(at, end - at);
+      at = end + 1;
+      return text;
+    };
+    std::vector<Name> names;
+    const std::string key =
+        weather_.kind == Kind::merge ? "\"$distinct_ids\":[\"" : "\"$identified_id\":\"";
+    for (auto at = body.find(key); at != std::string::npos; at = body.find(key, at)) {
+      at += key.size();
+      auto first = text_at(at);
+      at = body.find('"', weather_.kind == Kind::merge ? at : body.find(':', at)) + 1;
+      auto second = text_at(at);
+      if (weather_.kind == Kind::merge) {
+        names.emplace_back(std::move(first), std::move(second));
+      } else {
+        names.emplace_back(std::move(second), std::move(first));
+      }
+    }
+    if (names.empty()) throw std::runtime_error("a request without links: " + body);
+    return names;
+  }
+
+  Temper temper_of(const Name& name) const {
+    const auto lot = mix(weather_.seed + std::hash<std::string>()(name.first + "|" + name.second));
+    if (lot % 100 >= weather_.refusals) return Temper::takes;
+    return (lot >> 20U) % 4 == 0 ? Temper::fickle : Temper::refuses;
+  }
+
+  /// Take or refuse links for good. `reaches`: the answer will be read whole, if anybody reads.
+  Reaction decide(const std::vector<Name>& names, const std::vector<Known*>& links,
+                  std::uint64_t life, bool reaches) {
+    std::vector<std::size_t> refused;
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      Known& link = *links[i];
+      const auto temper = temper_of(names[i]);
+      const bool refuses =
+          temper == Temper::refuses || (temper == Temper::fickle && link.asked_by.size() % 2 == 1);
+      ++(refuses ? link.refused : link.accepted);
+      link.decided_by.insert(life);
+      if (reaches) link.answered_in = life;
+      if (refuses) refused.push_back(i);
+    }
+    if (weather_.kind != Kind::import) {
+      if (refused.empty()) return {http(200, R"({"status":1})")};
+      return {http(400, R"({"status":0,"error":"no"})")};
+    }
+    const auto imported = names.size() - refused.size();
+    if (refused.empty()) {
+      return {http(
+          200, fmt::format(R"({{"code":200,"num_records_imported":{},"status":"OK"}})", imported))};
+    }
+    std::string failed;
+    for (const auto i : refused) {
+      failed += fmt::format(R"({}{{"index":{},"message":"no"}})", failed.empty() ? "" : ",", i);
+    }
+    return {http(400, fmt::format(R"({{"code":400,"error":"some","failed_records":[{}],)"
+                                  R"("num_records_imported":{},"status":"Bad Request"}})",
+                                  failed, imported))};
+  }
+
+  const Weather& weather_;
+  mutable std::mutex mutex_;
+  std::map<Name, Known> known_;
+  std::map<Name, std::uint64_t> asked_;
+  std::string found_;
+};
+
+/// How some links connect their ids: the smallest member of each one's cluster.
+std::map<std::string, std::string> connected(const std::set<Name>& links) {
+  std::map<std::string, std::string> cluster;
+  for (const auto& [a, b] : links)
+    cluster[a] = a, cluster[b] = b;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (const auto& [a, b] : links) {
+      const auto smaller = std::min(cluster[a], cluster[b]);
+      changed = changed || cluster[a] != smaller || cluster[b] != smaller;
+      cluster[a] = cluster[b] = smaller;
+    }
+  }
+  return cluster;
+}
+
+/// Counted over all worlds.
+struct Totals {
+  std::atomic<std::uint64_t> worlds = 0, lives = 0, kills = 0, power_losses = 0, resent = 0,
+                             most_resent = 0;
+};
+
+class World {
+ public:
+  World(std::uint64_t seed, Totals& totals)
+      : weather_(seed),
+        random_(mix(seed)),
+        totals_(totals),
+        service_(weather_),
+        server_(std::make_unique<LoopbackServer>(
+            [this](const SeenRequest& seen) { return service_.react(seen); })) {
+    weather_.options.target = parse_target(server_->url()).value();
+    plan_options_.intake.inputs = {scratch_.write("rows.csv", rows())};
+    if (weather_.kind == Kind::merge) {
+      plan_options_.intake.op = Op::merge;
+      plan_options_.intake.id_fields = "a,b";
+    }
+  }
+
+  /// What happened, for whoever has to understand a finding.
+  std::string story() const {
+    const auto& options = weather_.options;
+    return fmt::format("kind {}, {} connections, pipeline {}, batch {}, {}patient, {} mishaps{}",
+                       static_cast<int>(weather_.kind), options.connections, options.pipeline,
+                       options.dialect.batch_links_max, weather_.is_patient ? "" : "im",
+                       weather_.mishaps, story_);
+  }
+
+  void live_all() {
+    for (std::uint64_t life = 1; life <= weather_.lives; ++life)
+      live(life);
+    live_in_peace();
+    server_.reset();  // whatever it still does is done now
+    check_end();
+    totals_.lives += weather_.lives + 1;
+    ++totals_.worlds;
+  }
+
+ private:
+  static constexpr const char* job = "/w/job";
+
+  std::string rows() {
+    std::string text = weather_.kind == Kind::merge ? "a,b\n" : "anonymous_id,user_id\n";
+    for (std::uint64_t i = 0; i < weather_.rows; ++i) {
+      if (weather_.kind == Kind::merge) {
+        const auto cluster = random_() % 5;
+        text += fmt::format("c{}-{},c{}-{}\n", cluster, random_() % 7, cluster, random_() % 7);
+      } else {
+        text += fmt::format("a{},u{}\n", random_() % (2 * weather_.rows), random_() % 9);
+      }
+    }
+    return text;
+  }
+
+  /// The plan, if there is one that can be read.
+  std::optional<PlanReader> plan() {
+    auto opened = PlanReader::open(files_, paths_.plan());
+    if (opened) {
+      if (const auto whole = opened->check_blocks(); !whole) opened = whole.error();
+    }
+    if (!opened) {
+      want(service_.known().empty(),
+           "links were sent, and the plan is gone: " + opened.error().what);
+      return std::nullopt;
+    }
+    want(!digest_ || *digest_ == opened->facts().digest, "the same input has another plan");
+    digest_ = opened->facts().digest;
+    const auto census = parse_census_report(opened->facts().census);
+    want(census.has_value(), "the census cannot be read");
+    const auto held = files_.content(paths_.held());
+    want(static_cast<std::uint64_t>(std::count(held.begin(), held.end(), '\n')) == census->held(),
+         "not every row that the plan holds is listed");
+    return std::move(*opened);
+  }
+
+  void live(std::uint64_t life) {
+    const auto harm = harms[random_() % std::size(harms)];
+    const auto reader = plan();
+    if (reader) note_doubt(life, *reader);
+    // Some lives end before they begin, most on the way, some not at all.
+    files_.harm(random_() % (reader ? 25 + weather_.rows : 50), harm,
+                harm == Harm::full || harm == Harm::fail);
+    if (reader) {
+      send(life);
+    } else {
+      static_cast<void>(make_plan(plan_options_, job, files_, progress_));
+    }
+    const bool was_killed = files_.killed();
+    const auto end = random_() % 5;
+    story_ +=
+        fmt::format("\n  life {}: harm {} after {} steps{}; end {}", life, static_cast<int>(harm),
+                    files_.steps(), was_killed ? ", killed" : "", end);
+    switch (end) {
+      case 0:
+        files_.lose_power(FlakyFiles::Keep::synced);
+        break;
+      case 1:
+        files_.lose_power(FlakyFiles::Keep::some, random_());
+        break;
+      case 2:
+        files_.lose_power(FlakyFiles::Keep::all);
+        break;
+      default:
+        files_.revive();
+        if (was_killed) ++totals_.kills;
+        check_disk();
+        return;
+    }
+    ++totals_.power_losses;
+    boot_anew();
+    check_disk();
+  }
+
+  /// After a power loss the machine has another boot than the checkpoint names. Here it is the
+  /// checkpoint that changes.
+  void boot_anew() {
+    auto checkpoint = load_checkpoint(files_, paths_.run().checkpoint());
+    want(checkpoint.has_value(), "a power loss has torn the checkpoint");
+    if (!*checkpoint) return;
+    (*checkpoint)->boot = "before";
+    files_.put(paths_.run().checkpoint(), checkpoint_text(**checkpoint));
+  }
+
+  void live_in_peace() {
+    files_.harm(0, Harm::none);
+    for (int run = 0; run < 60; ++run) {
+      if (!plan()) {
+        const auto made = make_plan(plan_options_, job, files_, progress_);
+        want(made.has_value(), "cannot plan in peace: " + (made ? "" : made.error().what));
+      }
+      note_doubt(Service::calm_life, *plan());
+      const auto report = send(Service::calm_life);
+      want(report.has_value(), "cannot send in peace");
+      if (report->stop || report->pending > 0) continue;
+      check_disk();
+      want(send(Service::calm_life)->nothing_to_do, "finished, and yet there is something to do");
+      return;
+    }
+    throw Finding{"does not come to an end in peace"};
+  }
+
+  std::optional<SendReport> send(std::uint64_t life) {
+    auto options = weather_.options;
+    options.dialect.username = Service::user(life);
+    if (life != Service::calm_life) {
+      if (random_() % 4 == 0) options.max_requests = 1 + random_() % weather_.rows;
+      if (random_() % 4 == 0) options.canary = 1 + random_() % weather_.rows;
+      options.give_up_after = 5s;
+    } else {
+      options.attempts = 50;
+    }
+    StopRequest stop;
+    const auto sent = send_plan(options, job, files_, progress_, stop);
+    if (!sent) {
+      const auto code = sent.error().code;
+      want(code == Errc::outage, "a run cannot start: " + sent.error().what);
+      return std::nullopt;
+    }
+    story_ += fmt::format("\n  life {}: {} delivered, {} refused, {} pending, {} parked, stop: {}",
+                          life, sent->delivered, sent->refused, sent->pending, sent->parked,
+                          sent->stop ? sent->stop->what : "");
+    want(sent->to_send == sent->delivered + sent->refused + sent->pending,
+         "the account does not add up");
+    return *sent;
+  }
+
+  /// Before a life: which links it may send although an earlier one has sent them.
+  void note_doubt(std::uint64_t life, const PlanReader& plan) {
+    const auto run = read_run(files_, paths_.run(), plan.facts().digest);
+    want(run.has_value(), "what an earlier life left cannot be read");
+    auto& names = doubt_[life];
+    if (!*run) return;
+    const auto& state = **run;
+    const auto found = find_doubt(files_, paths_.run(), plan, state);
+    want(found.has_value(), "the links in doubt are not known");
+    const auto& checkpoint = state.checkpoint;
+    std::uint64_t most = checkpoint.in_flight_max + checkpoint.ledger.parked.size();
+    for (const auto& range : checkpoint.in_doubt)
+      most += range.count;
+    if (checkpoint.boot == "before") most += checkpoint.ahead_max;
+    want(found->links() <= most, "more links are in doubt than were under way");
+    const auto batch = weather_.kind == Kind::import ? weather_.options.dialect.batch_links_max : 1;
+    want(checkpoint.in_flight_max <=
+             2 * batch * weather_.options.connections * weather_.options.pipeline,
+         "more may be under way than is promised");
+    const auto all = links_of(plan);
+    for (std::uint64_t i = 0; i < all.size(); ++i) {
+      if (found->contains(i)) names.insert(all[i].first);
+    }
+  }
+
+  static std::vector<std::pair<Name, Verdict>> links_of(const PlanReader& plan) {
+    std::vector<std::pair<Name, Verdict>> links;
+    PlanBlock block;
+    for (std::size_t i = 0; i < plan.blocks(); ++i) {
+      want(plan.read_block(i, block).has_value(), "a block of the plan cannot be read");
+      for (std::size_t n = 0; n < block.links.size(); ++n) {
+        links.emplace_back(Name(block.links[n].anon, block.links[n].user), block.verdicts[n]);
+      }
+    }
+    return links;
+  }
+
+  /// Law 3: what stands as settled was settled by the service.
+  void check_disk() {
+    if (const auto found = service_.found(); !found.empty()) throw Finding{found};
+    const auto reader = plan();
+    if (!reader) return;
+    const auto run = read_run(files_, paths_.run(), reader->facts().digest);
+    want(run.has_value(), "what a life left cannot be read: " + (run ? "" : run.error().what));
+    if (!*run) return;
+    const auto& checkpoint = (*run)->checkpoint;
+    const auto refused = read_refused(files_, paths_.run().refused(), checkpoint.letters_bytes);
+    want(refused.has_value(), "the dead letters cannot be read");
+    want(refused->size() == checkpoint.refused(), "not every refusal has its letter");
+    const auto ledger = Ledger::restore(checkpoint.ledger);
+    want(ledger.has_value(), "the ledger contradicts itself");
+    const auto links = links_of(*reader);
+    const auto known = service_.known();
+    for (std::uint64_t i = 0; i < links.size(); ++i) {
+      const auto& [name, verdict] = links[i];
+      const auto found = known.find(name);
+      const bool is_refused = std::binary_search(refused->begin(), refused->end(), i);
+      if (is_refused) {
+        want(found != known.end() && found->second.refused > 0, "refused by nobody");
+      }
+      // In a round only its own spares are told from those that it does not send.
+      if (is_refused || checkpoint.round > 0 || verdict != Verdict::send) continue;
+      if (ledger->is_settled(i)) {
+        want(found != known.end() && found->second.accepted > 0, "delivered to nobody");
+      }
+    }
+  }
+
+  void check_end() {
+    if (const auto found = service_.found(); !found.empty()) throw Finding{found};
+    const auto reader = plan();
+    want(reader.has_value(), "the plan is gone");
+    const auto run = read_run(files_, paths_.run(), reader->facts().digest);
+    want(run && *run, "the run is gone");
+    const auto& checkpoint = (*run)->checkpoint;
+    want(checkpoint.finished && checkpoint.in_doubt.empty(), "finished, and yet in doubt");
+    const auto letters = read_refused(files_, paths_.run().refused(), checkpoint.letters_bytes);
+    want(letters.has_value(), "the dead letters cannot be read");
+    want(files_.content(paths_.run().refused()).size() == checkpoint.letters_bytes,
+         "there are dead letters that nobody counts");
+    const std::set<std::uint64_t> refused(letters->begin(), letters->end());
+    want(refused.size() == letters->size(), "a link has two dead letters");
+
+    const auto known = service_.known();
+    const auto links = links_of(*reader);
+    std::set<Name> planned, delivered, acceptable;
+    for (std::uint64_t i = 0; i < links.size(); ++i) {
+      const auto& [name, verdict] = links[i];
+      const auto found = known.find(name);
+      const bool was_asked = found != known.end();
+      if (verdict == Verdict::send || verdict == Verdict::spare) planned.insert(name);
+      if (verdict == Verdict::send) want(was_asked, "a link of the plan was never sent");
+      if (!planned.contains(name)) continue;
+      if (!refused.contains(i)) acceptable.insert(name);
+      if (!was_asked) continue;
+      if (refused.contains(i)) {
+        want(found->second.refused > 0, "refused by nobody");
+      } else {
+        want(found->second.accepted > 0, "delivered to nobody");
+        delivered.insert(name);
+      }
+    }
+    for (const auto& [name, link] : known)
+      want(planned.contains(name), "sent, and not in the plan: " + name.first);
+    want(checkpoint.delivered() == delivered.size(), "not as many delivered as counted");
+    want(checkpoint.refused() == refused.size(), "not as many refused as counted");
+    want(connected(delivered) == connected(acceptable), "a cluster is not what it could be");
+    check_repeats(known);
+  }
+
+  /// What an earlier life had decided was sent again only if it was in doubt.
+  void check_repeats(const std::map<Name, Service::Known>& known) {
+    std::map<std::uint64_t, std::uint64_t> resent;
+    for (const auto& [name, link] : known) {
+      if (link.decided_by.empty()) continue;
+      for (const auto life : link.asked_by) {
+        if (life <= *link.decided_by.begin()) continue;
+        want(doubt_[life].contains(name),
+             fmt::format("{} was settled in life {}, and life {} sent it again without a doubt",
+                         name.first, *link.decided_by.begin(), life));
+        ++resent[life];
+      }
+    }
+    for (const auto& [life, links] : resent) {
+      totals_.resent += links;
+      auto most = totals_.most_resent.load();
+      while (links > most && !totals_.most_resent.compare_exchange_weak(most, links)) {
+      }
+    }
+  }
+
+  static constexpr Harm harms[] = {Harm::kill, Harm::kill, Harm::tear,      Harm::tear,
+                                   Harm::full, Harm::fail, Harm::interrupt, Harm::shorten};
+
+  Weather weather_;
+  std::mt19937_64 random_;
+  Totals& totals_;
+  Service service_;
+  std::unique_ptr<LoopbackServer> server_;
+  Scratch scratch_;
+  FlakyFiles files_;
+  JobPaths paths_{job};
+  PlanOptions plan_options_;
+  Progress progress_;
+  std::optional<Digest> digest_;
+  std::string story_;
+  std::map<std::uint64_t, std::set<Name>> doubt_;  // by the life that may send them again
+};
+
+std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+}  // namespace
+
+TEST_SUITE("run/worlds") {
+  TEST_CASE("whatever befalls disk, program and service, the laws hold in the end") {
+    const auto base = idmerge::testing::seed();
+    const auto worlds = number_of("IDMERGE_WORLDS", usual_worlds);
+    Totals totals;
+    std::atomic<std::uint64_t> next = 0;
+    std::mutex mutex;
+    std::vector<std::string> findings;
+    // Most of a world is waiting, so there may be more of them than processors.
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < 3 * std::max(1U, std::thread::hardware_concurrency()); ++i) {
+      threads.emplace_back([&] {
+        for (auto world = next++; world < worlds; world = next++) {
+          std::string what;
+          try {
+            World here(base + world, totals);
+            try {
+              here.live_all();
+              continue;
+            } catch (const Finding& finding) {
+              what = finding.what + "\n  " + here.story();
+            }
+          } catch (const std::exception& error) {
+            what = error.what();
+          }
+          const std::lock_guard lock(mutex);
+          findings.push_back(
+              fmt::format("IDMERGE_SEED={} IDMERGE_WORLDS=1: {}", base + world, what));
+        }
+      });
+    }
+    for (auto& thread : threads)
+      thread.join();
+    for (const auto& finding : findings)
+      FAIL_CHECK(finding);
+    std::printf(
+        "%llu worlds, %llu lives, %llu kills, %llu power losses; %llu links sent again, "
+        "at most %llu of a life\n",
+        static_cast<unsigned long long>(totals.worlds),
+        static_cast<unsigned long long>(totals.lives),
+        static_cast<unsigned long long>(totals.kills),
+        static_cast<unsigned long long>(totals.power_losses),
+        static_cast<unsigned long long>(totals.resent),
+        static_cast<unsigned long long>(totals.most_resent));
+    CHECK(totals.worlds + findings.size() == worlds);
+  }
+}
