@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,9 +46,13 @@ ReadFile config_reader(Files& files) {
   };
 }
 
-/// A crash must not leave the secrets of a run in a core file. A person who needs one raises the
-/// limit in the source, with test credentials.
+/// A crash must not leave the secrets of a run in a core file. A person who needs one takes this
+/// out of the source, and uses test credentials.
+///
+/// The limit alone does not hold where cores go to a program (core_pattern); that the process may
+/// not be dumped does, and keeps other processes of the user out of its memory, too.
 void forbid_core_files() {
+  ::prctl(PR_SET_DUMPABLE, 0);
   rlimit limit{};
   if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
   limit.rlim_cur = 0;

@@ -2,6 +2,10 @@
 """No byte that a run writes contains a secret, whether it went well or not."""
 import base64
 import os
+import resource
+import signal
+import subprocess
+import time
 
 import journey
 
@@ -44,6 +48,28 @@ class Secrets(journey.Case):
         self.check_nothing_leaked(*said)
         self.check_closed(job)
         self.check_closed(self.dir / "other")
+
+    def test_a_crash_leaves_no_core_file(self):
+        def unlimited():
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2)
+
+        def leaves_core(process):
+            process.send_signal(signal.SIGABRT)
+            _, status = os.waitpid(process.pid, 0)
+            process.returncode = -os.WTERMSIG(status)
+            self.assertEqual(process.returncode, -signal.SIGABRT)
+            return os.WCOREDUMP(status)
+
+        if not leaves_core(subprocess.Popen(["sleep", "60"], cwd=self.dir, preexec_fn=unlimited)):
+            self.skipTest("this machine writes no core files")
+        path = self.pairs("pairs.csv", "--rows", 500)
+        emulator = self.emulator()
+        process = self.start("run", path, "--job", self.dir / "job", "--to", emulator.url, "--yes",
+                             "--rate", "20/s", preexec_fn=unlimited)
+        while emulator.stats()["requests"] == 0:
+            time.sleep(0.01)
+        # An own handler of a sanitizer may end it otherwise; what counts is that no core is left.
+        self.assertFalse(leaves_core(process))
 
     def test_a_credentials_file_that_others_can_read_is_refused(self):
         file = self.dir / "credentials"
