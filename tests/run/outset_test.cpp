@@ -5,9 +5,11 @@
 
 #include "idmerge/run/planner.hpp"
 
+#include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
 
 namespace {
@@ -113,6 +115,24 @@ TEST_SUITE("run/outset") {
     CHECK(begun.error().code == Errc::input);
     CHECK(begun.error().what.find("block 0 was changed") != std::string::npos);
     CHECK(!world.scratch.exists("job/runs/1-of-1/checkpoint"));
+  }
+
+  TEST_CASE("plan and checkpoint survive a power loss from before the first link on") {
+    World world;
+    FlakyFiles disk;
+    PlanOptions plan;
+    plan.intake.inputs = {world.scratch.path("pairs.csv")};
+    REQUIRE(make_plan(plan, "/w/job", disk, world.progress));
+    {
+      auto outset = read_outset(world.options, "/w/job", disk, world.progress);
+      REQUIRE(outset);
+      REQUIRE(begin_run(world.options, *outset, 2, disk));
+    }
+    disk.lose_power(FlakyFiles::Keep::synced);
+    const auto outset = read_outset(world.options, "/w/job", disk, world.progress);
+    REQUIRE_MESSAGE(outset, outset);
+    CHECK(outset->state);
+    CHECK(outset->plan.check_blocks());
   }
 
   TEST_CASE("one process a job, and another target is refused") {
