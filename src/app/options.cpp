@@ -741,8 +741,11 @@ Done check_order(const Settings& s) {
 
 Done check_inputs(const Settings& s) {
   const auto& intake = s.plan.intake;
-  const bool from_stdin =
-      std::find(intake.inputs.begin(), intake.inputs.end(), "-") != intake.inputs.end();
+  const bool from_pipe =
+      std::any_of(intake.inputs.begin(), intake.inputs.end(), [](const std::string& input) {
+        std::error_code ignored;
+        return input == "-" || std::filesystem::is_fifo(input, ignored);
+      });
   if (s.command == Command::plan && intake.inputs.empty()) {
     return usage("plan: no input: name a file, a directory, a glob or -");
   }
@@ -757,9 +760,9 @@ Done check_inputs(const Settings& s) {
   if (looks && s.job.empty()) {
     return usage("--job: is missing: name the directory of the job");
   }
-  if (s.command == Command::run && from_stdin && !intake.expect_rows && !intake.expect_rows_any) {
+  if (s.command == Command::run && from_pipe && !intake.expect_rows && !intake.expect_rows_any) {
     return usage(
-        "--expect-rows: is needed to run from stdin, where a dead query looks like a clean "
+        "--expect-rows: is needed to run from a pipe, where a dead query looks like a clean "
         "end: give the number of rows, or any");
   }
   if (!intake.id_fields.empty() && intake.op != Op::merge && intake.op_field.empty()) {

@@ -300,7 +300,7 @@ FoundSides find_id_fields(Finder& finder, const FieldNames& names) {
 FoundSides find_merge(Finder& finder, const FieldNames& names, bool required) {
   const bool sides_named = !names.anon.empty() || !names.user.empty();
   if (!names.ids.empty()) {
-    if (sides_named) {
+    if (sides_named && names.op_field.empty()) {
       return Error{Errc::usage,
                    "--id-fields: --anon-field or --user-field is given as well: use "
                    "the one or the others"};
@@ -410,6 +410,23 @@ Result<Columns> choose_columns(const FieldNames& names, const std::vector<std::s
   auto columns = choose(finder, names);
   if (columns) columns->count = static_cast<std::uint32_t>(header.size());
   return columns;
+}
+
+std::vector<std::string> numbered_columns(const FieldNames& names,
+                                          const std::vector<std::string>& header) {
+  std::vector<std::string> numbered;
+  const auto add = [&](std::string_view named) {
+    const auto number = parse_number(named);
+    if (number && *number < header.size()) numbered.push_back(header[*number]);
+  };
+  for (const auto* named : {&names.anon, &names.user, &names.alias, &names.distinct_id,
+                            &names.op_field, &names.order_field}) {
+    add(*named);
+  }
+  const auto comma = std::min(names.ids.find(','), names.ids.size());
+  add(std::string_view(names.ids).substr(0, comma));
+  if (comma < names.ids.size()) add(std::string_view(names.ids).substr(comma + 1));
+  return numbered;
 }
 
 Result<Columns> choose_columns(const FieldNames& names, std::uint32_t column_count) {

@@ -189,6 +189,13 @@ Result<std::optional<CsvHeader>> read_header(std::string_view bytes, bool last,
   const CarefulRow row(rest.substr(0, options.row_max), last && rest.size() <= options.row_max,
                        options, fields);
   const auto line = header.lines_before + 1;
+  if (!row.complete && row.in_quote) {
+    const auto before = rest.substr(0, row.quote_at);
+    return Error{Errc::usage,
+                 fmt::format("line {}, column {}: {}: {}", line + count_newlines(before),
+                             row.quote_at - (before.rfind('\n') + 1) + 1,
+                             sentence(Fault::unclosed_quote), hint(Fault::unclosed_quote))};
+  }
   if (!row.complete) {
     return Error{Errc::usage,
                  fmt::format("line {}: the first row does not end within {} bytes: is "

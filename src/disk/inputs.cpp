@@ -47,6 +47,9 @@ Result<void> add_directory(const std::string& path, Inputs& inputs) {
       return Error{Errc::usage, fmt::format("{}: a directory within a directory: name each one, or "
                                             "use a glob such as '{}/*/*'",
                                             it->path().string(), path)};
+    } else if (it->is_fifo(ignored)) {
+      inputs.passed_over.push_back(
+          fmt::format("{}: a named pipe: name it itself to read it", it->path().string()));
     } else {
       found.push_back(it->path().string());
     }

@@ -31,7 +31,9 @@ struct Plan {
   Format format = Format::automatic;
   std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
   std::size_t start = 0;                                         // where the rows begin
-  bool undecided = false;                                        // more bytes are needed to say
+  std::vector<std::string> numbered{};  // of each column asked for as #N, its name in the header
+  std::size_t columns = 0;              // of CSV
+  bool undecided = false;               // more bytes are needed to say
 };
 
 struct Magic {
@@ -43,6 +45,8 @@ struct Magic {
 using namespace std::string_view_literals;
 
 constexpr Magic unreadable[]{
+    {"\xff\xfe\0\0"sv, "this is UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8"},
+    {"\0\0\xfe\xff"sv, "this is UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8"},
     {"\xff\xfe"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
     {"\xfe\xff"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
     {"PAR1"sv, "this is Parquet", "export CSV, or pipe it through DuckDB"},
@@ -56,6 +60,27 @@ constexpr Magic unreadable[]{
     {"ORC"sv, "this is ORC", "export CSV or NDJSON"},
 };
 
+/// The encoding of a text with zero bytes, told by where the first four have theirs; empty if it
+/// is none of Unicode's.
+std::string_view wide_encoding(std::string_view text) {
+  if (text.size() < 4) return {};
+  unsigned zeros = 0;
+  for (const char c : text.substr(0, 4))
+    zeros = zeros << 1U | (c == '\0' ? 1U : 0U);
+  switch (zeros) {
+    case 0b0101:
+      return "UTF-16LE";
+    case 0b1010:
+      return "UTF-16BE";
+    case 0b0111:
+      return "UTF-32LE";
+    case 0b1110:
+      return "UTF-32BE";
+    default:
+      return {};
+  }
+}
+
 /// Refuse what is no text, with the way out.
 Result<void> check_text(std::string_view head) {
   for (const auto& magic : unreadable) {
@@ -66,9 +91,9 @@ Result<void> check_text(std::string_view head) {
   const auto first = head.substr(0, std::min(head.find('\n'), std::size_t{1024}));
   const auto nul = first.find('\0');
   if (nul == std::string_view::npos) return {};
-  if (first.size() > 3 && (first[0] == '\0') != (first[1] == '\0') &&
-      (first[2] == '\0') != (first[3] == '\0')) {
-    return Error{Errc::input, "this is UTF-16: convert it with: iconv -f UTF-16LE -t UTF-8"};
+  if (const auto encoding = wide_encoding(first); !encoding.empty()) {
+    return Error{Errc::input,
+                 fmt::format("this is {0}: convert it with: iconv -f {0} -t UTF-8", encoding)};
   }
   return Error{Errc::input, fmt::format("byte {}: a zero byte in the first row, so this is no "
                                         "text: export CSV or NDJSON",
@@ -116,6 +141,8 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
   auto columns =
       options.no_header ? choose_columns(names, count) : choose_columns(names, (*header)->names);
   if (!columns) return columns.error();
+  plan.columns = count;
+  if (!options.no_header) plan.numbered = numbered_columns(names, (*header)->names);
   const auto& first = **header;
   const bool row = options.no_header;
   plan.start = row ? first.start : first.bytes;
@@ -123,6 +150,10 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
       csv, *columns, row ? std::string() : first.text,
       CsvStart{.offset = plan.start, .line = (row ? first.lines_before : first.lines) + 1});
   return plan;
+}
+
+Error no_header_in_ndjson() {
+  return {Errc::usage, "--no-header: NDJSON has no header: leave it out"};
 }
 
 Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
@@ -137,6 +168,7 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
     plan.undecided = !enough;
     if (plan.undecided || first == std::string_view::npos) return plan;
   }
+  if (options.no_header) return no_header_in_ndjson();
   if (text[first] == '[') {
     return Error{Errc::usage,
                  "this is one JSON array: write one object a line, for example with: "
@@ -144,6 +176,12 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   }
   const auto keys = first_keys(text, whole);
   auto fields = choose_fields(field_names(options), keys);
+  if (!fields && keys.empty()) {
+    return Error{Errc::usage,
+                 fmt::format("line {}: is no JSON object, nor are those behind it: "
+                             "write one a line, as jq -c . does",
+                             1 + std::count(text.begin(), text.begin() + first, '\n'))};
+  }
   if (!fields) return fields.error();
   plan.reader.emplace<NdjsonReader>(
       NdjsonOptions{.row_max = options.row_max, .pipe = pipe, .null_words = options.null_words},
@@ -160,6 +198,16 @@ Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeO
                                   : examine_csv(head, whole, pipe, options, format);
 }
 
+/// The option that says where the ids of one side are, as it was given.
+std::string side_option(const IntakeOptions& options, std::size_t side) {
+  if (!options.id_fields.empty()) return "--id-fields " + options.id_fields;
+  if (options.op == Op::alias) {
+    return side == 0 ? "--alias-field " + options.alias_field
+                     : "--distinct-id-field " + options.distinct_id_field;
+  }
+  return side == 0 ? "--anon-field " + options.anon_field : "--user-field " + options.user_field;
+}
+
 Result<void> check_options(const IntakeOptions& options) {
   if (options.row_max < 64 || options.row_max > (1U << 30U)) {
     return Error{Errc::usage, "--row-max: out of range: use 64 B to 1 GiB"};
@@ -171,7 +219,7 @@ Result<void> check_options(const IntakeOptions& options) {
                  "such as ',' ';' '|' or a tab"};
   }
   if (options.no_header && options.format == Format::ndjson) {
-    return Error{Errc::usage, "--no-header: NDJSON has no header: leave it out"};
+    return no_header_in_ndjson();
   }
   return {};
 }
@@ -191,8 +239,11 @@ struct Intake::State {
   Result<void> open_next();
   Result<std::string_view> load(RowBlock& block);
   Result<std::size_t> feed(std::string_view bytes, RowBlock& block);
+  void note_long_rows(const RowBlock& block);
   Result<bool> next(RowBlock& block);
   Result<void> close_file();
+  Result<void> check_alike(const std::string& path, const Plan& found);
+  Result<void> check_unchanged() const;
   Result<void> check_counts() const;
   InputFile& file() { return files[index]; }
   SourceOptions source_options() const {
@@ -218,6 +269,12 @@ struct Intake::State {
   bool readable = false;       // some row of NDJSON is an object
   std::array<bool, 2> seen{};  // sides that a row of NDJSON had a key for
   std::string empty_path;      // of a file without even a header
+  struct Table {
+    std::string path;
+    std::vector<std::string> numbered;
+    std::size_t columns = 0;
+  };
+  std::optional<Table> model;  // the first one, if columns are named by number
   std::optional<Error> failed;
 };
 
@@ -247,6 +304,7 @@ Result<void> Intake::State::look_at_heads() {
         examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false, options);
     if (found && found->undecided) found = examine_head(input.path, options.row_max + 5);
     if (!found) return prefixed(input.path, found.error());
+    if (auto alike = check_alike(input.path, *found); !alike) return alike;
   }
   if (!pipes.empty()) bytes_total = 0;
   return {};
@@ -259,6 +317,29 @@ Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t by
   if (auto read = opened->next(head); !read) return read.error();
   return examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false,
                  options);
+}
+
+/// Columns named by number must be the same in all tables: where the header says otherwise, or
+/// there is none, one of them would be misread.
+Result<void> Intake::State::check_alike(const std::string& path, const Plan& found) {
+  if (found.columns == 0 || (found.numbered.empty() && !options.no_header)) return {};
+  if (!model) {
+    model = Table{path, found.numbered, found.columns};
+    return {};
+  }
+  if (options.no_header) {
+    if (found.columns == model->columns) return {};
+    return Error{Errc::usage,
+                 fmt::format("{}: the first row has {} columns, and {} in {}: tables of "
+                             "different shape want a run each",
+                             path, found.columns, model->columns, model->path)};
+  }
+  if (found.numbered == model->numbered) return {};
+  return Error{Errc::usage,
+               fmt::format("{}: the header names the numbered columns {}, and in {} they are {}: "
+                           "name the columns instead, or use --no-header if there is none",
+                           path, fmt::join(found.numbered, ", "), model->path,
+                           fmt::join(model->numbered, ", "))};
 }
 
 /// Begin with the file at `index`: read until it is known how to go on.
@@ -295,6 +376,7 @@ Result<void> Intake::State::open_next() {
     if (!plan.undecided) break;
   }
   IDMERGE_CHECK(!plan.undecided);
+  if (auto alike = check_alike(file().path, plan); !alike) return alike;
   left.erase(0, plan.start);
   use_left = true;
   std::visit(
@@ -331,11 +413,26 @@ Result<std::string_view> Intake::State::load(RowBlock& block) {
   return std::string_view(block.bytes.data() + begin, left.size() + fresh);
 }
 
+void Intake::State::note_long_rows(const RowBlock& block) {
+  for (const Row& row : block.rows) {
+    if (row.fault != Fault::none) continue;
+    const auto breaks = std::count(row.text.begin(), row.text.end(), '\n');
+    if (breaks == 0) continue;
+    ++file().long_rows;
+    const auto lines = 1 + static_cast<std::uint64_t>(breaks);
+    if (lines <= file().longest_lines) continue;
+    file().longest_lines = lines;
+    file().longest_at = row.line;
+  }
+}
+
 Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block) {
   block.rows.clear();
   block.scratch.clear();
   block.blank_lines = 0;
   block.file = static_cast<std::uint32_t>(index);
+  const auto* const csv = std::get_if<CsvReader>(&plan.reader);
+  const auto line = csv != nullptr ? csv->line() : 0;
   auto taken = std::visit(
       [&](auto& reader) -> Result<std::size_t> {
         if constexpr (requires { reader.feed(bytes, last, block); }) {
@@ -346,6 +443,9 @@ Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block)
       },
       plan.reader);
   if (!taken) return prefixed(file().path, taken.error());
+  if (csv != nullptr && csv->line() - line > block.rows.size() + block.blank_lines) {
+    note_long_rows(block);
+  }
   return taken;
 }
 
@@ -353,8 +453,8 @@ Result<bool> Intake::State::next(RowBlock& block) {
   for (;;) {
     if (!source) {
       if (index == files.size()) {
-        auto checked = check_counts();
-        if (!checked) return checked.error();
+        if (auto checked = check_counts(); !checked) return checked.error();
+        if (auto same = check_unchanged(); !same) return same.error();
         return false;
       }
       if (auto opened = open_next(); !opened) return opened.error();
@@ -398,20 +498,30 @@ Result<void> Intake::State::close_file() {
   return {};
 }
 
+/// A file that was read to its end may have grown while others were read.
+Result<void> Intake::State::check_unchanged() const {
+  for (const auto& input : files) {
+    if (input.mtime_ns == 0) continue;  // a pipe
+    const auto again = Source::open(input.path, {.head_bytes = 1});
+    if (!again) return again.error();
+    if (again->size() == input.size && again->mtime_ns() == input.mtime_ns) continue;
+    return Error{Errc::input, fmt::format("{}: the file changed after it was read: wait until its "
+                                          "writer is done, then plan again",
+                                          input.path)};
+  }
+  return {};
+}
+
 Result<void> Intake::State::check_counts() const {
   if (rows == 0 && !empty_path.empty()) {
     return Error{Errc::input,
                  fmt::format("{}: the file is empty: check that the export has run", empty_path)};
   }
-  const bool alias = options.op == Op::alias;
-  if (readable && !seen[0]) {
-    return Error{Errc::usage, fmt::format("no row has the field of the first side: check {}",
-                                          alias ? "--alias-field" : "--anon-field or --id-fields")};
-  }
-  if (readable && !seen[1]) {
-    return Error{Errc::usage,
-                 fmt::format("no row has the field of the second side: check {}",
-                             alias ? "--distinct-id-field" : "--user-field or --id-fields")};
+  for (const std::size_t side : {0, 1}) {
+    if (!readable || seen[side]) continue;
+    return Error{Errc::usage, fmt::format("{}: no row has this field: check how it is spelled, and "
+                                          "its path from the top of the object",
+                                          side_option(options, side))};
   }
   if (options.expect_rows && rows != *options.expect_rows) {
     return Error{Errc::input, fmt::format("--expect-rows: the inputs have {} rows, not {}: "

@@ -313,6 +313,14 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   name_disobeyed(options.decisions, *answers, progress);
   const CensusReport report = census->report();
   census.reset();  // gives its memory back
+  for (const auto& file : intake->files()) {
+    if (file.long_rows == 0) continue;
+    progress.note(
+        Weight::warning,
+        fmt::format("{}: {} rows span several lines, the longest {} lines from line {} "
+                    "on: if fields have no line breaks there, a stray quote swallows rows",
+                    file.path, file.long_rows, file.longest_lines, file.longest_at));
+  }
   if (report.held_rows() > 0) {
     progress.note(Weight::warning,
                   "the last line of a pipe has no line end: it is held, as its writer may have "
@@ -353,6 +361,11 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     if (inputs[i].path != planned.path) {
       return Error{Errc::input, fmt::format("the plan was made from {}, which is not {}",
                                             planned.path, inputs[i].path)};
+    }
+    if (planned.mtime_ns == 0) {
+      return Error{Errc::input, fmt::format("{}: is a pipe, which cannot be compared with what was "
+                                            "planned",
+                                            inputs[i].path)};
     }
     bool same = inputs[i].size == planned.size_bytes;
     if (same && inputs[i].mtime_ns != planned.mtime_ns) {

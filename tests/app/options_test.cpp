@@ -4,6 +4,9 @@
 #include <algorithm>
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "support/scratch.hpp"
 
 using namespace idmerge;
 using namespace std::chrono_literals;
@@ -339,6 +342,11 @@ TEST_SUITE("app/options") {
     CHECK(
         error_of({"run", "-", "--job", "j", "--to", "us"}).starts_with("--expect-rows: is needed"));
     CHECK(settings_of({"run", "-", "--job", "j", "--to", "us", "--expect-rows", "any"}));
+    const idmerge::testing::Scratch scratch;
+    const auto pipe = scratch.path("pipe");
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(error_of({"run", pipe, "--job", "j", "--to", "us"})
+              .starts_with("--expect-rows: is needed"));
     CHECK(settings_of({"plan", "-", "--job", "j"}));
     CHECK(run_error({"--backoff-min", "61s"}) ==
           "--backoff-min: 1m1s is more than --backoff-max 1m: lower it");

@@ -103,6 +103,12 @@ TEST_SUITE("core/columns") {
 
   TEST_CASE("id fields are an unsided pair") {
     CHECK(chosen({.op = Op::merge, .ids = "y,x"}, {"x", "y"}) == "1-0");
+    // Beside the sides of other verbs, if rows name theirs.
+    const auto both =
+        choose_fields({.anon = "/a", .user = "/u", .ids = "/$distinct_ids", .op_field = "op"}, {});
+    REQUIRE(both);
+    CHECK(both->columns.sides[static_cast<std::size_t>(Op::create)]->sided);
+    CHECK(both->columns.sides[static_cast<std::size_t>(Op::merge)]->array);
     for (const auto* bad : {"x", "x,", ",x", "x,y,x", "x,x", "x,z"}) {
       CAPTURE(bad);
       CHECK(!choose_columns({.op = Op::merge, .ids = bad}, Names{"x", "y"}));

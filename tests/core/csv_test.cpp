@@ -294,6 +294,15 @@ TEST_SUITE("core/csv") {
     CHECK(file.rows[4].fault_at == 11);
   }
 
+  TEST_CASE("a quote that is opened in the header and never closed is named by its place") {
+    for (const auto& [text, place] : {std::pair{"anon_id,\"user_id\na,u\n", "line 1, column 9: "},
+                                      {"\n\"anon\nid\",\"user_id\na,u\n", "line 3, column 5: "}}) {
+      const auto header = read_header(text, true, {});
+      REQUIRE(!header);
+      CHECK(header.error().what.starts_with(std::string(place) + "a quote is opened here"));
+    }
+  }
+
   TEST_CASE("the header is taken off with a BOM and blank lines before it") {
     const auto header = read_header("\xEF\xBB\xBF\r\n\"a \"\"x\"\"\",b\r\nc,d\r\n", true, {});
     REQUIRE(header);

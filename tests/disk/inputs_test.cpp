@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "support/scratch.hpp"
 
@@ -49,6 +50,7 @@ TEST_SUITE("disk/inputs") {
                              "d/_committed_7", "d/p11.csv.part", "d/old.idmerge/plan"}) {
       scratch.write(name, "x");
     }
+    REQUIRE(::mkfifo((scratch / "d/pipe").c_str(), 0600) == 0);  // opening it would wait for ever
     CHECK(listed(scratch, {"d"}) == "d/p9.csv d/p10.csv");
     const auto inputs = list_inputs({scratch / "d/"});
     REQUIRE(inputs);
@@ -56,7 +58,8 @@ TEST_SUITE("disk/inputs") {
           std::vector<std::string>{
               scratch / "d/.p.csv.crc: a hidden file", scratch / "d/_SUCCESS: a marker file",
               scratch / "d/_committed_7: a marker file", scratch / "d/old.idmerge: a job directory",
-              scratch / "d/p11.csv.part: still being written"});
+              scratch / "d/p11.csv.part: still being written",
+              scratch / "d/pipe: a named pipe: name it itself to read it"});
     scratch.write("d/more/p1.csv", "x");
     CHECK(listed(scratch, {"d"}).find("a directory within a directory") != std::string::npos);
   }

@@ -205,8 +205,18 @@ TEST_SUITE("run/intake") {
       CHECK(contains(taken.error, path + ": "));
       CHECK(contains(taken.error, c.error));
     }
-    const auto wide = scratch.write("wide", std::string("a\0n\0o\0n\0,\0u\0\n\0", 14));
-    CHECK(contains(take({.inputs = {wide}}).error, "UTF-16LE"));
+    for (const auto& [zeros, encoding] : {std::pair{"x0", "UTF-16LE"},
+                                          {"0x", "UTF-16BE"},
+                                          {"x000", "UTF-32LE"},
+                                          {"000x", "UTF-32BE"}}) {
+      std::string bytes;
+      for (const char c : std::string("anon_id,user_id\n")) {
+        for (const char* place = zeros; *place != '\0'; ++place)
+          bytes += *place == 'x' ? c : '\0';
+      }
+      const auto error = take({.inputs = {scratch.write("wide", bytes)}}).error;
+      CHECK(contains(error, std::string("iconv -f ") + encoding + " -t UTF-8"));
+    }
     const auto binary = scratch.write("binary", std::string("\x7f"
                                                             "ELF\x02\0\0\0\0",
                                                             9));
@@ -222,6 +232,81 @@ TEST_SUITE("run/intake") {
     CHECK(take({.inputs = {path}, .row_max = 1}).code == Errc::usage);
     CHECK(take({.inputs = {path}, .format = Format::ndjson, .no_header = true}).code ==
           Errc::usage);
+  }
+
+  TEST_CASE("columns named by number must be the same in all tables") {
+    const Scratch scratch;
+    const auto first = scratch.write("1", "anonymous_id,user_id\na,u\n");
+    const auto swapped = scratch.write("2", "user_id,anonymous_id\nv,b\n");
+    const auto bare = scratch.write("3", "b,v\nc,w\n");
+    const auto same = scratch.write("4", "anonymous_id,user_id,more\nb,v,x\n");
+    const auto by_number = [](std::vector<std::string> inputs, bool no_header) {
+      return take({.inputs = std::move(inputs),
+                   .anon_field = "#1",
+                   .user_field = "#2",
+                   .no_header = no_header});
+    };
+    for (const auto& other : {swapped, bare}) {
+      const auto taken = by_number({first, other}, false);
+      CHECK(taken.code == Errc::usage);
+      CHECK(taken.rows == "");
+      CHECK(contains(taken.error, other + ": "));
+      CHECK(contains(taken.error, first));
+      CHECK(contains(taken.error, "--no-header"));
+    }
+    CHECK(by_number({first, same}, false).rows == "0:a|u 1:b|v");
+    CHECK(by_number({bare, scratch.write("5", "d,x\n")}, true).rows == "0:b|v 0:c|w 1:d|x");
+    const auto wider = by_number({bare, scratch.write("6", "e,y,z\n")}, true);
+    CHECK(contains(wider.error, "3 columns, and 2 in " + bare));
+    // Named columns may stand anywhere.
+    CHECK(take({.inputs = {first, swapped}}).rows == "0:a|u 1:b|v");
+  }
+
+  TEST_CASE("rows of several lines are counted, with the longest") {
+    const Scratch scratch;
+    const auto quotes = scratch.write("quotes",
+                                      "anon_id,note,user_id\n"
+                                      "a1,\"stray,u1\n"
+                                      "a2,ok,u2\n"
+                                      "a3,end\",u3\n"
+                                      "a4,\"two\nlines\",u4\n"
+                                      "\n"
+                                      "a5,x,u5\n");
+    const auto taken = take({.inputs = {quotes}});
+    CHECK(taken.rows == "0:a1|u3 0:a4|u4 0:a5|u5");
+    CHECK(taken.files[0].long_rows == 2);
+    CHECK(taken.files[0].longest_lines == 3);
+    CHECK(taken.files[0].longest_at == 2);
+    const auto none = take({.inputs = {scratch.write("none", "anon_id,user_id\n\na,b\n\nc,d")}});
+    CHECK(none.files[0].long_rows == 0);
+  }
+
+  TEST_CASE("a file that changes while the others are read is an error") {
+    const Scratch scratch;
+    const auto first = scratch.write("1", "anon_id,user_id\na,b\n");
+    const auto second = scratch.write("2", "anon_id,user_id\nc,d\n");
+    auto intake = Intake::open({.inputs = {first, second}});
+    REQUIRE(intake);
+    RowBlock block;
+    REQUIRE(intake->next(block));
+    scratch.write("1", "anon_id,user_id\na,b\ne,f\n");
+    REQUIRE(intake->next(block));
+    const auto end = intake->next(block);
+    REQUIRE(!end);
+    CHECK(end.error().code == Errc::input);
+    CHECK(contains(end.error().what, first + ": the file changed after it was read"));
+  }
+
+  TEST_CASE("what is no NDJSON says so, and a field that no row has is named") {
+    const Scratch scratch;
+    const auto pretty = scratch.write("pretty", "\n{\n  \"anon_id\": \"a\"\n}\n");
+    CHECK(contains(take({.inputs = {pretty}}).error, pretty + ": line 2: is no JSON object"));
+    const auto csv = scratch.write("csv", "anon_id,user_id\na,b\n");
+    CHECK(contains(take({.inputs = {csv}, .format = Format::ndjson}).error, "line 1: is no JSON"));
+    const auto good = scratch.write("good", "{\"anon_id\":\"a\",\"user_id\":\"b\"}\n");
+    CHECK(contains(take({.inputs = {good}, .anon_field = "/zz"}).error,
+                   "--anon-field /zz: no row has this field"));
+    CHECK(contains(take({.inputs = {good}, .no_header = true}).error, "--no-header"));
   }
 
   TEST_CASE("an empty file is an error unless others have rows, a header alone is none") {

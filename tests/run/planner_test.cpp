@@ -96,7 +96,8 @@ TEST_SUITE("run/planner") {
           "{\"file\":\"" + input +
               "\",\"line\":6,\"column\":1,\"byte_offset\":43,\"reason\":\"placeholder\","
               "\"message\":\"the id is a placeholder that many rows share\","
-              "\"hint\":\"leave the field blank where there is no id\",\"row\":\"null,u2\"}\n");
+              "\"hint\":\"leave the field blank where there is no id, or name the word with "
+              "--null-word\",\"row\":\"null,u2\"}\n");
     const auto held = scratch.read("job/held.ndjson");
     CHECK(count_lines(held) == 3);
     CHECK(held.find("{\"anonymous_id\":\"a3\",\"user_id\":\"u1\",\"op\":\"create\"") == 0);

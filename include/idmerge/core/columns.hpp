@@ -65,6 +65,10 @@ struct Fields {
 /// same.
 Result<Columns> choose_columns(const FieldNames& names, const std::vector<std::string>& header);
 
+/// What the header calls the columns that are chosen by `#N`, in the order of `FieldNames`.
+std::vector<std::string> numbered_columns(const FieldNames& names,
+                                          const std::vector<std::string>& header);
+
 /// Choose columns of a table without header, by `#N` only.
 Result<Columns> choose_columns(const FieldNames& names, std::uint32_t column_count);
 

@@ -79,6 +79,9 @@ class CsvReader {
   /// Errors: input, "line L, column C: ...", for a quote that stays open for row_max.
   Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
 
+  /// The line that is read next, from 1.
+  std::uint64_t line() const { return line_; }
+
   OrderKind order_kind() const { return order_kind_; }
   /// Make this file's order column of the same kind as another's.
   void set_order_kind(OrderKind kind) { order_kind_ = kind; }

@@ -76,6 +76,9 @@ struct InputFile {
   std::string compression;                // "none", "gzip" or "zstd"
   std::uint64_t rows = 0;                 // good or not, without the header
   std::uint64_t blank_lines = 0;
+  std::uint64_t long_rows = 0;      // good rows of several lines: a stray quote makes such rows
+  std::uint64_t longest_lines = 0;  // of these, how many the longest has ...
+  std::uint64_t longest_at = 0;     // ... and the line on which it starts
 };
 
 /// The inputs, as one sequence of blocks.
