@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/disk/packed_rows.hpp"
 
 namespace idmerge {
 namespace {
@@ -81,13 +82,18 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   looked_ahead_ = true;
   std::uint64_t pairs = 0;
   std::uint64_t id_bytes = 0;
+  RowPacker packer(false);
   for (std::size_t i = 0; i < judged.size(); ++i) {
     if (judged[i].screened != Screened::pair) continue;
     ++pairs;
-    id_bytes += block.rows[i].anon.size() + block.rows[i].user.size();
+    const Row& row = block.rows[i];
+    id_bytes += row.anon.size() + row.user.size();
+    packer.add({.anon = row.anon, .user = row.user, .line = row.line, .offset = row.offset});
   }
   if (pairs == 0 || bounds_.memory_bytes == 0) return {};
   row_bytes_ = static_cast<double>(id_bytes) / static_cast<double>(pairs);
+  packed_bytes_ = static_cast<double>(packer.bytes().size()) / static_cast<double>(pairs) +
+                  (has_orders_ ? sizeof(std::int64_t) : 0);
   const Row& first = block.rows.front();
   const Row& last = block.rows.back();
   const auto text_bytes = static_cast<double>(last.offset + last.text.size() + 1 - first.offset) /
@@ -97,7 +103,8 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
                                               static_cast<double>(block.rows.size()));
   if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
-  return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, has_orders_), true);
+  return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, packed_bytes_, has_orders_),
+                  true);
 }
 
 Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) {
@@ -128,7 +135,7 @@ Result<void> BoundedCensus::begin_spill() {
   if (!announced_) {
     // At least what was taken comes again; more is not known.
     const auto rows = std::max(rows_expected_, 2 * so_far.read);
-    const auto need = SpilledCensus::need_bytes(rows, row_bytes_, has_orders_);
+    const auto need = SpilledCensus::need_bytes(rows, row_bytes_, packed_bytes_, has_orders_);
     if (auto done = announce(need, rows_expected_ > 0); !done) return done;
   }
   auto spilled = SpilledCensus::begin(options_, print_, has_orders_, so_far, dir_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <future>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace {
 
 /// A fixed number, so that a part is small enough for any budget and few enough files are open.
 constexpr std::size_t parts_count = 64;
+constexpr std::size_t judges_count = 2;
 constexpr std::size_t part_buffer_bytes = 64U << 10U;
 constexpr std::size_t stretch_buffer_bytes = 16U << 10U;
 constexpr std::size_t file_buffer_bytes = 1U << 20U;
@@ -24,6 +26,7 @@ constexpr std::size_t rows_a_window = 1U << 20U;
 constexpr std::size_t claims_a_piece = 4096;
 constexpr std::size_t links_a_piece = 16'384;
 constexpr std::size_t links_ahead = 32;
+constexpr std::size_t sightings_ahead = 24;
 constexpr std::uint64_t ids_max = 0x7FFFFFFE;
 
 // The first byte of a record in a part. A claim: operation in bits 1-2, sided in bit 3, the form of
@@ -80,14 +83,19 @@ Fingerprint get_print(SpillReader& in) {
   return print;
 }
 
+Error too_many_ids() {
+  return {Errc::usage, "the inputs have more than two billion distinct ids: plan them in parts"};
+}
+
 /// A stretch of what the parts said, ahead of which the next row is known.
 struct Stretch {
   SpillReader in;
+  IdNumber first_id;
   std::uint64_t row = 0;
   bool is_over = false;
 
-  Stretch(const Spill& spill, std::uint64_t begin, std::uint64_t end)
-      : in(spill, begin, end, stretch_buffer_bytes) {
+  Stretch(const Spill& spill, std::uint64_t begin, std::uint64_t end, IdNumber first)
+      : in(spill, begin, end, stretch_buffer_bytes), first_id(first) {
     next();
   }
   void next() {
@@ -106,7 +114,8 @@ SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& 
       claims_rank_(options.on_conflict == OnConflict::earliest ||
                    options.on_conflict == OnConflict::latest),
       report_(so_far.rows_only()),
-      dir_(&dir) {}
+      dir_(&dir),
+      packer_(has_orders) {}
 
 Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const Fingerprinter& print,
                                            bool has_orders, const CensusReport& so_far,
@@ -123,11 +132,12 @@ Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const F
   return census;
 }
 
-// A row is written once with its ids (8 bytes besides) and as claim and sighting (41); what the
-// parts say of it (12), the link in numbers (9), and the plan itself (8 besides the ids, 5 of
-// columns) come before the rows are given back. Orders are written three times.
-std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, bool has_orders) {
-  const double a_row = 2 * (row_bytes + 8) + 41 + 12 + 9 + 5 + (has_orders ? 4 * 8 : 0);
+// A row is written once packed and as claim and sighting (41); what the parts say of it (12), the
+// link in numbers (9), and the plan itself (8 besides the ids, 5 of columns) come before the rows
+// are given back. Orders are written with the claim, the link in numbers and the plan.
+std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, double packed_bytes,
+                                        bool has_orders) {
+  const double a_row = packed_bytes + 41 + 12 + 9 + row_bytes + 8 + 5 + (has_orders ? 3 * 8 : 0);
   return static_cast<std::uint64_t>(static_cast<double>(rows) * a_row);
 }
 
@@ -166,7 +176,6 @@ Result<void> SpilledCensus::take(const RowBlock& block, std::span<const Judged> 
                     .op = row.op,
                     .sided = row.sided};
     packer_.add(link);
-    if (has_orders_) packed_orders_.push_back(row.order);
     if (packer_.full()) close_rows();
     take_pair(link, judged[i]);
   }
@@ -220,17 +229,14 @@ void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_use
   part.last_row = rows_;
 }
 
-/// Shape: u32 links, u32 bytes, the packed links, their orders.
+/// Shape: u32 rows, u32 bytes, the packed rows.
 void SpilledCensus::close_rows() {
   Spill& file = rows_file_[0];
   const auto bytes = packer_.bytes();
   file.put(packer_.count());
   file.put(static_cast<std::uint32_t>(bytes.size()));
   file.append(bytes);
-  for (const auto order : packed_orders_)
-    file.put(order);
   packer_.clear();
-  packed_orders_.clear();
   fault_point("spill_rows");
 }
 
@@ -250,20 +256,9 @@ bool SpilledCensus::several_ops() const {
 Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t> planned_orders) {
   if (packer_.count() > 0) close_rows();
   if (auto done = rows_file_[0].flush(); !done) return done;
-  for (int i = 0; i < 2; ++i) {
-    auto file = Spill::create(*dir_, file_buffer_bytes);
-    if (!file) return file.error();
-    said_.push_back(std::move(*file));
-  }
-  for (std::size_t part = 0; part < parts_count; ++part) {
-    if (auto done = judge_part(part); !done) return done;
-  }
-  for (auto& file : said_) {
-    if (auto done = file.flush(); !done) return done;
-  }
-  parts_.clear();
-  report_.duplicates += rows_ - report_.links;
+  if (auto done = judge_parts(); !done) return done;
   if (auto done = join(plan); !done) return done;
+  parts_.clear();
   said_.clear();
   rows_file_.clear();
   if (auto done = hand_out(plan, planned_orders); !done) return done;
@@ -271,12 +266,56 @@ Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t
   return {};
 }
 
+// A judge takes every other part, and has files of its own.
+Result<void> SpilledCensus::judge_parts() {
+  for (std::size_t i = 0; i < 2 * judges_count; ++i) {
+    auto file = Spill::create(*dir_, file_buffer_bytes);
+    if (!file) return file.error();
+    said_.push_back(std::move(*file));
+  }
+  const auto judge = [&](std::size_t first) -> Result<void> {
+    for (auto part = first; part < parts_count; part += judges_count) {
+      if (auto done = judge_part(part); !done) return done;
+    }
+    return {};
+  };
+  auto other = std::async(std::launch::async, judge, 1);
+  const auto one = judge(0);
+  for (const auto& done : {one, other.get()}) {
+    if (!done) return done;
+  }
+  for (auto& file : said_) {
+    if (auto done = file.flush(); !done) return done;
+  }
+  for (auto& part : parts_) {
+    part.first_id = static_cast<IdNumber>(ids_);
+    ids_ += part.ids;
+    if (ids_ > ids_max) return too_many_ids();
+    report_.links += part.links;
+    report_.unsided += part.report.unsided;
+    report_.conflicted_anons += part.report.conflicted_anons;
+    report_.both_sides_ids += part.report.both_sides_ids;
+    report_.decisions_unknown += part.report.decisions_unknown;
+    report_.decisions_unclaimed += part.report.decisions_unclaimed;
+    report_.doubled_device_prefix += part.report.doubled_device_prefix;
+    report_.anon.add(part.report.anon);
+    report_.user.add(part.report.user);
+  }
+  report_.duplicates += rows_ - report_.links;
+  return {};
+}
+
 Result<void> SpilledCensus::judge_part(std::size_t number) {
-  Spill& file = parts_[number].file;
+  Part& part = parts_[number];
+  Spill& file = part.file;
+  Spill& said_of_claims = said_[number % judges_count * 2];
+  Spill& said_of_users = said_[number % judges_count * 2 + 1];
   if (auto done = file.flush(); !done) return done;
   SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
   Census census(options_);
+  // Parts are as large as each other, but for chance.
+  if (number >= judges_count) census.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
   PageArray<std::uint32_t> given;  // by the number within the part: the number of all, plus one
   PageArray<std::uint64_t> link_rows;
   std::uint64_t links = 0;
@@ -287,10 +326,17 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   std::vector<Row> claims;
   std::vector<Judged> judged;
   std::vector<std::uint64_t> claim_rows;
+  struct Sighting {
+    Fingerprint id;
+    std::uint64_t row;
+    IdForm form;
+    bool is_user;
+  };
+  std::vector<Sighting> sightings;
   std::vector<std::uint32_t> fresh;
   const auto give = [&](IdNumber local) {
     given.grow_to_hold(census.ids());
-    if (given[local] == 0) given[local] = static_cast<std::uint32_t>(++ids_);
+    if (given[local] == 0) given[local] = static_cast<std::uint32_t>(++part.ids);
     return given[local] - 1;
   };
   const auto take_claims = [&]() -> Result<void> {
@@ -307,6 +353,23 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
     claim_rows.clear();
     return {};
   };
+  part.users.begin = said_of_users.size_bytes();
+  const auto take_sightings = [&] {
+    for (std::size_t i = 0; i < sightings.size(); ++i) {
+      if (i + sightings_ahead < sightings.size()) {
+        census.prefetch(sightings[i + sightings_ahead].id);
+      }
+      const auto& [id, seen_in, form, is_user] = sightings[i];
+      const auto seen = census.sight(id, is_user);
+      if (seen.is_new_user) note_side(users, form);
+      Record said;
+      said.put_varint(seen_in - last_user_row);
+      said.put(give(seen.number));
+      said_of_users.append(said.bytes());
+      last_user_row = seen_in;
+    }
+    sightings.clear();
+  };
 
   while (!in.at_end()) {
     const auto head = in.get<std::uint8_t>();
@@ -314,13 +377,8 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
     const auto id = get_print(in);
     const auto form = static_cast<IdForm>(head >> form_shift & 3U);
     if ((head & sighting_bit) != 0) {
-      const auto seen = census.sight(id, (head & sided_bit) != 0);
-      if (seen.is_new_user) note_side(users, form);
-      Record said;
-      said.put_varint(row - last_user_row);
-      said.put(give(seen.number));
-      said_[1].append(said.bytes());
-      last_user_row = row;
+      sightings.push_back({id, row, form, (head & sided_bit) != 0});
+      if (sightings.size() == claims_a_piece) take_sightings();
     } else {
       Row& claim = claims.emplace_back();
       claim.op = static_cast<Op>(head >> op_shift & 3U);
@@ -333,16 +391,15 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
         if (auto taken = take_claims(); !taken) return taken;
       }
     }
-    if (ids_ + 2 * claims_a_piece > ids_max) {
-      return Error{Errc::usage,
-                   "the inputs have more than two billion distinct ids: plan them in parts"};
-    }
+    if (census.ids() + 3 * claims_a_piece > ids_max) return too_many_ids();
   }
   if (auto read = in.outcome(); !read) return read;
   if (auto taken = take_claims(); !taken) return taken;
+  take_sightings();
   obey_in(number, census);
   census.judge_claims();
 
+  part.claims.begin = said_of_claims.size_bytes();
   std::uint64_t last_row = 0;
   for (std::uint64_t i = 0; i < links; ++i) {
     const auto link = census.link(i);
@@ -350,24 +407,17 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
     said.put_varint(link_rows[i] - last_row);
     said.put(pack(link));
     if (numbers_all) said.put(given[link.anon] - 1);
-    said_[0].append(said.bytes());
+    said_of_claims.append(said.bytes());
     last_row = link_rows[i];
   }
-  claims_end_.push_back(said_[0].size_bytes());
-  users_end_.push_back(said_[1].size_bytes());
-  parts_[number].file = Spill();  // gives the disk back
+  part.claims.end = said_of_claims.size_bytes();
+  part.users.end = said_of_users.size_bytes();
+  part.file = Spill();  // gives the disk back
   fault_point("spill_part");
-
-  const auto& part = census.report();
-  report_.links += links;
-  report_.unsided += part.unsided;
-  report_.conflicted_anons += part.conflicted_anons;
-  report_.both_sides_ids += part.both_sides_ids;
-  report_.decisions_unknown += part.decisions_unknown;
-  report_.decisions_unclaimed += part.decisions_unclaimed;
-  report_.doubled_device_prefix += part.doubled_device_prefix;
-  report_.anon.add(part.anon);
-  report_.user.add(users);
+  part.links = links;
+  part.ids_seen = census.ids();
+  part.report = census.report();
+  part.report.user = users;
   return {};
 }
 
@@ -406,8 +456,10 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
   std::vector<Stretch> claims;
   std::vector<Stretch> users;
   for (std::size_t i = 0; i < parts_count; ++i) {
-    claims.emplace_back(said_[0], i == 0 ? 0 : claims_end_[i - 1], claims_end_[i]);
-    users.emplace_back(said_[1], i == 0 ? 0 : users_end_[i - 1], users_end_[i]);
+    const auto judge = i % judges_count * 2;
+    const Part& part = parts_[i];
+    claims.emplace_back(said_[judge], part.claims.begin, part.claims.end, part.first_id);
+    users.emplace_back(said_[judge + 1], part.users.begin, part.users.end, part.first_id);
   }
   // Of each row in the window. The verdict `count` stands for a row that is no new link.
   std::vector<ClaimedLink> window(std::min<std::uint64_t>(rows_a_window, rows_));
@@ -415,8 +467,7 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
   SpillReader rows(rows_file_[0], 0, rows_file_[0].size_bytes(), file_buffer_bytes);
   std::string packed;
   std::uint32_t left = 0;  // links of the block of rows
-  std::vector<std::int64_t> orders;
-  LinkCursor cursor({});
+  RowCursor cursor({}, has_orders_);
   Link link;
   for (std::uint64_t begin = 0; begin < rows_; begin += rows_a_window) {
     const auto end = std::min<std::uint64_t>(begin + rows_a_window, rows_);
@@ -426,13 +477,13 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
       for (; !part.is_over && part.row < end; part.next()) {
         auto& known = window[part.row - begin];
         unpack(part.in.get<std::uint8_t>(), known);
-        if (numbers_all) known.anon = part.in.get<std::uint32_t>();
+        if (numbers_all) known.anon = part.first_id + part.in.get<std::uint32_t>();
       }
       if (auto read = part.in.outcome(); !read) return read;
     }
     for (auto& part : users) {
       for (; !part.is_over && part.row < end; part.next())
-        window[part.row - begin].user = part.in.get<std::uint32_t>();
+        window[part.row - begin].user = part.first_id + part.in.get<std::uint32_t>();
       if (auto read = part.in.outcome(); !read) return read;
     }
     for (auto row = begin; row < end; ++row) {
@@ -443,12 +494,8 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
           left = rows.get<std::uint32_t>();
           const auto bytes = rows.get<std::uint32_t>();
           packed.assign(rows.get_text(bytes));
-          cursor = LinkCursor(packed);
+          cursor = RowCursor(packed, has_orders_);
           link = {};
-          orders.clear();
-          for (std::uint32_t i = 0; has_orders_ && i < left; ++i)
-            orders.push_back(rows.get<std::int64_t>());
-          std::reverse(orders.begin(), orders.end());
         }
         if (!cursor.next(link)) {
           if (auto read = rows.outcome(); !read) return read;
@@ -467,7 +514,7 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
       record.put(pack(known));
       record.put(known.user);
       if (numbers_all) record.put(known.anon);
-      if (has_orders_ && row >= planned_) record.put(orders[left]);
+      if (has_orders_ && row >= planned_) record.put(link.order);
       out.append(record.bytes());
     }
     if (!plan.healthy()) return plan.error();

@@ -14,6 +14,7 @@ class Cost:
     cpu_s: float  # user and system, of all its threads
     peak_kib: int
     out: str
+    written_bytes: int = 0  # into files, also those that were taken back before they met the disk
 
 
 def peak_kib(pid, over):
@@ -49,7 +50,7 @@ def cost(argv, expect=0, **how):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != expect:
         raise RuntimeError(f"{' '.join(map(str, argv))} ended with {process.returncode}:\n{out}")
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, peak[0], out)
+    return Cost(wall_s, usage.ru_utime + usage.ru_stime, peak[0], out, usage.ru_oublock * 512)
 
 
 def median(costs, name):

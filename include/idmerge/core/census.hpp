@@ -128,6 +128,12 @@ class Census {
   };
   Sighted sight(const Fingerprint& id, bool is_user);
 
+  /// Bring what is known of an id that will be sighted soon into the cache.
+  void prefetch(const Fingerprint& id) const { index_.prefetch(id); }
+
+  /// Make room for so many ids in all.
+  void reserve(std::size_t ids) { index_.reserve(ids); }
+
   std::size_t ids() const { return index_.size(); }
   ClaimedLink link(std::uint64_t ordinal) const;
 

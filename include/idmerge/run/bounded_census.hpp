@@ -64,7 +64,8 @@ class BoundedCensus {
   SpillDir& dir_;
   Progress& progress_;
   std::uint64_t census_bytes_max_;
-  double row_bytes_ = 0;  // of both ids of a pair
+  double row_bytes_ = 0;     // of both ids of a pair
+  double packed_bytes_ = 0;  // of a pair as the census on disk keeps it
   std::uint64_t rows_expected_ = 0;
   bool looked_ahead_ = false;
   bool announced_ = false;

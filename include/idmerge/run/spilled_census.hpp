@@ -9,15 +9,15 @@
 //   1. take     every pair goes, in order, to `rows` with its ids, and as fingerprints with its row
 //               number to the part of its anonymous id (a claim) and to that of its user (a
 //               sighting).
-//   2. parts    one after the other: the claims to a Census, which says which are new links, and
-//               with the sightings what is to be held; ids get numbers. Out come, by row, the new
-//               links with their verdict and the number of every user.
+//   2. parts    two at a time, on two threads: the claims to a Census, which says which are new
+//               links, and with the sightings what is to be held; ids get numbers. Out come, by
+//               row, the new links with their verdict and the number of every user.
 //   3. join     rows and what the parts said of them are read side by side, window by window: new
 //               links go to the plan in order of first appearance, and as numbers to `links`.
 //   4. clusters `links` is read twice, which is what Clusters wants.
 //
-// In memory at any time: one part (a 64th of the ids), or a window of rows, or what Clusters keeps
-// of an id: 8 bytes a user where all clusters are stars, 12 an id otherwise. On disk: see
+// In memory at any time: two parts (a 64th of the ids each), or a window of rows, or what Clusters
+// keeps of an id: 8 bytes a user where all clusters are stars, 12 an id otherwise. On disk: see
 // need_bytes(). Links that stand in the plan already when memory ran out are taken from there.
 #pragma once
 
@@ -31,7 +31,7 @@
 #include "idmerge/core/census.hpp"
 #include "idmerge/core/fingerprint.hpp"
 #include "idmerge/disk/files.hpp"
-#include "idmerge/disk/plan_block.hpp"
+#include "idmerge/disk/packed_rows.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/spill.hpp"
 
@@ -44,8 +44,9 @@ class SpilledCensus {
                                      bool has_orders, const CensusReport& so_far, SpillDir& dir);
 
   /// Disk that the rest of a census takes, for the files and what is yet to come into the plan.
-  /// Units: bytes; `row_bytes` of both ids of a row together.
-  static std::uint64_t need_bytes(std::uint64_t rows, double row_bytes, bool has_orders);
+  /// Units: bytes; `row_bytes` of both ids of a row together, `packed_bytes` of a row as packed.
+  static std::uint64_t need_bytes(std::uint64_t rows, double row_bytes, double packed_bytes,
+                                  bool has_orders);
 
   /// Take the links that stand in the plan. Shape: `ages` of their claims, where the order of rows
   /// settles conflicts; else empty.
@@ -80,6 +81,7 @@ class SpilledCensus {
   void obey_in(std::size_t part, Census& census);
   void note_doubled(const Link& link, std::uint64_t ordinal);
 
+  Result<void> judge_parts();
   Result<void> judge_part(std::size_t part);
   Result<void> join(PlanWriter& plan);
   Result<void> hand_out(PlanWriter& plan, std::span<const std::int64_t> planned_orders);
@@ -103,14 +105,24 @@ class SpilledCensus {
     Spill file;
     std::uint64_t last_row = 0;
     std::vector<std::size_t> decisions{};  // indices of those about its ids
+
+    // When it has been judged:
+    struct Said {
+      std::uint64_t begin = 0;
+      std::uint64_t end = 0;
+    };
+    Said claims{}, users{};      // where in the files of its judge
+    std::uint64_t ids = 0;       // numbered from 0 ...
+    IdNumber first_id = 0;       // ... and of all from here on
+    std::uint64_t ids_seen = 0;  // with those that need no number
+    std::uint64_t links = 0;
+    CensusReport report{};
   };
   std::vector<Part> parts_;
   std::vector<Spill> rows_file_;  // one; these three are made when their step begins
-  std::vector<Spill> said_;       // by the parts: of claims, and of users
+  std::vector<Spill> said_;       // by the parts: of claims, and of users; for each judge
   std::vector<Spill> links_file_;
-  std::vector<std::uint64_t> claims_end_, users_end_;  // of each part, in `said_`
-  BlockPacker packer_;                                 // of the block of rows under way
-  std::vector<std::int64_t> packed_orders_;
+  RowPacker packer_;                  // of the block of rows under way
   std::uint64_t planned_ = 0;         // rows that stand in the plan already, the first ones
   std::uint64_t rows_ = 0;            // pairs
   std::uint64_t ids_ = 0;             // that have a number
