@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -20,6 +21,8 @@
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/run_log.hpp"
 #include "idmerge/run/explain.hpp"
+#include "idmerge/run/letters.hpp"
+#include "idmerge/run/rounds.hpp"
 
 namespace idmerge {
 namespace {
@@ -42,8 +45,10 @@ using Refusals = std::map<std::pair<std::string, std::uint64_t>, Refusal>;
 struct Run {
   Ledger ledger;
   Refusals refusals;
+  std::uint64_t letters_bytes = 0;
   std::uint64_t round = 0;
-  std::string began;  // RFC 3339
+  std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // in which spares were sent
+  std::string began;                                        // RFC 3339
   std::string saved;
 };
 
@@ -53,6 +58,7 @@ struct LinkFate {
   std::string words;  // for people, behind the fate
   const Refusal* refusal = nullptr;
   bool answered = false;
+  std::uint64_t round = 0;  // in which a spare was sent; 0: in none
 };
 
 std::string time_of(std::chrono::system_clock::duration since_1970) {
@@ -110,7 +116,9 @@ Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, con
   return std::optional(Run{
       .ledger = std::move(*ledger),
       .refusals = std::move(*refusals),
+      .letters_bytes = checkpoint.letters_bytes,
       .round = checkpoint.round,
+      .rounds = {},
       .began = time_of(std::chrono::seconds(checkpoint.pinned_time_s)),
       .saved = time_of(std::chrono::nanoseconds(*saved ? (*saved)->mtime_ns : 0)),
   });
@@ -121,9 +129,48 @@ std::string place(const std::vector<PlanInput>& inputs, std::uint32_t file, std:
   return fmt::format("{}: line {}", printable(inputs[file].path), line);
 }
 
+/// Find out in which rounds the explained spares were sent: a list of spares is kept nowhere.
+Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& plan,
+                         const Explanation& found, Run& run) {
+  std::unordered_set<std::uint64_t> spares;
+  for (const auto& id : found.ids) {
+    for (const auto& link : id.links) {
+      if (link.verdict == Verdict::spare) spares.insert(link.ordinal);
+    }
+  }
+  if (spares.empty() || run.round == 0) return {};
+  const auto refused = read_refused(files, paths.refused(), run.letters_bytes);
+  if (!refused) return refused.error();
+  for (std::uint64_t round = 1; round <= run.round; ++round) {
+    const auto sent = find_spares(plan, *refused, round, [] { return false; });
+    if (!sent) return sent.error();
+    for (const auto ordinal : *sent) {
+      if (spares.contains(ordinal)) run.rounds.emplace(ordinal, round);
+    }
+  }
+  return {};
+}
+
+/// A link that was sent, or will be: in round 0, or as a spare in a later one.
+void say_answer(const KeptLink& link, const Run& run, LinkFate& out) {
+  if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
+    out.fate = Fate::delivered;
+    out.answered = true;
+  } else if (run.ledger.is_parked(link.ordinal)) {
+    out.words = fmt::format("parked after {} attempts without an answer, tried again later",
+                            run.ledger.parked().at(link.ordinal));
+  } else {
+    out.words = "not answered yet";
+  }
+}
+
 LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
                  const std::vector<PlanInput>& inputs) {
   LinkFate out;
+  if (run) {
+    const auto round = run->rounds.find(link.ordinal);
+    if (round != run->rounds.end()) out.round = round->second;
+  }
   if (run) {
     const auto letter = run->refusals.find({inputs[link.file].path, link.line});
     if (letter != run->refusals.end()) {
@@ -140,13 +187,15 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
     out.words = name(link.verdict);
     return out;
   }
-  if (link.verdict == Verdict::spare) {
+  if (link.verdict == Verdict::spare && out.round == 0) {
     out.fate = Fate::duplicate;
     out.words = "a spare: other links connect its ids";
-    if (run && run->round > 0) {
-      out.words +=
-          fmt::format("; sent only if one of them was refused (now in round {})", run->round);
-    }
+    return out;
+  }
+  if (link.verdict == Verdict::spare) {
+    say_answer(link, *run, out);
+    out.words = fmt::format("a spare, sent in round {} as another link was refused{}{}", out.round,
+                            out.words.empty() ? "" : ": ", out.words);
     return out;
   }
   if (link.verdict != Verdict::send) {
@@ -155,14 +204,8 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
   }
   if (!run) {
     out.words = "planned, nothing sent yet";
-  } else if (run->round > 0 || (run->ledger.is_settled(link.ordinal))) {
-    out.fate = Fate::delivered;
-    out.answered = true;
-  } else if (run->ledger.is_parked(link.ordinal)) {
-    out.words = fmt::format("parked after {} attempts without an answer, tried again later",
-                            run->ledger.parked().at(link.ordinal));
   } else {
-    out.words = "not answered yet";
+    say_answer(link, *run, out);
   }
   return out;
 }
@@ -307,6 +350,7 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
       append_json_member(out, "attempts", fate.refusal->attempts);
       append_json_member(out, "message", fate.refusal->message);
     }
+    if (fate.round > 0) append_json_member(out, "round", fate.round);
     if (fate.answered) append_ids(out, "between", {run->began, run->saved});
     out += '}';
   }
@@ -368,8 +412,12 @@ Result<void> explain_ids(Files& files, const Settings& settings,
   if (!plan) return plan.error();
   const auto found = explain(*plan, ids);
   if (!found) return found.error();
-  const auto run = read_the_run(files, paths->run(), plan->facts().digest);
+  auto run = read_the_run(files, paths->run(), plan->facts().digest);
   if (!run) return run.error();
+  if (*run) {
+    auto rounds = find_rounds(files, paths->run(), *plan, *found, **run);
+    if (!rounds) return rounds;
+  }
   for (const auto& id : found->ids) {
     const auto& inputs = plan->facts().inputs;
     const auto more = output(settings.explain_as_json ? as_json(id, *found, *run, inputs)

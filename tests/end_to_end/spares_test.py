@@ -86,7 +86,30 @@ class Spares(journey.Case):
         self.assertGreater(send["spares"], 0)
         self.assertGreater(send["round"], 0)
         self.assertEqual(self.summary(job)["state"], "finished")
+        self.check_explained(job, pairs, refused, send)
         return account
+
+    def check_explained(self, job, pairs, refused, send):
+        """`explain` knows of every link whether it was sent, in which round, and the answer."""
+        ids = self.dir / "ids"
+        ids.write_text("\n".join(sorted({id for pair in pairs for id in pair})))
+        with open(ids, "rb") as stdin:
+            out, _ = self.run_idmerge("explain", "-", "--job", job, "--format", "ndjson",
+                                      stdin=stdin)
+        links = {tuple(sorted(link["$distinct_ids"])): link
+                 for id in map(json.loads, out.splitlines()) for link in id["links"]}
+        self.assertEqual(set(links), pairs)
+        fates = {}
+        for pair, link in links.items():
+            fates.setdefault(link["fate"], set()).add(pair)
+        self.assertEqual(fates["refused"], set(refused))
+        self.assertEqual(len(fates["delivered"]), send["delivered"])
+        spares = [link for link in links.values() if "round" in link]
+        self.assertEqual(len(spares), send["spares"])
+        self.assertEqual(max(link["round"] for link in spares), send["round"])
+        self.assertTrue(all(link["verdict"] == "spare" for link in spares))
+        for pair in fates.get("duplicate", ()):
+            self.assertTrue(links[pair]["verdict"] == "spare" and "round" not in links[pair])
 
     def test_what_can_be_connected_is(self):
         path, pairs, rows = self.merges(400)

@@ -23,9 +23,9 @@ Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named
 
 /// Explain ids on the output, in the order given.
 ///
-/// Shape: paragraphs for people, or one JSON object an id: id, rows, links (each with its fate, and
-/// `between` which times it was settled), cluster, too_large, clashes, unread inputs.
-/// Errors: as view_job().
+/// Shape: paragraphs for people, or one JSON object an id: id, rows, links (each with its fate,
+/// `between` which times it was settled, and the `round` in which a spare was sent), cluster,
+/// too_large, clashes, unread inputs. Errors: as view_job().
 Result<void> explain_ids(Files& files, const Settings& settings,
                          const std::vector<std::string>& ids, const Output& output);
 
