@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <exception>
+#include <future>
 #include <optional>
 #include <span>
 #include <thread>
@@ -41,6 +42,7 @@ constexpr std::size_t decisions_named_max = 5;
 struct JudgedBlock {
   RowBlock rows;
   std::vector<Judged> judged;
+  bool any_faulty = false;
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
@@ -93,8 +95,10 @@ class Judging {
   void judge_rows(JudgedBlock& block) {
     auto& rows = block.rows.rows;
     auto& judged = block.judged;
+    block.any_faulty = false;
     for (std::size_t i = 0; i < judged.size(); ++i) {
       judged[i].screened = screen(rows[i], screen_);
+      block.any_faulty = block.any_faulty || judged[i].screened == Screened::faulty;
       if (judged[i].screened != Screened::pair) continue;
       judged[i].anon_form = id_form(rows[i].anon);
       judged[i].user_form = id_form(rows[i].user);
@@ -159,7 +163,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
     if (auto taken = census.take(block->rows, block->judged); !taken) return taken;
-    for (std::size_t i = 0; i < block->judged.size(); ++i) {
+    for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
@@ -312,7 +316,8 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!answers) return answers.error();
   name_disobeyed(options.decisions, *answers, progress);
   const CensusReport report = census->report();
-  census.reset();  // gives its memory back
+  // Its memory is given back beside what follows.
+  const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
   for (const auto& file : intake->files()) {
     if (file.long_rows == 0) continue;
     progress.note(
@@ -332,6 +337,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!facts) return facts.error();
   const auto reader = PlanReader::open(files, plan->part_path());
   if (!reader) return reader.error();
+  freed.wait();
   auto held = write_held(files, *paths, held_rows, *reader, spill_dir, options.memory_bytes);
   if (!held) return held.error();
   if (auto published = plan->publish(); !published) return published.error();
