@@ -40,6 +40,35 @@ TEST_SUITE("core/clusters") {
     CHECK(report.anons_per_user_max == 2);
   }
 
+  TEST_CASE("a cluster of exactly the cap goes, one id more is held whole") {
+    for (const bool only_stars : {true, false}) {
+      for (const IdNumber anons : {3U, 4U}) {
+        CAPTURE(only_stars);
+        CAPTURE(anons);
+        std::vector<ClaimedLink> links;
+        for (IdNumber anon = 1; anon <= anons; ++anon)
+          links.push_back({.anon = anon, .user = 0});
+        Clusters clusters({.max_cluster = 4},
+                          {.ids = 5, .links = links.size(), .only_stars = only_stars});
+        for (const auto& place : place_all(clusters, links))
+          CHECK(place.verdict == (anons == 3 ? Verdict::send : Verdict::oversize));
+      }
+    }
+  }
+
+  TEST_CASE("a user is a hub from the hundred and first anonymous id on") {
+    for (const IdNumber anons : {100U, 101U}) {
+      std::vector<ClaimedLink> links;
+      for (IdNumber anon = 1; anon <= anons; ++anon)
+        links.push_back({.anon = anon, .user = 0});
+      Clusters clusters({}, {.ids = 102, .links = links.size(), .only_stars = true});
+      place_all(clusters, links);
+      CensusReport report;
+      clusters.report(report);
+      CHECK(report.hubs == anons - 100);
+    }
+  }
+
   TEST_CASE("a merge is redundant only by merges, when there are other operations") {
     std::vector<ClaimedLink> links{
         {0, 1, Op::create}, {1, 2, Op::merge}, {0, 2, Op::merge}, {1, 0, Op::merge}};

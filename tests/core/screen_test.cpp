@@ -212,6 +212,14 @@ TEST_SUITE("core/screen") {
     CHECK(r.fault == Fault::ragged_row);
   }
 
+  TEST_CASE("the form of an id tells UUIDs and a device prefix that was put twice") {
+    CHECK(id_form("$device:$device:8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11") ==
+          IdForm::doubled_prefix);
+    CHECK(id_form("$device:8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11") == IdForm::uuid_v4);
+    CHECK(id_form("8f14e45f-ceea-167f-a9d5-3c2e5b1a7c11") == IdForm::uuid);
+    CHECK(id_form("$device:device:1") == IdForm::other);
+  }
+
   TEST_CASE("UUIDs are recognised by form") {
     CHECK(uuid_form("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11") == UuidForm::uuid_v4);
     CHECK(uuid_form("8F14E45F-CEEA-467F-A9D5-3C2E5B1A7C11") == UuidForm::uuid_v4);
