@@ -473,6 +473,19 @@ TEST_SUITE("run/sender") {
     CHECK(report.parked == 0);
   }
 
+  TEST_CASE("an outage that answers puts no link aside either: no neighbour is better off") {
+    LoopbackServer server([](const SeenRequest&) { return Reaction{http(503, "down")}; });
+    Job job(20);
+    auto options = job.options(server);
+    options.attempts = 2;
+    options.give_up_after = 200ms;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::outage);
+    CHECK(report.pending == 20);
+    CHECK(report.parked == 0);
+  }
+
   TEST_CASE("being limited for longer than --give-up-after is an outage") {
     LoopbackServer server(
         [](const SeenRequest&) { return Reaction{http(429, "{}", "Retry-After: 60\r\n")}; });
