@@ -2,15 +2,15 @@
 //
 // Whole jobs in worlds where everything goes wrong: planned and sent over a disk that tears, fills,
 // fails, is killed or loses power between any two steps, to a service that is slow, hangs up,
-// answers twice or never and changes its mind. Each life of a program ends somehow; the last one,
-// in calm weather, has to leave what the laws say, and no life may send what an earlier one knows
-// to be settled.
+// answers twice or never and changes its mind. Some lives are told to end, once or twice. Each ends
+// somehow; the last one, in calm weather, has to leave what the laws say, and no life may send what
+// an earlier one knows to be settled.
 //
 // IDMERGE_SEED=N IDMERGE_WORLDS=M: so many worlds, of the seeds N, N+1 ...; a finding names its
-// own, and that alone replays it: the mishaps are the seed's, only the interleaving of threads is
-// not.
+// own, and that alone replays it: the mishaps are the seed's, the interleaving of threads is not.
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -137,6 +137,10 @@ class Service {
   Reaction react(const SeenRequest& seen) {
     const std::lock_guard lock(mutex_);
     const auto life = life_of(seen);
+    if (stop_ != nullptr && requests_before_stop_-- == 0) {
+      for (int i = 0; i < signals_; ++i)
+        stop_->ask(SIGTERM);
+    }
     const auto names = names_of(seen);
     std::vector<Known*> links;
     for (const auto& name : names)
@@ -217,6 +221,15 @@ class Service {
   std::string found() const {
     const std::lock_guard lock(mutex_);
     return found_;
+  }
+
+  /// When so many more requests have come, let somebody ask a life to end, politely or twice.
+  /// Null: nobody.
+  void interrupt(StopRequest* stop, std::uint64_t requests = 0, int signals = 0) {
+    const std::lock_guard lock(mutex_);
+    stop_ = stop;
+    requests_before_stop_ = requests;
+    signals_ = signals;
   }
 
   static constexpr std::uint64_t calm_life = 900;
@@ -313,6 +326,9 @@ class Service {
   std::map<Name, Known> known_;
   std::map<Name, std::uint64_t> asked_;
   std::string found_;
+  StopRequest* stop_ = nullptr;
+  std::uint64_t requests_before_stop_ = 0;
+  int signals_ = 0;
 };
 
 /// How some links connect their ids: the smallest member of each one's cluster.
@@ -487,7 +503,11 @@ class World {
       options.attempts = 50;
     }
     StopRequest stop;
+    if (life != Service::calm_life && random_() % 4 == 0) {
+      service_.interrupt(&stop, random_() % weather_.rows, random_() % 3 == 0 ? 2 : 1);
+    }
     const auto sent = send_plan(options, job, files_, progress_, stop);
+    service_.interrupt(nullptr);
     if (!sent) {
       const auto code = sent.error().code;
       want(code == Errc::outage, "a run cannot start: " + sent.error().what);
