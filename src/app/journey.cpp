@@ -10,6 +10,7 @@
 
 #include "idmerge/app/look_up.hpp"
 #include "idmerge/app/probe.hpp"
+#include "idmerge/app/summary_file.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/emulator/server.hpp"
 #include "idmerge/run/planner.hpp"
@@ -97,11 +98,7 @@ Result<void> write_summary(const JobView& view, const Ending& ending, const std:
     const auto written = world.output(text);
     return written ? Result<void>() : written.error();
   }
-  auto written = world.files.replace(settings.output.summary, text);
-  if (!written) {
-    return Error{written.error().code, fmt::format("--summary: {}", written.error().what)};
-  }
-  return {};
+  return write_summary_file(world.files, settings.output.summary, text);
 }
 
 Result<JobView> plan_now(const Settings& settings, World& world) {
@@ -171,6 +168,7 @@ class Run {
     auto job = job_directory(settings_);
     if (!job) return job.error();
     settings_.job = std::move(*job);
+    if (auto allowed = check_summary_place(settings_); !allowed) return allowed;
     if (auto read = read_rule_files(settings_, world_.files); !read) return read;
     auto view = existing_plan(settings_, world_);
     if (!view) return view.error();
@@ -557,6 +555,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   auto job = job_directory(settings);
   if (!job) return job.error();
   settings.job = std::move(*job);
+  if (auto allowed = check_summary_place(settings); !allowed) return allowed.error();
   if (auto read = read_rule_files(settings, world.files); !read) return read.error();
   auto before = existing_plan(settings, world);
   if (!before) return before.error();

@@ -530,7 +530,7 @@ const std::array entries{
                 "without that line, report as often as this; 0: never",
                 [](Text t, Settings& s) { return put(s.output.stats, parse_duration(t)); }},
     OptionEntry{"summary", "FILE|-", "", "Output", on_both,
-                "also write summary.json of the job here, - for stdout",
+                "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
     OptionEntry{"show-ids", "auto|always|never", "auto", "Output", on_both | on_show,
                 "ids in census and messages; auto: on a terminal only, else masked",

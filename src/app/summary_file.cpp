@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/summary_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "idmerge/base/log.hpp"
+#include "idmerge/disk/inputs.hpp"
+
+namespace idmerge {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error refused(const std::string& path, std::string_view why) {
+  return {Errc::usage, fmt::format("--summary: {}: {}", printable(path), why)};
+}
+
+/// Where a link leads, also one that leads to nothing yet.
+fs::path followed(fs::path path) {
+  std::error_code failed;
+  constexpr int links_max = 40;  // as the kernel
+  for (int i = 0; i < links_max && fs::is_symlink(fs::symlink_status(path, failed)); ++i) {
+    const auto to = fs::read_symlink(path, failed);
+    path = to.is_absolute() ? to : path.parent_path() / to;
+  }
+  return fs::weakly_canonical(fs::absolute(path, failed), failed);
+}
+
+bool lies_in(const fs::path& path, const fs::path& directory) {
+  return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first ==
+         directory.end();
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code failed;
+  return a == b || (fs::equivalent(a, b, failed) && !failed);
+}
+
+/// The job that a path lies in, ours or another one.
+fs::path job_around(const fs::path& path, const Settings& settings) {
+  std::error_code failed;
+  const auto ours = fs::weakly_canonical(fs::absolute(settings.job, failed), failed);
+  if (lies_in(path, ours)) return ours;
+  for (auto at = path; at.has_relative_path(); at = at.parent_path()) {
+    if (fs::exists(at / "runs" / "1-of-1", failed)) return at;
+  }
+  return {};
+}
+
+/// An open descriptor, closed by the destructor.
+struct Descriptor {
+  int fd = -1;
+  explicit Descriptor(int opened) : fd(opened) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+Result<void> write_through(const std::string& path, std::string_view text) {
+  constexpr int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+  // A FIFO that nobody reads would hang us; one that is open already does not.
+  const Descriptor probe(::open(path.c_str(), flags | O_NONBLOCK));
+  if (probe.fd < 0 && errno == ENXIO) {
+    return Error{Errc::usage, printable(path) + ": nobody reads it: start its reader first"};
+  }
+  if (probe.fd < 0) return system_error(printable(path), errno);
+  const Descriptor out(::open(path.c_str(), flags));
+  if (out.fd < 0) return system_error(printable(path), errno);
+  while (!text.empty()) {
+    const auto count = ::write(out.fd, text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return system_error(printable(path), count < 0 ? errno : ENOSPC);
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+/// What the kernel or the shell has opened: a name there is not one that a file could take.
+bool is_of_the_system(const std::string& path) {
+  return path.starts_with("/dev/") || path.starts_with("/proc/");
+}
+
+}  // namespace
+
+Result<void> check_summary_place(const Settings& settings) {
+  const auto& path = settings.output.summary;
+  if (path.empty() || path == "-") return {};
+  std::error_code failed;
+  const auto there = fs::status(path, failed);
+  if (fs::is_directory(there)) return refused(path, "is a directory: name a file");
+  if (fs::exists(there) && !fs::is_regular_file(there)) return {};
+  const auto place = followed(path);
+  if (const auto job = job_around(place, settings); !job.empty()) {
+    return refused(
+        path, fmt::format("lies inside the job {}: name a file outside", printable(job.string())));
+  }
+  if (!fs::is_directory(place.parent_path(), failed)) {
+    return refused(path, "there is no such directory: make it first");
+  }
+  const auto& named = settings.plan.intake.inputs;
+  for (const auto& input : named) {
+    if (fs::is_directory(input, failed) && lies_in(place, fs::canonical(input, failed))) {
+      return refused(
+          path, fmt::format("lies inside the input {}: name a file outside", printable(input)));
+    }
+  }
+  if (const auto inputs = list_inputs(named)) {  // what cannot be listed is said by who reads it
+    for (const auto& input : inputs->paths) {
+      if (input != "-" && same_file(place, input)) {
+        return refused(path, "is an input, and would be lost: name another file");
+      }
+    }
+  }
+  for (const auto& option : settings.typed) {
+    const auto& entry = *option.entry;
+    if (entry.value == "FILE" && same_file(place, option.text)) {
+      return refused(path, fmt::format("is the file of --{}, and would be lost: name another file",
+                                       entry.name));
+    }
+  }
+  return {};
+}
+
+Result<void> write_summary_file(Files& files, const std::string& path, std::string_view text) {
+  std::error_code failed;
+  const auto there = fs::status(path, failed);
+  const bool replaces = !fs::exists(there) || fs::is_regular_file(there);
+  const auto written = replaces && !is_of_the_system(path)
+                           ? files.replace(followed(path).string(), text)
+                           : write_through(path, text);
+  if (written) return {};
+  return Error{written.error().code, fmt::format("--summary: {}", written.error().what)};
+}
+
+}  // namespace idmerge
