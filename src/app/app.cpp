@@ -165,8 +165,10 @@ class App {
   int show_job(const Settings& settings) {
     const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
     ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
-    const auto shown = show(files_, settings, mask, to_stdout());
-    return shown ? 0 : fail(shown.error());
+    const auto besides = show(files_, settings, mask, to_stdout());
+    if (!besides) return fail(besides.error());
+    if (!besides->empty()) Log(settings.output.log).warning(*besides);
+    return 0;
   }
 
   int explain_job(const Settings& settings) {

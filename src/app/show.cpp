@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,6 +17,7 @@
 
 #include "idmerge/app/job_view.hpp"
 #include "idmerge/app/report.hpp"
+#include "idmerge/core/census_report.hpp"
 #include "idmerge/core/json_text.hpp"
 #include "idmerge/disk/job.hpp"
 
@@ -150,6 +153,108 @@ Result<void> each_line(Files& files, const List& list, Visit visit) {
   return {};  // a last line without its end was still being written
 }
 
+/// How many lines give each reason.
+using Reasons = std::map<std::string, std::uint64_t, std::less<>>;
+
+/// Shape: a line without a reason counts under the empty one.
+Result<Reasons> reasons_in(Files& files, const List& list) {
+  constexpr std::string_view key = ",\"reason\":\"";  // within a string its quotes are escaped
+  Reasons reasons;
+  auto counted = each_line(files, list, [&](std::string_view line) -> Result<bool> {
+    const auto at = line.find(key);
+    if (at == std::string_view::npos) {
+      ++reasons[""];
+      return true;
+    }
+    line.remove_prefix(at + key.size());
+    ++reasons[std::string(line.substr(0, line.find('"')))];
+    return true;
+  });
+  if (!counted) return counted.error();
+  return reasons;
+}
+
+Reasons rejected_reasons(const CensusReport& census) {
+  Reasons reasons;
+  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+    const auto fault = static_cast<Fault>(i);
+    if (census.faults[i] > 0 && !is_doubtful(fault)) {
+      reasons[std::string(name(fault))] = census.faults[i];
+    }
+  }
+  return reasons;
+}
+
+Reasons held_reasons(const CensusReport& census) {
+  Reasons reasons;
+  for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    if (census.verdicts[i] > 0 && is_held(verdict)) {
+      reasons[std::string(name(verdict))] = census.verdicts[i];
+    }
+  }
+  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+    const auto fault = static_cast<Fault>(i);
+    if (census.faults[i] > 0 && is_doubtful(fault)) {
+      reasons[std::string(name(fault))] = census.faults[i];
+    }
+  }
+  return reasons;
+}
+
+std::uint64_t total(const Reasons& reasons) {
+  std::uint64_t lines = 0;
+  for (const auto& [reason, count] : reasons)
+    lines += count;
+  return lines;
+}
+
+/// Can `listed` be what was written of `counted`, as many samples a reason as --reject-samples
+/// said? It is not recorded how many that were, so they must have been the same for each reason.
+bool are_samples(const Reasons& listed, const Reasons& counted) {
+  std::optional<std::uint64_t> samples;
+  for (const auto& [reason, count] : counted) {
+    const auto found = listed.find(reason);
+    const auto lines = found == listed.end() ? 0 : found->second;
+    if (lines == count) continue;
+    if (lines > count || (samples && *samples != lines)) return false;
+    samples = lines;
+  }
+  return std::all_of(listed.begin(), listed.end(), [&](const auto& line) {
+    const auto found = counted.find(line.first);
+    return found != counted.end() && line.second <= found->second &&
+           (!samples || line.second <= *samples);
+  });
+}
+
+/// Is the list what the plan counted? What to say besides it, if there is something.
+/// Errors: input when it is not.
+Result<std::string> check_list(Files& files, const List& list, const Reasons& counted,
+                               bool may_be_samples) {
+  const auto wrong = [&](std::string_view how) {
+    return Error{Errc::input, fmt::format("{}: {} its plan counts {} rows there: restore it, or "
+                                          "plan the inputs again with another --job",
+                                          printable(list.path), how, count_text(total(counted)))};
+  };
+  const auto there = files.stat(list.path);
+  if (!there) return there.error();
+  if (!*there && !counted.empty()) return wrong("is missing, and");
+  const auto listed = reasons_in(files, list);
+  if (!listed) return listed.error();
+  if (*listed == counted) return std::string();
+  if (!may_be_samples || !are_samples(*listed, counted)) return wrong("was changed:");
+  return fmt::format("{} of {} rejected rows are listed, as with --reject-samples",
+                     count_text(total(*listed)), count_text(total(counted)));
+}
+
+Result<CensusReport> census_of(Files& files, const std::string& path) {
+  const auto plan = PlanReader::open(files, path);
+  if (!plan) return plan.error();
+  auto census = parse_census_report(plan->facts().census);
+  if (!census) return Error{census.error().code, fmt::format("{}: {}", path, census.error().what)};
+  return census;
+}
+
 Result<void> show_list(Files& files, const List& list, ShowFormat format, const Output& output) {
   std::string out = format == ShowFormat::csv ? header_of(list.columns) : std::string();
   auto shown = each_line(files, list, [&](std::string_view line) -> Result<bool> {
@@ -259,37 +364,43 @@ void append_csv(std::string& out, std::string_view field) {
   out += '"';
 }
 
-Result<void> show(Files& files, const Settings& settings, const IdMask& mask,
-                  const Output& output) {
+Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
+                         const Output& output) {
   const auto paths = open_job(files, settings.job);
   if (!paths) return paths.error();
   const auto format = settings.show_format;
-  switch (settings.show) {
-    case ShowWhat::links:
-      return show_links(files, paths->plan(), nullptr, format, output);
-    case ShowWhat::held:
-      return show_list(files, {paths->held(), UINT64_MAX, held_columns}, format, output);
-    case ShowWhat::rejected:
-      return show_list(files, {paths->rejected(), UINT64_MAX, rejected_columns}, format, output);
-    case ShowWhat::refused:
-    case ShowWhat::in_doubt:
-    case ShowWhat::census:
-      break;
+  const auto done = [](const Result<void>& shown, std::string besides = {}) -> Result<std::string> {
+    if (!shown) return shown.error();
+    return besides;
+  };
+  if (settings.show == ShowWhat::links) {
+    return done(show_links(files, paths->plan(), nullptr, format, output));
+  }
+  if (settings.show == ShowWhat::held || settings.show == ShowWhat::rejected) {
+    const bool held = settings.show == ShowWhat::held;
+    const auto census = census_of(files, paths->plan());
+    if (!census) return census.error();
+    const List list = held ? List{paths->held(), UINT64_MAX, held_columns}
+                           : List{paths->rejected(), UINT64_MAX, rejected_columns};
+    auto besides =
+        check_list(files, list, held ? held_reasons(*census) : rejected_reasons(*census), !held);
+    if (!besides) return besides;
+    return done(show_list(files, list, format, output), std::move(*besides));
   }
   const auto view = view_job(files, settings.job);
   if (!view) return view.error();
   if (settings.show == ShowWhat::refused) {
     // Letters behind the counted ones belong to links that will be sent again.
     const auto bytes = view->run ? view->run->checkpoint.letters_bytes : 0;
-    return show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output);
+    return done(show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output));
   }
   if (settings.show == ShowWhat::in_doubt) {
-    return show_links(files, paths->plan(), &view->doubt, format, output);
+    return done(show_links(files, paths->plan(), &view->doubt, format, output));
   }
   if (const auto shown = output(census_text(*view, mask, settings.rate)); !shown) {
     return shown.error();
   }
-  return {};
+  return std::string();
 }
 
 }  // namespace idmerge

@@ -2,6 +2,7 @@
 #include "idmerge/app/show.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "app_job.hpp"
 
@@ -92,13 +93,64 @@ TEST_SUITE("app/show") {
     CHECK(shown(stage, {"--job", job, "--refused", "--format", "ndjson"}).empty());
   }
 
-  TEST_CASE("a list that was changed is an error, not a guess") {
+  TEST_CASE("a list that is not what the plan counted is an error, not a guess") {
     Stage stage;
     const auto job = stage.planned();
-    stage.scratch.write("pairs.csv.idmerge/held.ndjson", "not json\n");
-    CHECK(shown(stage, {"--job", job, "--held"}).find("a line is not a JSON object") !=
-          std::string::npos);
+    for (const auto* list : {"held", "rejected"}) {
+      const auto file = std::string("pairs.csv.idmerge/") + list + ".ndjson";
+      const auto path = stage.scratch.path(file);
+      const auto flag = std::string("--") + list;
+      const auto whole = stage.scratch.read(file);
+      const auto says = [&](std::string_view format, std::string_view words) {
+        const auto said = shown(stage, {"--job", job, flag, "--format", std::string(format)});
+        CHECK_MESSAGE(said.starts_with("error: " + path), said);
+        CHECK_MESSAGE(said.find(words) != std::string::npos, said);
+        CHECK(said.find("with another --job") != std::string::npos);
+      };
+      std::filesystem::remove(path);
+      says("csv", "is missing");
+      says("ndjson", "is missing");
+      stage.scratch.write(file, "not json\n");
+      says("csv", "was changed");
+      says("ndjson", "was changed");
+      stage.scratch.write(file, whole + whole);
+      says("csv", "was changed");
+      stage.scratch.write(file, whole.substr(0, whole.size() - 1));  // its last line has no end
+      if (std::string_view(list) == "held") says("csv", "was changed");
+      stage.scratch.write(file, whole);
+      CHECK(shown(stage, {"--job", job, flag, "--format", "ndjson"}) == whole);
+    }
     CHECK(shown(stage, {"--job", stage.scratch.path("none"), "--held"}).starts_with("error: "));
+  }
+
+  TEST_CASE("samples of the rejected rows are a list, and it is said that they are") {
+    Stage stage;
+    std::string rows = "anonymous_id,user_id\n";
+    for (int i = 0; i < 5; ++i)
+      rows += "a" + std::to_string(i) + ",null\n";
+    for (int i = 0; i < 3; ++i)
+      rows += "b" + std::to_string(i) + ",b" + std::to_string(i) + "\n";
+    const auto input = stage.scratch.write("p.csv", rows);
+    const auto job = input + ".idmerge";
+    REQUIRE(stage.code({"plan", input, "--max-rejected", "none", "--reject-samples", "4"}) == 0);
+    const auto settings = settings_of({"show", "--job", job, "--rejected"});
+    std::string out;
+    const auto besides = [&] {
+      out.clear();
+      return show(stage.files, *settings, IdMask(true), [&](std::string_view text) {
+        out += text;
+        return Result<bool>(true);
+      });
+    };
+    CHECK(besides() == std::string("7 of 8 rejected rows are listed, as with --reject-samples"));
+    CHECK(lines_in(out) == 8);
+    // Four of five and two of three are no samples of one size.
+    // not.
+    auto list = stage.scratch.read("p.csv.idmerge/rejected.ndjson");
+    list.erase(list.rfind('\n', list.size() - 2) + 1);
+    stage.scratch.write("p.csv.idmerge/rejected.ndjson", list);
+    CHECK(besides().error().code == Errc::input);
+    CHECK(out.empty());
   }
 
   TEST_CASE("a reader that goes away ends the list without an error") {

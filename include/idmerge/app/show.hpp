@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "idmerge/app/options.hpp"
@@ -22,9 +23,11 @@ using Output = std::function<Result<bool>(std::string_view)>;
 /// Writes to stdout.
 Output to_stdout();
 
+/// Shape: what to say besides on stderr; empty: nothing.
 /// Bounds: one block of the plan, or one line of a list, in memory.
-/// Errors: as view_job(); input for a list that cannot be read back.
-Result<void> show(Files& files, const Settings& settings, const IdMask& mask, const Output& output);
+/// Errors: as view_job(); input for a list that is not what the plan counted.
+Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
+                         const Output& output);
 
 /// A field of a CSV row, quoted where RFC 4180 asks for it.
 void append_csv(std::string& out, std::string_view field);
