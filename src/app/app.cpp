@@ -78,10 +78,6 @@ Result<std::string> read_stdin(std::size_t bytes_max) {
   }
 }
 
-int print(std::string_view text) {
-  return to_stdout()(text) ? 0 : 1;
-}
-
 class App {
  public:
   explicit App(const std::vector<std::string>& arguments) : arguments_(arguments) {}
@@ -109,6 +105,12 @@ class App {
       }
     }
     return help_text(command_table());
+  }
+
+  static int print(std::string_view text) {
+    ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
+    const auto printed = to_reader()(text);
+    return printed ? 0 : fail(printed.error());
   }
 
   static int fail(const Error& error) {
@@ -165,7 +167,7 @@ class App {
   int show_job(const Settings& settings) {
     const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
     ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
-    const auto besides = show(files_, settings, mask, to_stdout());
+    const auto besides = show(files_, settings, mask, to_reader());
     if (!besides) return fail(besides.error());
     if (!besides->empty()) Log(settings.output.log).warning(*besides);
     return 0;
@@ -182,7 +184,7 @@ class App {
     }
     const auto ids = asked_ids(settings.explain, input);
     if (!ids) return fail(ids.error());
-    const auto explained = explain_ids(files_, settings, *ids, to_stdout());
+    const auto explained = explain_ids(files_, settings, *ids, to_reader());
     return explained ? 0 : fail(explained.error());
   }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -349,6 +350,24 @@ Output to_stdout() {
     }
     return true;
   };
+}
+
+Output for_terminal(Output output) {
+  return [output = std::move(output)](std::string_view text) -> Result<bool> {
+    std::string shown;
+    while (!text.empty()) {
+      const auto end = text.find('\n');
+      shown += printable(text.substr(0, end));
+      if (end == std::string_view::npos) break;
+      shown += '\n';
+      text.remove_prefix(end + 1);
+    }
+    return output(shown);
+  };
+}
+
+Output to_reader() {
+  return ::isatty(STDOUT_FILENO) == 1 ? for_terminal(to_stdout()) : to_stdout();
 }
 
 void append_csv(std::string& out, std::string_view field) {

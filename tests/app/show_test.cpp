@@ -153,6 +153,16 @@ TEST_SUITE("app/show") {
     CHECK(out.empty());
   }
 
+  TEST_CASE("nothing steers a terminal, whatever a row holds") {
+    std::string out;
+    const auto output = for_terminal([&](std::string_view text) {
+      out += text;
+      return Result<bool>(true);
+    });
+    CHECK(output("a,\x1b]0;pwn\a,\"two\nlines\"\r\n\xc3\xa9\xff\n"));
+    CHECK(out == "a,\\x1b]0;pwn\\x07,\"two\nlines\"\\r\n\xc3\xa9\\xff\n");
+  }
+
   TEST_CASE("a reader that goes away ends the list without an error") {
     Stage stage;
     const auto settings = settings_of({"show", "--job", stage.planned(), "--links"});

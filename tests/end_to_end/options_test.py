@@ -45,7 +45,7 @@ class Case(unittest.TestCase):
     def call(self, code, *args, **more):
         """Run to the end; the exit code must be `code`. Returns stdout and stderr."""
         process = self.start(*args, **more)
-        out, err = (text.decode() for text in process.communicate())
+        out, err = ((text or b"").decode() for text in process.communicate())
         self.assertEqual(process.returncode, code, f"{args}\n{out}\n{err}")
         for secret in ("hunter2hunter2", "0123456789abcdef"):
             self.assertNotIn(secret, out + err)
@@ -336,6 +336,42 @@ class Terminal(Case):
         process.send_signal(signal.SIGTERM)
         process.communicate()
         self.assertEqual(process.returncode, 143)
+
+    def test_what_a_row_holds_does_not_steer_the_terminal(self):
+        row = b"a\x1b]0;pwn\x07,u\xc2\x9b1m"
+        self.call(0, "plan", self.file(content=b"anonymous_id,user_id\n" + row + b"\n"),
+                  "--max-rejected", "none")
+        for form in ("csv", "ndjson"):
+            args = ["show", "--job", "pairs.csv.idmerge", "--rejected", "--format", form]
+            process = self.start(*args)
+            out, err = process.communicate()
+            self.assertEqual((process.returncode, err), (0, b""))
+            if form == "csv":
+                self.assertIn(row, out.replace(b'"', b""))  # elsewhere the bytes are exact
+            master, slave = pty.openpty()
+            process = self.start(*args, stdout=slave)
+            os.close(slave)
+            seen = b""
+            try:
+                while piece := os.read(master, 4096):
+                    seen += piece
+            except OSError:
+                pass  # the other end is closed
+            os.close(master)
+            process.stderr.close()
+            self.assertEqual(process.wait(), 0)
+            seen = seen.replace(b"\r\n", b"\n")
+            self.assertIn(b"pwn", seen)
+            text = seen.decode()
+            self.assertEqual([c for c in text if c < " " and c != "\n" or "\x7f" <= c < "\xa0"], [])
+
+    def test_an_output_that_cannot_be_written_is_said(self):
+        self.call(0, "plan", self.file())
+        job = ["--job", "pairs.csv.idmerge"]
+        for args in (["--help"], ["--version"], ["plan", "--help"], ["status", *job],
+                     ["show", *job], ["show", *job, "--links"], ["explain", "u1", *job]):
+            with self.subTest(args=args), open("/dev/full", "wb") as full:
+                self.mistake(5, *args, stdout=full, says="stdout: ")
 
     def test_a_reader_that_goes_away_is_no_error(self):
         rows = "".join(f"00000000-0000-4000-8000-{n:012},u{n}\n" for n in range(1, 20000))

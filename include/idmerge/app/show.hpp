@@ -23,6 +23,13 @@ using Output = std::function<Result<bool>(std::string_view)>;
 /// Writes to stdout.
 Output to_stdout();
 
+/// Makes visible what could steer a terminal, line ends excepted: rows hold what anybody wrote.
+/// Shape: each piece ends with a whole character.
+Output for_terminal(Output output);
+
+/// Writes to stdout: for_terminal() on one, the exact bytes elsewhere.
+Output to_reader();
+
 /// Shape: what to say besides on stderr; empty: nothing.
 /// Bounds: one block of the plan, or one line of a list, in memory.
 /// Errors: as view_job(); input for a list that is not what the plan counted.
