@@ -75,8 +75,13 @@ struct DenyList::Rules {
   Result<void> add_expression(std::string_view text) {
     auto expression = std::make_unique<RE2>(piece(text), expression_options());
     if (!expression->ok()) {
-      return Error{Errc::usage, fmt::format("is no regular expression: {}: see the syntax of RE2",
-                                            expression->error())};
+      // RE2 ends its message with the place in the expression, which may be somebody's id.
+      std::string_view why = expression->error();
+      if (const auto& place = expression->error_arg(); why.ends_with(": " + place)) {
+        why.remove_suffix(place.size() + 2);
+      }
+      return Error{Errc::usage,
+                   fmt::format("is no regular expression: {}: see the syntax of RE2", why)};
     }
     if (RE2::PartialMatch("", *expression)) {
       return Error{Errc::usage,

@@ -173,6 +173,32 @@ class Jobs(Case):
         self.plan_fails(4, self.file(), "--min-rows", "2", says="--min-rows")
         self.call(0, "plan", self.file("h.csv", "anonymous_id,user_id\n"), "--job", "job")
 
+    def test_ids_stay_out_of_the_log(self):
+        uuid, user = "550e8400-e29b-41d4-a716-446655440000", "jane@example.com"
+        cases = [
+            (f"{uuid},12345\n{user},678901\n", [], "the header is: "),
+            (f"{user},plan name,address_2\n", [], "the header is: "),
+            (f"{uuid};12345\n", ["--no-header", "--anon-field", "#1", "--user-field", "#2"],
+             "the row is: "),
+            ("janet;doering\n", ["--no-header", "--anon-field", "#1", "--user-field", "#2"],
+             "the row is: "),
+            (f'{{"a":"{uuid}","{user}":1}}\n', [], "keys of the first rows are: "),
+        ]
+        for content, more, says in cases:
+            with self.subTest(content=content):
+                path = self.file("ids", content)
+                err = self.mistake(2, "plan", path, *more, "--show-ids", "never", says=says)
+                for piece in (uuid, user, "12345", "janet", "doering"):
+                    self.assertNotIn(piece, err)
+                err = self.mistake(2, "plan", path, *more, "--show-ids", "always", says=says)
+                self.assertTrue(any(piece in err for piece in (uuid, user, "janet")), err)
+                if "plan name" in content:
+                    self.assertIn("plan name, address_2", err)
+        deny = self.file("deny", f"qa\n/({user}/\n")
+        err = self.mistake(2, "plan", self.file(), "--deny-file", deny, "--show-ids", "never",
+                           says="line 2: is no regular expression: missing ): see")
+        self.assertNotIn(user, err)
+
     def test_several_inputs_need_a_job(self):
         self.mistake(2, "plan", self.file(), self.file("q.csv"), says="--job")
         self.mistake(2, "plan", "-", says="--job")
