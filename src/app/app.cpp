@@ -17,6 +17,7 @@
 #include "idmerge/app/explain.hpp"
 #include "idmerge/app/journey.hpp"
 #include "idmerge/app/options.hpp"
+#include "idmerge/app/report.hpp"
 #include "idmerge/app/show.hpp"
 #include "idmerge/app/status.hpp"
 #include "idmerge/app/typed.hpp"
@@ -44,6 +45,11 @@ ReadFile config_reader(Files& files) {
     if (!text) return Error{Errc::usage, text.error().what};
     return text;
   };
+}
+
+/// Does the same command go on once the world has changed?
+bool passes(Errc code) {
+  return code == Errc::outage || code == Errc::locked || code == Errc::interrupted;
 }
 
 /// A crash must not leave the secrets of a run in a core file. A person who needs one takes this
@@ -157,7 +163,10 @@ class App {
     const auto ended =
         settings.command == Command::plan ? do_plan(settings, world) : do_run(settings, world);
     progress.end();
-    if (!ended) log.error(ended.error().what);
+    if (!ended) {
+      log.error(ended.error().what);
+      if (passes(ended.error().code)) log.info("go on: " + command_line(arguments_));
+    }
     const int code = ended ? *ended : exit_code_of(ended.error(), signals.stop().signal_number());
     if (code == 0 && settings.output.quiet) log.discard();
     log.release();

@@ -155,9 +155,11 @@ class Run {
     }
     if (settings_.dry_run) return end_of_dry_run();
     if (auto agreed = agree(); !agreed) {
-      const bool nobody = agreed.error().code == Errc::usage;
-      return stop_before_sending(agreed.error(),
-                                 nobody ? fmt::format(" --approve {}", view_->plan.id()) : "");
+      // Nobody could be asked, or another plan was approved: the same again would stop again.
+      const bool unasked = agreed.error().code == Errc::usage && !settings_.rehearse;
+      const bool other = !settings_.approve.empty() && settings_.approve != view_->plan.id();
+      return stop_before_sending(
+          agreed.error(), unasked || other ? fmt::format(" --approve {}", view_->plan.id()) : "");
     }
     return send();
   }
@@ -411,7 +413,8 @@ class Run {
     Ending ending;
     ending.exit_code = exit_code_of(error, world_.signals.stop().signal_number());
     ending.stop = error.what;
-    ending.next = next_command(settings_) + more;
+    const bool approves = more.starts_with(" --approve");
+    ending.next = next_command(settings_, approves ? "approve" : "") + more;
     world_.log.error(error.what);
     world_.log.info("go on: " + ending.next);
     return finish(ending);
@@ -540,14 +543,14 @@ int exit_code_of(const Error& error, int signal_number) {
   return exit_code(error.code);
 }
 
-std::string next_command(const Settings& settings) {
+std::string next_command(const Settings& settings, std::string_view left_out) {
   std::vector<std::string> words{"run", "--job", settings.job};
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
     const bool kept = entry.name == "credentials" || entry.name == "credentials-command" ||
                       entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
                       entry.name == "to" || entry.name == "rehearse";
-    if (!kept || option.origin != Origin::flag) continue;
+    if (!kept || option.origin != Origin::flag || entry.name == left_out) continue;
     words.push_back("--" + std::string(entry.name));
     if (!entry.value.empty()) words.push_back(option.text);
   }
@@ -582,7 +585,11 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (const auto guarded = check_guards(settings, *view); !guarded) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
+    ending.next =
+        fmt::format("idmerge run --job {} --to us|eu|in|URL --approve {}{}",
+                    shell_word(settings.job), view->plan.id(), override_of(guarded.error()));
     world.log.error(ending.stop);
+    world.log.info("go on: " + ending.next);
   } else {
     world.log.info(fmt::format("send it: idmerge run --job {} --to us|eu|in|URL --approve {}",
                                shell_word(settings.job), view->plan.id()));

@@ -60,6 +60,9 @@ TEST_SUITE("app/journey") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     CHECK(stage.code({"plan", input}) == 6);
+    CHECK(stage.said.ends_with(
+        "go on: idmerge run --job " + input + ".idmerge --to us|eu|in|URL --approve " +
+        view_job(stage.files, input + ".idmerge")->plan.id() + " --max-rejected none\n"));
     const auto service = emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 6);
     CHECK(stage.heard("--max-rejected: 1 of 7 rows are rejected, over 5%"));
@@ -182,6 +185,9 @@ TEST_SUITE("app/journey") {
     CHECK(try_with({}) == 6);
     CHECK(try_with({"--approve", "0123456789ab"}) == 6);
     CHECK(stage.heard("--approve: this is plan"));
+    const auto id = view_job(stage.files, input + ".idmerge")->plan.id();
+    CHECK(stage.said.ends_with(" --approve " + id + "\n"));
+    CHECK_FALSE(stage.heard("--approve 0123456789ab"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
     stage.answer = "yes";
     CHECK(try_with({}) == 5);

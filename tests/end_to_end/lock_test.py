@@ -17,6 +17,7 @@ class Lock(journey.Case):
             time.sleep(0.02)
         _, err = self.run_idmerge(*arguments, expect=11)
         self.assertIn(str(first.pid), err)
+        self.assertIn("go on: idmerge " + " ".join(map(str, arguments)) + "\n", err)
         self.run_idmerge("status", "--job", job)  # only looks
         first.send_signal(signal.SIGKILL)
         first.wait()

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "idmerge/app/confirm.hpp"
@@ -55,7 +56,7 @@ int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on);
 /// The exit code for an error, with the number of the signal that caused it, if one did.
 int exit_code_of(const Error& error, int signal_number);
 
-/// The command that goes on with this job.
-std::string next_command(const Settings& settings);
+/// The command that goes on with this job, without the option `left_out`.
+std::string next_command(const Settings& settings, std::string_view left_out = {});
 
 }  // namespace idmerge
