@@ -63,6 +63,14 @@ Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t
   return count;
 }
 
+/// A count where a word may stand in its place.
+Result<std::uint64_t> count_or(Text text, std::string_view word) {
+  const auto count = parse_count(text);
+  if (count || count.error().what.ends_with("too large")) return count;
+  return usage(fmt::format("\"{}\" is not a whole number: write for example 10000, or {}",
+                           printable(text), word));
+}
+
 Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
                                                   std::chrono::milliseconds most) {
   const auto duration = parse_duration(text);
@@ -161,16 +169,23 @@ Done set_max_refused(Text text, Settings& s) {
 }
 
 Done set_max_links(Text text, Settings& s) {
-  const auto limit = parse_limit(text);
-  if (!limit) return limit.error();
-  if (limit->kind == Limit::Kind::percent) {
-    return usage(
-        fmt::format("{} is of the last finished job, and a job knows no other: write a "
-                    "number of links",
-                    text));
+  if (text == "none") {
+    s.max_links = {};
+    return {};
   }
-  s.max_links = *limit;
+  const auto count = count_or(text, "none");
+  if (!count) return count.error();
+  s.max_links = Limit{Limit::Kind::count, *count, 0};
   return {};
+}
+
+Done set_max_cluster(Text text, Settings& s) {
+  if (text == "none") {
+    s.max_cluster = 0;
+    return {};
+  }
+  if (const auto count = count_or(text, "none"); !count) return count.error();
+  return put(s.max_cluster, count_within(text, 2, 4'000'000'000));
 }
 
 Done set_max_uuid_lead(Text text, Settings& s) {
@@ -212,6 +227,13 @@ Done set_show(ShowWhat what, Settings& s) {
         "--in-doubt");
   }
   s.show = what;
+  return {};
+}
+
+Done set_job(Text text, Settings& s) {
+  if (auto done = put_text(s.job, text); !done) return done;
+  while (s.job.size() > 1 && s.job.ends_with('/'))
+    s.job.pop_back();
   return {};
 }
 
@@ -320,7 +342,7 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   s.plan.reject_samples.reset();
                   if (t == "all") return {};
-                  return put(s.plan.reject_samples, parse_count(t));
+                  return put(s.plan.reject_samples, count_or(t, "all"));
                 }},
     OptionEntry{
         "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
@@ -331,7 +353,7 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   s.plan.intake.expect_rows_any = t == "any";
                   if (t == "any") return {};
-                  return put(s.plan.intake.expect_rows, parse_count(t));
+                  return put(s.plan.intake.expect_rows, count_or(t, "any"));
                 }},
     OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
                 [](Text t, Settings& s) { return put(s.plan.intake.min_rows, parse_count(t)); }},
@@ -359,15 +381,12 @@ const std::array entries{
                 "what was decided about anonymous ids in doubt: the list of show --held, with its "
                 "column decision filled in: a user, never, or later",
                 [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
-    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both | on_emulator,
+    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both,
                 "hold clusters of more ids than this; none for project mode simplified",
-                [](Text t, Settings& s) -> Done {
-                  if (t == "none") {
-                    s.max_cluster = 0;
-                    return {};
-                  }
-                  return put(s.max_cluster, count_within(t, 2, 4'000'000'000));
-                }},
+                set_max_cluster},
+    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_emulator,
+                "refuse what would make a cluster of more ids; none for project mode simplified",
+                set_max_cluster},
     OptionEntry{"no-collapse", "", "", "Guards", on_both,
                 "merge: send every distinct pair, also between ids that are connected already",
                 [](Text t, Settings& s) -> Done {
@@ -380,7 +399,7 @@ const std::array entries{
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more links are held (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
-    OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
+    OptionEntry{"max-links", "N|none", "none", "Guards", on_both,
                 "send nothing when more links are to be sent (exit 6)", set_max_links},
     OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
@@ -459,15 +478,12 @@ const std::array entries{
                 "a program that prints such lines within 30s; run without a shell",
                 [](Text t, Settings& s) { return put_text(s.credentials.command, t); }},
 
-    OptionEntry{"job", "DIR", "", "Job", on_job,
+    OptionEntry{"job", "DIR", "", "Job", on_both,
                 "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
                 "input file",
-                [](Text t, Settings& s) -> Done {
-                  if (auto done = put_text(s.job, t); !done) return done;
-                  while (s.job.size() > 1 && s.job.ends_with('/'))
-                    s.job.pop_back();
-                  return {};
-                }},
+                set_job},
+    OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain,
+                "directory of the job; must be given", set_job},
     OptionEntry{"memory", "SIZE", "", "Job", on_both,
                 "for planning; beyond it the census goes on on disk; default: half of what the "
                 "machine or cgroup has, at most 4GiB",

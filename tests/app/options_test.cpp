@@ -325,10 +325,12 @@ TEST_SUITE("app/options") {
   }
 
   TEST_CASE("what does not go together is refused") {
-    CHECK(
-        run_error({"--max-links", "5%"}) ==
-        "--max-links: 5% is of the last finished job, and a job knows no other: write a number of "
-        "links");
+    CHECK(run_error({"--max-links", "5%"}) ==
+          "--max-links: \"5%\" is not a whole number: write for example 10000, or none");
+    CHECK(run_error({"--max-links", "zz"}).ends_with("write for example 10000, or none"));
+    CHECK(run_error({"--max-cluster", "zz"}).ends_with("write for example 10000, or none"));
+    CHECK(run_error({"--expect-rows", "zz"}).ends_with("write for example 10000, or any"));
+    CHECK(run_error({"--reject-samples", "zz"}).ends_with("write for example 10000, or all"));
     CHECK(run_error({"--max-uuid-lead", "7"}) ==
           "--max-uuid-lead: \"7\" is no share: write for example 25% or none");
     CHECK(error_of({"plan", "x", "--on-conflict", "latest"}) ==
@@ -506,5 +508,22 @@ TEST_SUITE("app/options") {
         CHECK(a.name != "username");
       }
     }
+  }
+
+  TEST_CASE("help says what holds for the command it is about") {
+    const auto help = [](Command wanted) {
+      for (const auto& command : command_table()) {
+        if (command.command == wanted) return help_text(command, option_table(), option_groups());
+      }
+      return std::string();
+    };
+    for (const auto command : {Command::show, Command::status, Command::explain}) {
+      CHECK(help(command).find("INPUT.idmerge") == std::string::npos);
+      CHECK(help(command).find("directory of the job; must be given") != std::string::npos);
+    }
+    CHECK(help(Command::run).find("INPUT.idmerge") != std::string::npos);
+    CHECK(help(Command::emulator).find("hold clusters") == std::string::npos);
+    CHECK(help(Command::plan).find("hold clusters") != std::string::npos);
+    CHECK(help(Command::plan).find("--max-links N|none ") != std::string::npos);
   }
 }
