@@ -14,12 +14,17 @@ Error refused(const std::string& dir, std::string_view why) {
   return {Errc::usage, fmt::format("{}: {}", dir, why)};
 }
 
-/// Could somebody else have prepared this directory?
-Result<void> check_ours(const std::string& dir, const FileStat& stat) {
+Result<void> check_directory(const std::string& dir, const FileStat& stat) {
   if (stat.kind == FileStat::Kind::link) {
     return refused(dir, "is a symbolic link: give the directory itself");
   }
   if (stat.kind != FileStat::Kind::directory) return refused(dir, "is not a directory");
+  return {};
+}
+
+/// Could somebody else have prepared this directory?
+Result<void> check_ours(const std::string& dir, const FileStat& stat) {
+  if (auto checked = check_directory(dir, stat); !checked) return checked;
   if (stat.uid != ::geteuid()) {
     return refused(dir,
                    fmt::format("belongs to user {}: a job must belong to who runs it", stat.uid));
@@ -54,10 +59,37 @@ std::string trimmed(std::string dir) {
 constexpr std::string_view mark = ".gitignore";
 constexpr std::string_view mark_under_way = ".gitignore.part";
 
-/// Does the directory hold nothing, what a job holds, or what a killed make_job() leaves?
-bool is_job(const std::vector<std::string>& names) {
-  return names.empty() || std::binary_search(names.begin(), names.end(), mark) ||
-         (names.size() == 1 && names.front() == mark_under_way);
+/// Is that a plan, going by its first bytes?
+bool is_plan(Files& files, const std::string& path) {
+  constexpr std::string_view magic = "idmplan\n";  // disk/plan_file
+  const auto file = files.open(path);
+  if (!file) return false;
+  std::array<char, magic.size()> bytes{};
+  const auto count = file->read_at(0, bytes);
+  return count && std::string_view(bytes.data(), *count) == magic;
+}
+
+/// Does the directory hold nothing, what a job holds, or what a killed make_job() leaves? A copy
+/// that left out dot files is known by its plan.
+Result<bool> is_job(Files& files, const JobPaths& job) {
+  const auto names = files.list(job.dir);
+  if (!names) return names.error();
+  const auto has = [&](std::string_view name) {
+    return std::binary_search(names->begin(), names->end(), name);
+  };
+  return names->empty() || has(mark) || (names->size() == 1 && names->front() == mark_under_way) ||
+         (has("plan") && is_plan(files, job.plan()));
+}
+
+/// What stands there and is none of a job's is said first: a remedy for its permissions would be
+/// the wrong advice.
+Result<void> check_job(Files& files, const JobPaths& job, const FileStat& stat,
+                       std::string_view otherwise) {
+  if (auto checked = check_directory(job.dir, stat); !checked) return checked;
+  const auto known = is_job(files, job);
+  if (!known) return known.error();
+  if (!*known) return refused(job.dir, otherwise);
+  return check_ours(job.dir, stat);
 }
 
 }  // namespace
@@ -68,17 +100,20 @@ std::string RunPaths::journal(std::uint64_t generation) const {
 
 Result<JobPaths> make_job(Files& files, const std::string& dir) {
   JobPaths job{trimmed(dir)};
-  const auto made = make_ours(files, job.dir);
-  if (!made) return made.error();
-  const auto names = files.list(job.dir);
-  if (!names) return names.error();
-  if (!is_job(*names)) {
-    return refused(job.dir, "holds other files and no job: give --job a directory of its own");
+  const auto stat = files.stat(job.dir);
+  if (!stat) return stat.error();
+  if (*stat) {
+    const auto checked = check_job(
+        files, job, **stat, "holds other files and no job: give --job a directory of its own");
+    if (!checked) return checked.error();
+  } else if (const auto made = make_ours(files, job.dir); !made) {
+    return made.error();
   }
-  if (!std::binary_search(names->begin(), names->end(), mark)) {
-    if (auto done = files.replace(fmt::format("{}/{}", job.dir, mark), "*\n"); !done) {
-      return done.error();
-    }
+  const auto path = fmt::format("{}/{}", job.dir, mark);
+  const auto marked = files.stat(path);
+  if (!marked) return marked.error();
+  if (!*marked) {
+    if (auto done = files.replace(path, "*\n"); !done) return done.error();
   }
   for (const auto& part : {job.dir + "/runs", job.run().dir}) {
     if (auto done = make_ours(files, part); !done) return done.error();
@@ -91,10 +126,9 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
   const auto stat = files.stat(job.dir);
   if (!stat) return stat.error();
   if (!*stat) return refused(job.dir, "there is no such job: check the name");
-  if (auto checked = check_ours(job.dir, **stat); !checked) return checked.error();
-  const auto names = files.list(job.dir);
-  if (!names) return names.error();
-  if (!is_job(*names)) return refused(job.dir, "is a directory, but not a job");
+  const auto checked = check_job(files, job, **stat,
+                                 "is a directory, but not a job: name the one that holds its plan");
+  if (!checked) return checked.error();
   return job;
 }
 

@@ -87,6 +87,29 @@ TEST_SUITE("disk/job") {
     CHECK_FALSE(open_job(files, scratch / "none"));
   }
 
+  TEST_CASE("what is no job is said before what is wrong with its permissions") {
+    const Scratch scratch;
+    RealFiles files;
+    REQUIRE(files.make_dir(scratch / "tmp"));
+    std::ofstream(scratch / "tmp/letter.txt") << "x";
+    std::ofstream(scratch / "tmp/plan") << "of the house";
+    REQUIRE(::chmod((scratch / "tmp").c_str(), 01777) == 0);
+    CHECK(open_job(files, scratch / "tmp").error().what.find("not a job") != std::string::npos);
+    CHECK(make_job(files, scratch / "tmp").error().what.find("no job") != std::string::npos);
+  }
+
+  TEST_CASE("a copy without dot files is known by its plan") {
+    const Scratch scratch;
+    RealFiles files;
+    const auto job = make_job(files, scratch / "a");
+    REQUIRE(job);
+    std::ofstream(job->plan()) << "idmplan\n...";
+    REQUIRE(files.remove(job->dir + "/.gitignore"));
+    CHECK(open_job(files, job->dir));
+    CHECK(make_job(files, job->dir));
+    CHECK(*files.read_all(job->dir + "/.gitignore", 10) == "*\n");
+  }
+
   TEST_CASE("a rehearsal starts from nothing and leaves the run alone") {
     const Scratch scratch;
     RealFiles files;
