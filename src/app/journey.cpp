@@ -73,7 +73,16 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   if (!paths) return paths.error();
   const auto plan = world.files.stat(paths->plan());
   if (!plan) return plan.error();
-  if (!*plan) return std::optional<JobView>();
+  if (!*plan) {
+    const auto begun = world.files.stat(paths->run().checkpoint());
+    if (!begun) return begun.error();
+    if (!*begun) return std::optional<JobView>();
+    // A plan that is made again has another secret, and what was sent could not be told from it.
+    return Error{Errc::input,
+                 fmt::format("{}: is missing, though its run has begun: restore it, or start a new "
+                             "job with another --job, which sends all links again",
+                             printable(paths->plan()))};
+  }
   auto view = view_job(world.files, settings.job);
   if (!view) return view.error();
   return std::optional(std::move(*view));
@@ -582,7 +591,11 @@ Result<int> do_plan(Settings& settings, World& world) {
   say_census(*view, settings, world);
 
   Ending ending;
-  if (const auto guarded = check_guards(settings, *view); !guarded) {
+  if (view->finished()) {
+    world.log.info(fmt::format("nothing to send: plan {} is finished", view->plan.id()));
+  } else if (view->run) {
+    world.log.info("go on: " + next_command(settings));  // its guards were passed
+  } else if (const auto guarded = check_guards(settings, *view); !guarded) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     ending.next =

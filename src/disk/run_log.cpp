@@ -126,6 +126,10 @@ Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& pl
   if (*letters && (*letters)->size_bytes != 0) return no_checkpoint(paths, paths.refused());
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
+  // Each begin that was killed leaves one, from 1 on; only a checkpoint lets any of them go.
+  if (!journals->empty() && journals->front() != 1) {
+    return no_checkpoint(paths, paths.journal(journals->front()));
+  }
   for (const auto generation : *journals) {
     const auto path = paths.journal(generation);
     const auto bytes = files.read_all(path, journal_bytes_max);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/journey.hpp"
 
+#include "idmerge/app/status.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/emulator/server.hpp"
@@ -362,6 +363,48 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
     CHECK(stage.code({"run", input}) == 0);
     CHECK(stage.heard("nothing to do"));
+  }
+
+  TEST_CASE("a begun job whose files are incomplete says which, and sends nothing") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto job = input + ".idmerge";
+    const JobPaths paths{job};
+    const auto service = emulator();
+    const std::vector<std::string> run{"run", input, "--to", service->url()};
+    REQUIRE(stage.code(run) == 0);
+    const auto plan = stage.scratch.read("p.csv.idmerge/plan");
+    REQUIRE(stage.files.remove(paths.plan()));
+    for (const auto* command : {"plan", "run"}) {
+      auto again = run;
+      again[0] = command;
+      if (std::string_view(command) == "plan") again.resize(2);
+      CHECK(stage.code(again) == 4);
+      CHECK_MESSAGE(stage.heard(paths.plan() + ": is missing, though its run has begun: restore"),
+                    stage.said);
+    }
+    stage.scratch.write("p.csv.idmerge/plan", plan);
+    REQUIRE(stage.files.remove(paths.run().checkpoint()));
+    CHECK(stage.code(run) == 4);
+    CHECK(stage.heard("checkpoint: is gone, while "));
+    const auto status = status_text(stage.files, job);
+    REQUIRE_FALSE(status);
+    CHECK(status.error().code == Errc::input);
+    service->stop();
+    CHECK(service->service().stats({}).find("\"requests\":2,") != std::string::npos);
+  }
+
+  TEST_CASE("plan on a job that has begun does not offer to send it") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    CHECK(stage.code({"run", input, "--to", service->url(), "--max-requests", "1"}) == 8);
+    CHECK(stage.code({"plan", input}) == 0);
+    CHECK(stage.said.ends_with("go on: idmerge run --job " + input + ".idmerge\n"));
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
+    CHECK(stage.code({"plan", input}) == 0);
+    CHECK_FALSE(stage.heard("send it"));
+    CHECK(stage.heard("nothing to send: plan"));
   }
 
   TEST_CASE("--summary puts the same object where it says") {
