@@ -98,11 +98,16 @@ std::string side(std::string_view label, const SideReport& side) {
 }
 
 std::string ids_part(const CensusReport& census) {
-  auto out = line(0, "ids", census.anon.distinct + census.user.distinct);
-  out += side("anonymous", census.anon);
-  out += side("user", census.user);
+  // Of pairs without sides, ids are not counted by side.
+  std::string out;
+  if (census.unsided == 0 || census.anon.distinct + census.user.distinct > 0) {
+    out += line(0, "ids", census.anon.distinct + census.user.distinct,
+                census.unsided == 0 ? "" : "of pairs with sides");
+    out += side("anonymous", census.anon);
+    out += side("user", census.user);
+  }
   out += line(0, "clusters to be made", census.clusters);
-  if (census.clusters > 0) {
+  if (census.anons_per_user_max > 0) {
     out += fmt::format("{:<{}}p50 {}, p99 {}, max {}\n", "  anonymous ids of a user", label_columns,
                        count_text(census.anons_per_user_p50), count_text(census.anons_per_user_p99),
                        count_text(census.anons_per_user_max));

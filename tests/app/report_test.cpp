@@ -132,4 +132,20 @@ TEST_SUITE("app/report") {
     CHECK(command_line({"run", "it's; rm -rf $HOME", ""}) ==
           "idmerge run 'it'\\''s; rm -rf $HOME' ''");
   }
+
+  TEST_CASE("pairs without sides: the census is silent on what it does not count") {
+    Stage stage;
+    const auto input = stage.scratch.write(
+        "p.ndjson", "{\"$distinct_ids\":[\"a\",\"b\"]}\n{\"$distinct_ids\":[\"b\",\"c\"]}\n");
+    REQUIRE(stage.code({"plan", input, "--op", "merge"}) == 0);
+    CHECK(stage.heard("clusters to be made                          1\n"));
+    CHECK_FALSE(stage.heard("\nids "));
+    CHECK_FALSE(stage.heard("p50"));
+    const auto both =
+        stage.scratch.write("q.ndjson",
+                            "{\"op\":\"merge\",\"a\":\"a\",\"b\":\"b\"}\n"
+                            "{\"op\":\"create\",\"anonymous_id\":\"x\",\"user_id\":\"u\"}\n");
+    REQUIRE(stage.code({"plan", both, "--op-field", "op", "--id-fields", "a,b"}) == 0);
+    CHECK(stage.heard("of pairs with sides"));
+  }
 }
