@@ -21,6 +21,8 @@
 #include "idmerge/app/show.hpp"
 #include "idmerge/app/status.hpp"
 #include "idmerge/app/typed.hpp"
+#include "idmerge/disk/job.hpp"
+#include "idmerge/run/rates.hpp"
 
 namespace idmerge {
 namespace {
@@ -135,6 +137,8 @@ class App {
         return show_status(settings);
       case Command::explain:
         return explain_job(settings);
+      case Command::rate:
+        return change_rate(settings);
       case Command::emulator:
         return emulate(settings);
       case Command::count:
@@ -200,6 +204,19 @@ class App {
   int show_status(const Settings& settings) {
     const auto text = status_text(files_, settings.job);
     return text ? print(*text) : fail(text.error());
+  }
+
+  int change_rate(const Settings& settings) {
+    const auto view = view_job(files_, settings.job);
+    if (!view) return fail(view.error());
+    if (view->finished()) {
+      return fail({Errc::usage, fmt::format("{}: is finished: there is nothing to send",
+                                            printable(settings.job))});
+    }
+    const auto said = say_rate(files_, JobPaths{settings.job}.run(), settings.say_rate);
+    if (!said) return fail({said.error().code, fmt::format("RATE: {}", said.error().what)});
+    return print(fmt::format("{}: {} from now on, until it is run with another --rate\n",
+                             printable(settings.job), settings.say_rate));
   }
 
   static int emulate(const Settings& settings) {

@@ -89,8 +89,9 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
 }
 
 void say_census(const JobView& view, const Settings& settings, World& world) {
-  world.log.report("census", census_text(view, world.mask, settings.rate),
-                   census_json(view, world.mask));
+  world.log.report(
+      "census", census_text(view, world.mask, settings.rate, settings.send.dialect.batch_links_max),
+      census_json(view, world.mask));
 }
 
 void say_account(const JobView& view, World& world) {

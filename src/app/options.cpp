@@ -254,9 +254,10 @@ constexpr Commands on_run = only(Command::run);
 constexpr Commands on_show = only(Command::show);
 constexpr Commands on_status = only(Command::status);
 constexpr Commands on_explain = only(Command::explain);
+constexpr Commands on_rate = only(Command::rate);
 constexpr Commands on_emulator = only(Command::emulator);
 constexpr Commands on_both = on_plan | on_run;
-constexpr Commands on_job = on_both | on_show | on_status | on_explain;
+constexpr Commands on_job = on_both | on_show | on_status | on_explain | on_rate;
 constexpr Commands on_all = on_job | on_emulator;
 
 constexpr std::array<std::string_view, 11> groups{
@@ -665,12 +666,13 @@ const std::array entries{
 
     // How fast.
     OptionEntry{"rate", "RATE", "", "Pace", on_both,
-                "links a second (30req/s: requests), 0: unlimited; plan only tells the time; "
-                "default: 500/s, for import 15000/s",
+                "links a second (30req/s: requests), 0: unlimited; or hours of local time: "
+                "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "
+                "500/s, for import 15000/s",
                 [](Text t, Settings& s) -> Done {
-                  const auto rate = parse_rate(t);
+                  auto rate = Timetable::parse(t);
                   if (!rate) return rate.error();
-                  s.typed_rate = *rate;
+                  s.typed_rate = std::move(*rate);
                   return {};
                 }},
     OptionEntry{"burst", "N", "", "Pace", on_run,
@@ -700,6 +702,24 @@ const std::array entries{
         "pipeline", "N", "1", "Pace", on_run,
         "requests under way on a connection before the first answer is there",
         [](Text t, Settings& s) { return put(s.send.pipeline, count_within(t, 1, 256)); }},
+    OptionEntry{
+        "batch", "N", "2000", "Pace", on_both,
+        "for --api import: most links of a request; the service takes 2,000",
+        [](Text t, Settings& s) {
+          return put(s.send.dialect.batch_links_max, count_within(t, 1, 2'000));
+        }},
+    OptionEntry{
+        "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
+        "for --api import: most bytes of a request before gzip; the service takes 10 MB",
+        [](Text t, Settings& s) -> Done {
+          const auto size = parse_size(t);
+          if (!size) return size.error();
+          if (*size < 1'000 || *size > 10'000'000) {
+            return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
+          }
+          s.send.dialect.batch_bytes_max = *size;
+          return {};
+        }},
     OptionEntry{
         "attempts", "N", "10", "Pace", on_run,
         "then a link that fails while others succeed is parked: pending, tried again later",
@@ -741,6 +761,9 @@ constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> com
     {Command::status, "status", "--job DIR", "where a job stands, while it runs and after it died"},
     {Command::explain, "explain", "ID... --job DIR",
      "every row of an id, its cluster, what was sent, the answer; - for ids on stdin", true},
+    {Command::rate, "rate", "RATE --job DIR",
+     "let a run go at another rate from now on, also while it is at work; as --rate takes it",
+     true},
     {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
 }};
 
@@ -768,11 +791,14 @@ Done check_inputs(const Settings& s) {
   if (s.command == Command::run && intake.inputs.empty() && s.job.empty()) {
     return usage("run: neither INPUT nor --job: name what to send, or the job to go on with");
   }
+  if (s.command == Command::rate && s.say_rate.empty()) {
+    return usage("rate: no RATE: write for example 20/s, 0 for no limit, or pause");
+  }
   if (s.command == Command::explain && s.explain.empty()) {
     return usage("explain: no id: name one or more, or - for lines of stdin");
   }
-  const bool looks =
-      s.command == Command::show || s.command == Command::status || s.command == Command::explain;
+  const bool looks = s.command == Command::show || s.command == Command::status ||
+                     s.command == Command::explain || s.command == Command::rate;
   if (looks && s.job.empty()) {
     return usage("--job: is missing: name the directory of the job");
   }
@@ -839,10 +865,14 @@ void derive(Settings& s) {
   s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
   const bool batches = s.send.dialect.api == Api::import;
   s.rate = s.typed_rate.value_or(Rate{batches ? 15'000.0 : 500.0, false});
+  s.send.timetable.reset();
+  if (s.rate.changes()) s.send.timetable = s.rate;
   const double batch = batches ? static_cast<double>(s.send.dialect.batch_links_max) : 1.0;
-  s.send.rate_per_s = s.rate.requests ? 0 : s.rate.per_s;
-  s.send.requests_per_s = s.rate.requests ? s.rate.per_s : 0;
+  const Rate now = s.rate.at({}).rate;
+  s.send.rate_per_s = now.requests ? 0 : now.per_s;
+  s.send.requests_per_s = now.requests ? now.per_s : 0;
   s.send.burst = s.burst.value_or(std::max(batch, s.send.rate_per_s / 10));
+  s.send.burst_follows_rate = !s.burst;
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }
@@ -911,6 +941,11 @@ Result<Settings> parse_settings(const Typed& typed) {
       s.explain.push_back(input);
       continue;
     }
+    if (s.command == Command::rate) {
+      if (!s.say_rate.empty()) s.say_rate += ' ';  // a timetable without quotes
+      s.say_rate += input;
+      continue;
+    }
     if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
     s.plan.intake.inputs.push_back(input);
   }
@@ -929,6 +964,7 @@ Result<Settings> parse_settings(const Typed& typed) {
       }
     }
   }
+  s.send.rate_is_given = s.typed_rate.has_value();
   derive(s);
   if (auto right = check_inputs(s); !right) return right.error();
   if (auto right = check_sending(s); !right) return right.error();

@@ -66,7 +66,7 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
-void Pace::add(Elapsed elapsed, std::uint64_t total) {
+void RecentRate::add(Elapsed elapsed, std::uint64_t total) {
   points_.push_back({elapsed, total});
   while (points_.size() > 2 && elapsed - points_[1].at >= window)
     points_.pop_front();
@@ -74,7 +74,7 @@ void Pace::add(Elapsed elapsed, std::uint64_t total) {
   if (points_.size() > 1'000) points_.erase(points_.begin() + 1);
 }
 
-double Pace::per_s() const {
+double RecentRate::per_s() const {
   if (points_.size() < 2) return 0;
   const auto& first = points_.front();
   const auto& last = points_.back();

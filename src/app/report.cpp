@@ -181,19 +181,21 @@ std::string names_part(const JobView& view, const IdMask& mask) {
   return out;
 }
 
-std::string time_text(std::uint64_t links, const Rate& rate) {
+/// How long it takes. Units: `links`, in so many `requests`.
+std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetable& table) {
+  if (table.changes()) return "by the hours of --rate";
+  const Rate rate = table.at({}).rate;
   if (rate.per_s == 0) return "at no rate limit";
-  const auto ms = static_cast<double>(links) / rate.per_s * 1000;
+  const auto ms = static_cast<double>(rate.requests ? requests : links) / rate.per_s * 1000;
   if (ms > 3e14) return fmt::format("at {}: for ever", rate_text(rate));
   return fmt::format("at {}: {}", rate_text(rate, true),
                      rough_duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(ms)}));
 }
 
 /// One a link, or one a batch.
-std::uint64_t requests_of(const JobView& view) {
+std::uint64_t requests_of(const JobView& view, std::size_t batch) {
   const auto links = view.census.sendable();
   if (view.plan.options.get("api") != name(Api::import)) return links;
-  const std::uint64_t batch = DialectOptions{}.batch_links_max;
   return (links + batch - 1) / batch;
 }
 
@@ -302,7 +304,8 @@ std::string example_sentence(const NamedLink& link, const IdMask& mask) {
   return fmt::format("{} and {} will be one user", mask(link.anon), mask(link.user));
 }
 
-std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate) {
+std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
+                        std::size_t batch) {
   auto out = fmt::format("plan {} in {}\n", view.plan.id(), printable(view.job));
   for (const auto& input : view.plan.inputs) {
     out += fmt::format("  {}: {}, {} rows\n", printable(input.path), printable(input.format),
@@ -313,9 +316,8 @@ std::string census_text(const JobView& view, const IdMask& mask, const Rate& rat
     }
   }
   out += "\n" + rows_part(view) + links_part(view) + ids_part(view.census);
-  const auto requests = requests_of(view);
-  out += line(0, "requests", requests,
-              time_text(rate.requests ? requests : view.census.sendable(), rate));
+  const auto requests = requests_of(view, batch);
+  out += line(0, "requests", requests, time_text(view.census.sendable(), requests, rate));
   for (const auto& part : {warnings_part(view), names_part(view, mask)}) {
     if (!part.empty()) out += "\n" + part;
   }

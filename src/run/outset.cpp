@@ -15,22 +15,6 @@
 namespace idmerge {
 namespace {
 
-/// How many links may leave between two durable checkpoints: four times as many as the pace lets,
-/// so that only a disk that takes seconds holds a run back.
-std::uint64_t ahead_max(const SendOptions& options, std::uint64_t in_flight_max) {
-  const auto links_per_request =
-      std::max<std::uint64_t>(in_flight_max / 2 / options.connections, 1);
-  auto links_per_s = options.rate_per_s;
-  if (options.requests_per_s > 0) {
-    const auto limit = options.requests_per_s * static_cast<double>(links_per_request);
-    links_per_s = links_per_s > 0 ? std::min(links_per_s, limit) : limit;
-  }
-  if (links_per_s <= 0) return Ledger::window_max;
-  const auto seconds = std::chrono::duration<double>(options.sync_every).count();
-  const auto links = options.burst + 4 * links_per_s * std::max(seconds, 1.0);
-  return std::min(Ledger::window_max, in_flight_max + static_cast<std::uint64_t>(links));
-}
-
 std::int64_t unix_now_s() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -55,6 +39,21 @@ void note_resume(const RunState& state, const Doubt& doubt, Progress& progress) 
 }
 
 }  // namespace
+
+std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
+                        std::uint64_t in_flight_max) {
+  const auto links_per_request =
+      std::max<std::uint64_t>(in_flight_max / 2 / options.connections, 1);
+  auto links_per_s = allowed.links_per_s;
+  if (allowed.requests_per_s > 0) {
+    const auto limit = allowed.requests_per_s * static_cast<double>(links_per_request);
+    links_per_s = links_per_s > 0 ? std::min(links_per_s, limit) : limit;
+  }
+  if (links_per_s <= 0) return Ledger::window_max;
+  const auto seconds = std::chrono::duration<double>(options.sync_every).count();
+  const auto links = allowed.burst + 4 * links_per_s * std::max(seconds, 1.0);
+  return std::min(Ledger::window_max, in_flight_max + static_cast<std::uint64_t>(links));
+}
 
 std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan) {
   const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
@@ -116,8 +115,8 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
   return outset;
 }
 
-Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,
-                         Files& files) {
+Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
+                         std::uint64_t in_flight_max, Files& files) {
   const PlanFacts& plan = outset.plan.facts();
   // Whole or not at all: a power loss may have torn what nobody had synced.
   if (!outset.state) {
@@ -132,7 +131,7 @@ Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64
     first.target = target;
     first.pinned_time_s = outset.pinned_time_s;
     first.in_flight_max = in_flight_max;
-    first.ahead_max = ahead_max(options, in_flight_max);
+    first.ahead_max = ahead_max(options, allowed, in_flight_max);
     first.boot = boot_here();
     first.words = options.words;
     first.ledger.links = plan.links;
@@ -148,7 +147,7 @@ Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64
   // What the run before may have delivered stays unknown until this one has settled it.
   checkpoint.in_doubt = outset.doubt.ranges;
   checkpoint.in_flight_max = in_flight_max;
-  checkpoint.ahead_max = ahead_max(options, in_flight_max);
+  checkpoint.ahead_max = ahead_max(options, allowed, in_flight_max);
   checkpoint.boot = boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);

@@ -56,6 +56,7 @@ void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   saved_at_ = now;
   settled_when_saved_ = settled_;
   handed_out_when_saved_ = snapshot->handed_out;
+  ahead_max_saved_ = snapshot->checkpoint.ahead_max;
   disk_.save(std::move(*snapshot));
 }
 
@@ -63,7 +64,7 @@ void Recorder::collect() {
   const auto saved = disk_.collect();
   if (!saved) return;
   if (!*saved) return break_off(saved->error());
-  log_.saved(handed_out_when_saved_);
+  log_.saved(handed_out_when_saved_, ahead_max_saved_);
 }
 
 Result<std::uint64_t> Recorder::write_letters() {
@@ -80,7 +81,7 @@ Result<void> Recorder::begin_round(std::uint64_t round_links) {
     break_off(begun.error());
     return begun;
   }
-  log_.saved(snapshot->handed_out);
+  log_.saved(snapshot->handed_out, snapshot->checkpoint.ahead_max);
   return {};
 }
 

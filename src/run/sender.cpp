@@ -23,6 +23,7 @@
 #include "idmerge/run/lane.hpp"
 #include "idmerge/run/limits.hpp"
 #include "idmerge/run/outset.hpp"
+#include "idmerge/run/rates.hpp"
 #include "idmerge/run/recorder.hpp"
 #include "idmerge/run/rounds.hpp"
 #include "idmerge/run/settler.hpp"
@@ -43,10 +44,9 @@ enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
 /// Where links come from.
 enum class Source : std::uint8_t { plan, parked };
 
-PaceOptions pace_options(const SendOptions& options, const Outset& outset, std::size_t links_max) {
-  return {.allowed = {.links_per_s = options.rate_per_s,
-                      .requests_per_s = options.requests_per_s,
-                      .burst = options.burst},
+PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, const Outset& outset,
+                         std::size_t links_max) {
+  return {.allowed = allowed,
           .adaptive = options.adaptive,
           .backoff = {options.backoff_min, options.backoff_max},
           .spent_before = outset.state ? static_cast<double>(links_max) : 0};
@@ -55,13 +55,15 @@ PaceOptions pace_options(const SendOptions& options, const Outset& outset, std::
 class Sender {
  public:
   Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
-         RunSaver saver, Dialect dialect, Endpoint endpoint, Files& files, Progress& progress,
-         const StopRequest& stop)
+         RunSaver saver, Dialect dialect, Endpoint endpoint, Rates& rates,
+         std::uint64_t in_flight_max, Files& files, Progress& progress, const StopRequest& stop)
       : options_(options),
         outset_(outset),
         dialect_(std::move(dialect)),
         endpoint_(std::move(endpoint)),
-        pace_(pace_options(options, outset, dialect_.links_max()), Clock::now()),
+        rates_(rates),
+        in_flight_max_(in_flight_max),
+        pace_(pace_options(options, rates.look(), outset, dialect_.links_max()), Clock::now()),
         gate_(io, pace_.turnstile()),
         cursor_(outset.plan, log),
         recorder_(
@@ -423,7 +425,7 @@ class Sender {
       const auto now = Clock::now();
       report(now);
       recorder_.save_when_due(now, options_.sync_every);
-      if (pace_.follow(now)) gate_.renew();
+      follow_rates(now);
       if (const auto reason = limits_.look(now, health_)) stop(*reason);
       if (const auto note = limits_.outage_note(now, health_)) {
         progress_.note(Weight::warning, *note);
@@ -434,6 +436,14 @@ class Sender {
           lane->connection.close();
       }
     }
+  }
+
+  void follow_rates(Instant now) {
+    const Allowance allowed = rates_.look();
+    const bool another = pace_.allow(allowed, now);
+    if (another) recorder_.set_ahead_max(ahead_max(options_, allowed, in_flight_max_));
+    if (pace_.follow(now) || another) gate_.renew();
+    if (pace_.is_paused()) health_.rest(now);
   }
 
   void stop(Error error) {
@@ -466,6 +476,8 @@ class Sender {
   const Outset& outset_;
   Dialect dialect_;
   Endpoint endpoint_;
+  Rates& rates_;
+  std::uint64_t in_flight_max_;
   Pace pace_;
   Gate gate_;
   PlanCursor cursor_;
@@ -509,13 +521,14 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
 
   const auto in_flight_max =
       std::uint64_t{2} * options.connections * options.pipeline * dialect->links_max();
-  auto log = begin_run(options, *outset, in_flight_max, files);
+  Rates rates(options, dialect->links_max(), files, outset->paths, progress);
+  auto log = begin_run(options, rates.look(), *outset, in_flight_max, files);
   if (!log) return log.error();
   auto saver = RunSaver::open(files, outset->paths);
   if (!saver) return saver.error();
 
   Sender sender(io, options, *outset, *log, std::move(*saver), std::move(*dialect),
-                std::move(*endpoint), files, progress, stop);
+                std::move(*endpoint), rates, in_flight_max, files, progress, stop);
   sender.run(io);
   fill_counts(report, log->now(), outset->to_send);
   sender.fill(report);

@@ -458,6 +458,47 @@ TEST_SUITE("app/options") {
     CHECK(run_error({"--proxy", "http://me:secret@proxy:3128"}).starts_with("--proxy: it has a"));
   }
 
+  TEST_CASE("--rate takes the hours of a week, and the next run knows them") {
+    const std::string hours = "08:00,20/s 19:00,200/s Sat-00:00,pause";
+    const auto first = settings_of({"run", "x", "--to", "eu", "--rate", hours});
+    REQUIRE(first);
+    REQUIRE(first->send.timetable);
+    CHECK(first->send.timetable->at(9h).rate.per_s == 20);
+    CHECK(first->send.burst_follows_rate);
+    CHECK(first->send.rate_is_given);
+    auto later = settings_of({"run", "--job", "x.idmerge"});
+    REQUIRE(later);
+    CHECK(!later->send.timetable);
+    REQUIRE(recall(*later, words_to_record(*first)));
+    REQUIRE(later->send.timetable);
+    CHECK(later->send.timetable == first->send.timetable);
+    CHECK(!later->send.rate_is_given);  // what was said meanwhile goes before
+    CHECK(settings_of({"run", "x", "--to", "eu", "--rate", "pause"})->send.timetable);
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--rate", "20/s"})->send.timetable);
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--burst", "5"})->send.burst_follows_rate);
+  }
+
+  TEST_CASE("the command rate wants to be told what and where") {
+    CHECK(settings_of({"rate", "20/s", "--job", "j"})->say_rate == "20/s");
+    CHECK(settings_of({"rate", "08:00,20/s", "19:00,0", "--job", "j"})->say_rate ==
+          "08:00,20/s 19:00,0");
+    CHECK(!settings_of({"rate", "20/s"}));
+    CHECK(!settings_of({"rate", "--job", "j"}));
+  }
+
+  TEST_CASE("batches have limits, within those of the service") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
+                                       "--project-mode", "original", "--project-id", "1", "--batch",
+                                       "20", "--batch-bytes", "64kB", "--rate", "50/s"});
+    REQUIRE(settings);
+    CHECK(settings->send.dialect.batch_links_max == 20);
+    CHECK(settings->send.dialect.batch_bytes_max == 64'000);
+    CHECK(settings->send.burst == 20);  // at least a batch
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "2001"}));
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "0"}));
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch-bytes", "11MB"}));
+  }
+
   TEST_CASE("a rate in requests limits requests") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--rate", "30req/s"});
     CHECK(settings->send.rate_per_s == 0);

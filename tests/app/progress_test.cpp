@@ -56,7 +56,7 @@ TEST_SUITE("app/progress") {
   }
 
   TEST_CASE("pace is that of the last half minute") {
-    Pace pace;
+    RecentRate pace;
     CHECK(pace.per_s() == 0);
     pace.add(0s, 0);
     pace.add(10s, 10'000);

@@ -30,7 +30,7 @@ TEST_SUITE("app/report") {
     const auto job = stage.planned();
     const auto view = view_job(stage.files, job);
     REQUIRE(view);
-    const auto text = census_text(*view, IdMask(true), {500, false});
+    const auto text = census_text(*view, IdMask(true), Rate{500, false});
     CAPTURE(text);
     CHECK(text.starts_with("plan " + view->plan.id() + " in " + job + "\n"));
     CHECK(has(text, "pairs.csv: csv, 8 rows"));
@@ -50,7 +50,7 @@ TEST_SUITE("app/report") {
   TEST_CASE("masked, the census shows no id") {
     Stage stage;
     const auto view = view_job(stage.files, stage.planned());
-    const auto text = census_text(*view, IdMask(false), {0, false});
+    const auto text = census_text(*view, IdMask(false), Rate{0, false});
     CHECK_FALSE(has(text, "0305e82c33"));
     CHECK_FALSE(has(text, "user-1@example.com"));
     CHECK(has(text, "at no rate limit"));
@@ -60,7 +60,7 @@ TEST_SUITE("app/report") {
     JobView view;
     view.job = "j\x1b[2J";
     view.examples.push_back({Op::create, "a\x1b]0;x\x07", "u\xe2\x80\xae", 0});
-    const auto text = census_text(view, IdMask(true), {500, false}) + account_text(view);
+    const auto text = census_text(view, IdMask(true), Rate{500, false}) + account_text(view);
     CHECK_FALSE(has(text, "\x1b"));
     CHECK_FALSE(has(text, "\x07"));
     CHECK_FALSE(has(text, "\xe2\x80\xae"));
@@ -75,15 +75,15 @@ TEST_SUITE("app/report") {
     census.user = {10, 10, 10};
     census.hubs = 2;
     census.doubled_device_prefix = 1;
-    const auto text = census_text(view, IdMask(true), {500, false});
+    const auto text = census_text(view, IdMask(true), Rate{500, false});
     CHECK(has(text, "are the columns swapped?"));
     CHECK(has(text, "10 anonymous ids are no UUIDv4"));
     CHECK(has(text, "2 users have more than 100 anonymous ids"));
     CHECK(has(text, "1 anonymous ids start with $device:$device:"));
     census.to_send = {0, 0, 10};
     census.unsided = 10;
-    CHECK(has(census_text(view, IdMask(true), {}), "nothing guards them against conflicts"));
-    CHECK(has(census_text(view, IdMask(true), {}), "merge can fuse two known users"));
+    CHECK(has(census_text(view, IdMask(true), Rate{}), "nothing guards them against conflicts"));
+    CHECK(has(census_text(view, IdMask(true), Rate{}), "merge can fuse two known users"));
   }
 
   TEST_CASE("the account lists all fates, zeros too, in aligned columns") {

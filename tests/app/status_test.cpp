@@ -61,7 +61,7 @@ TEST_SUITE("app/status") {
     {
       auto outset = read_outset(options, job, stage.files, silent);
       REQUIRE(outset);
-      auto log = begin_run(options, *outset, 2, stage.files);
+      auto log = begin_run(options, {}, *outset, 2, stage.files);
       REQUIRE(log);
       log->deliver(0, 1, 1);
       REQUIRE(log->flush());

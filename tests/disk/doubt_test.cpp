@@ -175,7 +175,7 @@ TEST_SUITE("disk/doubt") {
     const auto snapshot = log->snapshot();
     REQUIRE(snapshot);
     CHECK(!log->may_hand_out());
-    log->saved(snapshot->handed_out);
+    log->saved(snapshot->handed_out, snapshot->checkpoint.ahead_max);
     CHECK(log->may_hand_out());
   }
 

@@ -63,6 +63,26 @@ class Pace(journey.Case):
                 self.assertEqual(stats["distinct_links"], links)
                 emulator.stop()
 
+    def test_the_rate_is_changed_while_it_runs(self):
+        path = self.pairs("pairs.csv", "--rows", 3_000)
+        emulator = self.emulator()
+        job = self.dir / "job"
+        run = self.run_at(emulator, path, job, 1, 1)  # for 50 minutes
+        while emulator.stats()["distinct_links"] < 1:
+            self.assertIsNone(run.poll(), self.said(run))
+            time.sleep(0.01)
+        self.run_idmerge("rate", "fast", "--job", job, expect=2)
+        self.run_idmerge("rate", "00:00,2000/s", "Tue-12:00,3000/s", "--job", job)
+        while emulator.stats()["distinct_links"] < 500:
+            self.assertIsNone(run.poll(), self.said(run))
+            time.sleep(0.01)
+        run.kill()
+        run.wait()
+        # What was said holds for the next run, too.
+        out, err = self.run_idmerge("run", "--job", job)
+        self.assertEqual(emulator.stats()["distinct_links"], 3_000)
+        self.run_idmerge("rate", "1/s", "--job", job, expect=2)  # is finished
+
 
 if __name__ == "__main__":
     journey.main()

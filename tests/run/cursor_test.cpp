@@ -50,7 +50,7 @@ TEST_SUITE("run/cursor") {
   TEST_CASE("it hands out as many links as the durable checkpoint foresaw, and passes all others") {
     World world(20);
     world.log->facts().ahead_max = 3;
-    world.log->saved(0);
+    world.log->saved(0, 3);
     PlanCursor cursor(*world.plan, *world.log);
     Batch batch;
     CHECK(cursor.take(2, batch).value() == Taken::links);
@@ -60,7 +60,7 @@ TEST_SUITE("run/cursor") {
     cursor.release(batch);
     CHECK(cursor.take(2, batch).value() == Taken::window_full);
     CHECK(world.log->ledger().passed() == 1);  // 3 is held
-    world.log->saved(world.log->handed_out());
+    world.log->saved(world.log->handed_out(), 3);
     CHECK(cursor.take(2, batch).value() == Taken::links);
     CHECK(batch.ordinals == std::vector<std::uint64_t>{4, 5});
   }

@@ -46,7 +46,8 @@ TEST_SUITE("run/outset") {
     CHECK(outset->report().pending == 3);
     CHECK(!outset->report().nothing_to_do);
     CHECK(outset->doubt.ranges.empty());
-    const auto log = begin_run(world.options, *outset, 32, world.files);
+    const auto log =
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 32, world.files);
     REQUIRE(log);
     CHECK(log->ledger().links() == 3);
   }
@@ -58,7 +59,8 @@ TEST_SUITE("run/outset") {
       auto outset = world.read();
       REQUIRE(outset);
       outset->pinned_time_s = pinned_time_s = 1'700'000'000;
-      auto log = begin_run(world.options, *outset, 2, world.files);
+      auto log =
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
       REQUIRE(log);
       log->deliver(0, 1, 1);
       REQUIRE(log->flush());
@@ -72,7 +74,8 @@ TEST_SUITE("run/outset") {
     CHECK(outset->report().resent_at_most == 2);
     // It stays unknown until it is settled, also for the run after one that ends in order.
     {
-      auto log = begin_run(world.options, *outset, 2, world.files);
+      auto log =
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
       REQUIRE(log);
       log->deliver(1, 1, 1);
       const auto last = log->last_snapshot(false, 143);
@@ -88,7 +91,8 @@ TEST_SUITE("run/outset") {
     {
       auto outset = world.read();
       REQUIRE(outset);
-      auto log = begin_run(world.options, *outset, 2, world.files);
+      auto log =
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
       REQUIRE(log);
       log->deliver(0, 3, 1);
       const auto last = log->last_snapshot(true, 0);
@@ -143,12 +147,13 @@ TEST_SUITE("run/outset") {
       const auto second = world.read();
       REQUIRE(!second);
       CHECK(second.error().code == Errc::locked);
-      REQUIRE(begin_run(world.options, *outset, 2, world.files));
+      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files));
     }
     world.options.dialect.token = Secret("another-token-42");
     auto outset = world.read();
     REQUIRE(outset);
-    const auto moved = begin_run(world.options, *outset, 2, world.files);
+    const auto moved =
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
     REQUIRE(!moved);
     CHECK(moved.error().code == Errc::usage);
   }

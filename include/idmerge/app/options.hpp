@@ -58,10 +58,11 @@ struct Settings {
                       25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
   std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster
 
-  std::string to;                  // as typed: us, eu, in, emulator or a URL. Flag: --to
-  SendOptions send;                // its target is set when `to` names one; its secrets never
-  std::optional<Rate> typed_rate;  // Flag: --rate
-  Rate rate{500, false};           // that of the API, unless one is typed
+  std::string to;                       // as typed: us, eu, in, emulator or a URL. Flag: --to
+  SendOptions send;                     // its target is set when `to` names one; its secrets never
+  std::optional<Timetable> typed_rate;  // Flag: --rate
+  Timetable rate = Rate{500, false};    // that of the API, unless one is typed
+  std::string say_rate;                 // of the command `rate`
   std::optional<double> burst;
   CredentialSources credentials;
   std::string approve;    // Flag: --approve

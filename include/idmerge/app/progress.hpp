@@ -44,7 +44,7 @@ class StatusLine {
 std::size_t terminal_width();
 
 /// Something that only grows, and how fast it did of late.
-class Pace {
+class RecentRate {
  public:
   using Elapsed = std::chrono::milliseconds;
 
@@ -93,8 +93,8 @@ class ProgressListener final : public Progress {
   std::mutex mutex_;  // the planner's threads may both speak
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point said_;
-  Pace planned_;
-  Pace sent_;
+  RecentRate planned_;
+  RecentRate sent_;
 };
 
 /// "planning: 1,200,000 rows, 1,000,000 links, 45 % of 512MiB, 1,100,000 rows/s, 12s left"

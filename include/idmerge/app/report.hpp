@@ -11,13 +11,15 @@
 
 #include "idmerge/app/job_view.hpp"
 #include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
+#include "idmerge/core/dialect.hpp"
 #include "idmerge/core/tally.hpp"
+#include "idmerge/core/timetable.hpp"
 
 namespace idmerge {
 
 /// What would happen, for people. Shape: lines with a line end.
-std::string census_text(const JobView& view, const IdMask& mask, const Rate& rate);
+std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
+                        std::size_t batch = DialectOptions{}.batch_links_max);
 
 /// The same figures as one JSON object; ids of the largest clusters as the mask lets them be seen.
 std::string census_json(const JobView& view, const IdMask& mask);

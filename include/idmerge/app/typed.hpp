@@ -22,7 +22,7 @@ namespace idmerge {
 
 struct Settings;
 
-enum class Command : std::uint8_t { plan, run, show, status, explain, emulator, count };
+enum class Command : std::uint8_t { plan, run, show, status, explain, rate, emulator, count };
 
 /// A set of commands.
 using Commands = unsigned;

@@ -29,6 +29,11 @@ class Health {
   /// while nothing has succeeded yet, later after more than `foreign_max` in a row.
   bool bears_foreign(Instant now, std::string_view what);
 
+  /// Nothing was tried of late, by the user's will: that time does not count.
+  void rest(Instant now) {
+    if (failing_since_) failing_since_ = now;
+  }
+
   bool ever_succeeded() const { return ever_succeeded_; }
   std::uint64_t successes() const { return successes_; }
 

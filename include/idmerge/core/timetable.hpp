@@ -42,6 +42,7 @@ class Timetable {
  public:
   /// The same at all times.
   Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}  // NOLINT: a rate is a timetable
+  Timetable(Rate always) : Timetable(Pacing{always, false}) {}   // NOLINT
 
   /// Read "500/s", "pause", or entries "[DAY-]HH:MM,RATE" with spaces or semicolons between them.
   /// Bounds: at most 200 entries. Errors: usage, and what to write.
@@ -52,12 +53,17 @@ class Timetable {
   /// The next time at which something else holds; nothing when there is none.
   std::optional<WeekTime> next_change(WeekTime now) const;
 
-  bool changes() const { return entries_.size() > 1; }
+  /// Is it more than one rate for ever?
+  bool changes() const { return entries_.size() > 1 || entries_.front().pacing.paused; }
+
+  bool operator==(const Timetable&) const = default;
 
  private:
   struct Entry {
     WeekTime from;
     Pacing pacing;
+
+    bool operator==(const Entry&) const = default;
   };
 
   Timetable() = default;

@@ -6,7 +6,7 @@
 //
 //   pairs.csv.idmerge/
 //     plan  rejected.ndjson  held.ndjson  summary.json  report.html  .gitignore
-//     runs/1-of-1/  checkpoint  journal.<generation>  refused.ndjson  lock
+//     runs/1-of-1/  checkpoint  journal.<generation>  refused.ndjson  lock  rate
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct RunPaths {
   std::string journal(std::uint64_t generation) const;
   std::string refused() const { return dir + "/refused.ndjson"; }
   std::string lock() const { return dir + "/lock"; }
+  std::string rate() const { return dir + "/rate"; }
 };
 
 /// The paths of a job.

@@ -131,8 +131,10 @@ class RunLog {
   void hand_out();
   std::uint64_t handed_out() const { return handed_out_; }
 
-  /// A snapshot is durable, taken when this many had left: as many more may leave as it foresaw.
-  void saved(std::uint64_t handed_out) { handed_out_max_ = handed_out + facts_.ahead_max; }
+  /// A snapshot is durable, taken when so many had left: as many more may leave as it foresaw.
+  void saved(std::uint64_t handed_out, std::uint64_t ahead_max) {
+    handed_out_max_ = handed_out + ahead_max;
+  }
 
   /// Write what was settled since: before the next requests leave.
   ///

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/core/pace.hpp"
 #include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
@@ -43,14 +44,20 @@ struct Outset {
 Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
                            Progress& progress);
 
+/// How many links may leave between two durable checkpoints: four times as many as the pace lets,
+/// so that only a disk that takes seconds holds a run back.
+/// Units: `in_flight_max` as begin_run().
+std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
+                        std::uint64_t in_flight_max);
+
 /// Begin or resume the run: plan and first checkpoint are durable when this returns.
 ///
 /// Units: `in_flight_max` links may be under way when the process dies; pace and --sync-every say
 /// how many more may leave between two checkpoints.
 /// Shape: `outset.state` is used up.
 /// Errors: usage when the job was begun with another target, project or token.
-Result<RunLog> begin_run(const SendOptions& options, Outset& outset, std::uint64_t in_flight_max,
-                         Files& files);
+Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
+                         std::uint64_t in_flight_max, Files& files);
 
 /// The target as the checkpoint knows it: no secret can be read from it, and the same target has
 /// another one in another job.

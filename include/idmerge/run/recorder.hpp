@@ -47,6 +47,9 @@ class Recorder {
   /// Send a snapshot to the disk thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
 
+  /// Let so many links leave between two checkpoints, from the next one on.
+  void set_ahead_max(std::uint64_t links) { log_.facts().ahead_max = links; }
+
   /// Write what was settled, as the end of the turn would do.
   /// Units: bytes of refused.ndjson that count now.
   Result<std::uint64_t> write_letters();
@@ -74,6 +77,7 @@ class Recorder {
   std::uint64_t refused_ = 0;
   std::uint64_t settled_when_saved_ = 0;
   std::uint64_t handed_out_when_saved_ = 0;
+  std::uint64_t ahead_max_saved_ = 0;
   std::optional<Error> error_;
   Instant saved_at_{};
   DiskThread disk_;  // last: its thread ends before the rest

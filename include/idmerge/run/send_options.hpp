@@ -13,6 +13,7 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/key_values.hpp"
+#include "idmerge/core/timetable.hpp"
 #include "idmerge/net/tls.hpp"
 #include "idmerge/net/url.hpp"
 
@@ -24,9 +25,20 @@ struct SendOptions {
   std::optional<Proxy> proxy;
   DialectOptions dialect;  // API, token, credentials; the pinned time is the job's own
 
-  double rate_per_s = 500;         // links; 0 = unlimited. Flag: --rate
-  double requests_per_s = 0;       // the same for requests. Flag: --rate 30req/s
-  double burst = 50;               // links. Flag: --burst
+  double rate_per_s = 500;          // links; 0 = unlimited. Flag: --rate
+  double requests_per_s = 0;        // the same for requests. Flag: --rate 30req/s
+  double burst = 50;                // links. Flag: --burst
+  bool burst_follows_rate = false;  // a tenth of a second's worth when the rate is another one
+
+  /// The rates of the week, in place of the two above. Flag: --rate 08:00,20/s 19:00,200/s
+  std::optional<Timetable> timetable;
+
+  /// A rate was given for this run: what `idmerge rate` said to an earlier one is over.
+  bool rate_is_given = false;
+
+  /// What time of the week it is; empty: as this machine has it.
+  std::function<WeekTime()> week_clock;
+
   bool adaptive = true;            // find a lower rate when the service asks. Flag: --no-adaptive
   std::uint32_t connections = 16;  // Flag: --connections
   std::uint32_t pipeline = 1;      // requests under way on a connection. Flag: --pipeline

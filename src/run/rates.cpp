@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/rates.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/log.hpp"
+
+namespace idmerge {
+namespace {
+
+constexpr std::size_t words_bytes_max = 16'384;
+
+bool is_same(const std::optional<FileStat>& a, const std::optional<FileStat>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a ||
+         (a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->size_bytes == b->size_bytes);
+}
+
+std::string text_of(const Allowance& allowed) {
+  if (allowed.paused) return "nothing is sent";
+  if (allowed.links_per_s > 0) return rate_text({allowed.links_per_s, false}, true);
+  if (allowed.requests_per_s > 0) return rate_text({allowed.requests_per_s, true}, true);
+  return "no limit";
+}
+
+}  // namespace
+
+Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words) {
+  if (const auto table = Timetable::parse(words); !table) return table.error();
+  return files.replace(paths.rate(), fmt::format("{}\n", words));
+}
+
+WeekTime local_week_time() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  return week_time(local.tm_wday, local.tm_hour, local.tm_min, local.tm_sec);
+}
+
+Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
+             Progress& progress)
+    : options_(options),
+      links_max_(static_cast<double>(links_max)),
+      files_(files),
+      path_(paths.rate()),
+      progress_(progress) {
+  if (!options.rate_is_given) return;
+  const auto there = files_.stat(path_);
+  if (!there || !*there) return;
+  seen_ = *there;  // and its words are over, even if it stays
+  if (const auto removed = files_.remove(path_); removed) {
+    seen_.reset();
+  } else {
+    progress_.note(Weight::warning, removed.error().what);
+  }
+}
+
+Allowance Rates::look() {
+  look_at_file();
+  const Timetable* const table = said_                ? &*said_
+                                 : options_.timetable ? &*options_.timetable
+                                                      : nullptr;
+  const Allowance now =
+      table != nullptr
+          ? of(table->at(options_.week_clock ? options_.week_clock() : local_week_time()))
+          : Allowance{.links_per_s = options_.rate_per_s,
+                      .requests_per_s = options_.requests_per_s,
+                      .burst = options_.burst};
+  if (last_ && !(now == *last_)) {
+    progress_.note(Weight::info, fmt::format("rate: {} from now on", text_of(now)));
+  }
+  last_ = now;
+  return now;
+}
+
+void Rates::look_at_file() {
+  const auto there = files_.stat(path_);
+  if (!there || is_same(*there, seen_)) return;
+  seen_ = *there;
+  if (!seen_) {  // taken away: as it was typed
+    said_.reset();
+    return;
+  }
+  const auto text = files_.read_all(path_, words_bytes_max);
+  auto table =
+      text ? Timetable::parse(text->substr(0, text->find('\n'))) : Result<Timetable>(text.error());
+  if (table) {
+    said_ = std::move(*table);
+  } else {
+    progress_.note(Weight::warning, fmt::format("{}: {}: the rate stays as it is", path_,
+                                                printable(table.error().what)));
+  }
+}
+
+Allowance Rates::of(const Pacing& pacing) const {
+  const double links_per_s = pacing.rate.requests ? 0 : pacing.rate.per_s;
+  return {.links_per_s = links_per_s,
+          .requests_per_s = pacing.rate.requests ? pacing.rate.per_s : 0,
+          .burst =
+              options_.burst_follows_rate ? std::max(links_max_, links_per_s / 10) : options_.burst,
+          .paused = pacing.paused};
+}
+
+}  // namespace idmerge

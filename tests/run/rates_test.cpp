@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/rates.hpp"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/flaky_files.hpp"
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+using idmerge::testing::FlakyFiles;
+
+namespace {
+
+const RunPaths paths{"/w"};
+
+struct Heard : Progress {
+  void note(Weight, std::string_view line) override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
+struct World {
+  World() {
+    options.rate_per_s = 500;
+    options.burst = 50;
+  }
+  Rates rates(std::size_t links_max = 1) { return {options, links_max, files, paths, heard}; }
+
+  SendOptions options;
+  FlakyFiles files;
+  Heard heard;
+};
+
+}  // namespace
+
+TEST_SUITE("run/rates") {
+  TEST_CASE("as typed, while nobody says anything else") {
+    World world;
+    auto rates = world.rates();
+    for (int i = 0; i < 3; ++i)
+      CHECK(rates.look() == Allowance{.links_per_s = 500, .burst = 50});
+    CHECK(world.heard.lines.empty());
+    CHECK(world.files.steps() == 0);
+  }
+
+  TEST_CASE("what is said while it runs holds from the next look on, until something else is") {
+    World world;
+    auto rates = world.rates();
+    rates.look();
+    REQUIRE(say_rate(world.files, paths, "20/s"));
+    CHECK(rates.look() == Allowance{.links_per_s = 20, .burst = 50});
+    REQUIRE(say_rate(world.files, paths, "30req/s"));
+    CHECK(rates.look() == Allowance{.requests_per_s = 30, .burst = 50});
+    REQUIRE(say_rate(world.files, paths, "pause"));
+    CHECK(rates.look().paused);
+    REQUIRE(say_rate(world.files, paths, "0"));
+    CHECK(rates.look() == Allowance{.burst = 50});
+    REQUIRE(world.files.remove(paths.rate()));
+    CHECK(rates.look() == Allowance{.links_per_s = 500, .burst = 50});
+    CHECK(world.heard.lines ==
+          std::vector<std::string>{"rate: 20/s from now on", "rate: 30req/s from now on",
+                                   "rate: nothing is sent from now on",
+                                   "rate: no limit from now on", "rate: 500/s from now on"});
+  }
+
+  TEST_CASE("it outlives the process, unless the next one is given a rate of its own") {
+    World world;
+    REQUIRE(say_rate(world.files, paths, "20/s"));
+    CHECK(world.rates().look().links_per_s == 20);
+    CHECK(world.heard.lines.empty());  // it was so from the start
+    world.options.rate_is_given = true;
+    CHECK(world.rates().look().links_per_s == 500);
+    CHECK(!world.files.exists(paths.rate()));
+    world.options.rate_is_given = false;
+    CHECK(world.rates().look().links_per_s == 500);
+  }
+
+  TEST_CASE("a word that cannot be taken away does not hold either") {
+    World world;
+    REQUIRE(say_rate(world.files, paths, "20/s"));
+    world.options.rate_is_given = true;
+    world.files.harm(0, testing::Harm::fail);
+    auto rates = world.rates();
+    CHECK(world.heard.lines.size() == 1);
+    CHECK(rates.look().links_per_s == 500);
+    REQUIRE(say_rate(world.files, paths, "40/s"));
+    CHECK(rates.look().links_per_s == 40);
+  }
+
+  TEST_CASE("what is no rate is not written, and found written it changes nothing") {
+    World world;
+    const auto wrong = say_rate(world.files, paths, "fast");
+    REQUIRE(!wrong);
+    CHECK(wrong.error().code == Errc::usage);
+    CHECK(!world.files.exists(paths.rate()));
+    auto rates = world.rates();
+    REQUIRE(say_rate(world.files, paths, "20/s"));
+    CHECK(rates.look().links_per_s == 20);
+    for (const std::string& text :
+         {std::string("fast\n"), std::string(), std::string(20'000, '1')}) {
+      REQUIRE(world.files.replace(paths.rate(), text));
+      CHECK(rates.look().links_per_s == 20);
+      rates.look();
+    }
+    REQUIRE(world.heard.lines.size() == 3);  // once for each
+    CHECK(world.heard.lines[0].find("the rate stays as it is") != std::string::npos);
+  }
+
+  TEST_CASE("a timetable is asked at every look, and the burst follows the rate if it may") {
+    World world;
+    WeekTime now = 7h;
+    world.options.week_clock = [&] { return now; };
+    world.options.timetable = Timetable::parse("08:00,20/s 19:00,2000/s").value();
+    world.options.burst_follows_rate = true;
+    auto rates = world.rates(5);
+    CHECK(rates.look() == Allowance{.links_per_s = 2'000, .burst = 200});
+    now = 8h - 1s;
+    CHECK(rates.look().links_per_s == 2'000);
+    CHECK(world.heard.lines.empty());
+    now = 8h;
+    CHECK(rates.look() == Allowance{.links_per_s = 20, .burst = 5});  // at least a request
+    CHECK(world.heard.lines == std::vector<std::string>{"rate: 20/s from now on"});
+    REQUIRE(say_rate(world.files, paths, "08:00,pause 09:00,7/s"));
+    CHECK(rates.look().paused);
+    now = 9h;
+    CHECK(rates.look().links_per_s == 7);
+  }
+
+  TEST_CASE("the clock of this machine gives a time of the week") {
+    CHECK(local_week_time() >= 0s);
+    CHECK(local_week_time() < 7 * 24h);
+  }
+}
