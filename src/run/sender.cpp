@@ -176,7 +176,6 @@ class Sender {
       if (*taken == Taken::enough) stop(canary_reached(recorder_.log().settled()));
       if (*taken != Taken::links) return *taken;
       flight.begin(may_be_delivered(batch), source == Source::plan ? options_.attempts : 1);
-      flight.successes_before = health_.successes();
     }
     return Taken::links;
   }
@@ -306,7 +305,6 @@ class Sender {
     const Next next = answered ? judge(lane, flight, answer.reply, now) : Next::after_a_wait;
     if (next == Next::done) {
       flight.finish_next();
-      flight.successes_before = health_.successes();
       return;
     }
     tries.resent = tries.resent || answer.sent;
@@ -393,20 +391,18 @@ class Sender {
     return true;
   }
 
-  /// Put aside what keeps failing while others succeed; while nothing succeeds it is an outage, and
-  /// is tried on. A request with several links is split to find the bad one, which costs little
-  /// should it be an outage. The last links of a plan have no neighbours any more: for them it is
-  /// enough that some link of this run succeeded.
+  /// Put aside what keeps failing; while nothing has succeeded in this run it is an outage, and is
+  /// tried on. That others succeed meanwhile is not asked for: where every lane holds such a link
+  /// (with one lane, its first) nothing would ever go on. Should it be an outage after all, each
+  /// lane parks a few links before --give-up-after, and they are tried again. A request with
+  /// several links is split to find the bad one, which costs little.
   bool give_up(Flight& flight) {
     const Part& part = flight.next();
     if (part.count > 1) {
       flight.split_next();
       return true;
     }
-    const auto successes = health_.successes();
-    const bool others_succeed =
-        successes > flight.successes_before || (successes > 0 && cursor_.at_end());
-    if (!others_succeed && flight.failures_max > 1) return false;
+    if (health_.successes() == 0 && flight.failures_max > 1) return false;
     const auto ordinal = flight.batch.ordinals[part.first];
     const Ledger& ledger = recorder_.ledger();
     if (!ledger.is_parked(ordinal) && !ledger.can_park()) return false;

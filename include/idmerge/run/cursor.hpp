@@ -58,9 +58,6 @@ class PlanCursor {
 
   void release(Batch& batch);
 
-  /// Has every link of the plan been taken?
-  bool at_end() const { return next_ == plan_.links(); }
-
  private:
   Result<BlockInUse*> load(std::size_t index);
   bool skip_to_wanted();

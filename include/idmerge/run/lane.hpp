@@ -38,13 +38,12 @@ struct Part {
 struct Flight {
   Batch batch;
   std::vector<Part> parts;
-  std::string request;                 // for the next part; empty while it is not prepared
-  std::uint32_t credentials = 0;       // which ones the request was made with
-  std::uint32_t failures_max = 1;      // before a part is given up
-  std::uint64_t successes_before = 0;  // of the service, when the next part was sent first
-  bool passed = false;                 // is its turn at the gate still unused?
-  Instant left{};                      // when it was sent last
-  Instant due{};                       // not to be sent before
+  std::string request;             // for the next part; empty while it is not prepared
+  std::uint32_t credentials = 0;   // which ones the request was made with
+  std::uint32_t failures_max = 1;  // before a part is given up
+  bool passed = false;             // is its turn at the gate still unused?
+  Instant left{};                  // when it was sent last
+  Instant due{};                   // not to be sent before
 
   bool has_parts() const { return !parts.empty(); }
   Part& next() { return parts.back(); }
