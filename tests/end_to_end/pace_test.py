@@ -10,7 +10,7 @@ import journey
 
 # A lane that was let through may be held up on its way to the server: so many links can arrive in
 # a second after the one they left in. Of a process that was killed, too.
-CONNECTIONS = 4
+CONNECTIONS = 16 if journey.LONG else 4
 
 
 class Pace(journey.Case):

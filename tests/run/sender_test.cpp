@@ -848,8 +848,10 @@ TEST_SUITE("run/sender") {
       Api api;
       std::uint32_t pipeline;
     };
-    for (const auto& [api, pipeline] :
-         {World{Api::identity, 1}, {Api::identity, 8}, {Api::import, 1}, {Api::import, 4}}) {
+    for (const World& world : {World{Api::identity, 1}, World{Api::identity, 8},
+                               World{Api::import, 1}, World{Api::import, 4}}) {
+      const Api api = world.api;
+      const auto pipeline = world.pipeline;
       CAPTURE(name(api));
       CAPTURE(pipeline);
       LoopbackServer server([&, all = imported(2)](const SeenRequest&) {
