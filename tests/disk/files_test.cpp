@@ -2,6 +2,7 @@
 #include "idmerge/disk/files.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <string>
 
@@ -189,6 +190,31 @@ TEST_SUITE("disk/files") {
     }
     CHECK_FALSE(files.exists("/w/a.part"));
     CHECK_FALSE(files.exists("/w/a"));
+  }
+
+  TEST_CASE("a file system that lacks what a job needs is told so by name") {
+    FlakyFiles files;
+    files.put("/w/a", "old");
+    for (const int refusal : {EEXIST, EXDEV, EOPNOTSUPP, ENOSYS}) {
+      files.rename_refusal = refusal;
+      const auto replaced = files.replace("/w/a", "new");
+      REQUIRE_FALSE(replaced);
+      CHECK(replaced.error().code == Errc::usage);
+      CHECK(replaced.error().what.find("/w/a: this filesystem cannot replace a file") == 0);
+      CHECK(files.content("/w/a") == "old");
+      CHECK_FALSE(files.exists("/w/a.part"));
+    }
+    for (const int refusal : {ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL}) {
+      files.lock_refusal = refusal;
+      auto file = files.open_append("/w/a");
+      REQUIRE(file);
+      const auto locked = file->try_lock();
+      REQUIRE_FALSE(locked);
+      CHECK(locked.error().code == Errc::usage);
+      CHECK(locked.error().what.find("/w/a: this filesystem has no locks") == 0);
+    }
+    files.lock_refusal = EIO;
+    CHECK(files.open_append("/w/a")->try_lock().error().code == Errc::outage);
   }
 
   TEST_CASE("the directory of a path") {

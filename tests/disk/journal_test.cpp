@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/disk/journal.hpp"
 
+#include <cstring>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -114,6 +115,19 @@ TEST_SUITE("disk/journal") {
     CHECK(text->entries.empty());
     const auto swapped = bytes.substr(0, 64) + bytes.substr(112, 48) + bytes.substr(64, 48);
     CHECK(parse_journal(swapped, "j", plan)->entries.empty());
+  }
+
+  TEST_CASE("another version is named, and a flipped bit in the version is not taken for one") {
+    auto bytes = written();
+    bytes[8] = 2;
+    CHECK(parse_journal(bytes, "j", plan)->entries.empty());
+    const auto sum = checksum(std::string_view(bytes).substr(0, 56), 0);
+    std::memcpy(bytes.data() + 56, &sum, sizeof sum);
+    const auto text = parse_journal(bytes, "/w/j", plan);
+    REQUIRE_FALSE(text);
+    CHECK(text.error().code == Errc::input);
+    CHECK(text.error().what ==
+          "/w/j: is of version 2, and this idmerge reads version 1: use the idmerge that wrote it");
   }
 
   TEST_CASE("another plan's journal is refused") {

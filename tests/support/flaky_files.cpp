@@ -272,6 +272,7 @@ int FlakyFiles::sys_rename(const char* from, const char* to) {
   const std::lock_guard lock(mutex_);
   const auto node = find(from);
   if (node < 0) return -ENOENT;
+  if (rename_refusal != 0) return -rename_refusal;
   if (const auto error = step(std::string("rename ") + from + " " + to); error != 0) return error;
   change_name({to, node, from});
   return 0;
@@ -311,6 +312,7 @@ int FlakyFiles::sys_flock(int fd) {
   const std::lock_guard lock(mutex_);
   auto& handle = handles_[static_cast<std::size_t>(fd)];
   if (!handle.open) return -EIO;
+  if (lock_refusal != 0) return -lock_refusal;
   if (const auto error = step("lock " + handle.path); error != 0) return error;
   auto& node = nodes_[static_cast<std::size_t>(handle.node)];
   if (node.locked && !handle.holds_lock) return -EWOULDBLOCK;

@@ -64,6 +64,11 @@ class FlakyFiles final : public Files {
   /// What the disk says is free. Units: bytes.
   std::uint64_t free = 1ULL << 50U;
 
+  /// What a file system says that has no locks, or does not rename over a file; 0: it does.
+  /// Units: errno.
+  int lock_refusal = 0;
+  int rename_refusal = 0;
+
   /// Called before each step, unless it is one of its own: what another thread does meanwhile.
   /// It may write and sync, but open nothing.
   std::function<void()> meanwhile;
