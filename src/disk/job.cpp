@@ -106,9 +106,8 @@ Result<JobPaths> make_job(Files& files, const std::string& dir) {
     const auto checked = check_job(
         files, job, **stat, "holds other files and no job: give --job a directory of its own");
     if (!checked) return checked.error();
-  } else if (const auto made = make_ours(files, job.dir); !made) {
-    return made.error();
   }
+  if (const auto made = make_ours(files, job.dir); !made) return made.error();
   const auto path = fmt::format("{}/{}", job.dir, mark);
   const auto marked = files.stat(path);
   if (!marked) return marked.error();
