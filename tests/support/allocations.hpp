@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Counts what this thread allocates, for paths that must not, and what it keeps. Including it in a test replaces
-// operator new in the whole of that test's binary.
+// Counts what this thread allocates, for paths that must not, and what it keeps. Including it in a
+// test replaces operator new in the whole of that test's binary.
 #pragma once
 
 #include <cstddef>
