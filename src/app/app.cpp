@@ -44,8 +44,11 @@ std::vector<std::string> variable_names() {
 ReadFile config_reader(Files& files) {
   return [&files](const std::string& path) -> Result<std::string> {
     auto text = files.read_all(path, 1U << 20U);
-    if (!text) return Error{Errc::usage, text.error().what};
-    return text;
+    if (text) return text;
+    // Whoever asked names the file.
+    auto what = text.error().what;
+    if (what.starts_with(path + ": ")) what.erase(0, path.size() + 2);
+    return Error{Errc::usage, std::move(what)};
   };
 }
 

@@ -258,9 +258,9 @@ Result<Credentials> load_credentials(const CredentialSources& sources,
   }
   if (!missing.empty()) {
     return usage(
-        fmt::format("credentials: {} not set: set it in the environment, or use "
+        fmt::format("credentials: {} not set: set {} in the environment, or use "
                     "--credentials FILE or --credentials-command CMD",
-                    missing));
+                    missing, missing.find(',') == std::string::npos ? "it" : "them"));
   }
   if (auto usable = check_usable(*found); !usable) return usable.error();
   return found;

@@ -53,8 +53,8 @@ std::string rows_part(const JobView& view) {
     out += line(4, name(fault), census.faults[i], sentence(fault));
   }
   if (census.held_rows() > 0) {
-    out += line(2, "held", census.held_rows(),
-                fmt::format("{}: {}", name(Fault::partial_row), sentence(Fault::partial_row)));
+    out += line(2, "held", census.held_rows(), shell_word(view.job + "/held.ndjson"));
+    out += line(4, name(Fault::partial_row), census.held_rows(), sentence(Fault::partial_row));
   }
   return out;
 }

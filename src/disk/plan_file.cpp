@@ -353,7 +353,7 @@ Result<std::string> read_part(const File& file, const Part& part, std::string_vi
   if (!count) return count.error();
   if (*count != bytes.size()) return damaged(file.path(), "was cut while it was read");
   if (digest(bytes) != part.digest) {
-    return damaged(file.path(), fmt::format("the {} was changed", name));
+    return damaged(file.path(), fmt::format("the {} changed", name));
   }
   return bytes;
 }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/quantity.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -33,8 +35,9 @@ std::optional<Error> Limits::look(Instant now, const Health& health) const {
   }
   const auto failing_for = health.failing_for(now);
   if (failing_for >= options_.give_up_after) {
-    return Error{Errc::outage, fmt::format("nothing succeeded for {} s (--give-up-after), last: {}",
-                                           failing_for.count() / 1000, health.last_failure())};
+    return Error{Errc::outage,
+                 fmt::format("nothing succeeded for {} (--give-up-after), last: {}",
+                             rough_duration_text(failing_for), health.last_failure())};
   }
   return std::nullopt;
 }

@@ -155,11 +155,23 @@ class RejectedFile {
   std::string buffer_;
 };
 
+/// Rows that are held as they stand; there is at most one for each pipe.
+struct HeldRows {
+  std::string lines;   // about them, of held.ndjson
+  std::string places;  // "pairs.fifo: line 3, ..."
+
+  void add(const Row& row, std::string_view path) {
+    append_faulty(lines, row, path);
+    if (!places.empty()) places += ", ";
+    places += fmt::format("{}: line {}", path == "-" ? "stdin" : path, row.line);
+  }
+};
+
 /// The second thread's loop. Shape: `inputs` are those of the intake before its first block;
-/// `held_rows` receives the lines about rows that are held as they stand.
+/// `held_rows` receives the rows that are held as they stand.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
-                       RejectedFile& rejected, std::string& held_rows, Progress& progress) {
+                       RejectedFile& rejected, HeldRows& held_rows, Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
     if (auto taken = census.take(block->rows, block->judged); !taken) return taken;
@@ -168,7 +180,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
       const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
       if (is_doubtful(row.fault)) {
-        append_faulty(held_rows, row, path);  // one for each pipe
+        held_rows.add(row, path);
       } else if (auto added = rejected.add(row, path); !added) {
         return added;
       }
@@ -305,7 +317,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
                                       has_orders, *plan, files, spill_dir, progress);
   Judging judging(*intake, options, secret, belt);
   judging.start();
-  std::string held_rows;
+  HeldRows held_rows;
   const auto counted =
       count_all(belt, inputs, bytes_total, *plan, *census, *rejected, held_rows, progress);
   judging.join();
@@ -328,8 +340,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   }
   if (report.held_rows() > 0) {
     progress.note(Weight::warning,
-                  "the last line of a pipe has no line end: it is held, as its writer may have "
-                  "died over it: check that the export is complete");
+                  held_rows.places +
+                      ": the last line of a pipe has no line end: it is held, as its writer may "
+                      "have died over it: check that the export is complete");
   }
   // Rejected and held rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
@@ -338,7 +351,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto reader = PlanReader::open(files, plan->part_path());
   if (!reader) return reader.error();
   freed.wait();
-  auto held = write_held(files, *paths, held_rows, *reader, spill_dir, options.memory_bytes);
+  auto held = write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes);
   if (!held) return held.error();
   if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,

@@ -71,7 +71,7 @@ class Sender {
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
             [this](const Error& error) { this->stop(error); }),
         settler_(outset.plan.facts().inputs, recorder_,
-                 {options.max_refused_percent, options.max_refused_links}),
+                 {options.max_refused_percent, options.max_refused_links}, outset.paths.refused()),
         rounds_(options, outset, files, recorder_, cursor_, progress, stop),
         health_(log.settled() > 0),
         limits_(options, stop, Clock::now()),
@@ -315,9 +315,16 @@ class Sender {
     }
     tries.in_doubt = tries.in_doubt || answer.sent;
     ++tries.failed;
-    if (!answered) health_.failure(now, answer.what);
+    if (!answered) health_.failure(now, named(answer.what));
     if (tries.failed >= flight.failures_max && give_up(flight)) return;
     flight.due = now + next_backoff(tries.failed);
+  }
+
+  /// What a connection says, with the target it is about, unless it names it.
+  std::string named(std::string_view what) const {
+    const auto& target = endpoint_.options().target;
+    if (what.find(target.host) != std::string_view::npos) return std::string(what);
+    return fmt::format("{}: {}", target.authority(), what);
   }
 
   /// Source: the answer table of design section 6.

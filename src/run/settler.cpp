@@ -66,8 +66,8 @@ void Settler::look_at_refusals(std::string_view message) {
   if (!too_many && !too_large_a_share) return;
   too_many_ = Error{Errc::guard,
                     fmt::format("--max-refused: the service refused {} of {} links, the last one "
-                                "with: {}: see refused.ndjson",
-                                refused, settled, message)};
+                                "with: {}: see {}",
+                                refused, settled, message, letters_)};
 }
 
 }  // namespace idmerge

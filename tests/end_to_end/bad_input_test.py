@@ -2,6 +2,7 @@
 """Whatever is wrong, one clear line says what, where and what to do; nothing is lost."""
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -90,8 +91,9 @@ class BadInput(journey.Case):
         _, err = self.run_idmerge("plan", "-", "--job", self.dir / "job",
                                   stdin=self.pipe(PAIRS + "d6c157a4,88"))
         self.assertIn("warning", err)
-        self.assertIn("the last line of a pipe has no line end", err)
+        self.assertIn("stdin: line 3: the last line of a pipe has no line end", err)
         job = self.dir / "job"
+        self.assertRegex(err, f"(?m)^  held +1  {re.escape(str(job))}/held.ndjson$")
         self.assertEqual((job / "rejected.ndjson").read_text(), "")
         line, = (json.loads(line) for line in (job / "held.ndjson").read_text().splitlines())
         self.assertEqual((line["reason"], line["row"], line["line"], line["column"]),

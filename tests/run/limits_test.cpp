@@ -53,6 +53,11 @@ TEST_SUITE("run/limits") {
     CHECK(note->find("connection refused") != std::string::npos);
     CHECK(!limits.outage_note(start + 11s, health));
     CHECK(!limits.look(start + 59s, health));
+    CHECK(limits.look(start + 60s, health)->what ==
+          "nothing succeeded for 1m (--give-up-after), last: connection refused");
+    options.give_up_after = 300ms;
+    CHECK(Limits(options, request, start).look(start + 300ms, health)->what.find("for 300ms (") !=
+          std::string::npos);
     CHECK(code(limits.look(start + 60s, health)) == Errc::outage);
     health.success(start + 61s);
     CHECK(!limits.look(start + 62s, health));

@@ -506,6 +506,18 @@ TEST_SUITE("run/sender") {
     CHECK(report.parked == 0);
   }
 
+  TEST_CASE("what ends a connection is told with the target it was to") {
+    LoopbackServer server([](const SeenRequest&) { return Reaction{"220 smtp ready\r\n\r\n"}; });
+    Job job(1);
+    auto options = job.options(server);
+    options.give_up_after = 100ms;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK_MESSAGE(report.stop->what.find("last: " + options.target.authority() + ": not HTTP: ") !=
+                      std::string::npos,
+                  report.stop->what);
+  }
+
   TEST_CASE("being limited for longer than --give-up-after is an outage") {
     LoopbackServer server(
         [](const SeenRequest&) { return Reaction{http(429, "{}", "Retry-After: 60\r\n")}; });

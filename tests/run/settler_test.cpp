@@ -33,7 +33,7 @@ struct World {
     REQUIRE(saver);
     recorder.emplace(
         *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
-    settler.emplace(inputs, *recorder, max);
+    settler.emplace(inputs, *recorder, max, "/w/refused.ndjson");
   }
 
   const Ledger& ledger() const { return log->ledger(); }
@@ -98,7 +98,7 @@ TEST_SUITE("run/settler") {
     REQUIRE(world.settler->too_many_refused());
     CHECK(world.settler->too_many_refused()->code == Errc::guard);
     CHECK(world.settler->too_many_refused()->what.find("4 of 4") != std::string::npos);
-    CHECK(world.settler->too_many_refused()->what.find("no again") != std::string::npos);
+    CHECK(world.settler->too_many_refused()->what.ends_with("no again: see /w/refused.ndjson"));
   }
 
   TEST_CASE("a share of refusals means nothing before 1,000 answers") {

@@ -26,9 +26,11 @@ struct RefusedMax {
 
 class Settler {
  public:
-  /// Shape: `inputs` and `recorder` must outlive the settler.
-  Settler(const std::vector<PlanInput>& inputs, Recorder& recorder, RefusedMax max)
-      : inputs_(inputs), recorder_(recorder), max_(max) {}
+  /// Shape: `inputs` and `recorder` must outlive the settler; `letters` is where the refused links
+  /// are listed, to be named in errors.
+  Settler(const std::vector<PlanInput>& inputs, Recorder& recorder, RefusedMax max,
+          std::string letters)
+      : inputs_(inputs), recorder_(recorder), max_(max), letters_(std::move(letters)) {}
 
   /// The service took a part, but for the refusals of the outcome.
   void deliver(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
@@ -47,6 +49,7 @@ class Settler {
   const std::vector<PlanInput>& inputs_;
   Recorder& recorder_;
   RefusedMax max_;
+  std::string letters_;
   std::optional<Error> too_many_;
 };
 
