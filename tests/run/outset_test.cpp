@@ -114,7 +114,8 @@ TEST_SUITE("run/outset") {
     auto bytes = world.scratch.read("job/plan");
     bytes[bytes.find("a3u3")] = 'b';
     world.scratch.write("job/plan", bytes);
-    const auto begun = begin_run(world.options, *outset, 2, world.files);
+    const auto begun =
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
     REQUIRE(!begun);
     CHECK(begun.error().code == Errc::input);
     CHECK(begun.error().what.find("block 0 was changed") != std::string::npos);
@@ -130,7 +131,7 @@ TEST_SUITE("run/outset") {
     {
       auto outset = read_outset(world.options, "/w/job", disk, world.progress);
       REQUIRE(outset);
-      REQUIRE(begin_run(world.options, *outset, 2, disk));
+      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, disk));
     }
     disk.lose_power(FlakyFiles::Keep::synced);
     const auto outset = read_outset(world.options, "/w/job", disk, world.progress);
