@@ -61,9 +61,10 @@ TEST_SUITE("app/credentials") {
   }
 
   TEST_CASE("what is missing is named, together") {
-    CHECK(error_of({}, environment_of({{"MIXPANEL_USERNAME", "etl.1"}})) ==
-          "credentials: MIXPANEL_TOKEN, MIXPANEL_SECRET not set: set them in the environment, or use "
-          "--credentials FILE or --credentials-command CMD");
+    CHECK(
+        error_of({}, environment_of({{"MIXPANEL_USERNAME", "etl.1"}})) ==
+        "credentials: MIXPANEL_TOKEN, MIXPANEL_SECRET not set: set them in the environment, or use "
+        "--credentials FILE or --credentials-command CMD");
     auto blank = complete;
     blank["MIXPANEL_TOKEN"] = "";
     CHECK_FALSE(load_credentials({}, environment_of(blank)));
