@@ -483,7 +483,7 @@ const std::array entries{
                 "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
                 "input file",
                 set_job},
-    OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain,
+    OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain | on_rate,
                 "directory of the job; must be given", set_job},
     OptionEntry{"memory", "SIZE", "", "Job", on_both,
                 "for planning; beyond it the census goes on on disk; default: half of what the "
