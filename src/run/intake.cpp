@@ -517,7 +517,7 @@ Result<void> Intake::State::check_counts() const {
     return Error{Errc::input,
                  fmt::format("{}: the file is empty: check that the export has run", empty_path)};
   }
-  for (const std::size_t side : {0, 1}) {
+  for (std::size_t side = 0; side < seen.size(); ++side) {
     if (!readable || seen[side]) continue;
     return Error{Errc::usage, fmt::format("{}: no row has this field: check how it is spelled, and "
                                           "its path from the top of the object",
