@@ -36,7 +36,7 @@ TEST_SUITE("run/bounded_census") {
                                    {"a2", Says::user, "u9", 4},
                                    {"a19999", Says::user, "u6666", 5}};
     RealFiles files;
-    for (const std::uint64_t memory : {0, 1}) {
+    for (const std::uint64_t memory : {0U, 1U}) {
       CAPTURE(memory);
       options.memory_bytes = memory;
       Listener heard;

@@ -119,9 +119,7 @@ const std::vector<Sample>& samples() {
       {{Fault::denied},
        "a,^forbidden,n",
        {},
-       [](auto& s) {
-         s.deny = std::make_shared<const DenyList>(std::move(*DenyList::parse("forbidden\n")));
-       }},
+       [](auto& s) { s.deny = std::make_shared<const DenyList>(*DenyList::parse("forbidden\n")); }},
   };
   return all;
 }
@@ -240,7 +238,7 @@ TEST_SUITE("run/fault_places") {
     const Scratch scratch;
     for (const auto& sample : samples()) {
       for (const std::string_view line_end : {"\n", "\r\n"}) {
-        for (const std::size_t rows : {100, 700, 100'000})
+        for (const std::size_t rows : {100U, 700U, 100'000U})
           check(sample, make(sample, line_end, rows), scratch);
       }
     }

@@ -53,7 +53,7 @@ TEST_SUITE("run/held_file") {
     for (int i = 1; i <= 14; ++i)
       table += "shared,u" + std::to_string(i) + "\n";
     Job job(table, {});
-    for (const std::uint64_t memory : {0, 1}) {
+    for (const std::uint64_t memory : {0U, 1U}) {
       CAPTURE(memory);
       const auto text = job.write(memory);
       CHECK(count(text, "\n") == 14);
