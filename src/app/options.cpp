@@ -54,7 +54,7 @@ Done put(std::optional<Place>& place, const Result<std::uint64_t>& value) {
 }
 
 Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t most) {
-  const auto count = parse_count(text);
+  auto count = parse_count(text);
   if (!count) return count;
   if (*count < least || *count > most) {
     return usage(fmt::format("{} is not within {} and {}: write one that is", text,
@@ -65,7 +65,7 @@ Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t
 
 /// A count where a word may stand in its place.
 Result<std::uint64_t> count_or(Text text, std::string_view word) {
-  const auto count = parse_count(text);
+  auto count = parse_count(text);
   if (count || count.error().what.ends_with("too large")) return count;
   return usage(fmt::format("\"{}\" is not a whole number: write for example 10000, or {}",
                            printable(text), word));
@@ -73,7 +73,7 @@ Result<std::uint64_t> count_or(Text text, std::string_view word) {
 
 Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
                                                   std::chrono::milliseconds most) {
-  const auto duration = parse_duration(text);
+  auto duration = parse_duration(text);
   if (!duration) return duration;
   if (*duration < least || *duration > most) {
     return usage(fmt::format("{} is not within {} and {}: write one that is", text,

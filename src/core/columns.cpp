@@ -136,6 +136,7 @@ class HeaderFinder final : public Finder {
     if (found.empty()) return std::optional<std::uint32_t>{};
     if (found.size() == 1) return std::optional{found.front()};
     std::vector<std::string> names;
+    names.reserve(found.size());
     for (const auto i : found)
       names.push_back(fmt::format("{} (#{})", header_[i], i + 1));
     return Error{Errc::usage, fmt::format("{} could be {}: choose one with {}{}", wanted.what,
