@@ -286,6 +286,7 @@ Result<void> Intake::State::look_at_heads() {
     auto opened = Source::open(input.path, {.head_bytes = head_bytes});
     if (!opened) return opened.error();
     if (opened->is_pipe()) {
+      input.is_pipe = true;
       opened->set_options(source_options());
       pipes.emplace(i, std::move(*opened));
       continue;
@@ -501,7 +502,7 @@ Result<void> Intake::State::close_file() {
 /// A file that was read to its end may have grown while others were read.
 Result<void> Intake::State::check_unchanged() const {
   for (const auto& input : files) {
-    if (input.mtime_ns == 0) continue;  // a pipe
+    if (input.is_pipe) continue;
     const auto again = Source::open(input.path, {.head_bytes = 1});
     if (!again) return again.error();
     if (again->size() == input.size && again->mtime_ns() == input.mtime_ns) continue;

@@ -381,7 +381,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
       return Error{Errc::input, fmt::format("the plan was made from {}, which is not {}",
                                             planned.path, inputs[i].path)};
     }
-    if (planned.mtime_ns == 0) {
+    if (inputs[i].is_pipe) {
       return Error{Errc::input, fmt::format("{}: is a pipe, which cannot be compared with what was "
                                             "planned",
                                             inputs[i].path)};

@@ -391,6 +391,7 @@ TEST_SUITE("run/intake") {
     writer.join();
     CHECK(taken.error == "");
     CHECK(taken.rows == "0:a|b 0:c|d 0:partial-row@4");
+    CHECK(taken.files[0].is_pipe);
     CHECK(taken.files[0].mtime_ns == 0);
     CHECK(taken.files[0].size == 27);
   }

@@ -2,6 +2,7 @@
 #include "idmerge/run/planner.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <random>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/disk/job.hpp"
@@ -193,6 +196,13 @@ TEST_SUITE("run/planner") {
     CHECK(match_plan(*through, linked));
     scratch.write("pairs.csv", "anonymous_id,user_id\na1,u2\n");
     CHECK(!match_plan(*through, linked));
+
+    // What was unpacked from an archive without times is of 1970, and no pipe.
+    const std::array<timespec, 2> then{};
+    REQUIRE(::utimensat(AT_FDCWD, scratch.path("pairs.csv").c_str(), then.data(), 0) == 0);
+    const auto old = make_plan(options, scratch.path("old"), files, progress);
+    REQUIRE(old);
+    CHECK(match_plan(*old, options));
 
     options.census.on_conflict = OnConflict::send;
     const auto differs = match_plan(*made, options);

@@ -69,6 +69,7 @@ struct IntakeOptions {
 /// One input file, complete once all its rows have been handed out.
 struct InputFile {
   std::string path;                       // as named, or as found in a directory; "-" for stdin
+  bool is_pipe = false;                   // it can be read once, and is known when it was
   std::uint64_t size = 0;                 // raw bytes
   std::int64_t mtime_ns = 0;              // 0 for pipes
   std::array<std::uint8_t, 16> digest{};  // XXH3-128 of the raw bytes, canonical byte order
