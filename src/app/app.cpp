@@ -158,6 +158,8 @@ class App {
     const bool draws = is_on(settings.output.progress, STDERR_FILENO) && !settings.output.quiet;
     ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
                               [&] { return signals.take_status_request(); });
+    const IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
+    settings.plan.intake.mask = mask;
     World world{.files = files_,
                 .log = log,
                 .progress = progress,
@@ -165,7 +167,7 @@ class App {
                 .environment = process_environment(),
                 .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),
                 .output = to_stdout(),
-                .mask = IdMask(is_on(settings.output.show_ids, STDERR_FILENO)),
+                .mask = mask,
                 .arguments = arguments_};
     const auto ended =
         settings.command == Command::plan ? do_plan(settings, world) : do_run(settings, world);

@@ -116,10 +116,7 @@ Result<JobView> plan_now(const Settings& settings, World& world) {
   const auto made = make_plan(settings.plan, settings.job, world.files, world.progress);
   world.signals.end_at_once(false);
   world.progress.end();
-  if (!made) {
-    return Error{made.error().code,
-                 masked_names(made.error().what, world.mask, settings.plan.intake.no_header)};
-  }
+  if (!made) return made.error();
   return view_job(world.files, settings.job);
 }
 

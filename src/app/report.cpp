@@ -224,20 +224,6 @@ std::string users_json(const std::vector<NamedLink>& links, std::string_view wha
   return out + "]";
 }
 
-/// Is this rather the name of a column than an id? At most two digits: address_2, but no 12345.
-bool is_plausible_name(std::string_view text) {
-  if (text == "\"\"") return true;  // a column without a name
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  constexpr std::size_t name_bytes_max = 40;
-  if (text.empty() || text.size() > name_bytes_max || is_digit(text.front())) return false;
-  return std::count_if(text.begin(), text.end(), is_digit) <= 2 &&
-         std::all_of(text.begin(), text.end(), [&](char c) {
-           return is_letter(c) || is_digit(c) ||
-                  std::string_view("_$ ./-").find(c) != std::string_view::npos;
-         });
-}
-
 std::string_view state_of(const JobView& view) {
   if (!view.run) return "planned";
   return view.finished() ? "finished" : "unfinished";
@@ -263,34 +249,6 @@ std::string send_json(const JobView& view) {
 }
 
 }  // namespace
-
-std::string masked_names(std::string_view error, const IdMask& mask, bool all) {
-  if (mask.shows()) return std::string(error);
-  auto start = std::string_view::npos;
-  for (const std::string_view lead :
-       {"; the header is: ", "; the row is: ", "; the keys of the first rows are: "}) {
-    const auto at = error.find(lead);
-    if (at != std::string_view::npos) start = std::min(start, at + lead.size());
-  }
-  if (start == std::string_view::npos) return std::string(error);
-  const auto end = std::min(error.rfind("; that looks like a row: "), error.size());
-  std::string out(error.substr(0, start));
-  auto names = error.substr(start, std::max(end, start) - start);
-  const auto rest = error.substr(start + names.size());
-  while (true) {
-    const auto cut = std::min(names.find_first_of(",;|\t"), names.size());
-    auto text = names.substr(0, cut);
-    if (text.starts_with(' ')) {
-      out += ' ';
-      text.remove_prefix(1);
-    }
-    out += !all && is_plausible_name(text) ? std::string(text) : mask(text);
-    if (cut == names.size()) break;
-    out += names[cut];
-    names.remove_prefix(cut + 1);
-  }
-  return out.append(rest);
-}
 
 std::string example_sentence(const NamedLink& link, const IdMask& mask) {
   switch (link.op) {

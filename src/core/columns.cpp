@@ -54,14 +54,36 @@ std::optional<std::uint32_t> parse_number(std::string_view name) {
   return number - 1;
 }
 
-/// The names as a person can read them in one message.
-std::string list(const std::vector<std::string>& names) {
+/// Is this rather the name of a column than an id? At most two digits: address_2, but no 12345.
+bool is_plausible_name(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  constexpr std::size_t name_bytes_max = 40;
+  if (text.size() > name_bytes_max || is_digit(text.front())) return false;
+  return std::count_if(text.begin(), text.end(), is_digit) <= 2 &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           const char small = lower(c);
+           return (small >= 'a' && small <= 'z') || is_digit(c) ||
+                  std::string_view("_$ ./-").find(c) != std::string_view::npos;
+         });
+}
+
+std::string shown(const std::string& name, const IdMask& mask) {
+  if (name.empty()) return "\"\"";
+  return is_plausible_name(name) ? name : mask(name);
+}
+
+/// Some of a text whose fields stand between delimiters, each masked.
+std::string masked_fields(std::string_view row, char delimiter, bool is_header,
+                          const IdMask& mask) {
   std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (text.size() > 1500) return text + fmt::format(" and {} more", names.size() - i);
-    text += fmt::format("{}{}", i == 0 ? "" : ", ", names[i].empty() ? "\"\"" : names[i]);
+  while (true) {
+    const auto cut = std::min(row.find(delimiter), row.size());
+    const std::string field(row.substr(0, cut));
+    text += is_header ? shown(field, mask) : mask(field);
+    if (cut == row.size()) return text;
+    text += delimiter;
+    row.remove_prefix(cut + 1);
   }
-  return text;
 }
 
 /// Finds fields one by one: in a header, by number, or in NDJSON.
@@ -81,7 +103,8 @@ class Finder {
 
 class HeaderFinder final : public Finder {
  public:
-  explicit HeaderFinder(const std::vector<std::string>& header) : header_(header) {}
+  HeaderFinder(const std::vector<std::string>& header, const IdMask& mask)
+      : header_(header), mask_(mask) {}
 
   Found find(const Wanted& wanted, const std::string& named) override {
     if (!named.empty()) return find_named(wanted, named);
@@ -97,7 +120,7 @@ class HeaderFinder final : public Finder {
   Found find_array(const std::string&) override { return std::optional<std::uint32_t>{}; }
 
   std::string choice() const override {
-    auto text = fmt::format("; the header is: {}", list(header_));
+    auto text = fmt::format("; the header is: {}", list_names(header_, mask_));
     if (looks_like_data(header_)) {
       text +=
           "; that looks like a row: if there is no header, use --no-header and "
@@ -144,6 +167,7 @@ class HeaderFinder final : public Finder {
   }
 
   const std::vector<std::string>& header_;
+  IdMask mask_;
 };
 
 class NumberFinder final : public Finder {
@@ -178,7 +202,8 @@ class NumberFinder final : public Finder {
 
 class KeyFinder final : public Finder {
  public:
-  KeyFinder(const std::vector<std::string>& keys, Fields& fields) : keys_(keys), fields_(fields) {}
+  KeyFinder(const std::vector<std::string>& keys, const IdMask& mask, Fields& fields)
+      : keys_(keys), mask_(mask), fields_(fields) {}
 
   Found find(const Wanted& wanted, const std::string& named) override {
     if (!named.empty()) {
@@ -212,7 +237,7 @@ class KeyFinder final : public Finder {
   }
 
   std::string choice() const override {
-    return fmt::format("; the keys of the first rows are: {}", list(keys_));
+    return fmt::format("; the keys of the first rows are: {}", list_names(keys_, mask_));
   }
 
  private:
@@ -252,6 +277,7 @@ class KeyFinder final : public Finder {
   }
 
   const std::vector<std::string>& keys_;
+  IdMask mask_;
   Fields& fields_;
 };
 
@@ -406,8 +432,17 @@ bool is_uuid(std::string_view text) {
 
 }  // namespace
 
+std::string list_names(const std::vector<std::string>& names, const IdMask& mask) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (text.size() > 1500) return text + fmt::format(" and {} more", names.size() - i);
+    text += fmt::format("{}{}", i == 0 ? "" : ", ", shown(names[i], mask));
+  }
+  return text;
+}
+
 Result<Columns> choose_columns(const FieldNames& names, const std::vector<std::string>& header) {
-  HeaderFinder finder(header);
+  HeaderFinder finder(header, names.mask);
   auto columns = choose(finder, names);
   if (columns) columns->count = static_cast<std::uint32_t>(header.size());
   return columns;
@@ -439,26 +474,28 @@ Result<Columns> choose_columns(const FieldNames& names, std::uint32_t column_cou
 
 Result<Fields> choose_fields(const FieldNames& names, const std::vector<std::string>& keys) {
   Fields fields;
-  KeyFinder finder(keys, fields);
+  KeyFinder finder(keys, names.mask, fields);
   auto columns = choose(finder, names);
   if (!columns) return columns.error();
   fields.columns = *columns;
   return fields;
 }
 
-Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter) {
+Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter,
+                             bool is_header, const IdMask& mask) {
   if (first_row.size() != 1) return {};
   for (const char other : {'\t', ';', '|', ','}) {
     if (other == delimiter || first_row.front().find(other) == std::string::npos) continue;
-    const auto shown = [](char c) {
+    const auto named = [](char c) {
       return c == '\t' ? std::string("tab") : fmt::format("'{}'", c);
     };
     const auto remedy = other == '\t'  ? std::string("--format tsv")
                         : other == ',' ? std::string("--format csv")
                                        : fmt::format("--delimiter '{}'", other);
     return Error{Errc::usage, fmt::format("the first row has no {} but {}: use {}; the row is: {}",
-                                          shown(delimiter), shown(other), remedy,
-                                          first_row.front().substr(0, 1000))};
+                                          named(delimiter), named(other), remedy,
+                                          masked_fields(first_row.front().substr(0, 1000), other,
+                                                        is_header, mask))};
   }
   return {};
 }

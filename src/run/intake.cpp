@@ -116,7 +116,8 @@ FieldNames field_names(const IntakeOptions& options) {
           .distinct_id = options.distinct_id_field,
           .ids = options.id_fields,
           .op_field = options.op_field,
-          .order_field = options.order_field};
+          .order_field = options.order_field,
+          .mask = options.mask};
 }
 
 Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
@@ -135,7 +136,10 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
   if (plan.undecided) return plan;
   if (!header) return header.error();
   if (!*header) return plan;
-  if (auto right = check_delimiter((*header)->names, csv.delimiter); !right) return right.error();
+  if (auto right =
+          check_delimiter((*header)->names, csv.delimiter, !options.no_header, options.mask);
+      !right)
+    return right.error();
   const auto names = field_names(options);
   const auto count = static_cast<std::uint32_t>((*header)->names.size());
   auto columns =
@@ -339,8 +343,8 @@ Result<void> Intake::State::check_alike(const std::string& path, const Plan& fou
   return Error{Errc::usage,
                fmt::format("{}: the header names the numbered columns {}, and in {} they are {}: "
                            "name the columns instead, or use --no-header if there is none",
-                           path, fmt::join(found.numbered, ", "), model->path,
-                           fmt::join(model->numbered, ", "))};
+                           path, list_names(found.numbered, options.mask), model->path,
+                           list_names(model->numbered, options.mask))};
 }
 
 /// Begin with the file at `index`: read until it is known how to go on.

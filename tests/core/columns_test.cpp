@@ -93,6 +93,19 @@ TEST_SUITE("core/columns") {
     CHECK(!choose_columns({}, 2));
   }
 
+  TEST_CASE("messages mask what is hardly the name of a column") {
+    const Names header{
+        "plan name", "address_2",        "$anon", "550e8400-e29b-41d4-a716-446655440000",
+        "12345",     "jane@example.com", ""};
+    const auto error = choose_columns({.mask = IdMask(false)}, header).error().what;
+    CHECK(contains(error, "the header is: plan name, address_2, $anon, 55"));
+    for (const auto* id : {"550e8400", "12345", "jane", "example"})
+      CHECK(!contains(error, id));
+    CHECK(
+        contains(choose_columns({.mask = IdMask(true)}, header).error().what, "jane@example.com"));
+    CHECK(!contains(choose_fields({.mask = IdMask(false)}, header).error().what, "jane"));
+  }
+
   TEST_CASE("an option that the verb does not use is an error") {
     CHECK(contains(chosen({.op = Op::alias, .anon = "x"}, {"x", "y"}), "--alias-field"));
     CHECK(contains(chosen({.alias = "x"}, {"x", "y"}), "--op alias"));
@@ -151,6 +164,12 @@ TEST_SUITE("core/columns") {
 
   TEST_CASE("another delimiter in the only field of the first row is an error with the remedy") {
     CHECK(!check_delimiter({"a;b"}, ','));
+    const auto masked = [](std::string row, bool is_header) {
+      return check_delimiter({std::move(row)}, ',', is_header, IdMask(false)).error().what;
+    };
+    CHECK(contains(masked("anon_id;jane@example.com", true), "the row is: anon_id;"));
+    CHECK(!contains(masked("anon_id;jane@example.com", true), "jane"));
+    CHECK(!contains(masked("janet;doering", false), "janet"));
     CHECK(check_delimiter({"a;b"}, ',').error().what.find("--delimiter ';'") != std::string::npos);
     CHECK(check_delimiter({"a\tb"}, ',').error().what.find("--format tsv") != std::string::npos);
     CHECK(check_delimiter({"a,b"}, '\t').error().what.find("--format csv") != std::string::npos);

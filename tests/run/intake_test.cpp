@@ -254,6 +254,13 @@ TEST_SUITE("run/intake") {
       CHECK(contains(taken.error, first));
       CHECK(contains(taken.error, "--no-header"));
     }
+    // A row that stands in place of a header is masked like ids.
+    const auto masked = take({.inputs = {first, scratch.write("7", "dev-0042-77,u1\nc,w\n")},
+                              .anon_field = "#1",
+                              .user_field = "#2",
+                              .mask = IdMask(false)});
+    CHECK(contains(masked.error, "the header names the numbered columns "));
+    CHECK(!contains(masked.error, "dev-0042-77"));
     CHECK(by_number({first, same}, false).rows == "0:a|u 1:b|v");
     CHECK(by_number({bare, scratch.write("5", "d,x\n")}, true).rows == "0:b|v 0:c|w 1:d|x");
     const auto wider = by_number({bare, scratch.write("6", "e,y,z\n")}, true);

@@ -24,10 +24,6 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
 /// The same figures as one JSON object; ids of the largest clusters as the mask lets them be seen.
 std::string census_json(const JobView& view, const IdMask& mask);
 
-/// An error as logs may have it: in the header, the keys or the row that it lists, whatever is
-/// hardly the name of a column is masked like an id. `all`: none of it is a name (--no-header).
-std::string masked_names(std::string_view error, const IdMask& mask, bool all);
-
 /// "what ANONYMOUS did will belong to user USER"
 std::string example_sentence(const NamedLink& link, const IdMask& mask);
 

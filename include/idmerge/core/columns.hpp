@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/pair.hpp"
 
@@ -28,7 +29,12 @@ struct FieldNames {
   std::string ids{};          // --id-fields
   std::string op_field{};     // --op-field
   std::string order_field{};  // --order-field
+  IdMask mask{true};          // of what in messages is hardly the name of a column. --show-ids
 };
+
+/// Names as one message may list them. A table without header has ids where names are looked for,
+/// so what is hardly a name is masked like an id.
+std::string list_names(const std::vector<std::string>& names, const IdMask& mask);
 
 /// The two fields of a verb.
 struct Sides {
@@ -76,8 +82,10 @@ Result<Columns> choose_columns(const FieldNames& names, std::uint32_t column_cou
 Result<Fields> choose_fields(const FieldNames& names, const std::vector<std::string>& keys);
 
 /// Say that a table plainly has another delimiter: its first row is one field with a common
-/// delimiter in it.
-Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter);
+/// delimiter in it. Shape: the message masks all of a row that is no header, of a header what is
+/// hardly a name.
+Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter,
+                             bool is_header = true, const IdMask& mask = IdMask(true));
 
 /// Does one of these names look like the value of a row: a UUID, a number, an address?
 bool looks_like_data(const std::vector<std::string>& header);

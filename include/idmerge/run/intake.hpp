@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/cell.hpp"
 #include "idmerge/core/pair.hpp"
@@ -50,6 +51,8 @@ struct IntakeOptions {
   bool no_header = false;
   /// Flag: --row-max. Units: bytes, 64..1 GiB.
   std::uint64_t row_max = 1U << 20U;
+  /// Of what may be an id where a name was looked for, in messages. Flag: --show-ids
+  IdMask mask{true};
   /// Flag: --allow ragged. Short rows lack their last fields, surplus fields are ignored.
   bool allow_ragged = false;
   /// Flag: --allow lazy-quotes. A quote that opens or closes no field stands for itself.
