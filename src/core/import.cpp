@@ -15,6 +15,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/core/encoding.hpp"
+#include "idmerge/core/screen.hpp"
 
 namespace idmerge {
 namespace {
@@ -24,8 +25,6 @@ constexpr int gzip_level = 1;
 
 constexpr std::size_t insert_id_bytes_max = 36;
 constexpr std::size_t hash_digits = 32;
-
-constexpr std::string_view device_prefix = "$device:";
 
 // Any name would do but the three of the identity events. Source: mixpanel-facts 2.2.
 constexpr std::string_view simplified_event = "Identity Link";

@@ -6,6 +6,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "idmerge/base/varint.hpp"
+#include "idmerge/core/screen.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -20,11 +23,9 @@ constexpr unsigned user_shift = 6;
 
 enum Form : unsigned { text, uuid, device_uuid, number };
 
-constexpr std::string_view device_prefix = "$device:";
 constexpr std::size_t uuid_bytes = 36;
 constexpr std::size_t packed_uuid_bytes = 16;
 constexpr std::size_t number_digits_max = 19;  // of any, 64 bits hold them
-constexpr std::size_t varint_max = 10;
 
 std::uint64_t load(const char* at, std::size_t size) {
   std::uint64_t word = 0;
@@ -74,24 +75,13 @@ void unpack_uuid(const PackedUuid& packed, char* at) {
     at[dash] = '-';
 }
 
-void put_varint(std::string& out, std::uint64_t value) {
-  char bytes[varint_max];
-  std::size_t size = 0;
-  for (; value >= 0x80; value >>= 7U)
-    bytes[size++] = static_cast<char>(value | 0x80U);
-  bytes[size++] = static_cast<char>(value);
-  out.append(bytes, size);
-}
-
-constexpr std::uint64_t zigzag(std::uint64_t difference) {
-  return (difference << 1U) ^ (0 - (difference >> 63U));
-}
-constexpr std::uint64_t unzigzag(std::uint64_t value) {
-  return (value >> 1U) ^ (0 - (value & 1U));
+void append_varint(std::string& out, std::uint64_t value) {
+  char bytes[varint_bytes_max];
+  out.append(bytes, put_varint(bytes, value));
 }
 
 Form put_text(std::string& out, std::string_view id) {
-  put_varint(out, id.size());
+  append_varint(out, id.size());
   out += id;
   return text;
 }
@@ -116,7 +106,7 @@ Form put_id(std::string& out, std::string_view id) {
     const auto* const end = id.data() + id.size();
     const auto read = std::from_chars(id.data(), end, value);
     if (read.ec == std::errc{} && read.ptr == end) {
-      put_varint(out, value);
+      append_varint(out, value);
       return number;
     }
   }
@@ -131,12 +121,12 @@ void RowPacker::add(const Link& row) {
   auto head = static_cast<unsigned>(row.op) | (row.sided ? sided_flag : 0U);
   if (row.file != file_) {
     head |= file_flag;
-    put_varint(bytes_, row.file);
+    append_varint(bytes_, row.file);
     file_ = row.file;
     line_ = offset_ = 0;
   }
-  put_varint(bytes_, zigzag(row.line - line_));
-  put_varint(bytes_, zigzag(row.offset - offset_));
+  append_varint(bytes_, zigzag(row.line - line_));
+  append_varint(bytes_, zigzag(row.offset - offset_));
   if (has_orders_) bytes_.append(reinterpret_cast<const char*>(&row.order), sizeof row.order);
   head |= put_id(bytes_, row.anon) << anon_shift;
   head |= put_id(bytes_, row.user) << user_shift;
@@ -160,15 +150,11 @@ bool RowCursor::take(std::size_t size, std::string_view& bytes) {
 }
 
 bool RowCursor::take_varint(std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    if (rest_.empty()) return false;
-    const auto bits = static_cast<unsigned char>(rest_.front());
-    rest_.remove_prefix(1);
-    value |= std::uint64_t{bits & 0x7FU} << shift;
-    if (bits < 0x80) return true;
-  }
-  return false;
+  const auto* at = rest_.data();
+  const auto* const end = at + rest_.size();
+  const bool good = get_varint(at, end, value);
+  rest_ = {at, static_cast<std::size_t>(end - at)};
+  return good;
 }
 
 bool RowCursor::take_id(unsigned form, Text& into, std::string_view& id) {

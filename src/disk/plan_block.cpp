@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/varint.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -13,28 +15,8 @@ constexpr unsigned op_mask = 3;
 constexpr unsigned sided_flag = 4;
 constexpr unsigned file_flag = 8;
 
-constexpr std::size_t varint_max = 10;
 constexpr std::size_t link_bytes_min = 5;
-constexpr std::size_t head_max = 1 + 5 * varint_max;
-
-char* put_varint(char* at, std::uint64_t value) {
-  while (value >= 0x80) {
-    *at++ = static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  *at++ = static_cast<char>(value);
-  return at;
-}
-
-/// The difference, wrapping, as an unsigned number that is small when it is near zero.
-constexpr std::uint64_t zigzag(std::uint64_t difference) {
-  return (difference << 1) ^ (0 - (difference >> 63));
-}
-constexpr std::uint64_t unzigzag(std::uint64_t value) {
-  return (value >> 1) ^ (0 - (value & 1));
-}
-static_assert(zigzag(0) == 0 && zigzag(~std::uint64_t{0}) == 1 && zigzag(1) == 2);
-static_assert(unzigzag(zigzag(std::uint64_t{1} << 63)) == std::uint64_t{1} << 63);
+constexpr std::size_t head_max = 1 + 5 * varint_bytes_max;
 
 constexpr std::size_t buffer_bytes = BlockPacker::bytes_max + 4096;
 
@@ -80,27 +62,6 @@ void BlockPacker::add(const Link& link) {
   ++count_;
 }
 
-inline bool LinkCursor::byte(unsigned& value) {
-  if (at_ == end_) return false;
-  value = static_cast<unsigned char>(*at_++);
-  return true;
-}
-
-inline bool LinkCursor::varint(std::uint64_t& value) {
-  value = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
-    unsigned bits = 0;
-    if (!byte(bits)) return false;
-    value |= std::uint64_t{bits & 0x7f} << shift;
-    if (bits < 0x80) {
-      const bool is_needless = bits == 0 && shift != 0;
-      const bool is_over = shift == 63 && bits > 1;
-      return !is_needless && !is_over;
-    }
-  }
-  return false;
-}
-
 inline bool LinkCursor::text(std::uint64_t size, std::string_view& value) {
   if (size > static_cast<std::uint64_t>(end_ - at_)) return false;
   value = {at_, static_cast<std::size_t>(size)};
@@ -109,11 +70,13 @@ inline bool LinkCursor::text(std::uint64_t size, std::string_view& value) {
 }
 
 bool LinkCursor::next(Link& link) {
-  unsigned flags = 0;
-  if (!byte(flags) || (flags & op_mask) > static_cast<unsigned>(Op::merge) ||
+  if (at_ == end_) return false;
+  const unsigned flags = static_cast<unsigned char>(*at_++);
+  if ((flags & op_mask) > static_cast<unsigned>(Op::merge) ||
       flags > (op_mask | sided_flag | file_flag)) {
     return false;
   }
+  const auto varint = [this](std::uint64_t& value) { return get_varint(at_, end_, value); };
   link.op = static_cast<Op>(flags & op_mask);
   link.sided = (flags & sided_flag) != 0;
   link.order = no_order;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/varint.hpp"
 #include "idmerge/disk/digest.hpp"
 
 namespace idmerge {
@@ -32,12 +33,9 @@ void Spill::append(std::string_view bytes) {
 }
 
 void Spill::put_varint(std::uint64_t value) {
-  char bytes[10];
-  std::size_t count = 0;
-  for (; value >= 0x80; value >>= 7U)
-    bytes[count++] = static_cast<char>(value | 0x80U);
-  bytes[count++] = static_cast<char>(value);
-  append({bytes, count});
+  char bytes[varint_bytes_max];
+  const auto* const end = idmerge::put_varint(bytes, value);
+  append({bytes, static_cast<std::size_t>(end - bytes)});
 }
 
 Result<void> Spill::flush() {

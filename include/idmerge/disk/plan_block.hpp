@@ -76,8 +76,6 @@ class LinkCursor {
   bool at_end() const { return at_ == end_; }
 
  private:
-  bool byte(unsigned& value);
-  bool varint(std::uint64_t& value);
   bool text(std::uint64_t size, std::string_view& value);
 
   const char* at_;
