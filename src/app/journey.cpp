@@ -90,7 +90,8 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
 
 void say_census(const JobView& view, const Settings& settings, World& world) {
   world.log.report(
-      "census", census_text(view, world.mask, settings.rate, settings.send.dialect.batch_links_max),
+      "census",
+      census_text(view, world.mask, settings.send.rate, settings.send.dialect.batch_links_max),
       census_json(view, world.mask));
 }
 

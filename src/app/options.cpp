@@ -680,7 +680,7 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   const auto links = count_within(t, 1, 1'000'000);
                   if (!links) return links.error();
-                  s.burst = static_cast<double>(*links);
+                  s.send.burst = static_cast<double>(*links);
                   return {};
                 }},
     OptionEntry{"adaptive", "", "", "Pace", on_run,
@@ -864,15 +864,7 @@ void derive(Settings& s) {
   const bool capless = s.send.dialect.mode == ProjectMode::simplified;
   s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
   const bool batches = s.send.dialect.api == Api::import;
-  s.rate = s.typed_rate.value_or(Rate{batches ? 15'000.0 : 500.0, false});
-  s.send.timetable.reset();
-  if (s.rate.changes()) s.send.timetable = s.rate;
-  const double batch = batches ? static_cast<double>(s.send.dialect.batch_links_max) : 1.0;
-  const Rate now = s.rate.at({}).rate;
-  s.send.rate_per_s = now.requests ? 0 : now.per_s;
-  s.send.requests_per_s = now.requests ? now.per_s : 0;
-  s.send.burst = s.burst.value_or(std::max(batch, s.send.rate_per_s / 10));
-  s.send.burst_follows_rate = !s.burst;
+  s.send.rate = s.typed_rate.value_or(Rate{batches ? 15'000.0 : 500.0, false});
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }

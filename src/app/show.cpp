@@ -416,7 +416,7 @@ Result<std::string> show(Files& files, const Settings& settings, const IdMask& m
   if (settings.show == ShowWhat::in_doubt) {
     return done(show_links(files, paths->plan(), &view->doubt, format, output));
   }
-  if (const auto shown = output(census_text(*view, mask, settings.rate)); !shown) {
+  if (const auto shown = output(census_text(*view, mask, settings.send.rate)); !shown) {
     return shown.error();
   }
   return std::string();

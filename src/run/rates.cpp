@@ -60,15 +60,9 @@ Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, co
 
 Allowance Rates::look() {
   look_at_file();
-  const Timetable* const table = said_                ? &*said_
-                                 : options_.timetable ? &*options_.timetable
-                                                      : nullptr;
+  const Timetable& table = said_ ? *said_ : options_.rate;
   const Allowance now =
-      table != nullptr
-          ? of(table->at(options_.week_clock ? options_.week_clock() : local_week_time()))
-          : Allowance{.links_per_s = options_.rate_per_s,
-                      .requests_per_s = options_.requests_per_s,
-                      .burst = options_.burst};
+      of(table.at(options_.week_clock ? options_.week_clock() : local_week_time()));
   if (last_ && !(now == *last_)) {
     progress_.note(Weight::info, fmt::format("rate: {} from now on", text_of(now)));
   }
@@ -99,8 +93,7 @@ Allowance Rates::of(const Pacing& pacing) const {
   const double links_per_s = pacing.rate.requests ? 0 : pacing.rate.per_s;
   return {.links_per_s = links_per_s,
           .requests_per_s = pacing.rate.requests ? pacing.rate.per_s : 0,
-          .burst =
-              options_.burst_follows_rate ? std::max(links_max_, links_per_s / 10) : options_.burst,
+          .burst = options_.burst.value_or(std::max(links_max_, links_per_s / 10)),
           .paused = pacing.paused};
 }
 

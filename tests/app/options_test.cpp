@@ -48,8 +48,8 @@ TEST_SUITE("app/options") {
     REQUIRE(settings);
     CHECK(settings->plan.intake.inputs == std::vector<std::string>{"pairs.csv"});
     CHECK(settings->send.target.host == "api-eu.mixpanel.com");
-    CHECK(settings->send.rate_per_s == 500);
-    CHECK(settings->send.burst == 50);
+    CHECK(settings->send.rate == Rate{500, false});
+    CHECK(!settings->send.burst);
     CHECK(settings->plan.census.max_cluster == 499);
     CHECK(settings->output.fail_on.size() == 3);
     CHECK_FALSE(settings->rehearse);
@@ -215,7 +215,7 @@ TEST_SUITE("app/options") {
     CHECK((s.output.quiet && s.output.log.deferred));
     CHECK(s.output.log.level == Level::debug);
     CHECK(s.output.log.format == LogFormat::json);
-    CHECK(s.send.rate_per_s == 1000);
+    CHECK(s.send.rate == Rate{1000, false});
     CHECK(s.send.burst == 7);
     CHECK(s.send.connections == 3);
     CHECK(s.send.pipeline == 16);
@@ -269,7 +269,7 @@ TEST_SUITE("app/options") {
     }
     const auto typed = settings_of(all);
     REQUIRE_MESSAGE(typed, typed);
-    CHECK(typed->rate == plain.rate);
+    CHECK(typed->send.rate == plain.send.rate);
     CHECK(typed->max_held == plain.max_held);
     CHECK(typed->max_rejected == plain.max_rejected);
     CHECK(typed->send.max_refused_percent == plain.send.max_refused_percent);
@@ -394,8 +394,7 @@ TEST_SUITE("app/options") {
     CHECK(later->to == "eu");
     CHECK(later->send.target.host == "api-eu.mixpanel.com");
     CHECK(later->send.connections == 4);
-    CHECK(later->send.rate_per_s == 200);
-    CHECK(later->send.burst == 20);
+    CHECK(later->send.rate == Rate{200, false});
     CHECK(later->max_held == Limit{});
     CHECK(words_to_record(*later).get("rate") == "200/s");
     CHECK(words_to_record(*later).get("connections") == "4");
@@ -445,8 +444,7 @@ TEST_SUITE("app/options") {
                                        "--project-mode", "original", "--project-id", "1"});
     REQUIRE_MESSAGE(settings, settings);
     CHECK(settings->send.dialect.api == Api::import);
-    CHECK(settings->send.rate_per_s == 15'000);
-    CHECK(settings->send.burst == 2'000);
+    CHECK(settings->send.rate == Rate{15'000, false});
     CHECK(run_error({"--api", "import"}).starts_with("--project-mode: is needed for --api import"));
     CHECK(error_of({"run", "x", "--to", "eu", "--api", "import", "--project-mode", "legacy"})
               .starts_with("--op create: "));
@@ -462,20 +460,16 @@ TEST_SUITE("app/options") {
     const std::string hours = "08:00,20/s 19:00,200/s Sat-00:00,pause";
     const auto first = settings_of({"run", "x", "--to", "eu", "--rate", hours});
     REQUIRE(first);
-    REQUIRE(first->send.timetable);
-    CHECK(first->send.timetable->at(9h).rate.per_s == 20);
-    CHECK(first->send.burst_follows_rate);
+    CHECK(first->send.rate.at(9h).rate.per_s == 20);
     CHECK(first->send.rate_is_given);
     auto later = settings_of({"run", "--job", "x.idmerge"});
     REQUIRE(later);
-    CHECK(!later->send.timetable);
+    CHECK(later->send.rate != first->send.rate);
     REQUIRE(recall(*later, words_to_record(*first)));
-    REQUIRE(later->send.timetable);
-    CHECK(later->send.timetable == first->send.timetable);
+    CHECK(later->send.rate == first->send.rate);
     CHECK(!later->send.rate_is_given);  // what was said meanwhile goes before
-    CHECK(settings_of({"run", "x", "--to", "eu", "--rate", "pause"})->send.timetable);
-    CHECK(!settings_of({"run", "x", "--to", "eu", "--rate", "20/s"})->send.timetable);
-    CHECK(!settings_of({"run", "x", "--to", "eu", "--burst", "5"})->send.burst_follows_rate);
+    CHECK(settings_of({"run", "x", "--to", "eu", "--rate", "pause"})->send.rate.at({}).paused);
+    CHECK(settings_of({"run", "x", "--to", "eu", "--burst", "5"})->send.burst == 5);
   }
 
   TEST_CASE("the command rate wants to be told what and where") {
@@ -493,7 +487,6 @@ TEST_SUITE("app/options") {
     REQUIRE(settings);
     CHECK(settings->send.dialect.batch_links_max == 20);
     CHECK(settings->send.dialect.batch_bytes_max == 64'000);
-    CHECK(settings->send.burst == 20);  // at least a batch
     CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "2001"}));
     CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "0"}));
     CHECK(!settings_of({"run", "x", "--to", "eu", "--batch-bytes", "11MB"}));
@@ -501,8 +494,7 @@ TEST_SUITE("app/options") {
 
   TEST_CASE("a rate in requests limits requests") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--rate", "30req/s"});
-    CHECK(settings->send.rate_per_s == 0);
-    CHECK(settings->send.requests_per_s == 30);
+    CHECK(settings->send.rate == Rate{30, true});
   }
 
   TEST_CASE("a simplified project has no cap, unless one is typed") {

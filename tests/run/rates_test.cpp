@@ -23,7 +23,7 @@ struct Heard : Progress {
 
 struct World {
   World() {
-    options.rate_per_s = 500;
+    options.rate = Rate{500, false};
     options.burst = 50;
   }
   Rates rates(std::size_t links_max = 1) { return {options, links_max, files, paths, heard}; }
@@ -112,8 +112,8 @@ TEST_SUITE("run/rates") {
     World world;
     WeekTime now = 7h;
     world.options.week_clock = [&] { return now; };
-    world.options.timetable = Timetable::parse("08:00,20/s 19:00,2000/s").value();
-    world.options.burst_follows_rate = true;
+    world.options.rate = Timetable::parse("08:00,20/s 19:00,2000/s").value();
+    world.options.burst.reset();
     auto rates = world.rates(5);
     CHECK(rates.look() == Allowance{.links_per_s = 2'000, .burst = 200});
     now = 8h - 1s;
@@ -121,6 +121,11 @@ TEST_SUITE("run/rates") {
     CHECK(world.heard.lines.empty());
     now = 8h;
     CHECK(rates.look() == Allowance{.links_per_s = 20, .burst = 5});  // at least a request
+    world.options.rate = Rate{30, true};
+    CHECK(rates.look() == Allowance{.requests_per_s = 30, .burst = 5});
+    world.options.rate = Timetable::parse("08:00,20/s 19:00,2000/s").value();
+    rates.look();
+    world.heard.lines.erase(world.heard.lines.begin() + 1, world.heard.lines.end());
     CHECK(world.heard.lines == std::vector<std::string>{"rate: 20/s from now on"});
     REQUIRE(say_rate(world.files, paths, "08:00,pause 09:00,7/s"));
     CHECK(rates.look().paused);

@@ -24,6 +24,7 @@
 #include "idmerge/run/planner.hpp"
 
 #include "support/allocations.hpp"
+#include "support/connected.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
@@ -32,6 +33,7 @@ using namespace idmerge;
 using namespace std::chrono_literals;
 using idmerge::testing::accepted;
 using idmerge::testing::allocations;
+using idmerge::testing::connected;
 using idmerge::testing::http;
 using idmerge::testing::LoopbackServer;
 using idmerge::testing::Reaction;
@@ -70,7 +72,7 @@ struct Job {
     options.dialect.token = Secret("token-0123456789");
     options.dialect.username = Secret("etl.12345");
     options.dialect.secret = Secret("s3cret");
-    options.rate_per_s = 0;
+    options.rate = Rate{0, false};
     options.connections = 4;
     options.backoff_min = 1ms;
     options.backoff_max = 4ms;
@@ -290,21 +292,12 @@ struct MergeJob : Job {
   std::set<Pair> refused;
 };
 
-/// The cluster of each id by some links, named by its smallest member.
-std::map<std::string, std::string> connected(const std::vector<Pair>& all,
-                                             const std::set<Pair>& links) {
-  std::map<std::string, std::string> cluster;
-  for (const auto& [a, b] : all)
-    cluster[a] = a, cluster[b] = b;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const auto& [a, b] : links) {
-      const auto smaller = std::min(cluster[a], cluster[b]);
-      changed = changed || cluster[a] != smaller || cluster[b] != smaller;
-      cluster[a] = cluster[b] = smaller;
-    }
-  }
-  return cluster;
+/// An outage ended the run, and put no link aside.
+void check_outage(const SendReport& report, std::uint64_t pending) {
+  REQUIRE(report.stop);
+  CHECK(report.stop->code == Errc::outage);
+  CHECK(report.pending == pending);
+  CHECK(report.parked == 0);
 }
 
 }  // namespace
@@ -487,10 +480,7 @@ TEST_SUITE("run/sender") {
     options.attempts = 2;
     options.give_up_after = 200ms;
     const auto report = job.send(options);
-    REQUIRE(report.stop);
-    CHECK(report.stop->code == Errc::outage);
-    CHECK(report.pending == 20);
-    CHECK(report.parked == 0);
+    check_outage(report, 20);
   }
 
   TEST_CASE("an outage that answers puts no link aside either: no neighbour is better off") {
@@ -500,10 +490,7 @@ TEST_SUITE("run/sender") {
     options.attempts = 2;
     options.give_up_after = 200ms;
     const auto report = job.send(options);
-    REQUIRE(report.stop);
-    CHECK(report.stop->code == Errc::outage);
-    CHECK(report.pending == 20);
-    CHECK(report.parked == 0);
+    check_outage(report, 20);
   }
 
   TEST_CASE("what ends a connection is told with the target it was to") {
@@ -930,7 +917,7 @@ TEST_SUITE("run/sender") {
     CHECK(server.requests() == 101);
 
     options.max_requests.reset();
-    options.rate_per_s = 1'000;
+    options.rate = Rate{1'000, false};
     options.burst = 10;
     const auto paced = job.send(options);
     CHECK(paced.delivered == 400);
@@ -984,7 +971,7 @@ TEST_SUITE("run/sender") {
       return accepted();
     });
     auto options = job.options(server);
-    options.rate_per_s = 1'000;  // slower than the signal
+    options.rate = Rate{1'000, false};  // slower than the signal
     options.burst = 10;
     const auto report = job.send(options);
     REQUIRE(report.stop);
@@ -1074,7 +1061,7 @@ TEST_SUITE("run/sender") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     Job job(150);
     auto options = job.options(server);
-    options.rate_per_s = 100;
+    options.rate = Rate{100, false};
     options.burst = 10;
     const auto report = job.send(options);
     CHECK(report.delivered == 150);
@@ -1177,7 +1164,8 @@ TEST_SUITE("run/sender") {
       for (const auto& pair : job.pairs) {
         if (!job.is_refused(pair)) acceptable.insert(pair);
       }
-      CHECK(connected(job.pairs, delivered) == connected(job.pairs, acceptable));
+      CHECK(idmerge::testing::connected(job.pairs, delivered) ==
+            idmerge::testing::connected(job.pairs, acceptable));
       const auto again = job.send(options);
       CHECK(again.nothing_to_do);
       CHECK(again.spares_sent == report.spares_sent);

@@ -32,6 +32,7 @@
 #include "idmerge/run/rounds.hpp"
 #include "idmerge/run/sender.hpp"
 
+#include "support/connected.hpp"
 #include "support/flaky_files.hpp"
 #include "support/loopback_server.hpp"
 #include "support/scratch.hpp"
@@ -39,6 +40,7 @@
 
 using namespace idmerge;
 using namespace std::chrono_literals;
+using idmerge::testing::connected;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::http;
@@ -97,7 +99,7 @@ struct Weather {
     options.backoff_min = 1ms;
     options.backoff_max = 4ms;
     options.timeout = is_patient ? 60s : 40ms;
-    options.rate_per_s = random() % 3 == 0 ? static_cast<double>(rows) * 6 : 0;
+    options.rate = Rate{random() % 3 == 0 ? static_cast<double>(rows) * 6 : 0, false};
     options.adaptive = false;
     options.max_refused_percent.reset();
     options.seed = seed | 1U;
@@ -330,22 +332,6 @@ class Service {
   std::uint64_t requests_before_stop_ = 0;
   int signals_ = 0;
 };
-
-/// How some links connect their ids: the smallest member of each one's cluster.
-std::map<std::string, std::string> connected(const std::set<Name>& links) {
-  std::map<std::string, std::string> cluster;
-  for (const auto& [a, b] : links)
-    cluster[a] = a, cluster[b] = b;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const auto& [a, b] : links) {
-      const auto smaller = std::min(cluster[a], cluster[b]);
-      changed = changed || cluster[a] != smaller || cluster[b] != smaller;
-      cluster[a] = cluster[b] = smaller;
-    }
-  }
-  return cluster;
-}
 
 /// Counted over all worlds.
 struct Totals {
@@ -627,7 +613,8 @@ class World {
       want(planned.contains(name), "sent, and not in the plan: " + name.first);
     want(checkpoint.delivered() == delivered.size(), "not as many delivered as counted");
     want(checkpoint.refused() == refused.size(), "not as many refused as counted");
-    want(connected(delivered) == connected(acceptable), "a cluster is not what it could be");
+    want(connected(delivered, delivered) == connected(acceptable, acceptable),
+         "a cluster is not what it could be");
     check_repeats(known);
   }
 

@@ -60,10 +60,8 @@ struct Settings {
 
   std::string to;                       // as typed: us, eu, in, emulator or a URL. Flag: --to
   SendOptions send;                     // its target is set when `to` names one; its secrets never
-  std::optional<Timetable> typed_rate;  // Flag: --rate
-  Timetable rate = Rate{500, false};    // that of the API, unless one is typed
+  std::optional<Timetable> typed_rate;  // else it is that of the API. Flag: --rate
   std::string say_rate;                 // of the command `rate`
-  std::optional<double> burst;
   CredentialSources credentials;
   std::string approve;    // Flag: --approve
   bool yes = false;       // Flag: --yes

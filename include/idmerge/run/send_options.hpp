@@ -25,13 +25,11 @@ struct SendOptions {
   std::optional<Proxy> proxy;
   DialectOptions dialect;  // API, token, credentials; the pinned time is the job's own
 
-  double rate_per_s = 500;          // links; 0 = unlimited. Flag: --rate
-  double requests_per_s = 0;        // the same for requests. Flag: --rate 30req/s
-  double burst = 50;                // links. Flag: --burst
-  bool burst_follows_rate = false;  // a tenth of a second's worth when the rate is another one
+  Timetable rate = Rate{500, false};  // Flag: --rate
 
-  /// The rates of the week, in place of the two above. Flag: --rate 08:00,20/s 19:00,200/s
-  std::optional<Timetable> timetable;
+  /// Units: links; empty: a tenth of a second's worth of the rate, a request's at least.
+  /// Flag: --burst
+  std::optional<double> burst;
 
   /// A rate was given for this run: what `idmerge rate` said to an earlier one is over.
   bool rate_is_given = false;
