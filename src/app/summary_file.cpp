@@ -45,7 +45,7 @@ bool same_file(const fs::path& a, const fs::path& b) {
 /// The job that a path lies in, ours or another one.
 fs::path job_around(const fs::path& path, const Settings& settings) {
   std::error_code failed;
-  const auto ours = fs::weakly_canonical(fs::absolute(settings.job, failed), failed);
+  auto ours = fs::weakly_canonical(fs::absolute(settings.job, failed), failed);
   if (lies_in(path, ours)) return ours;
   for (auto at = path; at.has_relative_path(); at = at.parent_path()) {
     if (fs::exists(at / "runs" / "1-of-1", failed)) return at;

@@ -93,7 +93,7 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   if (pairs == 0 || bounds_.memory_bytes == 0) return {};
   row_bytes_ = static_cast<double>(id_bytes) / static_cast<double>(pairs);
   packed_bytes_ = static_cast<double>(packer.bytes().size()) / static_cast<double>(pairs) +
-                  (has_orders_ ? sizeof(std::int64_t) : 0);
+                  (has_orders_ ? double{sizeof(std::int64_t)} : 0);
   const Row& first = block.rows.front();
   const Row& last = block.rows.back();
   const auto text_bytes = static_cast<double>(last.offset + last.text.size() + 1 - first.offset) /

@@ -406,6 +406,7 @@ Result<std::string_view> Intake::State::load(RowBlock& block) {
   last = chunk.last;
   const auto fresh = chunk.end - chunk.begin;
   if (left.size() > chunk.begin) {  // a long row
+    block.bytes.clear();
     block.bytes.reserve(left.size() + fresh);
     block.bytes.assign(left.begin(), left.end());
     block.bytes.insert(block.bytes.end(), chunk.bytes.data() + chunk.begin,

@@ -47,7 +47,7 @@ void run_task(asio::io_context& io, Task<void> task);
 /// when nobody waits is remembered, once.
 class Wake {
  public:
-  explicit Wake(Executor executor) : executor_(executor) {}
+  explicit Wake(Executor executor) : executor_(std::move(executor)) {}
   Wake(const Wake&) = delete;
   Wake& operator=(const Wake&) = delete;
 
