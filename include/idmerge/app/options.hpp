@@ -1,95 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// What every option means: the one table, and the Settings that it fills. Settings consist of the
-// aggregates that the rooms below define for themselves, so a default and its unit stand once, in
-// the room that uses them. Nothing is opened or asked here: an option is right or wrong by itself
-// and beside the others.
+// From what was typed to the settings of a command: each option applied in its turn, what follows
+// from several together, and what does not go together. Also which options a job remembers, for the
+// runs after this one. Nothing is opened or asked here.
 #pragma once
 
-#include <array>
-#include <chrono>
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "idmerge/app/credentials.hpp"
+#include "idmerge/app/option_table.hpp"
 #include "idmerge/app/typed.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
+#include "idmerge/base/result.hpp"
 #include "idmerge/core/key_values.hpp"
-#include "idmerge/core/tally.hpp"
-#include "idmerge/emulator/server.hpp"
-#include "idmerge/run/planner.hpp"
-#include "idmerge/run/sender.hpp"
 
 namespace idmerge {
-
-enum class When : std::uint8_t { automatic, always, never };
-
-/// What `show` prints. Flags: --links, --held, --rejected, --refused, --in-doubt
-enum class ShowWhat : std::uint8_t { census, links, held, rejected, refused, in_doubt };
-
-enum class ShowFormat : std::uint8_t { csv, ndjson };
-
-struct OutputSettings {
-  When progress = When::automatic;           // Flag: --progress
-  std::chrono::milliseconds stats{300'000};  // 0: none. Flag: --stats
-  LogOptions log;                            // Flags: --log-level, --log-format
-  std::string summary;              // besides that of the job; "-": stdout. Flag: --summary
-  When show_ids = When::automatic;  // Flag: --show-ids
-  std::vector<Fate> fail_on{Fate::rejected, Fate::held, Fate::refused};  // Flag: --fail-on
-  bool quiet = false;                                                    // Flag: --quiet
-};
-
-struct Settings {
-  Command command = Command::run;
-  std::string job;  // Flag: --job
-
-  PlanOptions plan;            // with the inputs
-  std::string deny_file;       // not read yet. Flag: --deny-file
-  std::string decisions_file;  // not read yet. Flag: --decisions
-  Limit max_rejected{Limit::Kind::percent, 0,
-                     5};                       // of the rows that name a pair. Flag: --max-rejected
-  Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
-  Limit max_links;                             // to be sent; none or a count. Flag: --max-links
-  Limit max_uuid_lead{Limit::Kind::percent, 0,
-                      25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
-  std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster
-
-  std::string to;                       // as typed: us, eu, in, emulator or a URL. Flag: --to
-  SendOptions send;                     // its target is set when `to` names one; its secrets never
-  std::optional<Timetable> typed_rate;  // else it is that of the API. Flag: --rate
-  std::string say_rate;                 // of the command `rate`
-  CredentialSources credentials;
-  std::string approve;    // Flag: --approve
-  bool yes = false;       // Flag: --yes
-  bool dry_run = false;   // Flag: --dry-run
-  bool rehearse = false;  // Flag: --rehearse, or --to emulator
-
-  OutputSettings output;
-  ShowWhat show = ShowWhat::census;
-  ShowFormat show_format = ShowFormat::csv;
-  std::vector<std::string> explain;  // ids, `-` for those on stdin
-  bool explain_as_json = false;      // Flag: --format
-  EmulatorOptions emulator;
-
-  /// Everything that was typed, wherever.
-  std::vector<TypedOption> typed;
-
-  /// Does the target stand inside this process?
-  bool own_emulator() const { return to == "emulator"; }
-};
-
-std::span<const CommandEntry> command_table();
-std::span<const OptionEntry> option_table();
-
-/// The groups of --help: what it does first, how fast second.
-std::span<const std::string_view> option_groups();
-
-/// Is this one of the options that a plan is made with?
-bool is_plan_option(const OptionEntry& entry);
 
 /// Give what was typed its meaning, and check what must hold among options.
 /// Errors: usage, one line: `--rate: "abc" is not a rate: write for example 500/s`.

@@ -1,0 +1,790 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/option_table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+
+namespace idmerge {
+namespace {
+
+using Text = std::string_view;
+using Done = Result<void>;
+
+Error usage(std::string what) {
+  return {Errc::usage, std::move(what)};
+}
+
+template <class T>
+using Choice = std::pair<std::string_view, T>;
+
+/// Put the value of one of the words into its place.
+template <class T, std::size_t N>
+Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
+  std::array<std::string_view, N> words;
+  for (std::size_t i = 0; i < N; ++i) {
+    words[i] = choices[i].first;
+    if (text != choices[i].first) continue;
+    place = choices[i].second;
+    return {};
+  }
+  const auto near = nearest(text, words);
+  return usage(fmt::format("\"{}\" is none of {}: {}", printable(text), fmt::join(words, ", "),
+                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+}
+
+/// Put a value into its place, or say why there is none.
+template <class Place, class T>
+Done put(Place& place, const Result<T>& value) {
+  if (!value) return value.error();
+  place = static_cast<Place>(*value);
+  return {};
+}
+
+template <class Place>
+Done put(std::optional<Place>& place, const Result<std::uint64_t>& value) {
+  if (!value) return value.error();
+  place = static_cast<Place>(*value);
+  return {};
+}
+
+Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t most) {
+  auto count = parse_count(text);
+  if (!count) return count;
+  if (*count < least || *count > most) {
+    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
+                             count_text(least), count_text(most)));
+  }
+  return count;
+}
+
+/// A count where a word may stand in its place.
+Result<std::uint64_t> count_or(Text text, std::string_view word) {
+  auto count = parse_count(text);
+  if (count || count.error().what.ends_with("too large")) return count;
+  return usage(fmt::format("\"{}\" is not a whole number: write for example 10000, or {}",
+                           printable(text), word));
+}
+
+Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
+                                                  std::chrono::milliseconds most) {
+  auto duration = parse_duration(text);
+  if (!duration) return duration;
+  if (*duration < least || *duration > most) {
+    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
+                             duration_text(least), duration_text(most)));
+  }
+  return duration;
+}
+
+Done put_text(std::string& place, Text text) {
+  if (text.empty()) return usage("is empty: write a value");
+  if (text.find('\0') != Text::npos) return usage("contains a NUL byte: remove it");
+  place = text;
+  return {};
+}
+
+constexpr bool is_on(Text text) {
+  return text == "true";
+}
+
+template <class Function>
+Done each_word(Text text, Function function) {
+  while (true) {
+    const auto comma = text.find(',');
+    if (auto done = function(text.substr(0, comma)); !done) return done;
+    if (comma == Text::npos) return {};
+    text.remove_prefix(comma + 1);
+  }
+}
+
+constexpr std::array conflict_words{Choice<OnConflict>{"hold", OnConflict::hold},
+                                    Choice<OnConflict>{"earliest", OnConflict::earliest},
+                                    Choice<OnConflict>{"latest", OnConflict::latest},
+                                    Choice<OnConflict>{"send", OnConflict::send}};
+
+constexpr std::array when_words{Choice<When>{"auto", When::automatic},
+                                Choice<When>{"always", When::always},
+                                Choice<When>{"never", When::never}};
+
+Done set_delimiter(Text text, Settings& s) {
+  if (text == "tab" || text == "\\t") {
+    s.plan.intake.delimiter = '\t';
+    return {};
+  }
+  const bool fits = text.size() == 1 && (text[0] == '\t' || (text[0] >= ' ' && text[0] < '\x7f')) &&
+                    text[0] != '"';
+  if (!fits) {
+    return usage(
+        fmt::format("\"{}\" is not one character: write for example ';' or tab", printable(text)));
+  }
+  s.plan.intake.delimiter = text[0];
+  return {};
+}
+
+Done set_allow(Text text, Settings& s) {
+  return each_word(text, [&](Text word) -> Done {
+    bool ragged = false;
+    if (auto chosen =
+            choose(ragged, word,
+                   std::array{Choice<bool>{"ragged", true}, Choice<bool>{"lazy-quotes", false}});
+        !chosen) {
+      return chosen;
+    }
+    (ragged ? s.plan.intake.allow_ragged : s.plan.intake.allow_lazy_quotes) = true;
+    return {};
+  });
+}
+
+Done set_fail_on(Text text, Settings& s) {
+  auto& fates = s.output.fail_on;
+  fates.clear();
+  if (text == "none") return {};
+  return each_word(text, [&](Text word) -> Done {
+    Fate fate = Fate::rejected;
+    auto chosen = choose(
+        fate, word,
+        std::array{Choice<Fate>{"rejected", Fate::rejected}, Choice<Fate>{"held", Fate::held},
+                   Choice<Fate>{"refused", Fate::refused}, Choice<Fate>{"none", Fate::count}});
+    if (!chosen) return chosen;
+    if (fate == Fate::count) return usage("none stands alone: write none, or the fates");
+    if (std::find(fates.begin(), fates.end(), fate) == fates.end()) fates.push_back(fate);
+    return {};
+  });
+}
+
+Done set_max_refused(Text text, Settings& s) {
+  const auto limit = parse_limit(text);
+  if (!limit) return limit.error();
+  s.send.max_refused_percent.reset();
+  s.send.max_refused_links.reset();
+  if (limit->kind == Limit::Kind::percent) s.send.max_refused_percent = limit->percent;
+  if (limit->kind == Limit::Kind::count) s.send.max_refused_links = limit->count;
+  return {};
+}
+
+Done set_max_links(Text text, Settings& s) {
+  if (text == "none") {
+    s.max_links = {};
+    return {};
+  }
+  const auto count = count_or(text, "none");
+  if (!count) return count.error();
+  s.max_links = Limit{Limit::Kind::count, *count, 0};
+  return {};
+}
+
+Done set_max_cluster(Text text, Settings& s) {
+  if (text == "none") {
+    s.max_cluster = 0;
+    return {};
+  }
+  if (const auto count = count_or(text, "none"); !count) return count.error();
+  return put(s.max_cluster, count_within(text, 2, 4'000'000'000));
+}
+
+Done set_max_uuid_lead(Text text, Settings& s) {
+  const auto limit = parse_limit(text);
+  if (!limit || limit->kind == Limit::Kind::count) {
+    return usage(fmt::format("\"{}\" is no share: write for example 25% or none", printable(text)));
+  }
+  s.max_uuid_lead = *limit;
+  return {};
+}
+
+Done set_project_id(Text text, Settings& s) {
+  const bool digits =
+      !text.empty() && text.size() <= 20 &&
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (!digits) {
+    return usage(fmt::format("\"{}\" is not a project id: write its digits, for example 2195193",
+                             printable(text)));
+  }
+  s.send.dialect.project_id = text;
+  return {};
+}
+
+Done set_approve(Text text, Settings& s) {
+  const bool hex = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+  if (!hex) {
+    return usage(fmt::format("\"{}\" is not a plan id: idmerge plan prints it", printable(text)));
+  }
+  s.approve = text;
+  return {};
+}
+
+Done set_show(ShowWhat what, Settings& s) {
+  if (s.show != ShowWhat::census) {
+    return usage(
+        "another list is asked for too: give one of --links, --held, --rejected, --refused, "
+        "--in-doubt");
+  }
+  s.show = what;
+  return {};
+}
+
+Done set_job(Text text, Settings& s) {
+  if (auto done = put_text(s.job, text); !done) return done;
+  while (s.job.size() > 1 && s.job.ends_with('/'))
+    s.job.pop_back();
+  return {};
+}
+
+Done set_require_auth(Text text, Settings& s) {
+  const auto colon = text.find(':');
+  if (colon == 0 || colon == Text::npos) {
+    return usage("is not USER:SECRET: write for example --require-auth etl:s3cret");
+  }
+  s.emulator.service.require_auth = text;
+  return {};
+}
+
+/// Less than this is used up by threads and buffers alone.
+constexpr std::uint64_t memory_min_bytes = 64ULL << 20U;
+
+constexpr Commands on_plan = only(Command::plan);
+constexpr Commands on_run = only(Command::run);
+constexpr Commands on_show = only(Command::show);
+constexpr Commands on_status = only(Command::status);
+constexpr Commands on_explain = only(Command::explain);
+constexpr Commands on_rate = only(Command::rate);
+constexpr Commands on_emulator = only(Command::emulator);
+constexpr Commands on_both = on_plan | on_run;
+constexpr Commands on_job = on_both | on_show | on_status | on_explain | on_rate;
+constexpr Commands on_all = on_job | on_emulator;
+
+constexpr std::array<std::string_view, 11> groups{
+    "Input", "Verb",   "Guards", "Target",   "Secrets", "Job",
+    "Show",  "Output", "Config", "Emulator", "Pace",
+};
+
+using namespace std::chrono_literals;
+
+// The table. A later option is one more entry here.
+const std::array entries{
+    // What it does.
+    OptionEntry{"format", "auto|csv|tsv|ndjson", "auto", "Input", on_both,
+                "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
+                [](Text t, Settings& s) {
+                  return choose(s.plan.intake.format, t,
+                                std::array{Choice<Format>{"auto", Format::automatic},
+                                           Choice<Format>{"csv", Format::csv},
+                                           Choice<Format>{"tsv", Format::tsv},
+                                           Choice<Format>{"ndjson", Format::ndjson}});
+                }},
+    OptionEntry{"anon-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.anon_field, t); }},
+    OptionEntry{"user-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field of the user id; default: user_id, identified_id, $identified_id or $user_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.user_field, t); }},
+    OptionEntry{"alias-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "for alias: field of the alias; default: alias",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.alias_field, t); }},
+    OptionEntry{"distinct-id-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "for alias: field of the distinct id; default: distinct_id",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.distinct_id_field, t); }},
+    OptionEntry{"id-fields", "A,B", "", "Input", on_both,
+                "for merge: two fields whose ids have no sides; default: $distinct_ids",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.id_fields, t); }},
+    OptionEntry{"op-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field that names the verb of each row",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.op_field, t); }},
+    OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                "field with the order of rows: an integer or an RFC 3339 time",
+                [](Text t, Settings& s) { return put_text(s.plan.intake.order_field, t); }},
+    OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
+                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
+    OptionEntry{"null-word", "WORD", "", "Input", on_both,
+                "a word that means \"no id\", as \\N always does; may be given several times",
+                [](Text t, Settings& s) -> Done {
+                  std::string word;
+                  if (auto done = put_text(word, t); !done) return done;
+                  s.plan.intake.null_words.push_back(std::move(word));
+                  return {};
+                },
+                0, Reach::everywhere, true},
+    OptionEntry{"no-header", "", "", "Input", on_both,
+                "the first row is a row: name fields by position, #1",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.intake.no_header = is_on(t);
+                  return {};
+                }},
+    OptionEntry{
+        "row-max", "SIZE", "1MiB", "Input", on_both, "longest row; a longer one is rejected",
+        [](Text t, Settings& s) -> Done {
+          const auto size = parse_size(t);
+          if (!size) return size.error();
+          if (*size < 64 || *size > (1ULL << 30U)) {
+            return usage(fmt::format("{} is not within 64B and 1GiB: write one that is", t));
+          }
+          s.plan.intake.row_max = *size;
+          return {};
+        }},
+    OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
+                "take rows with fields missing or left over; quotes inside unquoted fields",
+                set_allow},
+    OptionEntry{"blank", "skip|reject", "skip", "Input", on_both,
+                "what to do with a row of which one side is blank",
+                [](Text t, Settings& s) {
+                  return choose(
+                      s.plan.screen.reject_blank, t,
+                      std::array{Choice<bool>{"skip", false}, Choice<bool>{"reject", true}});
+                }},
+    OptionEntry{"reject-samples", "N|all", "all", "Input", on_both,
+                "rejected rows written out for each reason; counts are always exact",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.reject_samples.reset();
+                  if (t == "all") return {};
+                  return put(s.plan.reject_samples, count_or(t, "all"));
+                }},
+    OptionEntry{
+        "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
+        [](Text t, Settings& s) { return put(s.plan.intake.expect_files, parse_count(t)); }},
+    OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
+                "another number of rows is an error; needed for run -, where a dead query looks "
+                "like a clean end",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.intake.expect_rows_any = t == "any";
+                  if (t == "any") return {};
+                  return put(s.plan.intake.expect_rows, count_or(t, "any"));
+                }},
+    OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
+                [](Text t, Settings& s) { return put(s.plan.intake.min_rows, parse_count(t)); }},
+
+    OptionEntry{"op", "create|alias|merge", "create", "Verb", on_both,
+                "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
+                "distinct ids",
+                [](Text t, Settings& s) {
+                  return choose(
+                      s.plan.intake.op, t,
+                      std::array{Choice<Op>{"create", Op::create}, Choice<Op>{"alias", Op::alias},
+                                 Choice<Op>{"merge", Op::merge}});
+                }},
+
+    OptionEntry{
+        "on-conflict", "hold|earliest|latest|send", "hold", "Guards", on_both,
+        "an anonymous id claimed by two users: hold all its rows, send the claim that is first or "
+        "last by --order-field, or send every claim",
+        [](Text t, Settings& s) { return choose(s.plan.census.on_conflict, t, conflict_words); }},
+    OptionEntry{"deny-file", "FILE", "", "Guards", on_both,
+                "ids that must never be linked, one id or /expression/ a line: their rows are "
+                "rejected",
+                [](Text t, Settings& s) { return put_text(s.deny_file, t); }},
+    OptionEntry{"decisions", "FILE", "", "Guards", on_both,
+                "what was decided about anonymous ids in doubt: the list of show --held, with its "
+                "column decision filled in: a user, never, or later",
+                [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
+    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both,
+                "hold clusters of more ids than this; none for project mode simplified",
+                set_max_cluster},
+    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_emulator,
+                "refuse what would make a cluster of more ids; none for project mode simplified",
+                set_max_cluster},
+    OptionEntry{"no-collapse", "", "", "Guards", on_both,
+                "merge: send every distinct pair, also between ids that are connected already",
+                [](Text t, Settings& s) -> Done {
+                  s.plan.census.collapse = !is_on(t);
+                  return {};
+                }},
+    OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
+                "send nothing when more rows are rejected, of those that name a pair (exit 6)",
+                [](Text t, Settings& s) { return put(s.max_rejected, parse_limit(t)); }},
+    OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
+                "send nothing when more links are held (exit 6)",
+                [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
+    OptionEntry{"max-links", "N|none", "none", "Guards", on_both,
+                "send nothing when more links are to be sent (exit 6)", set_max_links},
+    OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
+                "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
+                "by more than this: the columns look swapped (exit 6)",
+                set_max_uuid_lead},
+    OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
+                "stop when the service refuses more links, after 1,000 answers (exit 6)",
+                set_max_refused},
+    OptionEntry{"canary", "N", "", "Guards", on_run,
+                "stop when so many links in all are settled, to look at them first (exit 8)",
+                [](Text t, Settings& s) {
+                  return put(s.send.canary, count_within(t, 1, UINT64_MAX));
+                }},
+    OptionEntry{"approve", "PLAN_ID", "", "Guards", on_run,
+                "send this plan without asking, and no other; only from the command line",
+                set_approve, 0, Reach::flag_strict},
+    OptionEntry{"yes", "", "", "Guards", on_run, "send without asking; only from the command line",
+                [](Text t, Settings& s) -> Done {
+                  s.yes = is_on(t);
+                  return {};
+                },
+                0, Reach::flag_strict},
+
+    OptionEntry{"to", "us|eu|in|emulator|URL", "", "Target", on_run,
+                "where to send; there is no default. emulator: one inside this process",
+                [](Text t, Settings& s) -> Done {
+                  if (auto done = put_text(s.to, t); !done) return done;
+                  if (s.own_emulator()) return {};
+                  return put(s.send.target, parse_target(t));
+                }},
+    OptionEntry{"api", "identity|import", "identity", "Target", on_both,
+                "identity: one link a request; import: batches of links, needs --project-mode",
+                [](Text t, Settings& s) {
+                  s.plan.api = t;
+                  return choose(s.send.dialect.api, t,
+                                std::array{Choice<Api>{"identity", Api::identity},
+                                           Choice<Api>{"import", Api::import}});
+                }},
+    OptionEntry{"project-mode", "original|simplified|legacy", "", "Target", on_both | on_emulator,
+                "how the project resolves identities",
+                [](Text t, Settings& s) -> Done {
+                  auto chosen =
+                      choose(s.send.dialect.mode, t,
+                             std::array{Choice<ProjectMode>{"original", ProjectMode::original},
+                                        Choice<ProjectMode>{"simplified", ProjectMode::simplified},
+                                        Choice<ProjectMode>{"legacy", ProjectMode::legacy}});
+                  if (chosen) s.plan.project_mode = t;
+                  return chosen;
+                }},
+    OptionEntry{"project-id", "N", "", "Target", on_run | on_emulator,
+                "number of the project, to be shown and recorded", set_project_id},
+    OptionEntry{"proxy", "URL", "", "Target", on_run,
+                "an HTTP proxy, http://proxy:3128; default: HTTPS_PROXY, unless NO_PROXY names the "
+                "target",
+                [](Text t, Settings& s) -> Done {
+                  auto proxy = parse_proxy(t, false);
+                  if (!proxy) return proxy.error();
+                  s.send.proxy = std::move(*proxy);
+                  return {};
+                }},
+    OptionEntry{"ca-cert", "FILE", "", "Target", on_run,
+                "certificates to trust (PEM), instead of the system's",
+                [](Text t, Settings& s) { return put_text(s.send.tls.ca_cert, t); }},
+    OptionEntry{"client-cert", "FILE", "", "Target", on_run,
+                "our own certificate with its chain (PEM)",
+                [](Text t, Settings& s) { return put_text(s.send.tls.client_cert, t); }},
+    OptionEntry{"client-key", "FILE", "", "Target", on_run,
+                "its key (PEM); default: in the file of --client-cert",
+                [](Text t, Settings& s) { return put_text(s.send.tls.client_key, t); }},
+
+    OptionEntry{"credentials", "FILE", "", "Secrets", on_run,
+                "lines MIXPANEL_TOKEN=, MIXPANEL_USERNAME=, MIXPANEL_SECRET=, instead of the "
+                "environment; a private file",
+                [](Text t, Settings& s) { return put_text(s.credentials.file, t); }},
+    OptionEntry{"credentials-command", "CMD", "", "Secrets", on_run,
+                "a program that prints such lines within 30s; run without a shell",
+                [](Text t, Settings& s) { return put_text(s.credentials.command, t); }},
+
+    OptionEntry{"job", "DIR", "", "Job", on_both,
+                "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
+                "input file",
+                set_job},
+    OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain | on_rate,
+                "directory of the job; must be given", set_job},
+    OptionEntry{"memory", "SIZE", "", "Job", on_both,
+                "for planning; beyond it the census goes on on disk; default: half of what the "
+                "machine or cgroup has, at most 4GiB",
+                [](Text t, Settings& s) -> Done {
+                  const auto size = parse_size(t);
+                  if (!size) return size.error();
+                  if (*size < memory_min_bytes) {
+                    return usage(fmt::format("{} is too little: give at least {}", t,
+                                             size_text(memory_min_bytes)));
+                  }
+                  s.plan.memory_bytes = *size;
+                  return {};
+                }},
+    OptionEntry{"spill-dir", "DIR", "", "Job", on_both,
+                "where the census goes on when memory is used up; default: the job",
+                [](Text t, Settings& s) { return put_text(s.plan.spill_dir, t); }},
+    OptionEntry{"dry-run", "", "", "Job", on_run, "all the checks and the plan, nothing sent",
+                [](Text t, Settings& s) -> Done {
+                  s.dry_run = is_on(t);
+                  return {};
+                },
+                'n'},
+    OptionEntry{"rehearse", "", "", "Job", on_run,
+                "send to an emulator, with progress of its own: the job stays as it is",
+                [](Text t, Settings& s) -> Done {
+                  s.rehearse = is_on(t);
+                  return {};
+                }},
+
+    OptionEntry{"links", "", "", "Show", on_show, "every link with its verdict",
+                [](Text, Settings& s) { return set_show(ShowWhat::links, s); }, 0, Reach::flag},
+    OptionEntry{"held", "", "", "Show", on_show, "rows that are held, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::held, s); }, 0, Reach::flag},
+    OptionEntry{"rejected", "", "", "Show", on_show, "rows that cannot be used, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::rejected, s); }, 0, Reach::flag},
+    OptionEntry{"refused", "", "", "Show", on_show, "links that the service refused, and why",
+                [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
+    OptionEntry{"in-doubt", "", "", "Show", on_show,
+                "links that an earlier run may have delivered unnoticed; they are sent again",
+                [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
+    OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show, "of these lists",
+                [](Text t, Settings& s) {
+                  return choose(s.show_format, t,
+                                std::array{Choice<ShowFormat>{"csv", ShowFormat::csv},
+                                           Choice<ShowFormat>{"ndjson", ShowFormat::ndjson}});
+                },
+                0, Reach::flag},
+
+    OptionEntry{"format", "text|ndjson", "text", "Show", on_explain, "for people or for programs",
+                [](Text t, Settings& s) {
+                  return choose(s.explain_as_json, t,
+                                std::array{Choice<bool>{"text", false}, Choice<bool>{"ndjson", true}});
+                },
+                0, Reach::flag},
+
+    OptionEntry{"progress", "auto|always|never", "auto", "Output", on_both,
+                "a line that shows rate and time left; auto: on a terminal",
+                [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
+    OptionEntry{"stats", "DURATION", "5m", "Output", on_both,
+                "without that line, report as often as this; 0: never",
+                [](Text t, Settings& s) { return put(s.output.stats, parse_duration(t)); }},
+    OptionEntry{"summary", "FILE|-", "", "Output", on_both,
+                "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
+                [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
+    OptionEntry{"show-ids", "auto|always|never", "auto", "Output", on_both | on_show,
+                "ids in census and messages; auto: on a terminal only, else masked",
+                [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
+    OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
+                "end with 3 instead of 0 when rows met one of these fates", set_fail_on},
+    OptionEntry{"quiet", "", "", "Output", on_both, "silent exactly when the exit code is 0",
+                [](Text t, Settings& s) -> Done {
+                  s.output.quiet = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"log-level", "debug|info|warning|error", "info", "Output", on_all,
+                "what is said on stderr",
+                [](Text t, Settings& s) {
+                  return choose(s.output.log.level, t,
+                                std::array{Choice<Level>{"debug", Level::debug},
+                                           Choice<Level>{"info", Level::info},
+                                           Choice<Level>{"warning", Level::warning},
+                                           Choice<Level>{"error", Level::error}});
+                }},
+    OptionEntry{"log-format", "text|json", "text", "Output", on_all,
+                "json: one object a line, with time, level and msg",
+                [](Text t, Settings& s) {
+                  return choose(s.output.log.format, t,
+                                std::array{Choice<LogFormat>{"text", LogFormat::text},
+                                           Choice<LogFormat>{"json", LogFormat::json}});
+                }},
+
+    OptionEntry{"config", "FILE", "", "Config", on_all,
+                "options as TOML, rate = \"500/s\". Every option may also be set as "
+                "IDMERGE_<OPTION>; order: flag, environment, file, default",
+                [](Text t, Settings&) {
+                  std::string unused;
+                  return put_text(unused, t);
+                }},
+
+    OptionEntry{"listen", "ADDRESS:PORT", "127.0.0.1:8080", "Emulator", on_emulator,
+                "where to listen; port 0: a free one",
+                [](Text t, Settings& s) { return put_text(s.emulator.listen, t); }},
+    OptionEntry{"allow-remote", "", "", "Emulator", on_emulator,
+                "listen where other machines can reach it",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.allow_remote = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"require-auth", "USER:SECRET", "", "Emulator", on_emulator,
+                "answer 401 to anybody else", set_require_auth},
+    OptionEntry{"token", "TOKEN", "", "Emulator", on_emulator,
+                "answer 400 to another project token",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.token, t); }},
+    OptionEntry{"limit-rate", "RATE", "0", "Emulator", on_emulator,
+                "answer 429 to more links a second than this; 0: no limit",
+                [](Text t, Settings& s) -> Done {
+                  const auto rate = parse_rate(t);
+                  if (!rate) return rate.error();
+                  s.emulator.service.limit_per_s = rate->per_s;
+                  return {};
+                }},
+    OptionEntry{
+        "latency", "DURATION", "0", "Emulator", on_emulator, "between a request and its answer",
+        [](Text t, Settings& s) {
+          return put(s.emulator.latency, duration_within(t, 0ms, 10min));
+        }},
+    OptionEntry{"fail", "WHAT:SHARE,...", "", "Emulator", on_emulator,
+                "mishaps on purpose: 503:0.01,429:0.02,reset:0.005",
+                [](Text t, Settings& s) -> Done {
+                  if (t.empty()) return usage("is empty: write for example 503:0.01");
+                  return put(s.emulator.service.risks, parse_risks(t));
+                }},
+    OptionEntry{"retry-after", "SECONDS", "0", "Emulator", on_emulator,
+                "what mishaps with 429 and 503 tell the client to wait",
+                [](Text t, Settings& s) {
+                  return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
+                }},
+    OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps and refusals by lot",
+                [](Text t, Settings& s) { return put(s.emulator.service.seed, parse_count(t)); }},
+    OptionEntry{"silent", "", "", "Emulator", on_emulator,
+                "accept what the project's rules refuse and do nothing, as the real service does",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.service.silent = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"serve", "both|identity|import", "both", "Emulator", on_emulator,
+                "answer only one of the two APIs, 404 to the other",
+                [](Text t, Settings& s) {
+                  return choose(s.emulator.service.api, t,
+                                std::array{Choice<EmulatedApi>{"both", EmulatedApi::both},
+                                           Choice<EmulatedApi>{"identity", EmulatedApi::identity},
+                                           Choice<EmulatedApi>{"import", EmulatedApi::import}});
+                }},
+    OptionEntry{"uuid-only", "", "", "Emulator", on_emulator,
+                "create: refuse anonymous ids that do not look like UUIDs, as the real service does",
+                [](Text t, Settings& s) -> Done {
+                  s.emulator.service.graph.uuid_only = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"refuse-ids", "TEXT", "", "Emulator", on_emulator,
+                "refuse links with an id that contains TEXT",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.refuse_ids, t); }},
+    OptionEntry{"refuse-share", "SHARE", "0", "Emulator", on_emulator,
+                "refuse so many of all links, 0.05 for one in twenty; always the same ones",
+                [](Text t, Settings& s) -> Done {
+                  const auto share = parse_share(t);
+                  if (!share) {
+                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", t));
+                  }
+                  s.emulator.service.refuse_share = *share;
+                  return {};
+                }},
+    OptionEntry{"poison-ids", "TEXT", "", "Emulator", on_emulator,
+                "refuse whole batches with such an id, without naming it",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.poison_ids, t); }},
+    OptionEntry{"stuck-ids", "TEXT", "", "Emulator", on_emulator,
+                "answer 503 to every request with such an id",
+                [](Text t, Settings& s) { return put_text(s.emulator.service.stuck_ids, t); }},
+
+    // How fast.
+    OptionEntry{"rate", "RATE", "", "Pace", on_both,
+                "links a second (30req/s: requests), 0: unlimited; or hours of local time: "
+                "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "
+                "500/s, for import 15000/s",
+                [](Text t, Settings& s) -> Done {
+                  auto rate = Timetable::parse(t);
+                  if (!rate) return rate.error();
+                  s.typed_rate = std::move(*rate);
+                  return {};
+                }},
+    OptionEntry{"burst", "N", "", "Pace", on_run,
+                "links that may go at once; default: a tenth of a second's worth, at least a batch",
+                [](Text t, Settings& s) -> Done {
+                  const auto links = count_within(t, 1, 1'000'000);
+                  if (!links) return links.error();
+                  s.send.burst = static_cast<double>(*links);
+                  return {};
+                }},
+    OptionEntry{"adaptive", "", "", "Pace", on_run,
+                "slow down when the service asks for it, then find its pace again; the default",
+                [](Text t, Settings& s) -> Done {
+                  s.send.adaptive = is_on(t);
+                  return {};
+                }},
+    OptionEntry{"no-adaptive", "", "", "Pace", on_run,
+                "wait when the service asks for it, but keep the rate",
+                [](Text t, Settings& s) -> Done {
+                  s.send.adaptive = !is_on(t);
+                  return {};
+                }},
+    OptionEntry{
+        "connections", "N", "16", "Pace", on_run, "lanes to the service, each a kept connection",
+        [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
+    OptionEntry{
+        "pipeline", "N", "1", "Pace", on_run,
+        "requests under way on a connection before the first answer is there",
+        [](Text t, Settings& s) { return put(s.send.pipeline, count_within(t, 1, 256)); }},
+    OptionEntry{
+        "batch", "N", "2000", "Pace", on_both,
+        "for --api import: most links of a request; the service takes 2,000",
+        [](Text t, Settings& s) {
+          return put(s.send.dialect.batch_links_max, count_within(t, 1, 2'000));
+        }},
+    OptionEntry{
+        "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
+        "for --api import: most bytes of a request before gzip; the service takes 10 MB",
+        [](Text t, Settings& s) -> Done {
+          const auto size = parse_size(t);
+          if (!size) return size.error();
+          if (*size < 1'000 || *size > 10'000'000) {
+            return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
+          }
+          s.send.dialect.batch_bytes_max = *size;
+          return {};
+        }},
+    OptionEntry{
+        "attempts", "N", "10", "Pace", on_run,
+        "then a link that fails while others succeed is parked: pending, tried again later",
+        [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
+    OptionEntry{
+        "backoff-min", "DURATION", "2s", "Pace", on_run, "longest wait before the second attempt",
+        [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
+    OptionEntry{
+        "backoff-max", "DURATION", "60s", "Pace", on_run, "longest wait before any attempt",
+        [](Text t, Settings& s) { return put(s.send.backoff_max, duration_within(t, 1ms, 24h)); }},
+    OptionEntry{"give-up-after", "DURATION", "15m", "Pace", on_run,
+                "end when nothing has succeeded for so long (exit 5): run again later",
+                [](Text t, Settings& s) {
+                  return put(s.send.give_up_after, duration_within(t, 1ms, 24h * 365));
+                }},
+    OptionEntry{
+        "timeout", "DURATION", "30s", "Pace", on_run, "of one request",
+        [](Text t, Settings& s) { return put(s.send.timeout, duration_within(t, 1ms, 1h)); }},
+    OptionEntry{"drain", "DURATION", "10s", "Pace", on_run,
+                "how long requests under way may take after a first SIGINT or SIGTERM",
+                [](Text t, Settings& s) { return put(s.send.drain, duration_within(t, 0ms, 1h)); }},
+    OptionEntry{
+        "max-duration", "DURATION", "", "Pace", on_run, "stop sending after so long (exit 10)",
+        [](Text t, Settings& s) {
+          return put(s.send.max_duration, duration_within(t, 1ms, 24h * 365));
+        }},
+    OptionEntry{"max-requests", "N", "", "Pace", on_run, "stop after so many requests (exit 8)",
+                [](Text t, Settings& s) {
+                  return put(s.send.max_requests, count_within(t, 1, UINT64_MAX));
+                }},
+};
+
+constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> commands{{
+    {Command::plan, "plan", "INPUT...",
+     "judge the inputs, write the plan, print the census; no network", true},
+    {Command::run, "run", "INPUT... | --job DIR",
+     "plan if there is no plan, then send; goes on where it stopped", true},
+    {Command::show, "show", "--job DIR", "the census again, or the rows of a list"},
+    {Command::status, "status", "--job DIR", "where a job stands, while it runs and after it died"},
+    {Command::explain, "explain", "ID... --job DIR",
+     "every row of an id, its cluster, what was sent, the answer; - for ids on stdin", true},
+    {Command::rate, "rate", "RATE --job DIR",
+     "let a run go at another rate from now on, also while it is at work; as --rate takes it",
+     true},
+    {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
+}};
+
+}  // namespace
+
+std::span<const CommandEntry> command_table() {
+  return commands;
+}
+
+std::span<const OptionEntry> option_table() {
+  return entries;
+}
+
+std::span<const std::string_view> option_groups() {
+  return groups;
+}
+
+bool is_plan_option(const OptionEntry& entry) {
+  constexpr std::array<std::string_view, 8> others{"on-conflict",  "deny-file",   "decisions",
+                                                   "max-cluster",  "no-collapse", "api",
+                                                   "project-mode", "op"};
+  if ((entry.commands & on_plan) == 0) return false;
+  return entry.group == "Input" ||
+         std::find(others.begin(), others.end(), entry.name) != others.end();
+}
+
+}  // namespace idmerge

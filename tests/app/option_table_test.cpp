@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/option_table.hpp"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "support/settings.hpp"
+
+using namespace idmerge;
+using namespace std::chrono_literals;
+using idmerge::testing::error_of;
+using idmerge::testing::run_error;
+using idmerge::testing::settings_of;
+
+TEST_SUITE("app/option_table") {
+  TEST_CASE("each option reaches the setting it is for") {
+    const auto settings = settings_of({"run",
+                                       "a",
+                                       "b",
+                                       "--job",
+                                       "j/",
+                                       "--to",
+                                       "https://[::1]:8443/base",
+                                       "--format",
+                                       "ndjson",
+                                       "--anon-field",
+                                       "/a/b",
+                                       "--user-field",
+                                       "#2",
+                                       "--op",
+                                       "merge",
+                                       "--op-field",
+                                       "op",
+                                       "--order-field",
+                                       "ts",
+                                       "--delimiter",
+                                       "tab",
+                                       "--null-word",
+                                       "none",
+                                       "--null-word",
+                                       "n/a",
+                                       "--no-header",
+                                       "--row-max",
+                                       "64KiB",
+                                       "--allow",
+                                       "ragged,lazy-quotes",
+                                       "--blank",
+                                       "reject",
+                                       "--reject-samples",
+                                       "10",
+                                       "--expect-files",
+                                       "2",
+                                       "--expect-rows",
+                                       "98,412,003",
+                                       "--min-rows",
+                                       "1",
+                                       "--on-conflict",
+                                       "send",
+                                       "--deny-file",
+                                       "deny.txt",
+                                       "--decisions",
+                                       "decisions.csv",
+                                       "--max-links",
+                                       "7,000",
+                                       "--max-uuid-lead",
+                                       "30%",
+                                       "--max-cluster",
+                                       "none",
+                                       "--no-collapse",
+                                       "--max-rejected",
+                                       "10",
+                                       "--max-held",
+                                       "none",
+                                       "--max-refused",
+                                       "0.5%",
+                                       "--approve",
+                                       "7f3a91c2d0b1",
+                                       "--project-mode",
+                                       "original",
+                                       "--project-id",
+                                       "2195193",
+                                       "--ca-cert",
+                                       "ca.pem",
+                                       "--client-cert",
+                                       "c.pem",
+                                       "--client-key",
+                                       "k.pem",
+                                       "--credentials",
+                                       "cred",
+                                       "-n",
+                                       "--progress",
+                                       "never",
+                                       "--stats",
+                                       "30s",
+                                       "--summary",
+                                       "-",
+                                       "--show-ids",
+                                       "never",
+                                       "--fail-on",
+                                       "refused",
+                                       "--quiet",
+                                       "--log-level",
+                                       "debug",
+                                       "--log-format",
+                                       "json",
+                                       "--rate",
+                                       "1000/s",
+                                       "--burst",
+                                       "7",
+                                       "--connections",
+                                       "3",
+                                       "--pipeline",
+                                       "16",
+                                       "--attempts",
+                                       "4",
+                                       "--backoff-min",
+                                       "1s",
+                                       "--backoff-max",
+                                       "5s",
+                                       "--give-up-after",
+                                       "1h",
+                                       "--timeout",
+                                       "5s",
+                                       "--drain",
+                                       "0",
+                                       "--max-duration",
+                                       "2h",
+                                       "--max-requests",
+                                       "1000"});
+    REQUIRE_MESSAGE(settings, settings);
+    const auto& s = *settings;
+    const auto& intake = s.plan.intake;
+    CHECK(intake.inputs.size() == 2);
+    CHECK(s.job == "j");
+    CHECK(s.send.target.port == 8443);
+    CHECK(intake.format == Format::ndjson);
+    CHECK(intake.anon_field == "/a/b");
+    CHECK(intake.user_field == "#2");
+    CHECK(intake.op == Op::merge);
+    CHECK(intake.op_field == "op");
+    CHECK(intake.order_field == "ts");
+    CHECK(intake.delimiter == '\t');
+    CHECK(intake.null_words == std::vector<std::string>{"none", "n/a"});
+    CHECK(intake.no_header);
+    CHECK(intake.row_max == 65'536);
+    CHECK((intake.allow_ragged && intake.allow_lazy_quotes));
+    CHECK(s.plan.screen.reject_blank);
+    CHECK(s.plan.reject_samples == 10u);
+    CHECK(intake.expect_files == 2u);
+    CHECK(intake.expect_rows == 98'412'003u);
+    CHECK(intake.min_rows == 1);
+    CHECK(s.plan.census.on_conflict == OnConflict::send);
+    CHECK(s.deny_file == "deny.txt");
+    CHECK(s.decisions_file == "decisions.csv");
+    CHECK(s.max_links == Limit{Limit::Kind::count, 7000, 0});
+    CHECK(s.max_uuid_lead == Limit{Limit::Kind::percent, 0, 30});
+    CHECK(s.plan.census.max_cluster == 0);
+    CHECK_FALSE(s.plan.census.collapse);
+    CHECK(s.max_rejected == Limit{Limit::Kind::count, 10, 0});
+    CHECK(s.max_held == Limit{});
+    CHECK(s.send.max_refused_percent == 0.5);
+    CHECK(s.approve == "7f3a91c2d0b1");
+    CHECK(s.plan.project_mode == "original");
+    CHECK(s.send.dialect.project_id == "2195193");
+    CHECK(s.send.tls.client_key == "k.pem");
+    CHECK(s.credentials.file == "cred");
+    CHECK(s.dry_run);
+    CHECK(s.output.progress == When::never);
+    CHECK(s.output.stats == 30s);
+    CHECK(s.output.summary == "-");
+    CHECK(s.output.show_ids == When::never);
+    CHECK(s.output.fail_on == std::vector<Fate>{Fate::refused});
+    CHECK((s.output.quiet && s.output.log.deferred));
+    CHECK(s.output.log.level == Level::debug);
+    CHECK(s.output.log.format == LogFormat::json);
+    CHECK(s.send.rate == Rate{1000, false});
+    CHECK(s.send.burst == 7);
+    CHECK(s.send.connections == 3);
+    CHECK(s.send.pipeline == 16);
+    CHECK(s.send.attempts == 4);
+    CHECK(s.send.backoff_max == 5s);
+    CHECK(s.send.give_up_after == 1h);
+    CHECK(s.send.timeout == 5s);
+    CHECK(s.send.drain == 0s);
+    CHECK(s.send.max_duration == 2h);
+    CHECK(s.send.max_requests == 1000u);
+  }
+
+  TEST_CASE("a mistake in any option is refused, by its name") {
+    std::size_t tried = 0;
+    for (const auto& entry : option_table()) {
+      if (entry.value.empty() || entry.name == "config") continue;
+      CAPTURE(entry.name);
+      ++tried;
+      Settings settings;
+      // What no option can be: nothing at all, then something that only free text can be.
+      CHECK_FALSE(entry.apply("", settings));
+      const bool free_text = entry.value.starts_with("NAME") || entry.value == "FILE" ||
+                             entry.value == "FILE|-" || entry.value == "DIR" ||
+                             entry.value == "A,B" || entry.value == "WORD" ||
+                             entry.value == "CMD" || entry.value == "TOKEN" ||
+                             entry.value == "TEXT" || entry.value == "ADDRESS:PORT";
+      const auto wrong = entry.apply("?\x1b!", settings);
+      CHECK(wrong.has_value() == free_text);
+      if (!wrong) {
+        CHECK(wrong.error().what.find(": ") != std::string::npos);  // what is wrong: what to do
+      }
+      CHECK_FALSE(entry.apply(std::string_view("a\0b", 3), settings));
+    }
+    CHECK(tried > 50);
+  }
+
+  TEST_CASE("the default in the help is one that the option takes") {
+    for (const auto& entry : option_table()) {
+      if (entry.fallback.empty()) continue;
+      CAPTURE(entry.name);
+      Settings settings;
+      CHECK(entry.apply(entry.fallback, settings));
+    }
+    // And it changes nothing.
+    const auto plain = *settings_of({"run", "x", "--to", "us"});
+    std::vector<std::string> all{"run", "x", "--to", "us"};
+    for (const auto& entry : option_table()) {
+      if ((entry.commands & only(Command::run)) == 0 || entry.fallback.empty()) continue;
+      all.push_back("--" + std::string(entry.name));
+      all.emplace_back(entry.fallback);
+    }
+    const auto typed = settings_of(all);
+    REQUIRE_MESSAGE(typed, typed);
+    CHECK(typed->send.rate == plain.send.rate);
+    CHECK(typed->max_held == plain.max_held);
+    CHECK(typed->max_rejected == plain.max_rejected);
+    CHECK(typed->send.max_refused_percent == plain.send.max_refused_percent);
+    CHECK(typed->send.max_refused_links == plain.send.max_refused_links);
+    CHECK(typed->send.connections == plain.send.connections);
+    CHECK(typed->send.attempts == plain.send.attempts);
+    CHECK(typed->send.backoff_min == plain.send.backoff_min);
+    CHECK(typed->send.backoff_max == plain.send.backoff_max);
+    CHECK(typed->send.give_up_after == plain.send.give_up_after);
+    CHECK(typed->send.timeout == plain.send.timeout);
+    CHECK(typed->send.drain == plain.send.drain);
+    CHECK(typed->plan.intake.row_max == plain.plan.intake.row_max);
+    CHECK(typed->plan.census.max_cluster == plain.plan.census.max_cluster);
+    CHECK(typed->plan.reject_samples == plain.plan.reject_samples);
+    CHECK(typed->plan.api == plain.plan.api);
+    CHECK(typed->output.stats == plain.output.stats);
+    CHECK(typed->output.fail_on == plain.output.fail_on);
+    CHECK(typed->output.log.level == plain.output.log.level);
+    const auto emulator = *settings_of({"emulator"});
+    CHECK(emulator.emulator.listen == "127.0.0.1:8080");
+  }
+
+  TEST_CASE("messages say what is wrong and what to write") {
+    CHECK(run_error({"--rate", "abc"}) == "--rate: \"abc\" is not a rate: write for example 500/s");
+    CHECK(run_error({"--canary", "0"}).starts_with("--canary: 0 is not within 1 and "));
+    CHECK(error_of({"emulator", "--refuse-share", "1.5"}) ==
+          "--refuse-share: 1.5 is no share: write 0.05 for one in twenty");
+    CHECK(run_error({"--connections", "0"}) ==
+          "--connections: 0 is not within 1 and 1,000: write one that is");
+    CHECK(run_error({"--pipeline", "257"}) ==
+          "--pipeline: 257 is not within 1 and 256: write one that is");
+    CHECK(run_error({"--timeout", "2h"}) ==
+          "--timeout: 2h is not within 1ms and 1h: write one that is");
+    CHECK(run_error({"--op", "creat"}) ==
+          "--op: \"creat\" is none of create, alias, merge: did you mean create?");
+    CHECK(run_error({"--progress", "sometimes"}) ==
+          "--progress: \"sometimes\" is none of auto, always, never: write one of them");
+    CHECK(run_error({"--delimiter", "::"}) ==
+          "--delimiter: \"::\" is not one character: write for example ';' or tab");
+    CHECK(run_error({"--fail-on", "held,none"}) ==
+          "--fail-on: none stands alone: write none, or the fates");
+    CHECK(run_error({"--project-id", "eu-1"}) ==
+          "--project-id: \"eu-1\" is not a project id: write its digits, for example 2195193");
+    CHECK(run_error({"--approve", "PLAN"}) ==
+          "--approve: \"PLAN\" is not a plan id: idmerge plan prints it");
+    CHECK(run_error({"--row-max", "10B"}) ==
+          "--row-max: 10B is not within 64B and 1GiB: write one that is");
+    CHECK(run_error({"--memory", "1MiB"}) == "--memory: 1MiB is too little: give at least 64MiB");
+    CHECK(error_of({"run", "x", "--to", "http://api.mixpanel.com"}).starts_with("--to: "));
+    CHECK(error_of({"show", "--job", "d", "--held", "--refused"}) ==
+          "--refused: another list is asked for too: give one of --links, --held, --rejected, "
+          "--refused, --in-doubt");
+  }
+
+  TEST_CASE("batches have limits, within those of the service") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
+                                       "--project-mode", "original", "--project-id", "1", "--batch",
+                                       "20", "--batch-bytes", "64kB", "--rate", "50/s"});
+    REQUIRE(settings);
+    CHECK(settings->send.dialect.batch_links_max == 20);
+    CHECK(settings->send.dialect.batch_bytes_max == 64'000);
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "2001"}));
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch", "0"}));
+    CHECK(!settings_of({"run", "x", "--to", "eu", "--batch-bytes", "11MB"}));
+  }
+
+  TEST_CASE("a rate in requests limits requests") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--rate", "30req/s"});
+    CHECK(settings->send.rate == Rate{30, true});
+  }
+
+  TEST_CASE("every option stands in the help of its commands, within 100 columns") {
+    for (const auto& command : command_table()) {
+      const auto text = help_text(command, option_table(), option_groups());
+      for (const auto& entry : option_table()) {
+        if ((entry.commands & only(command.command)) == 0) continue;
+        CAPTURE(entry.name);
+        CHECK(text.find("--" + std::string(entry.name)) != std::string::npos);
+      }
+      for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        CHECK(end - at <= 100);
+        at = end + 1;
+      }
+    }
+  }
+
+  TEST_CASE("no two options of a command share a name, and no secret is one") {
+    for (const auto& a : option_table()) {
+      for (const auto& b : option_table()) {
+        if (&a != &b && a.name == b.name) CHECK((a.commands & b.commands) == 0);
+      }
+      CHECK(a.name.find("password") == std::string_view::npos);
+      if ((a.commands & only(Command::run)) != 0) {
+        CHECK(a.name != "token");
+        CHECK(a.name != "secret");
+        CHECK(a.name != "username");
+      }
+    }
+  }
+
+  TEST_CASE("help says what holds for the command it is about") {
+    const auto help = [](Command wanted) {
+      for (const auto& command : command_table()) {
+        if (command.command == wanted) return help_text(command, option_table(), option_groups());
+      }
+      return std::string();
+    };
+    for (const auto command : {Command::show, Command::status, Command::explain}) {
+      CHECK(help(command).find("INPUT.idmerge") == std::string::npos);
+      CHECK(help(command).find("directory of the job; must be given") != std::string::npos);
+    }
+    CHECK(help(Command::run).find("INPUT.idmerge") != std::string::npos);
+    CHECK(help(Command::emulator).find("hold clusters") == std::string::npos);
+    CHECK(help(Command::plan).find("hold clusters") != std::string::npos);
+    CHECK(help(Command::plan).find("--max-links N|none ") != std::string::npos);
+  }
+}
