@@ -217,15 +217,7 @@ class Run {
                         recorded.send.target.url(), settings_.send.target.url()));
       }
     }
-    const auto mode = view_->plan.options.get("project_mode");
-    for (const auto known : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
-      if (name(known) == mode) settings_.send.dialect.mode = known;
-    }
-    settings_.plan.project_mode = mode;
-    settings_.plan.api = view_->plan.options.get("api");
-    if (settings_.plan.api == name(Api::import)) settings_.send.dialect.api = Api::import;
-    // Rate and burst depend on the API.
-    return recall(settings_, {});
+    return adopt_plan(settings_, view_->plan.options);
   }
 
   /// All that can be wrong before a row is read.

@@ -223,6 +223,19 @@ Result<void> recall(Settings& settings, const KeyValues& words) {
   return check_sending(settings);
 }
 
+Result<void> adopt_plan(Settings& settings, const KeyValues& planned) {
+  const auto mode = planned.get("project_mode");
+  for (const auto known : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
+    if (name(known) == mode) settings.send.dialect.mode = known;
+  }
+  settings.plan.project_mode = mode;
+  settings.plan.api = planned.get("api");
+  if (settings.plan.api == name(Api::import)) settings.send.dialect.api = Api::import;
+  // Rate and burst depend on the API.
+  derive(settings);
+  return check_sending(settings);
+}
+
 Result<void> check_typed_against(const Settings& settings, const KeyValues& planned) {
   const auto words = plan_words(settings.plan);
   for (const auto& option : settings.typed) {

@@ -416,9 +416,17 @@ Result<std::string> show(Files& files, const Settings& settings, const IdMask& m
   if (settings.show == ShowWhat::in_doubt) {
     return done(show_links(files, paths->plan(), &view->doubt, format, output));
   }
-  if (const auto shown = output(census_text(*view, mask, settings.send.rate)); !shown) {
-    return shown.error();
+  // How long it takes is a question of the pace that the job has, or will have.
+  auto sending = settings;
+  if (view->run) {
+    if (auto recalled = recall(sending, view->run->checkpoint.words); !recalled) {
+      return recalled.error();
+    }
   }
+  if (auto adopted = adopt_plan(sending, view->plan.options); !adopted) return adopted.error();
+  const auto shown =
+      output(census_text(*view, mask, sending.send.rate, sending.send.dialect.batch_links_max));
+  if (!shown) return shown.error();
   return std::string();
 }
 

@@ -100,6 +100,7 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
     ++next_;
   }
   if (batch.links.empty()) return Taken::end;
+  IDMERGE_CHECK(current_ != nullptr);
   batch.block = current_;
   ++current_->batches;
   return Taken::links;

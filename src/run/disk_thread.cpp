@@ -36,7 +36,7 @@ Result<void> DiskThread::save_now(const Snapshot& snapshot) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return ended_.has_value(); });
     busy_ = false;
-    const auto ended = *std::exchange(ended_, std::nullopt);
+    auto ended = *std::exchange(ended_, std::nullopt);
     if (!ended) return ended;
   }
   return saver_.save(snapshot);

@@ -13,6 +13,7 @@
 #include "idmerge/app/journey.hpp"
 
 #include "support/scratch.hpp"
+#include "support/settings.hpp"
 
 namespace idmerge::testing {
 
@@ -27,15 +28,6 @@ inline constexpr std::string_view mixed_rows =
     "3f2504e0-4f89-41d3-9a0c-0305e82c3305,null\n"
     "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u3\n"
     "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u4\n";
-
-inline Result<Settings> settings_of(const std::vector<std::string>& arguments) {
-  const auto typed = parse_typed(
-      command_table(), option_table(), arguments,
-      [](const std::string&) { return std::optional<std::string>(); },
-      [](const std::string&) -> Result<std::string> { return std::string(); });
-  if (!typed) return typed.error();
-  return parse_settings(*typed);
-}
 
 /// A world whose stderr, stdout and person are in the test's hands.
 struct Stage {

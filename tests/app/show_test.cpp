@@ -39,6 +39,17 @@ TEST_SUITE("app/show") {
     CHECK(text.find("user-1@example.com") != std::string::npos);
   }
 
+  TEST_CASE("the time it takes is that of the job's own API and pace") {
+    Stage stage;
+    const auto input = stage.scratch.write("nights.csv", mixed_rows);
+    const auto job = input + ".idmerge";
+    REQUIRE(stage.code({"plan", input, "--api", "import", "--project-mode", "original",
+                        "--max-rejected", "none", "--max-held", "none"}) == 0);
+    const auto text = shown(stage, {"--job", job});
+    CHECK(text.find("at 15,000/s") != std::string::npos);
+    CHECK(shown(stage, {"--job", stage.planned()}).find("at 500/s") != std::string::npos);
+  }
+
   TEST_CASE("links are listed with their verdicts, quoted where CSV asks for it") {
     Stage stage;
     const auto job = stage.planned();

@@ -27,6 +27,10 @@ KeyValues words_to_record(const Settings& settings);
 /// Errors: usage, naming the word, when a record cannot be what an option takes.
 Result<void> recall(Settings& settings, const KeyValues& words);
 
+/// Take over what a plan fixes for every run of it: the API and the project's mode.
+/// Errors: usage, when what is typed does not go with it.
+Result<void> adopt_plan(Settings& settings, const KeyValues& planned);
+
 /// Do the planning options typed as flags agree with the plan?
 /// Errors: usage, naming the first that does not.
 Result<void> check_typed_against(const Settings& settings, const KeyValues& planned);
