@@ -10,6 +10,7 @@
 
 #include "idmerge/app/look_up.hpp"
 #include "idmerge/app/probe.hpp"
+#include "idmerge/app/report_page.hpp"
 #include "idmerge/app/summary_file.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/emulator/server.hpp"
@@ -99,11 +100,13 @@ void say_account(const JobView& view, World& world) {
   world.log.report("account", account_text(view), account_json(tally_of(view)));
 }
 
-/// Write summary.json, and where --summary says.
-Result<void> write_summary(const JobView& view, const Ending& ending, const std::string& path,
+/// Write summary.json and report.html to `place`, and the former where --summary says.
+Result<void> write_reports(const JobView& view, const Ending& ending, const JobPaths& place,
                            const Settings& settings, World& world) {
   const auto text = summary_json(view, ending, world.mask);
-  if (auto written = world.files.replace(path, text); !written) return written;
+  if (auto written = world.files.replace(place.summary(), text); !written) return written;
+  const auto page = report_page(view, ending, world.mask);
+  if (auto written = world.files.replace(place.report(), page); !written) return written;
   if (settings.output.summary.empty()) return {};
   if (settings.output.summary == "-") {
     const auto written = world.output(text);
@@ -401,11 +404,12 @@ class Run {
   }
 
   Result<int> end_of_dry_run() {
-    world_.log.info(fmt::format(
-        "dry run: nothing was sent; idmerge run --job {} --approve {} {}",
-        shell_word(settings_.job), view_->plan.id(),
-        settings_.to.empty() ? "--to us|eu|in|URL" : "--to " + shell_word(settings_.to)));
-    return finish({});
+    Ending ending;
+    ending.next = fmt::format(
+        "idmerge run --job {} --approve {} {}", shell_word(settings_.job), view_->plan.id(),
+        settings_.to.empty() ? "--to us|eu|in|URL" : "--to " + shell_word(settings_.to));
+    world_.log.info("dry run: nothing was sent; " + ending.next);
+    return finish(ending);
   }
 
   /// `more` is what the command that goes on needs besides.
@@ -422,9 +426,9 @@ class Run {
 
   Result<int> finish(const Ending& ending) {
     const JobPaths paths{settings_.job};
-    const auto path =
-        ending.rehearsal ? paths.run("rehearsal").dir + "/summary.json" : paths.summary();
-    const auto written = write_summary(*view_, ending, path, settings_, world_);
+    // A rehearsal must not touch what is said of the job itself.
+    const JobPaths place = ending.rehearsal ? JobPaths{paths.run("rehearsal").dir} : paths;
+    const auto written = write_reports(*view_, ending, place, settings_, world_);
     if (!written) return written.error();
     return ending.exit_code;
   }
@@ -585,7 +589,8 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (view->finished()) {
     world.log.info(fmt::format("nothing to send: plan {} is finished", view->plan.id()));
   } else if (view->run) {
-    world.log.info("go on: " + next_command(settings));  // its guards were passed
+    ending.next = next_command(settings);  // its guards were passed
+    world.log.info("go on: " + ending.next);
   } else if (const auto guarded = check_guards(settings, *view); !guarded) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
@@ -595,11 +600,11 @@ Result<int> do_plan(Settings& settings, World& world) {
     world.log.error(ending.stop);
     world.log.info("go on: " + ending.next);
   } else {
-    world.log.info(fmt::format("send it: idmerge run --job {} --to us|eu|in|URL --approve {}",
-                               shell_word(settings.job), view->plan.id()));
+    ending.next = fmt::format("idmerge run --job {} --to us|eu|in|URL --approve {}",
+                              shell_word(settings.job), view->plan.id());
+    world.log.info("send it: " + ending.next);
   }
-  const auto written =
-      write_summary(*view, ending, JobPaths{settings.job}.summary(), settings, world);
+  const auto written = write_reports(*view, ending, JobPaths{settings.job}, settings, world);
   if (!written) return written.error();
   return ending.exit_code;
 }

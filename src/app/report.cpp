@@ -18,135 +18,40 @@ constexpr std::size_t label_columns = 30;
 constexpr std::size_t count_columns = 16;
 
 /// "  duplicate                          1,000  says nothing new"
-std::string line(std::size_t indent, std::string_view label, std::uint64_t count,
-                 std::string_view words = {}) {
-  auto out = fmt::format("{:{}}{:<{}}{:>{}}", "", indent, label, label_columns - indent,
-                         count_text(count), count_columns);
-  if (!words.empty()) out += fmt::format("  {}", words);
+std::string line(const Figure& figure, std::string_view job = {}) {
+  const auto indent = figure.depth * 2;
+  auto out = fmt::format("{:{}}{:<{}}{:>{}}", "", indent, figure.label, label_columns - indent,
+                         count_text(figure.count), count_columns);
+  if (!figure.listed_in.empty()) {
+    out += "  " + shell_word(fmt::format("{}/{}", job, figure.listed_in));
+  } else if (!figure.words.empty()) {
+    out += "  " + figure.words;
+  }
   return out + "\n";
 }
+
+std::string lines(const std::vector<Figure>& figures, std::string_view job) {
+  std::string out;
+  for (const auto& figure : figures)
+    out += line(figure, job);
+  return out;
+}
+
+constexpr std::string_view rejected_file = "rejected.ndjson";
+constexpr std::string_view held_file = "held.ndjson";
 
 std::uint64_t of(const CensusReport& census, Verdict verdict) {
   return census.verdicts[static_cast<std::size_t>(verdict)];
 }
 
-std::string rows_part(const JobView& view) {
+std::string ids_part(const JobView& view) {
   const auto& census = view.census;
-  auto out = line(0, "rows", census.read,
-                  census.blank_lines == 0
-                      ? std::string()
-                      : fmt::format("and {} blank lines", count_text(census.blank_lines)));
-  out += line(2, "duplicate", census.duplicates, "repeat a pair");
-  std::string sides;
-  if (census.skipped() > 0) {
-    sides = fmt::format("blank: anonymous side {}, user side {}, both {}",
-                        count_text(census.skipped_anon), count_text(census.skipped_user),
-                        count_text(census.skipped_both));
-  }
-  out += line(2, "skipped", census.skipped(), sides);
-  const auto rejected = census.rejected();
-  out += line(2, "rejected", rejected,
-              rejected == 0 ? std::string() : shell_word(view.job + "/rejected.ndjson"));
-  for (std::size_t i = 0; i < census.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
-    out += line(4, name(fault), census.faults[i], sentence(fault));
-  }
-  if (census.held_rows() > 0) {
-    out += line(2, "held", census.held_rows(), shell_word(view.job + "/held.ndjson"));
-    out += line(4, name(Fault::partial_row), census.held_rows(), sentence(Fault::partial_row));
-  }
-  return out;
-}
-
-std::string links_part(const JobView& view) {
-  const auto& census = view.census;
-  auto out = line(0, "links", census.links, "distinct pairs");
-  out += line(2, "to send", census.sendable());
-  if (census.spares() > 0) {
-    out += line(2, "already connected", census.spares(), "by the links to send");
-  }
-  if (census.voided() > 0) out += line(2, "void", census.voided(), "decided against");
-  out += line(2, "held", census.held_links(),
-              census.held_links() == 0 ? std::string() : shell_word(view.job + "/held.ndjson"));
-  if (of(census, Verdict::conflict) > 0) {
-    out += line(4, name(Verdict::conflict), of(census, Verdict::conflict),
-                fmt::format("{} anonymous ids with more than one user",
-                            count_text(census.conflicted_anons)));
-  }
-  if (of(census, Verdict::outranked) > 0) {
-    out += line(
-        4, name(Verdict::outranked), of(census, Verdict::outranked),
-        fmt::format("another user's claim is the {} one", view.plan.options.get("on_conflict")));
-  }
-  if (of(census, Verdict::both_sides) > 0) {
-    out += line(4, name(Verdict::both_sides), of(census, Verdict::both_sides),
-                "the anonymous id is a user id elsewhere");
-  }
-  if (of(census, Verdict::oversize) > 0) {
-    out += line(4, name(Verdict::oversize), of(census, Verdict::oversize),
-                fmt::format("clusters of more than {} ids",
-                            view.plan.options.get("max_cluster", "--max-cluster")));
-  }
-  return out;
-}
-
-std::string side(std::string_view label, const SideReport& side) {
-  return line(2, label, side.distinct,
-              side.distinct == 0 ? std::string()
-                                 : fmt::format("UUIDs: {}", share_text(side.uuids, side.distinct)));
-}
-
-std::string ids_part(const CensusReport& census) {
-  // Of pairs without sides, ids are not counted by side.
-  std::string out;
-  if (census.unsided == 0 || census.anon.distinct + census.user.distinct > 0) {
-    out += line(0, "ids", census.anon.distinct + census.user.distinct,
-                census.unsided == 0 ? "" : "of pairs with sides");
-    out += side("anonymous", census.anon);
-    out += side("user", census.user);
-  }
-  out += line(0, "clusters to be made", census.clusters);
+  auto out = lines(id_figures(census), view.job);
   if (census.anons_per_user_max > 0) {
     out += fmt::format("{:<{}}p50 {}, p99 {}, max {}\n", "  anonymous ids of a user", label_columns,
                        count_text(census.anons_per_user_p50), count_text(census.anons_per_user_p99),
                        count_text(census.anons_per_user_max));
   }
-  return out;
-}
-
-/// What a careful person would want to know before agreeing.
-std::string warnings_part(const JobView& view) {
-  const auto& census = view.census;
-  std::string out;
-  const auto warn = [&](std::string_view text) { out += fmt::format("look: {}\n", text); };
-  const auto& [create, alias, merge] = census.to_send;
-  if (census.uuid_lead() > uuid_lead_to_look_at) {
-    warn(
-        "the user side looks more like anonymous ids than the anonymous side: are the columns "
-        "swapped?");
-  }
-  const auto not_v4 = census.anon.distinct - census.anon.uuid_v4;
-  if (create > 0 && not_v4 > 0) {
-    warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
-                     count_text(not_v4)));
-  }
-  if (census.hubs > 0) {
-    warn(fmt::format("{} users have more than 100 anonymous ids", count_text(census.hubs)));
-  }
-  if (census.doubled_device_prefix > 0) {
-    warn(fmt::format("{} anonymous ids start with $device:$device:",
-                     count_text(census.doubled_device_prefix)));
-  }
-  if (alias > 0 && census.both_sides_ids > 0) {
-    warn(fmt::format("{} ids stand on both sides: aliases of aliases",
-                     count_text(census.both_sides_ids)));
-  }
-  if (census.unsided > 0) {
-    warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
-                     count_text(census.unsided)));
-  }
-  if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
   return out;
 }
 
@@ -224,11 +129,6 @@ std::string users_json(const std::vector<NamedLink>& links, std::string_view wha
   return out + "]";
 }
 
-std::string_view state_of(const JobView& view) {
-  if (!view.run) return "planned";
-  return view.finished() ? "finished" : "unfinished";
-}
-
 std::string inputs_json(const JobView& view) {
   std::string out = "[";
   for (const auto& input : view.plan.inputs) {
@@ -241,14 +141,167 @@ std::string inputs_json(const JobView& view) {
 
 std::string send_json(const JobView& view) {
   if (!view.run) return "null";
-  return fmt::format(
-      R"({{"target":{},"links":{},"round":{},"spares":{},"delivered":{},"ambiguous":{},"refused":{},"parked":{},"pending":{}}})",
-      quoted(view.run->checkpoint.words.get("to")), view.to_send(), view.run->checkpoint.round,
-      view.spares_sent(), view.delivered(), view.ambiguous(), view.refused(), view.parked(),
-      view.pending());
+  auto out = fmt::format(R"({{"target":{})", quoted(target_of(view)));
+  for (const auto& figure : send_figures(view))
+    out += fmt::format(",{}:{}", quoted(figure.label), figure.count);
+  return out + "}";
 }
 
 }  // namespace
+
+std::vector<Figure> row_figures(const JobView& view) {
+  const auto& census = view.census;
+  std::vector<Figure> out;
+  out.push_back({0, "rows", census.read,
+                 census.blank_lines == 0
+                     ? ""
+                     : fmt::format("and {} blank lines", count_text(census.blank_lines))});
+  out.push_back({1, "duplicate", census.duplicates, "repeat a pair"});
+  std::string sides;
+  if (census.skipped() > 0) {
+    sides = fmt::format("blank: anonymous side {}, user side {}, both {}",
+                        count_text(census.skipped_anon), count_text(census.skipped_user),
+                        count_text(census.skipped_both));
+  }
+  out.push_back({1, "skipped", census.skipped(), std::move(sides)});
+  const auto rejected = census.rejected();
+  out.push_back({1, "rejected", rejected, "", rejected == 0 ? "" : rejected_file});
+  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+    const auto fault = static_cast<Fault>(i);
+    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
+    out.push_back({2, name(fault), census.faults[i], std::string(sentence(fault))});
+  }
+  if (census.held_rows() > 0) {
+    out.push_back({1, "held", census.held_rows(), "", held_file});
+    out.push_back({2, name(Fault::partial_row), census.held_rows(),
+                   std::string(sentence(Fault::partial_row))});
+  }
+  return out;
+}
+
+std::vector<Figure> link_figures(const JobView& view) {
+  const auto& census = view.census;
+  std::vector<Figure> out;
+  out.push_back({0, "links", census.links, "distinct pairs"});
+  out.push_back({1, "to send", census.sendable()});
+  if (census.spares() > 0) {
+    out.push_back({1, "already connected", census.spares(), "by the links to send"});
+  }
+  if (census.voided() > 0) out.push_back({1, "void", census.voided(), "decided against"});
+  out.push_back({1, "held", census.held_links(), "", census.held_links() == 0 ? "" : held_file});
+  const auto held = [&](Verdict verdict, std::string words) {
+    const auto count = of(census, verdict);
+    if (count > 0) out.push_back({2, name(verdict), count, std::move(words)});
+  };
+  const auto& options = view.plan.options;
+  held(Verdict::conflict, fmt::format("{} anonymous ids with more than one user",
+                                      count_text(census.conflicted_anons)));
+  held(Verdict::outranked,
+       fmt::format("another user's claim is the {} one", options.get("on_conflict")));
+  held(Verdict::both_sides, "the anonymous id is a user id elsewhere");
+  held(Verdict::oversize,
+       fmt::format("clusters of more than {} ids", options.get("max_cluster", "--max-cluster")));
+  return out;
+}
+
+std::vector<Figure> id_figures(const CensusReport& census) {
+  std::vector<Figure> out;
+  const auto side = [&](std::string_view label, const SideReport& counted) {
+    out.push_back({1, label, counted.distinct,
+                   counted.distinct == 0
+                       ? ""
+                       : fmt::format("UUIDs: {}", share_text(counted.uuids, counted.distinct))});
+  };
+  if (census.unsided == 0 || census.anon.distinct + census.user.distinct > 0) {
+    out.push_back({0, "ids", census.anon.distinct + census.user.distinct,
+                   census.unsided == 0 ? "" : "of pairs with sides"});
+    side("anonymous", census.anon);
+    side("user", census.user);
+  }
+  out.push_back({0, "clusters to be made", census.clusters});
+  return out;
+}
+
+std::vector<Figure> account_figures(const JobView& view) {
+  const auto tally = tally_of(view);
+  std::vector<Figure> out{{0, "read", tally.read}};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
+    const auto fate = static_cast<Fate>(i);
+    Figure figure{0, name(fate), tally[fate]};
+    if (fate == Fate::delivered && view.ambiguous() > 0) {
+      figure.words =
+          fmt::format("{} of them were linked already when repeated", count_text(view.ambiguous()));
+    } else if (fate == Fate::duplicate && view.census.spares() > view.spares_sent()) {
+      figure.words = fmt::format("{} of them connected already",
+                                 count_text(view.census.spares() - view.spares_sent()));
+    } else if (fate == Fate::pending && view.parked() > 0) {
+      figure.words = fmt::format("{} of them parked", count_text(view.parked()));
+    } else if (tally[fate] > 0 && fate == Fate::rejected) {
+      figure.listed_in = rejected_file;
+    } else if (tally[fate] > 0 && fate == Fate::held) {
+      figure.listed_in = held_file;
+    } else if (tally[fate] > 0 && fate == Fate::refused) {
+      figure.words = fmt::format("idmerge show --job {} --refused", shell_word(view.job));
+    }
+    out.push_back(std::move(figure));
+  }
+  return out;
+}
+
+std::vector<Figure> send_figures(const JobView& view) {
+  if (!view.run) return {};
+  return {{0, "links", view.to_send(), "to be sent in all"},
+          {0, "round", view.run->checkpoint.round, "above 0: spares in place of refused links"},
+          {0, "spares", view.spares_sent(), "sent in such rounds"},
+          {0, "delivered", view.delivered(), "the service accepted them"},
+          {0, "ambiguous", view.ambiguous(), "of the delivered: linked already when repeated"},
+          {0, "refused", view.refused(), "the service said no"},
+          {0, "parked", view.parked(), "of the pending: failed while others succeeded"},
+          {0, "pending", view.pending(), "not settled yet"}};
+}
+
+std::vector<std::string> warnings(const JobView& view) {
+  const auto& census = view.census;
+  std::vector<std::string> out;
+  const auto warn = [&](std::string text) { out.push_back(std::move(text)); };
+  const auto& [create, alias, merge] = census.to_send;
+  if (census.uuid_lead() > uuid_lead_to_look_at) {
+    warn(
+        "the user side looks more like anonymous ids than the anonymous side: are the columns "
+        "swapped?");
+  }
+  const auto not_v4 = census.anon.distinct - census.anon.uuid_v4;
+  if (create > 0 && not_v4 > 0) {
+    warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
+                     count_text(not_v4)));
+  }
+  if (census.hubs > 0) {
+    warn(fmt::format("{} users have more than 100 anonymous ids", count_text(census.hubs)));
+  }
+  if (census.doubled_device_prefix > 0) {
+    warn(fmt::format("{} anonymous ids start with $device:$device:",
+                     count_text(census.doubled_device_prefix)));
+  }
+  if (alias > 0 && census.both_sides_ids > 0) {
+    warn(fmt::format("{} ids stand on both sides: aliases of aliases",
+                     count_text(census.both_sides_ids)));
+  }
+  if (census.unsided > 0) {
+    warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
+                     count_text(census.unsided)));
+  }
+  if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
+  return out;
+}
+
+std::string_view state_of(const JobView& view) {
+  if (!view.run) return "planned";
+  return view.finished() ? "finished" : "unfinished";
+}
+
+std::string_view target_of(const JobView& view) {
+  return view.run ? view.run->checkpoint.words.get("to") : std::string_view();
+}
 
 std::string example_sentence(const NamedLink& link, const IdMask& mask) {
   switch (link.op) {
@@ -273,10 +326,14 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
       break;
     }
   }
-  out += "\n" + rows_part(view) + links_part(view) + ids_part(view.census);
+  out += "\n" + lines(row_figures(view), view.job) + lines(link_figures(view), view.job) +
+         ids_part(view);
   const auto requests = requests_of(view, batch);
-  out += line(0, "requests", requests, time_text(view.census.sendable(), requests, rate));
-  for (const auto& part : {warnings_part(view), names_part(view, mask)}) {
+  out += line({0, "requests", requests, time_text(view.census.sendable(), requests, rate)});
+  std::string looks;
+  for (const auto& warning : warnings(view))
+    looks += fmt::format("look: {}\n", warning);
+  for (const auto& part : {looks, names_part(view, mask)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;
@@ -317,30 +374,14 @@ std::string census_json(const JobView& view, const IdMask& mask) {
 }
 
 std::string account_text(const JobView& view) {
-  const auto tally = tally_of(view);
-  auto out = line(0, "read", tally.read);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
-    const auto fate = static_cast<Fate>(i);
-    std::string words;
-    if (fate == Fate::delivered && view.ambiguous() > 0) {
-      words =
-          fmt::format("{} of them were linked already when repeated", count_text(view.ambiguous()));
-    } else if (fate == Fate::duplicate && view.census.spares() > view.spares_sent()) {
-      words = fmt::format("{} of them connected already",
-                          count_text(view.census.spares() - view.spares_sent()));
-    } else if (fate == Fate::pending && view.parked() > 0) {
-      words = fmt::format("{} of them parked", count_text(view.parked()));
-    } else if (tally[fate] > 0 && fate == Fate::rejected) {
-      words = shell_word(view.job + "/rejected.ndjson");
-    } else if (tally[fate] > 0 && fate == Fate::held) {
-      words = shell_word(view.job + "/held.ndjson");
-    } else if (tally[fate] > 0 && fate == Fate::refused) {
-      words = fmt::format("idmerge show --job {} --refused", shell_word(view.job));
-    }
-    out += fmt::format("{} {}", i == 0 ? '=' : '+', line(0, name(fate), tally[fate], words));
+  const auto figures = account_figures(view);
+  std::string out;
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    // Both columns of counts end at the same place.
+    out += i == 0 ? "  " : i == 1 ? "= " : "+ ";
+    out += line(figures[i], view.job);
   }
-  // Both columns of counts end at the same place.
-  return "  " + out;
+  return out;
 }
 
 std::string account_json(const Tally& tally) {

@@ -17,8 +17,8 @@ class Secrets(journey.Case):
 
     def check_nothing_leaked(self, *texts):
         files = [p for p in self.dir.rglob("*") if p.is_file()]
-        self.assertTrue(any(p.name == "plan" for p in files))
-        self.assertTrue(any(p.name == "checkpoint" for p in files))
+        for name in ("plan", "checkpoint", "summary.json", "report.html"):
+            self.assertTrue(any(p.name == name for p in files), name)
         for path in files:
             texts += (path.read_bytes().decode("latin-1"),)
         for text in texts:

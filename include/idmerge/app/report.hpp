@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What the program says about a job: the census before anything is sent, the account afterwards,
-// and summary.json for machines. All three are functions of one JobView, so that they cannot
-// disagree; every figure that is printed is one that was counted.
+// and summary.json for machines. All three are functions of one JobView, and their lines are lists
+// of figures that report.html shows too (app/report_page), so that none can disagree; every figure
+// that is printed is one that was counted.
 #pragma once
 
 #include <string>
@@ -16,6 +17,35 @@
 #include "idmerge/core/timetable.hpp"
 
 namespace idmerge {
+
+/// A count as it is shown to people.
+struct Figure {
+  std::size_t depth = 0;   // part of the figure above it that has a smaller one
+  std::string_view label;  // ours, with static storage
+  std::uint64_t count = 0;
+  std::string words = {};           // what there is to say of it; may quote what came from outside
+  std::string_view listed_in = {};  // the file of the job that names each, in place of words
+};
+
+/// What was read, what it came to as links, and the ids in them.
+std::vector<Figure> row_figures(const JobView& view);
+std::vector<Figure> link_figures(const JobView& view);
+std::vector<Figure> id_figures(const CensusReport& census);
+
+/// The rows read, then every fate. Shape: the first is the sum of the others.
+std::vector<Figure> account_figures(const JobView& view);
+
+/// How far the run is; none before it has begun. Labels are the keys of "send" in summary.json.
+std::vector<Figure> send_figures(const JobView& view);
+
+/// What a careful person would want to know before agreeing. Shape: "2 users have more than ..."
+std::vector<std::string> warnings(const JobView& view);
+
+/// "planned", "unfinished" or "finished"
+std::string_view state_of(const JobView& view);
+
+/// --to as it was recorded: "eu". Empty before the run has begun.
+std::string_view target_of(const JobView& view);
 
 /// What would happen, for people. Shape: lines with a line end.
 std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,

@@ -7,6 +7,7 @@
 //   pairs.csv.idmerge/
 //     plan  rejected.ndjson  held.ndjson  summary.json  report.html  .gitignore
 //     runs/1-of-1/  checkpoint  journal.<generation>  refused.ndjson  lock  rate
+//     runs/rehearsal/  the same, and a summary.json and report.html of its own
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/html.hpp"
+
+#include "idmerge/base/log.hpp"
+#include "idmerge/base/quantity.hpp"
+
+namespace idmerge {
+
+Html& Html::markup(Markup literal) {
+  page_ += literal.view();
+  return *this;
+}
+
+Html& Html::text(std::string_view outside) {
+  for (const char c : printable(outside)) {
+    switch (c) {
+      case '&':
+        page_ += "&amp;";
+        break;
+      case '<':
+        page_ += "&lt;";
+        break;
+      case '>':
+        page_ += "&gt;";
+        break;
+      case '"':
+        page_ += "&quot;";
+        break;
+      case '\'':
+        page_ += "&#39;";
+        break;
+      default:
+        page_ += c;
+    }
+  }
+  return *this;
+}
+
+Html& Html::count(std::uint64_t count) {
+  page_ += count_text(count);
+  return *this;
+}
+
+}  // namespace idmerge

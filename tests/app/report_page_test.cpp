@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/report_page.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/quantity.hpp"
+#include "idmerge/disk/job.hpp"
+
+#include "app_job.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+bool has(std::string_view text, std::string_view words) {
+  return text.find(words) != std::string_view::npos;
+}
+
+std::size_t times(std::string_view text, std::string_view words) {
+  std::size_t n = 0;
+  for (auto at = text.find(words); at != std::string_view::npos; at = text.find(words, at + 1))
+    ++n;
+  return n;
+}
+
+/// Links of which some are settled.
+JobView sent_view(std::uint64_t links, std::uint64_t delivered, std::uint64_t refused) {
+  JobView view;
+  view.job = "job";
+  view.census.read = view.census.links = links;
+  view.census.verdicts[0] = view.census.to_send[0] = links;
+  view.run.emplace();
+  view.run->checkpoint.ledger.delivered = delivered;
+  view.run->checkpoint.ledger.refused = refused;
+  view.run->checkpoint.finished = delivered + refused == links;
+  view.run->checkpoint.words.set("to", "eu");
+  return view;
+}
+
+/// The words of the element with this id, as they stand in the page.
+std::string element(const std::string& page, const std::string& id) {
+  auto at = page.find(" id=\"" + id + "\"");
+  if (at == std::string::npos) return "(no such element)";
+  at = page.find('>', at) + 1;
+  return page.substr(at, page.find("</", at) - at);
+}
+
+std::string headline(const JobView& view, const Ending& ending) {
+  const auto page = report_page(view, ending, IdMask(true));
+  const auto at = page.find("<h1>") + 4;
+  return page.substr(at, page.find("</h1>") - at);
+}
+
+}  // namespace
+
+TEST_SUITE("app/report_page") {
+  TEST_CASE("nothing from outside becomes markup, wherever it stands") {
+    const std::string evil =
+        "<script>alert(1)</script>\"><img src=x onerror=alert(2)>&amp;\x1b"
+        "\xe2\x80\xae\n\xff";
+    auto view = sent_view(5, 2, 1);
+    view.job = evil;
+    view.plan.inputs.push_back({.size_bytes = 9, .rows = 5, .format = evil, .path = evil});
+    view.plan.options.set("max_cluster", evil);
+    view.plan.options.set("on_conflict", evil);
+    view.census.verdicts[static_cast<std::size_t>(Verdict::oversize)] = 1;
+    view.census.verdicts[static_cast<std::size_t>(Verdict::outranked)] = 1;
+    view.census.read = view.census.links = 7;
+    view.run->checkpoint.words.set("to", evil);
+    const NamedLink link{Op::create, evil, evil, 101};
+    view.examples = view.largest = view.hubs = view.doubled = {link};
+    const auto page = report_page(
+        view, {.exit_code = 6, .stop = evil, .next = "idmerge run --job " + evil}, IdMask(true));
+
+    constexpr std::string_view shown =
+        "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&gt;&lt;img src=x onerror=alert(2)&gt;"
+        "&amp;amp;\\x1b\\u{202e}\\n\\xff";
+    // Title, header, stop, command, target, two verdicts, example (twice), clusters, hubs, doubled,
+    // input (twice), files, and commands: refused (twice), held, status.
+    CHECK(times(page, shown) == 19);
+    CHECK(times(page, "alert(1)") == times(page, shown));
+    CHECK_FALSE(has(page, "<script"));
+    CHECK_FALSE(has(page, "<img"));
+    for (const char c : page)
+      CHECK((c == '\n' || static_cast<unsigned char>(c) >= 0x20));
+    CHECK_FALSE(has(page, "\xe2\x80\xae"));
+  }
+
+  TEST_CASE("the page brings all it needs, and may not fetch or run anything") {
+    const auto page = report_page(sent_view(1, 1, 0), {}, IdMask(true));
+    CHECK(page.starts_with(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"));
+    CHECK(has(page,
+              "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+              "form-action 'none'\""));
+    for (const auto* outside : {"http:", "https:", " src=", " href=", "url(", "@import", "<link"})
+      CHECK_FALSE(has(page, outside));
+    CHECK(page.ends_with("</html>\n"));
+  }
+
+  TEST_CASE("how it ended stands in the first sentence") {
+    CHECK(headline(sent_view(1200, 1200, 0), {}) ==
+          "Finished: 1,200 links delivered, all there were to send");
+    CHECK(headline(sent_view(5, 3, 2), {.exit_code = 3}) ==
+          "Finished: 3 of 5 links delivered; 2 refused");
+    CHECK(headline(sent_view(5, 3, 0), {.exit_code = 143, .stop = "interrupted"}) ==
+          "Stopped: 2 of 5 links pending");
+    CHECK(headline(sent_view(5, 3, 0), {}) == "Unfinished: 2 of 5 links pending");
+    CHECK(headline(sent_view(1, 1, 0), {.rehearsal = true}) ==
+          "Rehearsal finished: 1 link delivered, all there were to send");
+    CHECK(headline(sent_view(0, 0, 0), {}) == "Finished: there was nothing to send");
+    auto planned = sent_view(1, 0, 0);
+    planned.run.reset();
+    CHECK(headline(planned, {}) == "Planned: 1 link to send, nothing sent yet");
+    CHECK(headline(planned, {.exit_code = 6, .stop = "--max-held: x"}) ==
+          "Stopped before anything was sent: 1 link planned");
+    planned.census = {};
+    CHECK(headline(planned, {}) == "Planned: there is nothing to send");
+  }
+
+  TEST_CASE("every exit code has its meaning") {
+    const auto view = sent_view(1, 0, 0);
+    std::vector<int> codes{0, 3, 143};
+    for (int code = 0; code <= static_cast<int>(Errc::interrupted); ++code)
+      codes.push_back(exit_code(static_cast<Errc>(code)));
+    for (const int code : codes) {
+      const auto page = report_page(view, {.exit_code = code}, IdMask(true));
+      CHECK(element(page, "exit-code") == std::to_string(code));
+      CHECK_MESSAGE(element(page, "exit-meaning").size() > 5, code);
+    }
+  }
+
+  TEST_CASE("why it stopped and the command that goes on, if there are any") {
+    const auto view = sent_view(1, 0, 0);
+    const auto page =
+        report_page(view, {.exit_code = 5, .stop = "no route", .next = "idmerge run --job 'a b'"},
+                    IdMask(true));
+    CHECK(element(page, "stop") == "no route");
+    CHECK(has(page, "<code>idmerge run --job &#39;a b&#39;</code>"));
+    const auto other = report_page(view, {}, IdMask(true));
+    CHECK(element(other, "stop") == "(no such element)");
+    CHECK(element(other, "next") == "(no such element)");
+  }
+
+  TEST_CASE("ids are shown or masked as in summary.json") {
+    Stage stage;
+    const auto view = view_job(stage.files, stage.planned());
+    REQUIRE(view);
+    for (const bool shows : {true, false}) {
+      const auto page = report_page(*view, {}, IdMask(shows));
+      const auto summary = summary_json(*view, {}, IdMask(shows));
+      for (const auto* id : {"user-1@example.com", "u,2", "0305e82c3303"}) {
+        CHECK(has(page, id) == shows);
+        if (!shows) CHECK_FALSE(has(summary, id));
+      }
+      CHECK(has(page, IdMask(shows)("user-1@example.com")));
+      CHECK(has(summary, IdMask(shows)("user-1@example.com")));
+    }
+  }
+
+  TEST_CASE("many inputs are summed up, and lists say what they leave out") {
+    auto view = sent_view(10'000, 10'000, 0);
+    for (int i = 0; i < 10'000; ++i) {
+      view.plan.inputs.push_back(
+          {.size_bytes = 1000, .rows = 1, .format = "csv", .path = fmt::format("part-{:05}", i)});
+    }
+    view.census.clusters = 10'000;
+    view.census.hubs = 12;
+    view.hubs.assign(10, {Op::create, "a", "u", 200});
+    view.largest = view.hubs;
+    const auto page = report_page(view, {}, IdMask(true));
+    CHECK(has(page, "part-00049"));
+    CHECK_FALSE(has(page, "part-00050"));
+    CHECK(
+        has(page, "and 9,950 more files</th><td class=\"n\">9,950</td><td class=\"n\">9,950,000<"));
+    CHECK(has(page, "10,000 files</th><td class=\"n\">10,000</td><td class=\"n\">10,000,000<"));
+    CHECK(has(page, "and 9,990 more clusters"));
+    CHECK(has(page, "and 2 more of them"));
+    CHECK(page.size() < 48 << 10);
+  }
+
+  TEST_CASE("a bar is as long as its share, and nothing is too small to be seen") {
+    const auto page = report_page(sent_view(1'000'000, 999'999, 1), {}, IdMask(true));
+    CHECK(has(page, "width=\"100.00\""));
+    CHECK(has(page, "width=\"0.60\""));
+    CHECK(has(page, ">&gt;99.9 %<"));
+    CHECK(has(page, ">&lt;0.1 %<"));
+    const auto empty = report_page(sent_view(0, 0, 0), {}, IdMask(true));
+    CHECK_FALSE(has(empty, "nan"));
+  }
+
+  TEST_CASE("links that may be sent again are said") {
+    auto view = sent_view(9, 3, 0);
+    view.doubt.ranges = {{3, 4}};
+    CHECK(has(report_page(view, {}, IdMask(true)), "At most 4 links may already have been"));
+  }
+
+  TEST_CASE("it is written wherever summary.json is") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", mixed_rows);
+    const auto read = [&](const std::string& name) {
+      return stage.scratch.read("p.csv.idmerge/" + name);
+    };
+    const std::vector<std::string> guards{"--max-rejected", "none", "--max-held", "none"};
+    const auto with_guards = [&](std::vector<std::string> words) {
+      words.insert(words.end(), guards.begin(), guards.end());
+      return stage.code(words);
+    };
+    REQUIRE(stage.code({"plan", input}) == 6);
+    CHECK(has(read("report.html"), "Stopped before anything was sent"));
+    CHECK(has(element(read("report.html"), "stop"), "--max-rejected: 1 of 7 rows"));
+    REQUIRE(with_guards({"plan", input}) == 0);
+    const auto planned = read("report.html");
+    CHECK(has(planned, "Planned: 3 links to send"));
+    CHECK(has(planned, "idmerge run --job " + input + ".idmerge --to us|eu|in|URL --approve "));
+    CHECK(has(read("summary.json"), "\"next\":\"idmerge run --job " + input));
+
+    // A rehearsal has a page of its own.
+    REQUIRE(with_guards({"run", input, "--to", "emulator"}) == 3);
+    CHECK(read("report.html") == planned);
+    CHECK(has(read("runs/rehearsal/report.html"), "Rehearsal finished: 3 links delivered"));
+    CHECK(has(read("runs/rehearsal/report.html"), "<code>runs/rehearsal/summary.json</code>"));
+
+    REQUIRE(with_guards({"run", input, "--dry-run", "--to", "eu"}) == 0);
+    CHECK(has(read("report.html"), " --to eu</code>"));
+  }
+}
