@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""stdin, stdout and stderr may be closed, full or gone: the job does not notice."""
+import os
+import shlex
+import time
+
+import journey
+
+STREAMS = ("<&-", ">&-", "2>&-")
+
+
+class Streams(journey.Case):
+    def start_without(self, closed, *args):
+        """Start idmerge with these streams closed, as a shell does."""
+        words = [journey.IDMERGE, *map(str, args)]
+        line = " ".join(["exec", *map(shlex.quote, words), *closed])
+        return self.start("-c", line, program="/bin/sh")
+
+    def test_no_file_of_a_job_takes_the_number_of_a_closed_stream(self):
+        path = self.pairs("pairs.csv", "--rows", 200)
+        emulator = self.emulator()
+        for n, closed in enumerate((STREAMS, *((stream,) for stream in STREAMS))):
+            with self.subTest(closed=closed):
+                job = self.dir / f"job-{n}"
+                before = emulator.stats()["requests"]
+                process = self.start_without(closed, "run", path, "--job", job, "--yes",
+                                             "--to", emulator.url, "--rate", "5/s",
+                                             "--summary", "-")
+                while emulator.stats()["requests"] == before:
+                    time.sleep(0.01)
+                for stream in closed:
+                    number = STREAMS.index(stream)
+                    self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{number}"), "/dev/null")
+                self.run_idmerge("rate", "0", "--job", job)
+                # A summary that cannot be written is an error; that the job is done stays true.
+                self.assertEqual(process.wait(), 5 if ">&-" in closed else 0, self.said(process))
+                if "2>&-" not in closed and ">&-" in closed:
+                    self.assertIn("stdout: Bad file descriptor", self.said(process)[1])
+                self.check_account(job, delivered=200)
+                self.run_idmerge("run", "--job", job)
+
+    def test_a_full_or_a_closed_stderr_costs_no_row(self):
+        path = self.pairs("pairs.csv", "--rows", 200)
+        emulator = self.emulator()
+        for n, where in enumerate(("2>/dev/full", "2>&-")):
+            job = self.dir / f"job-{n}"
+            process = self.start_without([where], "run", path, "--job", job, "--to", emulator.url,
+                                         "--yes", "--rate", "0")
+            self.assertEqual(process.wait(), 0)
+            self.check_account(job, delivered=200)
+
+
+if __name__ == "__main__":
+    journey.main()
