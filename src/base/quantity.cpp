@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/check.hpp"
 #include "idmerge/base/log.hpp"
 
 namespace idmerge {
@@ -85,8 +86,13 @@ std::optional<double> decimal_number(std::string_view text) {
   return value;
 }
 
+/// The shortest text that reads back as the same number. No exponent: none is read.
 std::string plain_decimal(double value) {
-  return fmt::format("{}", value);  // the shortest text that reads back as the same number
+  std::array<char, 400> text{};  // the longest double has 309 digits, or 325 behind the point
+  const auto done =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  IDMERGE_CHECK(done.ec == std::errc{});
+  return {text.data(), done.ptr};
 }
 
 }  // namespace
@@ -192,6 +198,7 @@ Result<Rate> parse_rate(std::string_view text) {
     return Error{Errc::usage, fmt::format("\"{}\" is too slow: write at least 1/h", text)};
   }
   if (*value / seconds > 1e9) return too_large(text);
+  if (*value == 0) return Rate{};  // no limit of whatever it is
   return Rate{*value / seconds, requests};
 }
 

@@ -131,5 +131,13 @@ TEST_SUITE("base/quantity") {
       const Rate rate{static_cast<double>(n % 1'000'000) / 8, (n & 1) != 0 && n % 1'000'000 > 0};
       CHECK(parse_rate(rate_text(rate)) == rate);
     }
+    for (const auto* text : {"0.1/h", "0.0072/h", "1000000000/s", "0.000123req/s", "0req/s"}) {
+      CAPTURE(text);
+      CHECK(parse_rate(rate_text(*parse_rate(text))) == *parse_rate(text));
+    }
+    CHECK(rate_text({0.00001, false}) == "0.00001/s");
+    for (const auto* text : {"0.00001%", "0%", "100%", "0.1%"}) {
+      CHECK(percent_text(*parse_percent(text)) == text);
+    }
   }
 }
