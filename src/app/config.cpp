@@ -48,7 +48,7 @@ class LineReader {
   std::optional<std::string> scalar() {
     if (front() == '"') return basic_string();
     if (front() == '\'') return literal_string();
-    const bool negative = front() == '-' || front() == '+';
+    const bool negative = front() == '-';
     const auto text = std::string(word());
     const auto digits = std::string_view(text).substr(negative ? 1 : 0);
     const bool number = !digits.empty() && std::all_of(digits.begin(), digits.end(),

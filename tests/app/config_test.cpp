@@ -43,9 +43,9 @@ TEST_SUITE("app/config") {
     CHECK(error_of("rate = 500/s") ==
           "line 1: rate: the value cannot be read: write a string in quotes, a whole number, true "
           "or false");
-    for (const auto* text :
-         {"a = \"open", "a = 'open", "a = \"x\" y", "a = [1 2]", "a = [1", "a =", "a = 1.5",
-          "a = yes", "a = \"\\u0041\"", "a = \"\\", "a = \"\"\"x\"\"\""}) {
+    for (const auto* text : {"a = \"open", "a = 'open", "a = \"x\" y", "a = [1 2]", "a = [1",
+                             "a =", "a = 1.5", "a = yes", "a = +5", "a = +", "a = -",
+                             "a = \"\\u0041\"", "a = \"\\", "a = \"\"\"x\"\"\""}) {
       CAPTURE(text);
       CHECK(error_of(text).starts_with("line 1: a: the value cannot be read"));
     }
