@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/core/key_values.hpp"
 
 namespace idmerge {
@@ -24,11 +25,8 @@ std::string words_of(const File& file) {
   const auto values = KeyValues::parse(text);
   std::uint64_t pid = 0;
   if (!values || !parse_number(values->get("pid"), pid)) return "an unknown process";
-  // Printed as they were escaped: a lock file must not speak to the terminal.
-  const auto shown = [&](std::string_view key) {
-    const auto line = KeyValues{{"v", std::string(values->get(key, "?"))}}.text();
-    return line.substr(4, line.size() - 5);
-  };
+  // A lock file must not speak to the terminal.
+  const auto shown = [&](std::string_view key) { return printable(values->get(key, "?")); };
   return fmt::format("pid {} on {} since {}", pid, shown("host"), shown("since"));
 }
 

@@ -91,6 +91,9 @@ TEST_SUITE("disk/lock") {
     RealFiles files;
     std::ofstream(scratch / "lock") << "pid = 7\nhost = \\x1b[31m\nsince = x\n";
     CHECK(Lock::take(files, scratch / "lock", me)->died() == "pid 7 on \\x1b[31m since x");
+    std::ofstream(scratch / "lock") << "pid = 7\nhost = \xc2\x9b[31m\nsince = \xe2\x80\xae\xff\n";
+    CHECK(Lock::take(files, scratch / "lock", me)->died() ==
+          "pid 7 on \\u{009b}[31m since \\u{202e}\\xff");
     std::ofstream(scratch / "lock") << std::string(10'000, '\xff');
     const auto lock = Lock::take(files, scratch / "lock", me);
     REQUIRE(lock);
