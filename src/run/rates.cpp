@@ -30,6 +30,9 @@ std::string text_of(const Allowance& allowed) {
 
 Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words) {
   if (const auto table = Timetable::parse(words); !table) return table.error();
+  if (words.size() >= words_bytes_max) {
+    return Error{Errc::usage, fmt::format("is longer than {} bytes: shorten it", words_bytes_max)};
+  }
   return files.replace(paths.rate(), fmt::format("{}\n", words));
 }
 

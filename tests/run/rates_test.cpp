@@ -94,10 +94,16 @@ TEST_SUITE("run/rates") {
     const auto wrong = say_rate(world.files, paths, "fast");
     REQUIRE(!wrong);
     CHECK(wrong.error().code == Errc::usage);
+    const auto too_long = say_rate(world.files, paths, "08:00,30/s" + std::string(16'374, ' '));
+    REQUIRE(!too_long);  // it would not be read
+    CHECK(too_long.error().what == "is longer than 16384 bytes: shorten it");
     CHECK(!world.files.exists(paths.rate()));
     auto rates = world.rates();
+    REQUIRE(say_rate(world.files, paths, "08:00,30/s" + std::string(16'373, ' ')));
+    CHECK(rates.look().links_per_s == 30);
     REQUIRE(say_rate(world.files, paths, "20/s"));
     CHECK(rates.look().links_per_s == 20);
+    world.heard.lines.clear();
     for (const std::string& text :
          {std::string("fast\n"), std::string(), std::string(20'000, '1')}) {
       REQUIRE(world.files.replace(paths.rate(), text));
