@@ -80,7 +80,9 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
     const auto* const letter = failed ? nullptr : value.if_object();
     const auto* const file = letter != nullptr ? letter->if_contains("file") : nullptr;
     const auto* const line = letter != nullptr ? letter->if_contains("line") : nullptr;
-    if (file == nullptr || !file->is_string() || line == nullptr || !line->is_int64()) {
+    const auto* const message = letter != nullptr ? letter->if_contains("message") : nullptr;
+    if (file == nullptr || !file->is_string() || line == nullptr || !line->is_int64() ||
+        message == nullptr || !message->is_string()) {
       return Error{Errc::input, fmt::format("{}: a line is no dead letter: the file was changed: "
                                             "restore it, or start a new job",
                                             path)};
@@ -93,9 +95,7 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
     };
     refusal.status = number("status");
     refusal.attempts = number("attempts");
-    if (const auto* const message = letter->if_contains("message"); message->is_string()) {
-      refusal.message = message->get_string();
-    }
+    refusal.message = message->get_string();
     refusals[{std::string(file->get_string()), static_cast<std::uint64_t>(line->get_int64())}] =
         std::move(refusal);
   }
