@@ -12,7 +12,7 @@
 
 namespace idmerge {
 
-class MemoryFile final : public Files {
+class MemoryFile : public Files {
  public:
   explicit MemoryFile(const std::string& bytes) : bytes_(bytes) {}
 
