@@ -47,8 +47,10 @@ section { margin-top: 4rem; }
 p { margin: .5rem 0; }
 ul { margin: .5rem 0; padding-left: 1.2rem; }
 li { margin: .3rem 0; }
+#examples li, #stop { white-space: pre-wrap; }
 small, .quiet { font-size: .875rem; color: var(--quiet); }
-td small, th small { display: block; font-weight: 400; line-height: 1.45; }
+th small { margin-left: .6rem; font-weight: 400; line-height: 1.45; }
+.account small, tfoot small { display: block; margin-left: 0; }
 code, .id { font: .9em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre-wrap; }
 .above { margin: 0 0 1.25rem; }
 .why { margin: 1.75rem 0; padding: .1rem 0 .1rem 1rem; border-left: 3px solid var(--accent); }
@@ -74,8 +76,9 @@ footer p { margin: .2rem 0; }
   main { padding: 2rem 1.1rem 4rem; }
   h1 { font-size: 1.5rem; }
   section { margin-top: 3rem; }
-  .bar { width: 22%; }
+  .bar { width: 18%; }
   th, td { padding-left: .7rem; }
+  th small { display: block; margin-left: 0; }
 }
 @media print {
   @page { margin: 18mm; }
@@ -274,7 +277,7 @@ class Page {
     const auto read = figures.front().count;
     html_.markup(
         "<section aria-labelledby=\"account\">\n<h2 id=\"account\">Every row and its fate</h2>\n"
-        "<table id=\"account-table\">\n<thead><tr><th scope=\"col\">Fate</th>"
+        "<table id=\"account-table\" class=\"account\">\n<thead><tr><th scope=\"col\">Fate</th>"
         "<th scope=\"col\" class=\"n\">Rows</th><th scope=\"col\" class=\"n\">Share</th>"
         "<td></td></tr></thead>\n<tbody>\n");
     for (std::size_t i = 1; i < figures.size(); ++i) {
