@@ -39,7 +39,7 @@ class Storm(journey.Case):
         return self.run_idmerge(
             "run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
             "--no-adaptive", "--connections", "32", "--backoff-min", "1ms", "--backoff-max", "20ms",
-            "--timeout", "400ms", *how, *more, expect=expect)
+            *how, *more, expect=expect)
 
     def test_every_link_ends_as_the_service_says(self):
         share = ",".join(f"{mishap}:0.05" for mishap in MISHAPS)
@@ -58,7 +58,8 @@ class Storm(journey.Case):
                                                "--poison-ids", POISON)
                     job = self.dir / f"{name}-{pipeline}"
                     self.run_to(emulator, path, job, how, "--pipeline", pipeline, "--attempts",
-                                "200", "--fail-on", "none", "--max-refused", "none")
+                                "200", "--fail-on", "none", "--max-refused", "none",
+                                "--timeout", "400ms")
                     self.assertEqual(self.clusters(emulator, name), truth.clusters())
                     fates = dict(truth.fates(), refused=len(refused))
                     self.check_account(job, **fates)
