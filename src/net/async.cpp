@@ -2,6 +2,7 @@
 #include "idmerge/net/async.hpp"
 
 #include <exception>
+#include <utility>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -34,7 +35,7 @@ void run_task(asio::io_context& io, Task<void> task) {
   std::exception_ptr error;
   bool ended = false;
   asio::co_spawn(io.get_executor(), std::move(task), [&](std::exception_ptr thrown) {
-    error = thrown;
+    error = std::move(thrown);
     ended = true;
   });
   io.restart();  // a run before may have ended
