@@ -499,7 +499,7 @@ class Page {
     file(ending_.rehearsal ? JobPaths{run.dir}.summary() : job.summary(),
          "the figures of this page, for machines");
     html_.markup("</tbody>\n</table>\n<p class=\"quiet\">To see more:</p>\n");
-    const auto see = [&](std::vector<std::string> words) { command(command_line(words)); };
+    const auto see = [&](const std::vector<std::string>& words) { command(command_line(words)); };
     see({"status", "--job", view_.job});
     if (tally.rejected > 0) see({"show", "--job", view_.job, "--rejected"});
     if (tally.held > 0) see({"show", "--job", view_.job, "--held", "--format", "csv"});
