@@ -128,6 +128,12 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
   const auto checked = check_job(files, job, **stat,
                                  "is a directory, but not a job: name the one that holds its plan");
   if (!checked) return checked.error();
+  for (const auto& part : {job.dir + "/runs", job.run().dir}) {
+    const auto found = files.stat(part);
+    if (!found) return found.error();
+    if (!*found) continue;  // a copy may have left out what was empty
+    if (auto ours = check_ours(part, **found); !ours) return ours.error();
+  }
   return job;
 }
 

@@ -87,6 +87,29 @@ TEST_SUITE("disk/job") {
     CHECK_FALSE(open_job(files, scratch / "none"));
   }
 
+  TEST_CASE("a place inside of a job that somebody else could have prepared is refused") {
+    const Scratch scratch;
+    RealFiles files;
+    const auto job = make_job(files, scratch / "a");
+    REQUIRE(job);
+    for (const auto& part : {job->dir + "/runs", job->run().dir}) {
+      CAPTURE(part);
+      REQUIRE(::chmod(part.c_str(), 0777) == 0);
+      const auto open = open_job(files, job->dir);
+      REQUIRE_FALSE(open);
+      CHECK(open.error().what == part + ": is writable by others: take that away with chmod go-w");
+      REQUIRE(::chmod(part.c_str(), 0700) == 0);
+      REQUIRE(files.rename(part, scratch / "elsewhere"));
+      CHECK(open_job(files, job->dir));  // what a copy may leave out
+      REQUIRE(::symlink((scratch / "elsewhere").c_str(), part.c_str()) == 0);
+      const auto linked = open_job(files, job->dir);
+      REQUIRE_FALSE(linked);
+      CHECK(linked.error().what.find("symbolic link") != std::string::npos);
+      REQUIRE(files.remove(part));
+      REQUIRE(files.rename(scratch / "elsewhere", part));
+    }
+  }
+
   TEST_CASE("what is no job is said before what is wrong with its permissions") {
     const Scratch scratch;
     RealFiles files;
