@@ -11,6 +11,7 @@ namespace idmerge {
 namespace {
 
 constexpr std::chrono::milliseconds outage_noted_after{10'000};
+constexpr std::chrono::milliseconds drain_noted_after{1'000};
 
 }  // namespace
 
@@ -49,6 +50,17 @@ std::optional<std::string> Limits::outage_note(Instant now, const Health& health
   }
   if (std::exchange(outage_noted_, true)) return std::nullopt;
   return fmt::format("nothing succeeds, trying on; last: {}", health.last_failure());
+}
+
+std::optional<std::string> Limits::drain_note(Instant now) {
+  if (drain_until_ == Instant::max() || request_.asked() != 1) return std::nullopt;
+  if (now - (drain_until_ - options_.drain) < drain_noted_after) return std::nullopt;
+  if (std::exchange(drain_noted_, true)) return std::nullopt;
+  const auto left = std::chrono::ceil<std::chrono::seconds>(drain_until_ - now);
+  return fmt::format(
+      "waiting for answers that are under way, at most {}s more (--drain); a second "
+      "signal ends it at once",
+      left.count());
 }
 
 std::chrono::milliseconds Limits::elapsed(Instant now) const {

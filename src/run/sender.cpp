@@ -434,6 +434,7 @@ class Sender {
         progress_.note(Weight::warning, *note);
       }
       // Who was asked to end and has not, ends now; the next run sends again what is under way.
+      if (const auto note = limits_.drain_note(now)) progress_.note(Weight::info, *note);
       if (stop_ && limits_.drained(now)) {
         for (auto& lane : lanes_)
           lane->connection.close();

@@ -66,6 +66,27 @@ TEST_SUITE("run/limits") {
     CHECK(limits.outage_note(start + 80s, health));
   }
 
+  TEST_CASE("a drain that takes its time is explained, once") {
+    SendOptions options;
+    options.drain = 10s;
+    StopRequest request;
+    Limits limits(options, request, start);
+    CHECK(!limits.drain_note(start + 5s));
+    limits.begin_drain(start + 5s);
+    CHECK(!limits.drain_note(start + 7s));  // the time is up, nobody waits for a signal
+    request.ask(2);
+    CHECK(!limits.drain_note(start + 5999ms));
+    const auto note = limits.drain_note(start + 6s);
+    REQUIRE(note);
+    CHECK(note->find("at most 9s more (--drain)") != std::string::npos);
+    CHECK(note->find("second signal") != std::string::npos);
+    CHECK(!limits.drain_note(start + 7s));
+    Limits later(options, request, start);
+    later.begin_drain(start);
+    request.ask(2);
+    CHECK(!later.drain_note(start + 2s));  // that was the second
+  }
+
   TEST_CASE("the first signal begins a drain, the second ends it") {
     SendOptions options;
     options.drain = 10s;

@@ -37,6 +37,9 @@ class Limits {
   /// The run stops: what is under way may still end.
   void begin_drain(Instant now) { drain_until_ = now + options_.drain; }
 
+  /// A sentence for people whose signal seems to do nothing, once: a second after it.
+  std::optional<std::string> drain_note(Instant now);
+
   /// Has what was under way had its time?
   bool drained(Instant now) const { return request_.asked() > 1 || now >= drain_until_; }
 
@@ -51,6 +54,7 @@ class Limits {
   Instant drain_until_ = Instant::max();
   std::uint64_t requests_ = 0;
   bool outage_noted_ = false;
+  bool drain_noted_ = false;
 };
 
 }  // namespace idmerge
