@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The house test: includes go strictly downwards, and every room has its header and its test.
+"""The house test: includes go strictly downwards, every room has its header and its test, and every
+promise of the README the tests that tests/README.md names.
 
 Usage: check_house.py ROOT. Prints one line a breach, `file:line: what`, and exits 1 if there is any.
 """
@@ -40,6 +41,59 @@ UNTESTED = {
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def table(markdown: str, heading: str) -> list[tuple[int, list[str]]]:
+    """The rows of the table under a heading, each with its line and without its own heading."""
+    rows = []
+    under = False
+    for number, line in enumerate(markdown.splitlines(), 1):
+        if line.startswith("## "):
+            under = line == f"## {heading}"
+        elif under and line.startswith("| "):
+            rows.append((number, [cell.strip() for cell in line.strip("|").split(" | ")]))
+    return rows[1:]
+
+
+def test_exists(root: pathlib.Path, name: str) -> bool:
+    """`floor/room: case` of doctest, or `file_test.py: test_name`."""
+    place, case = name.split(": ", 1)
+    if place.endswith(".py"):
+        path, pattern = root / "tests/end_to_end" / place, rf"(?m)^    def {re.escape(case)}\(self"
+        return path.exists() and re.search(pattern, path.read_text()) is not None
+    path = root / f"tests/{place}_test.cpp"
+    if not path.exists():
+        return False
+    source = re.sub(r'"\s*\n\s*"', "", path.read_text())  # a name may go over lines
+    return re.search(rf'TEST_CASE\(\s*"{re.escape(case)}"\)', source) is not None
+
+
+def promise_breaches(root: pathlib.Path) -> list[str]:
+    """Every sentence that the README promises is in the table of tests/README.md, and nothing else
+    is; every test named there exists."""
+    breaches = []
+    promised = {}
+    for number, cells in table((root / "README.md").read_text(), "What is promised"):
+        for sentence in re.split(r"(?<=\.)\s+(?=[A-Z`])", cells[0]):
+            promised[sentence] = number
+    if not promised:
+        breaches.append("README.md:1: nothing is promised")
+    named = {}
+    for number, cells in table((root / "tests/README.md").read_text(), "What would go red"):
+        named[cells[0]] = number
+        if cells[1].startswith("nothing: "):
+            continue
+        tests = re.findall(r"`([^`]+)`", cells[1])
+        if not tests:
+            breaches.append(f"tests/README.md:{number}: no test is named")
+        for test in tests:
+            if not test_exists(root, test):
+                breaches.append(f"tests/README.md:{number}: there is no test {test}")
+    for sentence in promised.keys() - named.keys():
+        breaches.append(f"README.md:{promised[sentence]}: tests/README.md has no tests for: {sentence}")
+    for sentence in named.keys() - promised.keys():
+        breaches.append(f"tests/README.md:{named[sentence]}: README.md does not promise: {sentence}")
+    return breaches
 
 
 def main(root: pathlib.Path) -> int:
@@ -93,6 +147,8 @@ def main(root: pathlib.Path) -> int:
         built = {path.stem for path in root.glob(f"include/idmerge/{floor}/*.hpp")}
         for room in sorted(built - named):
             breaches.append(f"include/idmerge/README.md:1: the floor plan does not name {floor}/{room}")
+
+    breaches += promise_breaches(root)
 
     for breach in breaches:
         print(breach)

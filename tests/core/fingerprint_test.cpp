@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/fingerprint.hpp"
 
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -54,6 +56,25 @@ TEST_SUITE("core/fingerprint") {
                mixed[2] == wanted(third) && mixed[3] == wanted(fourth)));
       }
     }
+  }
+
+  TEST_CASE("all 96 bits are of the hash, and so many make a mistake as rare as promised") {
+    const Fingerprinter print(Secret16{5});
+    constexpr int ids = 4'096;
+    std::array<int, 96> set{};
+    for (int i = 0; i < ids; ++i) {
+      const auto found = print("id-" + std::to_string(i));
+      for (unsigned bit = 0; bit < 96; ++bit)
+        set[bit] += bit < 64 ? static_cast<int>(found.low >> bit & 1u)
+                             : static_cast<int>(found.high >> (bit - 64) & 1u);
+    }
+    for (const int count : set) {
+      CHECK(count > ids * 2 / 5);
+      CHECK(count < ids * 3 / 5);
+    }
+    // The birthday bound that the README promises: pairs of 10 million ids, each equal by chance.
+    const double pairs = 1e7 * 1e7 / 2;
+    CHECK(pairs / std::pow(2.0, 96) < 1e-15);
   }
 
   TEST_CASE("a batch of any ids has the fingerprints of each") {

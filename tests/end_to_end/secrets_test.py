@@ -2,6 +2,7 @@
 """No byte that a run writes contains a secret, whether it went well or not."""
 import base64
 import os
+import pathlib
 import resource
 import signal
 import subprocess
@@ -70,6 +71,45 @@ class Secrets(journey.Case):
             time.sleep(0.01)
         # An own handler of a sanitizer may end it otherwise; what counts is that no core is left.
         self.assertFalse(leaves_core(process))
+
+    def test_nothing_that_others_see_of_a_process_shows_a_secret(self):
+        """Neither its command line nor that of the command that prints the credentials."""
+        seen = self.dir / "seen"
+        command = self.dir / "print-credentials"
+        command.write_text(f"#!/bin/sh\ntr '\\0' ' ' < /proc/$PPID/cmdline > {seen}\n"
+                           f"tr '\\0' ' ' < /proc/$$/cmdline >> {seen}\n"
+                           f"tr '\\0' '\\n' < /proc/$$/environ >> {seen}\n"
+                           f"cat {self.dir}/store\n")
+        command.chmod(0o700)
+        path = self.pairs("pairs.csv", "--rows", 50)
+        emulator = self.emulator("--require-auth", f"{journey.USERNAME}:{journey.SECRET}")
+        where = self.dir / "store"
+        where.write_text(f"MIXPANEL_TOKEN={journey.TOKEN}\nMIXPANEL_USERNAME={journey.USERNAME}\n"
+                         f"MIXPANEL_SECRET={journey.SECRET}\n")
+        nothing = self.environment(MIXPANEL_TOKEN=None, MIXPANEL_USERNAME=None,
+                                   MIXPANEL_SECRET=None)
+        for way, env in (("--credentials-command", nothing), ("--credentials", nothing),
+                         (None, self.environment())):
+            with self.subTest(way=way):
+                where.chmod(0o600)
+                job = self.dir / f"job{way}"
+                words = [way, command if way == "--credentials-command" else where] if way else []
+                before = emulator.stats()["requests"]
+                process = self.start("run", path, "--job", job, "--to", emulator.url, "--yes",
+                                     "--rate", "5/s", *words, env=env)
+                while emulator.stats()["requests"] == before:
+                    time.sleep(0.01)
+                line = pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
+                self.assertIn("--yes", line)
+                self.run_idmerge("rate", "0", "--job", job)
+                self.assertEqual(process.wait(), 0, self.said(process))
+                texts = [line, *self.said(process)]
+                if way == "--credentials-command":
+                    texts.append(seen.read_text())
+                    self.assertIn("--yes", texts[-1])
+                for text in texts:
+                    for secret in self.spellings():
+                        self.assertNotIn(secret, text)
 
     def test_a_credentials_file_that_others_can_read_is_refused(self):
         file = self.dir / "credentials"

@@ -37,6 +37,26 @@ struct World {
 }  // namespace
 
 TEST_SUITE("run/outset") {
+  TEST_CASE("before the next sync leave at most the burst and four seconds' worth of the pace") {
+    const SendOptions options;
+    const std::uint64_t in_flight_max = 2 * options.connections;
+    const auto ahead = [&](double links_per_s, double requests_per_s, double burst) {
+      return ahead_max(
+                 options,
+                 {.links_per_s = links_per_s, .requests_per_s = requests_per_s, .burst = burst},
+                 in_flight_max) -
+             in_flight_max;
+    };
+    CHECK(ahead(500, 0, 50) == 2'050);
+    CHECK(ahead(0, 30, 3) == 123);     // requests of one link
+    CHECK(ahead(500, 30, 50) == 170);  // the slower of the two
+    CHECK(ahead(0, 0, 0) + in_flight_max == Ledger::window_max);
+    CHECK(ahead(1e9, 0, 1) + in_flight_max == Ledger::window_max);
+    // Batches of 2,000: as many links a request.
+    CHECK(ahead_max(options, {.requests_per_s = 2, .burst = 10}, in_flight_max * 2'000) ==
+          in_flight_max * 2'000 + 10 + 16'000);
+  }
+
   TEST_CASE("a job that was never run has everything before it") {
     World world;
     auto outset = world.read();
