@@ -17,7 +17,7 @@ void append_code(std::string& out, unsigned code) {
   fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
 }
 
-/// Append one ASCII byte.
+/// Append one ASCII byte that does not stand for itself.
 void append_ascii(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -36,11 +36,7 @@ void append_ascii(std::string& out, char c) {
       out += "\\t";
       return;
     default:
-      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-        append_code(out, static_cast<unsigned char>(c));
-      } else {
-        out += c;
-      }
+      append_code(out, static_cast<unsigned char>(c));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <simdjson.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/core/json_text.hpp"
 
 namespace idmerge {
 namespace {
@@ -28,31 +29,11 @@ std::string_view without_cr(std::string_view line) {
   return line;
 }
 
-/// The length of the UTF-8 sequence at `at`, 0 if it is none.
-std::size_t utf8_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
-  };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first < 0xf0) {
-    const bool bad = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0);
-    return !bad && follows(1) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first < 0xf5) {
-    const bool bad = (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90);
-    return !bad && follows(1) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 /// What is wrong with a line in which simdjson found no structure.
 std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   std::size_t open = npos;
   for (std::size_t at = 0; at < line.size();) {
-    const auto length = utf8_length(line, at);
+    const auto length = utf8_length(line.substr(at));
     if (length == 0) return {Fault::bad_utf8, at};
     const char c = line[at];
     if (open != npos && static_cast<unsigned char>(c) < 0x20) return {Fault::not_json, at};

@@ -498,6 +498,23 @@ TEST_SUITE("core/census") {
     }
   }
 
+  TEST_CASE("a row with two blank sides is counted, and ids per user have no bound") {
+    Table table;
+    table.add("", " ");
+    for (int i = 0; i < 4'200; ++i)
+      table.add("a" + std::to_string(i), "hub");
+    for (int i = 0; i < 4'100; ++i)
+      table.add("b" + std::to_string(i), "other hub");
+    table.add("c", "u");
+    CensusOptions options;
+    options.max_cluster = 0;
+    const auto out = take(table, options);
+    CHECK(out.report.skipped_both == 1);
+    CHECK(out.report.skipped() == 1);
+    CHECK(out.report.anons_per_user_p50 == 4'100);
+    CHECK(out.report.anons_per_user_max == 4'200);
+  }
+
   TEST_CASE("figures: largest clusters, ids per user, UUIDs a side, examples") {
     Table t;
     for (int i = 0; i < 3; ++i)

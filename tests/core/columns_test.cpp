@@ -109,6 +109,7 @@ TEST_SUITE("core/columns") {
   TEST_CASE("an option that the verb does not use is an error") {
     CHECK(contains(chosen({.op = Op::alias, .anon = "x"}, {"x", "y"}), "--alias-field"));
     CHECK(contains(chosen({.alias = "x"}, {"x", "y"}), "--op alias"));
+    CHECK(contains(chosen({.distinct_id = "x"}, {"x", "y"}), "--distinct-id-field: not used"));
     CHECK(contains(chosen({.ids = "x,y"}, {"x", "y"}), "--op merge"));
     CHECK(
         contains(chosen({.op = Op::merge, .anon = "x", .ids = "x,y"}, {"x", "y"}), "--id-fields"));
@@ -122,6 +123,10 @@ TEST_SUITE("core/columns") {
     REQUIRE(both);
     CHECK(both->columns.sides[static_cast<std::size_t>(Op::create)]->sided);
     CHECK(both->columns.sides[static_cast<std::size_t>(Op::merge)]->array);
+    CHECK(choose_columns({.op = Op::merge, .ids = "#1,#2"}, 2));
+    CHECK(contains(choose_columns({.op = Op::merge, .ids = "#1"}, 2).error().what,
+                   "two fields are needed"));
+    CHECK(contains(choose_columns({.op = Op::merge}, 2).error().what, "nothing is certain"));
     for (const auto* bad : {"x", "x,", ",x", "x,y,x", "x,x", "x,z"}) {
       CAPTURE(bad);
       CHECK(!choose_columns({.op = Op::merge, .ids = bad}, Names{"x", "y"}));

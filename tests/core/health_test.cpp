@@ -27,6 +27,15 @@ TEST_SUITE("core/health") {
     CHECK(health.failing_for(at(9'500ms)) == 500ms);
   }
 
+  TEST_CASE("time in which nothing was tried is no outage") {
+    Health health(false);
+    health.rest(at(50ms));
+    CHECK(health.failing_for(at(60ms)) == 0ms);
+    health.failure(at(100ms), "refused");
+    health.rest(at(5'000ms));
+    CHECK(health.failing_for(at(5'300ms)) == 300ms);
+  }
+
   TEST_CASE("a foreign answer stops a job that never had a success") {
     Health health(false);
     CHECK(!health.bears_foreign(at(0ms), "HTML"));

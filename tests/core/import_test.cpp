@@ -208,6 +208,12 @@ TEST_SUITE("core/import") {
     const Many many(2'500);
     std::string out;
     CHECK(dialect(chosen).encode(many.links, out) == 2'000);
+    for (const std::size_t wrong : {0U, 2'001U}) {
+      chosen.batch_links_max = wrong;
+      const auto made = Dialect::make(chosen, "h", "");
+      REQUIRE(!made);
+      CHECK(made.error().what == "batch: an import request takes 1 to 2,000 links");
+    }
     chosen.batch_links_max = 7;
     out.clear();
     CHECK(dialect(chosen).encode(many.links, out) == 7);

@@ -64,7 +64,9 @@ TEST_SUITE("core/screen") {
   }
 
   TEST_CASE("a blank side names no pair, and says which side it was") {
-    for (const auto blank : {"", " ", "\t", " \r\n ", "\xC2\xA0", "\xE3\x80\x80 \xEF\xBB\xBF"}) {
+    for (const auto blank : {"", " ", "\t", " \r\n ", "\xC2\xA0", "\xC2\x85", "\xE1\x9A\x80",
+                             "\xE2\x80\x80\xE2\x80\x8B", "\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAF",
+                             "\xE2\x81\x9F\xE2\x81\xA0", "\xE3\x80\x80 \xEF\xBB\xBF"}) {
       Row left = row(blank, "u");
       CHECK(screen(left, {}) == Screened::skipped_anon);
       Row right = row("a", blank);
@@ -72,6 +74,16 @@ TEST_SUITE("core/screen") {
       Row both = row(blank, blank);
       CHECK(screen(both, {}) == Screened::skipped_both);
     }
+  }
+
+  TEST_CASE("what looks like white space in its first bytes only is an id") {
+    for (const auto id : {"\xC2\xA1", "\xE1\x9A\x81", "\xE2\x80\x8C", "\xE2\x80\xB0",
+                          "\xE2\x81\x9E", "\xE2\x82\xAC", "\xE3\x80\x81", "\xEF\xBB\xBE"}) {
+      CAPTURE(id);
+      CHECK_FALSE(is_blank(id));
+    }
+    CHECK_FALSE(is_blank("\xE2\x80"));
+    CHECK_FALSE(is_blank("\xC2"));
   }
 
   TEST_CASE("a blank side is not looked past: the other side may be anything") {

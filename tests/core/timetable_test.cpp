@@ -95,8 +95,12 @@ TEST_SUITE("core/timetable") {
     }
     std::string many;
     for (int i = 0; i < 201; ++i)
-      many += "08:00,20/s ";
-    CHECK(!Timetable::parse(many));
+      many += "0" + std::to_string(i / 60) + ":" + std::to_string(i % 60 / 10) +
+              std::to_string(i % 10) + ",20/s ";
+    const auto too_many = Timetable::parse(many);
+    REQUIRE(!too_many);
+    CHECK(too_many.error().what.find("has more than 200 entries") != std::string::npos);
+    CHECK(Timetable::parse(many.substr(many.find(' ') + 1)));
   }
 
   TEST_CASE("a leap second belongs to the minute that it ends") {

@@ -39,7 +39,6 @@ struct Tally {
 
   /// The count of one fate.
   std::uint64_t& operator[](Fate fate);
-  std::uint64_t operator[](Fate fate) const;
 
   /// Does every row have a fate, and none two?
   bool adds_up() const;
