@@ -249,19 +249,16 @@ Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<ch
   return step;
 }
 
-Inflater::Inflater(Compression compression) : state_(std::make_unique<State>(compression)) {}
+Inflater::Inflater(Compression compression) : state_(std::make_unique<State>(compression)) {
+  IDMERGE_CHECK(compression != Compression::none);
+}
 Inflater::Inflater(Inflater&&) noexcept = default;
 Inflater& Inflater::operator=(Inflater&&) noexcept = default;
 Inflater::~Inflater() = default;
 
 Result<Inflater::Step> Inflater::inflate(std::string_view in, std::span<char> out) {
   if (state_->compression == Compression::gzip) return state_->gunzip(in, out);
-  if (state_->compression == Compression::zstd) return state_->unzstd(in, out);
-  Step step;
-  step.taken = step.made = std::min(in.size(), out.size());
-  std::copy_n(in.begin(), step.taken, out.begin());
-  state_->offset += step.taken;
-  return step;
+  return state_->unzstd(in, out);
 }
 
 Result<void> Inflater::finish() const {

@@ -57,18 +57,7 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& 
   return Lock(std::move(*file), std::move(died));
 }
 
-Lock& Lock::operator=(Lock&& other) noexcept {
-  release();
-  file_ = std::move(other.file_);
-  died_ = std::move(other.died_);
-  return *this;
-}
-
 Lock::~Lock() {
-  release();
-}
-
-void Lock::release() {
   if (!file_) return;
   static_cast<void>(file_.cut(0));  // only a courtesy: the kernel's lock ends with the handle
   static_cast<void>(file_.close());

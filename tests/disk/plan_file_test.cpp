@@ -119,6 +119,35 @@ TEST_SUITE("disk/plan_file") {
     CHECK(bytes.substr(bytes.size() - 8) == "idmplan\n");
   }
 
+  TEST_CASE("links are visited again while the plan is written, and a disk that lies is noticed") {
+    FlakyFiles files;
+    const PlanSketch sketch{.links = 30'000, .id_bytes = 40};
+    auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
+    REQUIRE(writer);
+    for (std::uint64_t i = 0; i < sketch.links; ++i) {
+      const auto anon = sketch.anon(i);
+      const auto user = sketch.user(i);
+      writer->add({.anon = anon, .user = user, .line = i + 2});
+    }
+    std::uint64_t next = 0;
+    bool same = true;
+    const auto visit = [&](const Link& link) {
+      same = same && link.anon == sketch.anon(next) && link.line == next + 2;
+      ++next;
+    };
+    REQUIRE(writer->each_link(files, visit));
+    CHECK(same);
+    CHECK(next == sketch.links);
+    auto bytes = files.content(writer->part_path());
+    REQUIRE(bytes.size() > 200'000);  // of whole blocks
+    bytes[100'000] = static_cast<char>(bytes[100'000] ^ 1);
+    files.put(writer->part_path(), bytes);
+    const auto lied = writer->each_link(files, [](const Link&) {});
+    REQUIRE_FALSE(lied);
+    CHECK(lied.error().code == Errc::outage);
+    CHECK(lied.error().what.find("reads otherwise than it was written") != std::string::npos);
+  }
+
   TEST_CASE("a link is found in its block, and columns can be read alone") {
     PlanSketch sketch;
     sketch.links = 70'000;

@@ -139,7 +139,11 @@ TEST_SUITE("disk/run_log") {
     CHECK(state.error().code == Errc::input);
     CHECK(state.error().what.find("/w/journal.1 shows that links were sent") != std::string::npos);
     CHECK_FALSE(RunLog::begin(files, paths, first()));
-    REQUIRE(files.remove("/w/journal.1"));
+    REQUIRE(files.rename("/w/journal.1", "/w/journal.2"));  // only a checkpoint begins another
+    const auto second = read_run(files, paths, plan);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().what.find("/w/journal.2 shows that links were sent") != std::string::npos);
+    REQUIRE(files.remove("/w/journal.2"));
     CHECK_FALSE(*read_run(files, paths, plan));
     files.put("/w/refused.ndjson", "{}\n");
     CHECK_FALSE(read_run(files, paths, plan));
@@ -218,6 +222,24 @@ TEST_SUITE("disk/run_log") {
       const auto state = read_run(files, paths, plan);
       CHECK(state.has_value() == (i == 0));
       if (!state) CHECK(state.error().what.find("/w/journal.1: contradicts") == 0);
+    }
+  }
+
+  TEST_CASE("an entry that parks one link too many is refused, though its checksum fits") {
+    for (const std::size_t parked : {Ledger::parked_max - 1, Ledger::parked_max}) {
+      FlakyFiles files;
+      auto full = first(20'000);
+      full.ledger.watermark = parked;
+      for (std::uint64_t i = 0; i < parked; ++i)
+        full.ledger.parked.push_back({i, 3});
+      REQUIRE(RunLog::begin(files, paths, full));
+      const auto checkpoint = load_checkpoint(files, "/w/checkpoint");
+      REQUIRE(checkpoint);
+      auto journal = Journal::create(files, "/w/journal.1", plan, 1, (*checkpoint)->journal_chain);
+      REQUIRE(journal);
+      journal->add({.first = parked + 5, .fate = Fate::pending, .watermark = parked});
+      REQUIRE(journal->flush());
+      CHECK(read_run(files, paths, plan).has_value() == (parked < Ledger::parked_max));
     }
   }
 

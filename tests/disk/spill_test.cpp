@@ -43,6 +43,11 @@ TEST_SUITE("disk/spill") {
     CHECK(cut.get_varint() == 0);
     CHECK(cut.get<std::uint32_t>() == 0);
     CHECK_FALSE(cut.outcome());
+    SpillReader gone(*spill, 0, spill->size_bytes() + 10, 64);  // the file was cut meanwhile
+    while (gone.outcome() && !gone.at_end())
+      gone.get<std::uint64_t>();
+    REQUIRE_FALSE(gone.outcome());
+    CHECK(gone.outcome().error().what.starts_with("a spill file was cut"));
   }
 
   TEST_CASE("a full disk is told at the latest by flush") {

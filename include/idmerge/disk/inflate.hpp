@@ -28,6 +28,7 @@ Compression detect_compression(std::string_view first);
 /// Bounds: gzip 40 KiB; zstd the window of its frames, up to 16 MiB: larger ones are refused.
 class Inflater {
  public:
+  /// Shape: not of Compression::none.
   explicit Inflater(Compression compression);
   Inflater(Inflater&&) noexcept;
   Inflater& operator=(Inflater&&) noexcept;

@@ -29,14 +29,13 @@ class Lock {
   const std::string& died() const { return died_; }
 
   Lock(Lock&&) noexcept = default;
-  Lock& operator=(Lock&&) noexcept;
+  Lock& operator=(Lock&&) = delete;
 
   /// Empties the file, which tells the next owner that we ended in order.
   ~Lock();
 
  private:
   Lock(File file, std::string died) : file_(std::move(file)), died_(std::move(died)) {}
-  void release();
 
   File file_;
   std::string died_;
