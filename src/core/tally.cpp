@@ -28,6 +28,11 @@ std::uint64_t& Tally::operator[](Fate fate) {
   return this->*members[static_cast<std::size_t>(fate)];
 }
 
+std::uint64_t Tally::operator[](Fate fate) const {
+  IDMERGE_CHECK(fate < Fate::count);
+  return this->*members[static_cast<std::size_t>(fate)];
+}
+
 bool Tally::adds_up() const {
   return read == delivered + duplicate + skipped + rejected + held + refused + pending;
 }

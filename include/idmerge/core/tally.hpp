@@ -39,6 +39,7 @@ struct Tally {
 
   /// The count of one fate.
   std::uint64_t& operator[](Fate fate);
+  std::uint64_t operator[](Fate fate) const;
 
   /// Does every row have a fate, and none two?
   bool adds_up() const;
