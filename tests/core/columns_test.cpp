@@ -143,6 +143,7 @@ TEST_SUITE("core/columns") {
     CHECK(contains(chosen_fields({.anon = "#1", .user = "u"}, {}), "numbered"));
     CHECK(contains(chosen_fields({.anon = "/a~2", .user = "u"}, {}), "~0"));
     CHECK(chosen_fields({.op = Op::merge}, {"$distinct_ids"}) == "/$distinct_ids[]");
+    CHECK(contains(chosen_fields({.op = Op::merge}, {"ids"}), "nothing is certain"));
     CHECK(chosen_fields({.op = Op::merge, .ids = "/properties/$distinct_ids"}, {}) ==
           "/properties/$distinct_ids[]");
     CHECK(contains(chosen_fields({.op = Op::merge}, {"$distinct_ids", "user_id", "anon_id"}),

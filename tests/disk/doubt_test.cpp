@@ -62,6 +62,24 @@ using Ranges = std::vector<LinkRange>;
 }  // namespace
 
 TEST_SUITE("disk/doubt") {
+  TEST_CASE("where the plan cannot be read it is not known which, and that is an error") {
+    World world;
+    REQUIRE(RunLog::begin(world.files, paths(), world.first));
+    auto bytes = world.files.content("/w/plan");
+    {
+      const auto plan = PlanReader::open(world.files, "/w/plan");
+      REQUIRE(plan);
+      auto& byte = bytes[plan->entry(0).columns.offset];
+      byte = static_cast<char>(byte ^ 1);
+    }
+    world.files.put("/w/plan", bytes);
+    const auto damaged = PlanReader::open(world.files, "/w/plan");
+    REQUIRE(damaged);
+    const auto doubt = links_in_doubt(world.state(), *damaged, "monday");
+    REQUIRE_FALSE(doubt);
+    CHECK(doubt.error().code == Errc::input);
+  }
+
   TEST_CASE("after a kill the first pending links to be sent are in doubt, over held ones") {
     World world;
     auto log = RunLog::begin(world.files, paths(), world.first);

@@ -119,6 +119,21 @@ TEST_SUITE("disk/plan_file") {
     CHECK(bytes.substr(bytes.size() - 8) == "idmplan\n");
   }
 
+  TEST_CASE("a full disk is known before the plan is finished") {
+    FlakyFiles files;
+    const PlanSketch sketch{.links = 30'000, .id_bytes = 40};
+    auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
+    REQUIRE(writer);
+    files.harm(0, Harm::full, true);
+    for (std::uint64_t i = 0; i < sketch.links; ++i) {
+      const auto anon = sketch.anon(i);
+      const auto user = sketch.user(i);
+      writer->add({.anon = anon, .user = user, .line = i + 2});
+    }
+    CHECK(writer->error().code == Errc::outage);
+    CHECK_FALSE(writer->healthy());
+  }
+
   TEST_CASE("links are visited again while the plan is written, and a disk that lies is noticed") {
     FlakyFiles files;
     const PlanSketch sketch{.links = 30'000, .id_bytes = 40};

@@ -224,4 +224,22 @@ TEST_SUITE("run/cursor") {
     REQUIRE(later.take(3, batch).value() == Taken::links);
     CHECK(batch.links.size() == 1);
   }
+
+  TEST_CASE("a parked link is not tried again beyond what may be settled") {
+    World world(10);
+    PlanCursor cursor(*world.plan, *world.log);
+    Batch batch;
+    REQUIRE(cursor.take(100, batch).value() == Taken::links);
+    const auto ordinals = batch.ordinals;
+    world.log->park(ordinals[0], 9);
+    for (std::size_t i = 1; i < ordinals.size(); ++i)
+      world.log->deliver(ordinals[i], 1, 1);
+    cursor.release(batch);
+    REQUIRE(cursor.take(100, batch).value() == Taken::end);
+    cursor.settle_at_most(ordinals.size() - 1);
+    CHECK(cursor.take_parked(batch).value() == Taken::enough);
+    cursor.settle_at_most(ordinals.size());
+    REQUIRE(cursor.take_parked(batch).value() == Taken::links);
+    CHECK(batch.ordinals == std::vector<std::uint64_t>{ordinals[0]});
+  }
 }

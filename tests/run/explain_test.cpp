@@ -122,22 +122,27 @@ TEST_SUITE("run/explain") {
 
   TEST_CASE("an input that is not what was planned says nothing, and that is said") {
     const Scratch scratch;
+    const std::string long_id(2'000'000, 'u');
     PlanOptions options;
     options.intake.inputs = {scratch.write("d/1.csv", "anon_id,user_id\na,u\n"),
                              scratch.write("d/2.csv", "anon_id,user_id\na,u\n"),
                              scratch.write("d/3.csv", "anon_id,user_id\na,u\n"),
                              scratch.write("d/4.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/5.csv", "anon_id,user_id\na,u\n")};
+                             scratch.write("d/5.csv", "anon_id,user_id\na,u\n"),
+                             scratch.write("d/6.csv", "anon_id,user_id\nz," + long_id + "\n")};
     explained(scratch, options, {"a"});
     scratch.write("d/1.csv", "anon_id,user_id\nb,u\n");       // as long, other content
     scratch.write("d/2.csv", "anon_id,user_id\na,u\na,u\n");  // longer
     scratch.write("d/3.csv", "anon_id,user_jd\na,u\n");       // cannot be read at all
     std::filesystem::remove(scratch / "d/4.csv");
+    scratch.write("d/6.csv", "anon_id,user_id\n\"z" + long_id + "\n");  // as long, breaks off
     const auto found = explained(scratch, options, {"a"}, false);
     CHECK(rows(found.ids[0]) == "2:duplicate");
     CHECK(found.ids[0].rows[0].file == 4);
     CHECK(links(found.ids[0].links) == "a>u/send");
-    REQUIRE(found.unread.size() == 4);
+    REQUIRE(found.unread.size() == 5);
+    CHECK(found.unread[4].why.find("it was changed: ") == 0);
+    CHECK(found.unread[4].why.find("line 2") != std::string::npos);
     CHECK(found.unread[0].why == "it was changed");
     CHECK(found.unread[1].why == "it was changed");
     CHECK(found.unread[2].why.starts_with("it was changed: "));

@@ -384,6 +384,32 @@ TEST_SUITE("run/intake") {
     CHECK(contains(wrong.error, "--user-field"));
   }
 
+  TEST_CASE("for the field of an alias that no row has, its own option is named") {
+    const Scratch scratch;
+    const auto path = scratch.write("x", "{\"a\":1,\"d\":2}\n");
+    IntakeOptions options{.inputs = {path}, .alias_field = "a", .distinct_id_field = "did"};
+    options.op = Op::alias;
+    CHECK(contains(take(options).error, "--distinct-id-field did"));
+    options.alias_field = "al";
+    options.distinct_id_field = "d";
+    CHECK(contains(take(options).error, "--alias-field al"));
+  }
+
+  TEST_CASE("where the first kilobytes do not tell enough, more is read, up to a row") {
+    const Scratch scratch;
+    const std::string blanks(70'000, '\n');
+    const std::string wide =
+        "{\"x\":\"" + std::string(70'000, 'x') + "\",\"anon_id\":1,\"user_id\":2}\n";
+    for (const auto& text : {wide, blanks + wide}) {
+      const auto path = scratch.write("x.ndjson", text);
+      CHECK(take({.inputs = {path}, .format = Format::ndjson}).rows == "0:1|2");
+    }
+    const auto path = scratch.write("x.ndjson", blanks + blanks);
+    const auto empty = take({.inputs = {path}, .format = Format::ndjson, .row_max = 1000});
+    CHECK(empty.code == Errc::input);
+    CHECK(contains(empty.error, "bytes are blank lines: check the file"));
+  }
+
   TEST_CASE("a pipe is read as it comes, and a last row without line end is a fault") {
     const Scratch scratch;
     const auto path = scratch / "pipe";

@@ -179,6 +179,21 @@ TEST_SUITE("run/outset") {
     CHECK(moved.error().code == Errc::usage);
   }
 
+  TEST_CASE("the checkpoint foresees what the stricter of two limits lets through in seconds") {
+    SendOptions options;
+    options.connections = 4;
+    const auto ahead = [&](double links_per_s, double requests_per_s) {
+      return ahead_max(options,
+                       {.links_per_s = links_per_s, .requests_per_s = requests_per_s, .burst = 10},
+                       80);  // of 10 links a request
+    };
+    CHECK(ahead(0, 0) == Ledger::window_max);
+    CHECK(ahead(100, 0) == 80 + 10 + 400);
+    CHECK(ahead(0, 5) == 80 + 10 + 4 * 5 * 10);
+    CHECK(ahead(20, 5) == 80 + 10 + 4 * 20);
+    CHECK(ahead(1e9, 0) == Ledger::window_max);
+  }
+
   TEST_CASE("the fingerprint of a target tells tokens apart and shows none") {
     World world;
     const auto outset = world.read();

@@ -5,14 +5,17 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/disk/job.hpp"
@@ -204,11 +207,75 @@ TEST_SUITE("run/planner") {
     REQUIRE(old);
     CHECK(match_plan(*old, options));
 
+    // Other files than those of the plan, or one that cannot be looked at twice.
+    const auto error_with = [&](std::vector<std::string> inputs) {
+      auto others = options;
+      others.intake.inputs = std::move(inputs);
+      const auto matched = match_plan(*made, others);
+      REQUIRE(!matched);
+      CHECK(matched.error().code == Errc::input);
+      return matched.error().what;
+    };
+    const auto second = scratch.write("second.csv", "anonymous_id,user_id\na1,u1\n");
+    CHECK(error_with({input, second}) == "the plan was made from 1 input files, now there are 2");
+    CHECK(error_with({second}) == "the plan was made from " + input + ", which is not " + second);
+    std::filesystem::remove(input);
+    REQUIRE(::mkfifo(input.c_str(), 0600) == 0);
+    const int fifo = ::open(input.c_str(), O_RDWR);  // so that opening it does not wait
+    CHECK(error_with({input}) ==
+          input + ": is a pipe, which cannot be compared with what was planned");
+    ::close(fifo);
+
     options.census.on_conflict = OnConflict::send;
     const auto differs = match_plan(*made, options);
     REQUIRE(!differs);
     CHECK(differs.error().code == Errc::usage);
     CHECK(differs.error().what.find("on_conflict") != std::string::npos);
+  }
+
+  TEST_CASE(
+      "a person is told what was passed over, what looks wrong, and what is held as it stands") {
+    struct Listener : Progress {
+      void note(Weight weight, std::string_view text) override {
+        (weight == Weight::warning ? warnings : notes).emplace_back(text);
+      }
+      std::vector<std::string> notes, warnings;
+    };
+    Scratch scratch;
+    RealFiles files;
+    scratch.write("in/.hidden", "x");
+    scratch.write("in/1.csv", "anonymous_id,user_id\na1,\"u\n\n1\"\na2,u2\n");
+    Listener heard;
+    REQUIRE(make_plan(options_for({scratch.path("in")}), scratch.path("job"), files, heard));
+    REQUIRE(heard.notes.size() == 1);
+    CHECK(heard.notes[0].find(".hidden") != std::string::npos);
+    REQUIRE(heard.warnings.size() == 1);
+    CHECK(heard.warnings[0].find("in/1.csv: 1 rows span several lines, the longest 3 lines from "
+                                 "line 2 on") != std::string::npos);
+
+    // Of a pipe nothing is known beforehand: neither its rows nor whether its writer lives.
+    const auto pipe = scratch.path("pipe");
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::thread writer([&] {
+      std::ofstream out(pipe, std::ios::binary);
+      out << "anonymous_id,user_id\n";
+      for (int i = 0; i < 30'000; ++i)
+        out << "a" << i << ",u" << i << "\n";
+      out << "a,half";
+    });
+    Listener about_pipe;
+    auto options = options_for({pipe});
+    options.memory_bytes = 1000;
+    const auto made = make_plan(options, scratch.path("piped"), files, about_pipe);
+    writer.join();
+    REQUIRE_MESSAGE(made, made);
+    CHECK(parse_census_report(made->census)->held_rows() == 1);
+    REQUIRE(about_pipe.notes.size() == 1);
+    CHECK(about_pipe.notes[0].find("of disk will be used") != std::string::npos);
+    REQUIRE(about_pipe.warnings.size() == 1);
+    CHECK(about_pipe.warnings[0].find(pipe + ": line 30002: the last line of a pipe has no line "
+                                             "end: it is held") != std::string::npos);
+    CHECK(scratch.read("piped/held.ndjson").find("\"row\":\"a,half\"") != std::string::npos);
   }
 
   TEST_CASE("an input that cannot be used leaves no plan") {

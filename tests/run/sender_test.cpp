@@ -673,6 +673,24 @@ TEST_SUITE("run/sender") {
     CHECK(taken == 49);
   }
 
+  TEST_CASE("an answer about the project stops the job, and no link is to blame") {
+    LoopbackServer server([&](const SeenRequest&) {
+      return Reaction{
+          http(400, R"({"code":400,"error":"project_id: is required","status":"Bad Request"})")};
+    });
+    Job job(40);
+    auto options = job.import_options(server);
+    options.dialect.batch_links_max = 10;
+    options.connections = 1;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::service);
+    CHECK(report.stop->what.find("check --project-id") != std::string::npos);
+    CHECK(report.requests_now == 1);
+    CHECK(report.refused == 0);
+    CHECK(report.pending == 40);
+  }
+
   TEST_CASE("halves of a batch remember that the whole was sent") {
     LoopbackServer server([&](const SeenRequest& seen) {
       switch (seen.number) {
