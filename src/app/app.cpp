@@ -21,6 +21,7 @@
 #include "idmerge/app/show.hpp"
 #include "idmerge/app/status.hpp"
 #include "idmerge/app/typed.hpp"
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/run/rates.hpp"
 
@@ -238,13 +239,11 @@ class App {
 int run_app(const std::vector<std::string>& arguments) {
   try {
     return App(arguments).run();
-  } catch (const std::bad_alloc&) {
-    Log({}).error("out of memory: the job is as it stands on disk: run the same command again");
   } catch (const std::exception& e) {
-    Log({}).error(
-        fmt::format("not foreseen: {}: please report it; the job can be resumed", e.what()));
+    const auto error = thrown(e);
+    Log({}).error(error.what);
+    return exit_code(error.code);
   }
-  return 1;
 }
 
 }  // namespace idmerge

@@ -46,10 +46,11 @@ Signals::Signals() {
   handle(SIGUSR1, on_status, SA_RESTART);
   handle(SIGHUP, SIG_IGN, 0);
   handle(SIGPIPE, SIG_IGN, 0);
+  handle(SIGXFSZ, SIG_IGN, 0);  // a write beyond `ulimit -f` fails instead, and that is said
 }
 
 Signals::~Signals() {
-  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE})
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE, SIGXFSZ})
     handle(number, SIG_DFL, 0);
 }
 

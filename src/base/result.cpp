@@ -54,6 +54,16 @@ Error system_error(std::string_view subject, int error_number) {
     case ENOSPC:
     case EDQUOT:
       return say(Errc::outage, "make room, then run the same command again");
+    case EFBIG:
+      return say(Errc::outage, "raise the limit (ulimit -f), then run the same command again");
+    case EMFILE:
+    case ENFILE:
+      return say(Errc::outage, "raise the limit (ulimit -n), then run the same command again");
+    case ENOMEM:
+    case EAGAIN:
+      return say(
+          Errc::outage,
+          "free memory or raise its limits (ulimit -v, -u), then run the same command again");
     default:
       return say(Errc::outage, "run the same command again");
   }

@@ -29,6 +29,7 @@ std::string_view reason_to_pass(std::string_view name, bool directory) {
 }
 
 Error cannot_read(const std::string& path, const std::error_code& error) {
+  if (error.value() == EMFILE || error.value() == ENFILE) return system_error(path, error.value());
   return {Errc::input,
           fmt::format("{}: {}: check the path and its permissions", path, error.message())};
 }

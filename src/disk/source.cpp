@@ -246,6 +246,7 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   auto state = std::make_unique<State>(path, options);
   state->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (state->descriptor < 0 || ::fstat(state->descriptor, &state->opened) != 0) {
+    if (errno == EMFILE || errno == ENFILE) return system_error(path, errno);
     return Error{Errc::input, fmt::format("{}: {}: check the path and its permissions", path,
                                           std::generic_category().message(errno))};
   }

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/source.hpp"
@@ -74,7 +75,7 @@ class Judging {
     try {
       outcome_ = judge_all();
     } catch (const std::exception& e) {
-      outcome_ = Error{Errc::internal, e.what()};
+      outcome_ = thrown(e);
     }
     belt_.end();
   }

@@ -16,6 +16,7 @@ TEST_SUITE("app/signals") {
     CHECK_FALSE(signals.take_status_request());
     ::raise(SIGHUP);
     ::raise(SIGPIPE);
+    ::raise(SIGXFSZ);
     CHECK(signals.stop().asked() == before);
     // SIGTERM and SIGINT are raised in end-to-end tests: what was asked here would last.
   }

@@ -21,6 +21,7 @@ TEST_SUITE("base/result") {
   TEST_CASE("a full disk is for the scheduler, a missing permission for the author") {
     CHECK(system_error("job", ENOSPC).code == Errc::outage);
     CHECK(system_error("job", EIO).code == Errc::outage);
+    CHECK(system_error("job", EFBIG).what.find("ulimit -f") != std::string::npos);
     CHECK(system_error("job", EACCES).code == Errc::usage);
     CHECK(system_error("/x/y", ENOENT).what == "/x/y: No such file or directory: check the path");
   }

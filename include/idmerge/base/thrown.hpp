@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+//
+// What a library threw, as an error. We throw nothing; libraries do where the system refuses
+// memory, a handle or a thread, and that is no bug to be reported but a limit to be raised.
+#pragma once
+
+#include <exception>
+
+#include "idmerge/base/result.hpp"
+
+namespace idmerge {
+
+/// Errors: outage for what the system refused, internal for anything else.
+Error thrown(const std::exception& exception);
+
+}  // namespace idmerge

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""The limits that a shell or a service manager sets: what is too small is said, with what to do, and
+with more the same command goes on.
+"""
+import resource
+import subprocess
+import unittest
+
+import journey
+
+
+class Limits(journey.Case):
+    def setUp(self):
+        super().setUp()
+        self.path = self.pairs("pairs.csv", "--rows", 1_000)
+        self.truth = journey.Truth(self.path)
+
+    def limited(self, limit, value, *args):
+        """Run with a limit; returns exit code and stderr, which is a pipe and so without limit."""
+        process = subprocess.run([journey.IDMERGE, *map(str, args)], capture_output=True, text=True,
+                                 env=self.environment(), cwd=self.dir, stdin=subprocess.DEVNULL,
+                                 preexec_fn=lambda: resource.setrlimit(limit, (value, value)))
+        return process.returncode, process.stderr
+
+    def check_stops_and_goes_on(self, limit, value, says):
+        emulator, job = self.emulator(), self.dir / f"job-{limit}-{value}"
+        plan = ["plan", self.path, "--job", job]
+        run = ["run", "--job", job, "--to", emulator.url, "--yes", "--rate", "0"]
+        code, err = self.limited(limit, value, *plan)
+        self.assertIn((code, says in err), ((0, False), (5, True)), err)
+        self.run_idmerge(*plan)
+        code, err = self.limited(limit, value, *run)
+        self.assertIn((code, says in err), ((0, False), (5, True)), err)
+        stopped = code != 0
+        self.run_idmerge(*run)
+        self.assertEqual(emulator.clusters(), self.truth.clusters())
+        self.check_account(job, **self.truth.fates())
+        emulator.stop()
+        return stopped
+
+    def test_files_of_limited_size(self):
+        stopped = [self.check_stops_and_goes_on(resource.RLIMIT_FSIZE, size, "(ulimit -f)")
+                   for size in (1024, 8192, 20_000)]
+        self.assertTrue(any(stopped))
+
+    @unittest.skipIf(journey.SANITIZED, "a sanitizer needs handles of its own")
+    def test_few_handles(self):
+        stopped = [self.check_stops_and_goes_on(resource.RLIMIT_NOFILE, count, "(ulimit -n)")
+                   for count in range(4, 26, 1 if journey.LONG else 3)]
+        self.assertTrue(any(stopped))
+
+
+if __name__ == "__main__":
+    journey.main()
