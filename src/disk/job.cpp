@@ -38,12 +38,17 @@ Result<void> check_ours(const std::string& dir, const FileStat& stat) {
 /// Make a directory unless it is there and ours. Its name is durable then: whoever made it may have
 /// died before he had synced it.
 Result<void> make_ours(Files& files, const std::string& dir) {
-  const auto stat = files.stat(dir);
+  auto stat = files.stat(dir);
   if (!stat) return stat.error();
+  if (!*stat) {
+    const auto made = files.make_dir(dir);
+    if (!made) {  // perhaps another process was faster: the lock comes later
+      stat = files.stat(dir);
+      if (!stat || !*stat) return made;
+    }
+  }
   if (*stat) {
     if (auto checked = check_ours(dir, **stat); !checked) return checked;
-  } else if (auto made = files.make_dir(dir); !made) {
-    return made;
   }
   return files.sync_dir(parent_of(dir));
 }
@@ -81,6 +86,19 @@ Result<bool> is_job(Files& files, const JobPaths& job) {
          (has("plan") && is_plan(files, job.plan()));
 }
 
+/// Before there is a lock, several processes may do this at once, and each takes away what another
+/// one has not yet renamed; so it is tried again.
+Result<void> make_mark(Files& files, const std::string& path) {
+  constexpr int tries_max = 10;
+  for (int tries = 1;; ++tries) {
+    const auto marked = files.stat(path);
+    if (!marked) return marked.error();
+    if (*marked) return {};
+    auto done = files.replace(path, "*\n");
+    if (done || tries == tries_max) return done;
+  }
+}
+
 /// What stands there and is none of a job's is said first: a remedy for its permissions would be
 /// the wrong advice.
 Result<void> check_job(Files& files, const JobPaths& job, const FileStat& stat,
@@ -109,11 +127,7 @@ Result<JobPaths> make_job(Files& files, const std::string& dir) {
   }
   if (const auto made = make_ours(files, job.dir); !made) return made.error();
   const auto path = fmt::format("{}/{}", job.dir, mark);
-  const auto marked = files.stat(path);
-  if (!marked) return marked.error();
-  if (!*marked) {
-    if (auto done = files.replace(path, "*\n"); !done) return done.error();
-  }
+  if (auto done = make_mark(files, path); !done) return done.error();
   for (const auto& part : {job.dir + "/runs", job.run().dir}) {
     if (auto done = make_ours(files, part); !done) return done.error();
   }

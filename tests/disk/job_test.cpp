@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/disk/job.hpp"
 
+#include <array>
+#include <atomic>
 #include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -107,6 +113,30 @@ TEST_SUITE("disk/job") {
       CHECK(linked.error().what.find("symbolic link") != std::string::npos);
       REQUIRE(files.remove(part));
       REQUIRE(files.rename(scratch / "elsewhere", part));
+    }
+  }
+
+  TEST_CASE("several processes may make the same job at once") {
+    const Scratch scratch;
+    for (int round = 0; round < 50; ++round) {
+      const auto dir = scratch / ("job" + std::to_string(round));
+      std::atomic<int> waiting = 4;
+      std::array<std::optional<Error>, 4> failed;
+      std::vector<std::thread> makers;
+      for (auto& mine : failed) {
+        makers.emplace_back([&] {
+          RealFiles files;
+          --waiting;
+          while (waiting > 0)
+            std::this_thread::yield();
+          const auto job = make_job(files, dir);
+          if (!job) mine = job.error();
+        });
+      }
+      for (auto& maker : makers)
+        maker.join();
+      for (const auto& error : failed)
+        CHECK_MESSAGE(!error, (error ? error->what : ""));
     }
   }
 
