@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The limits that a shell or a service manager sets: what is too small is said, with what to do, and
-with more the same command goes on.
+"""The limits that a shell or a service manager sets: what is too small is said, with what to do,
+and with more the same command goes on.
 """
 import resource
 import subprocess
