@@ -97,6 +97,11 @@ Result<Places> find_places(const std::vector<std::string>& header) {
                  "the header lacks anonymous_id, or both decision and user_id: begin with the line "
                  "anonymous_id,decision");
   }
+  for (const auto at : {*anon, *decision}) {
+    if (std::count(header.begin(), header.end(), header[at]) > 1) {
+      return wrong(1, fmt::format("the header has {} twice: keep one of the columns", header[at]));
+    }
+  }
   return Places{*anon, *decision};
 }
 

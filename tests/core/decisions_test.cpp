@@ -48,6 +48,8 @@ TEST_SUITE("core/decisions") {
 
   TEST_CASE("what cannot be obeyed is an error with its line") {
     CHECK(error_of("").starts_with("line 1: the header lacks"));
+    CHECK(error_of("anonymous_id,decision,decision\n")
+              .starts_with("line 1: the header has decision"));
     CHECK(error_of("anonymous_id;user_id\n").starts_with("line 1: the header lacks"));
     CHECK(error_of("anonymous_id,user_id\na,u\na,v\n")
               .starts_with("line 3: decides otherwise than line 2"));

@@ -131,6 +131,9 @@ TEST_SUITE("net/url") {
     const auto refused = parse_proxy("http://me:hunter2@proxy:3128", false);
     REQUIRE(refused.has_error());
     CHECK(refused.error().what.find("hunter2") == std::string::npos);
+    const auto no_scheme = parse_proxy("me:hunter2://proxy:3128", true);
+    REQUIRE(no_scheme.has_error());
+    CHECK(no_scheme.error().what.find("hunter2") == std::string::npos);
     CHECK(parse_proxy("http://me:100%@proxy:3128", true).has_error());
   }
 
