@@ -41,7 +41,7 @@ Result<void> make_ours(Files& files, const std::string& dir) {
   auto stat = files.stat(dir);
   if (!stat) return stat.error();
   if (!*stat) {
-    const auto made = files.make_dir(dir);
+    auto made = files.make_dir(dir);
     if (!made) {  // perhaps another process was faster: the lock comes later
       stat = files.stat(dir);
       if (!stat || !*stat) return made;
