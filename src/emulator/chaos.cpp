@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/log.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -79,7 +81,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
       return Error{Errc::usage,
                    fmt::format("--fail {}: no such mishap: use a status (503, 429-bare, 502-html), "
                                "html, status0, reset, hang, truncate, garbage or close",
-                               part)};
+                               printable(part))};
     }
     const auto share =
         colon == std::string_view::npos ? std::nullopt : parse_share(part.substr(colon + 1));
@@ -87,7 +89,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
       return Error{Errc::usage,
                    fmt::format("--fail {}: no share of the requests: write {}:0.01 for one in a "
                                "hundred",
-                               part, risk.name)};
+                               printable(part), risk.name)};
     }
     risk.share = *share;
     sum += *share;

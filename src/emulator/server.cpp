@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/log.hpp"
 #include "idmerge/net/async.hpp"
 
 #include "request_parser.hpp"
@@ -46,7 +47,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
   const auto malformed = [&] {
     return Error{Errc::usage, fmt::format("--listen {}: is not ADDRESS:PORT: write 127.0.0.1:8080, "
                                           "[::1]:8080 or localhost:0",
-                                          text)};
+                                          printable(text))};
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return malformed();
@@ -66,7 +67,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
     return Error{Errc::usage,
                  fmt::format("--listen {}: other machines could reach it: listen on 127.0.0.1, or "
                              "say --allow-remote",
-                             text)};
+                             printable(text))};
   }
   return tcp::endpoint{address, port};
 }
@@ -155,7 +156,7 @@ Result<void> Emulator::Host::listen() {
   const tcp::endpoint bound = ec ? tcp::endpoint{} : acceptor.local_endpoint(ec);
   if (ec) {
     return Error{Errc::usage, fmt::format("--listen {}: {}: choose another address or port 0",
-                                          options.listen, ec.message())};
+                                          printable(options.listen), ec.message())};
   }
   port = bound.port();
   const std::string address = bound.address().to_string();

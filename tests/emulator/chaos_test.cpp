@@ -48,6 +48,7 @@ TEST_SUITE("emulator/chaos") {
       CHECK(risks.error().code == Errc::usage);
       CHECK(risks.error().what.starts_with("--fail"));
     }
+    CHECK(parse_risks("503:\x1b[2J").error().what.find('\x1b') == std::string::npos);
   }
 
   TEST_CASE("shares come out as asked for, within four standard deviations") {
