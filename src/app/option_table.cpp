@@ -648,7 +648,7 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   const auto share = parse_share(t);
                   if (!share) {
-                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", t));
+                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", printable(t)));
                   }
                   s.emulator.service.refuse_share = *share;
                   return {};
