@@ -122,14 +122,6 @@ std::string take_scheme(std::string_view& text) {
   return scheme;
 }
 
-/// RFC 3986, section 3.1. Shape: in lower case.
-bool is_scheme(std::string_view text) {
-  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  return !text.empty() && letter(text[0]) && std::all_of(text.begin(), text.end(), [&](char c) {
-    return letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-  });
-}
-
 Result<std::string> percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -260,15 +252,11 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
   }
   std::string_view rest = text;
   const std::string scheme = take_scheme(rest);
-  if (!scheme.empty() && !is_scheme(scheme)) {  // it may be a password: not said again
-    return usage(fmt::format(
-        "{}: what stands before :// is no scheme: write http://proxy.example.com:3128", subject));
-  }
-  if (!scheme.empty() && scheme != "http") {
+  if (!scheme.empty() && scheme != "http") {  // which may be a password, so it is not said again
     return usage(
-        fmt::format("{}: only proxies that speak plain HTTP are known, not {}: write "
+        fmt::format("{}: only proxies that speak plain HTTP are known: write "
                     "http://proxy.example.com:3128",
-                    subject, scheme.substr(0, 20)));
+                    subject));
   }
   Proxy proxy;
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {

@@ -48,7 +48,8 @@ TEST_SUITE("emulator/chaos") {
       CHECK(risks.error().code == Errc::usage);
       CHECK(risks.error().what.starts_with("--fail"));
     }
-    CHECK(parse_risks("503:\x1b[2J").error().what.find('\x1b') == std::string::npos);
+    for (const std::string_view text : {"503:\x1b[2J", "\x1b[2J:0.1"})
+      CHECK(parse_risks(text).error().what.find('\x1b') == std::string::npos);
   }
 
   TEST_CASE("shares come out as asked for, within four standard deviations") {

@@ -109,6 +109,9 @@ TEST_SUITE("emulator/server") {
       CHECK(refused.error().code == Errc::usage);
       CHECK(refused.error().what.starts_with("--listen " + listen + ": "));
     }
+    EmulatorOptions hostile;
+    hostile.listen = "\x1b[2J:0";
+    CHECK(Emulator::start(hostile).error().what.find('\x1b') == std::string::npos);
     EmulatorOptions remote;
     remote.listen = "0.0.0.0:0";
     remote.allow_remote = true;
