@@ -10,16 +10,12 @@ namespace {
 /// number, and what is said on stderr would end up in the plan. Whatever opens here fails when used
 /// as that stream, as a closed one does: /dev/null, the wrong way round.
 bool occupy_standard_streams() {
-  while (true) {
-    const int lowest = ::open("/dev/null", O_RDWR);
-    if (lowest < 0) return false;
-    if (lowest > STDERR_FILENO) {
-      ::close(lowest);
-      return true;
-    }
-    ::close(lowest);
-    if (::open("/dev/null", lowest == STDIN_FILENO ? O_WRONLY : O_RDONLY) != lowest) return false;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) != -1) continue;
+    // All below are taken, so this is the number that it gets.
+    if (::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream) return false;
   }
+  return true;
 }
 
 }  // namespace
