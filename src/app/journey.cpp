@@ -374,7 +374,7 @@ class Run {
       if (auto said = say_what_to_look_up(); !said) return said.error();
     }
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
-    if (ending.exit_code == exit_fates) world_.log.warning(fates_text());
+    if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     world_.log.info("job: " + printable(settings_.job));
     return finish(ending);
   }
@@ -399,7 +399,7 @@ class Run {
     ending.exit_code = exit_code_of(*view_, settings_.output.fail_on);
     world_.log.info(fmt::format("nothing to do: plan {} is finished", view_->plan.id()));
     say_account(*view_, world_);
-    if (ending.exit_code == exit_fates) world_.log.warning(fates_text());
+    if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     return finish(ending);
   }
 
@@ -440,15 +440,9 @@ class Run {
         count_text(settled), count_text(view_->to_send()), share_text(settled, view_->to_send())));
   }
 
-  std::string fates_text() const {
-    const auto tally = tally_of(*view_);
-    std::string out;
-    for (const auto fate : settings_.output.fail_on) {
-      if (tally[fate] == 0) continue;
-      out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count_text(tally[fate]), name(fate));
-    }
+  std::string reason_of_exit_fates() const {
     return fmt::format("finished, but with rows that need a person: {} (exit 3, see --fail-on)",
-                       out);
+                       fates_text(tally_of(*view_), settings_.output.fail_on));
   }
 
   static constexpr int exit_fates = 3;

@@ -384,6 +384,15 @@ std::string account_text(const JobView& view) {
   return out;
 }
 
+std::string fates_text(const Tally& tally, std::span<const Fate> fates) {
+  std::string out;
+  for (const auto fate : fates) {
+    if (tally[fate] == 0) continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count_text(tally[fate]), name(fate));
+  }
+  return out;
+}
+
 std::string account_json(const Tally& tally) {
   auto out = fmt::format(R"({{"read":{})", tally.read);
   for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {

@@ -146,15 +146,7 @@ std::string_view meaning(Fate fate) {
   return {};
 }
 
-/// "1 rejected, 2 held"; empty when there are none.
-std::string for_a_person(const Tally& tally) {
-  std::string out;
-  for (const auto fate : {Fate::rejected, Fate::held, Fate::refused}) {
-    if (tally[fate] == 0) continue;
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count_text(tally[fate]), name(fate));
-  }
-  return out;
-}
+constexpr std::array fates_for_a_person{Fate::rejected, Fate::held, Fate::refused};
 
 /// How it ended, in one sentence.
 std::string headline(const JobView& view, const Ending& ending) {
@@ -181,7 +173,7 @@ std::string headline(const JobView& view, const Ending& ending) {
   } else {
     out += fmt::format("{} of {} delivered", count_text(view.delivered()), links_text(to_send));
   }
-  const auto left = for_a_person(tally_of(view));
+  const auto left = fates_text(tally_of(view), fates_for_a_person);
   if (!left.empty()) out += fmt::format("; {}", left);
   return out;
 }

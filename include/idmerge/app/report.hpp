@@ -6,6 +6,7 @@
 // that is printed is one that was counted.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,9 @@ std::string example_sentence(const NamedLink& link, const IdMask& mask);
 
 /// Every fate and its count, and that they add up. Shape: lines with a line end.
 std::string account_text(const JobView& view);
+
+/// "1 rejected, 2 held": those of the fates that any row met.
+std::string fates_text(const Tally& tally, std::span<const Fate> fates);
 
 /// {"read":12,"delivered":7,...}
 std::string account_json(const Tally& tally);
