@@ -2,13 +2,14 @@
 #include "idmerge/disk/inputs.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
 #include <glob.h>
 #include <sys/stat.h>
+
+#include "idmerge/disk/source.hpp"
 
 namespace idmerge {
 namespace {
@@ -26,12 +27,6 @@ std::string_view reason_to_pass(std::string_view name, bool directory) {
   if (name.ends_with(".part")) return "still being written";
   if (directory && name.ends_with(".idmerge")) return "a job directory";
   return {};
-}
-
-Error cannot_read(const std::string& path, const std::error_code& error) {
-  if (error.value() == EMFILE || error.value() == ENFILE) return system_error(path, error.value());
-  return {Errc::input,
-          fmt::format("{}: {}: check the path and its permissions", path, error.message())};
 }
 
 Result<void> add_directory(const std::string& path, Inputs& inputs) {
@@ -55,7 +50,7 @@ Result<void> add_directory(const std::string& path, Inputs& inputs) {
       found.push_back(it->path().string());
     }
   }
-  if (error) return cannot_read(path, error);
+  if (error) return cannot_open(path, error.value());
   if (found.empty()) {
     return Error{Errc::input, fmt::format("{}: there are no files in this directory: check that "
                                           "the export has run",
@@ -71,7 +66,7 @@ Result<void> add_directory(const std::string& path, Inputs& inputs) {
 Result<void> add(const std::string& path, bool from_glob, Inputs& inputs) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  if (error) return cannot_read(path, error);
+  if (error) return cannot_open(path, error.value());
   const bool directory = fs::is_directory(status);
   if (from_glob) {
     const auto name = fs::path(path).filename().string();

@@ -237,6 +237,12 @@ void Source::State::work() {
   }
 }
 
+Error cannot_open(const std::string& path, int error_number) {
+  if (error_number == EMFILE || error_number == ENFILE) return system_error(path, error_number);
+  return {Errc::input, fmt::format("{}: {}: check the path and its permissions", path,
+                                   std::generic_category().message(error_number))};
+}
+
 Source::Source(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Source::Source(Source&&) noexcept = default;
 Source& Source::operator=(Source&&) noexcept = default;
@@ -246,9 +252,7 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   auto state = std::make_unique<State>(path, options);
   state->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (state->descriptor < 0 || ::fstat(state->descriptor, &state->opened) != 0) {
-    if (errno == EMFILE || errno == ENFILE) return system_error(path, errno);
-    return Error{Errc::input, fmt::format("{}: {}: check the path and its permissions", path,
-                                          std::generic_category().message(errno))};
+    return cannot_open(path, errno);
   }
   const auto mode = state->opened.st_mode;
   if (S_ISDIR(mode)) {

@@ -13,6 +13,7 @@
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/log.hpp"
 
+#include "quoted_for_config.hpp"
 #include "refused_line.hpp"
 
 using namespace idmerge;
@@ -21,25 +22,12 @@ namespace {
 
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-std::string quoted(std::string_view value) {
-  std::string text = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    if (c == '\n') {
-      text += "\\n";
-    } else {
-      text += c;
-    }
-  }
-  return text + '"';
-}
-
 std::string written(const std::vector<ConfigLine>& lines) {
   std::string text;
   for (const auto& line : lines) {
     text += line.key + " = [";
     for (const auto& value : line.values)
-      text += quoted(value) + ",";
+      text += quoted_for_config(value) + ",";
     text += "]\n";
   }
   return text;

@@ -23,6 +23,7 @@
 #include "idmerge/core/timetable.hpp"
 #include "idmerge/net/url.hpp"
 
+#include "quoted_for_config.hpp"
 #include "refused_line.hpp"
 
 using namespace idmerge;
@@ -211,19 +212,6 @@ std::string verdict(const Result<Settings>& settings, const OptionEntry& entry,
   return "refused: " + what;
 }
 
-std::string quoted_for_file(std::string_view value) {
-  std::string text = "\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    if (c == '\n') {
-      text += "\\n";
-    } else {
-      text += c;
-    }
-  }
-  return text + '"';
-}
-
 void check_option(const OptionEntry& entry, const std::string& value) {
   // An empty variable is none; a NUL is in neither a command line nor a variable.
   if (value.empty() || value.find('\0') != std::string::npos) return;
@@ -244,7 +232,7 @@ void check_option(const OptionEntry& entry, const std::string& value) {
   auto by_variable = base;
   by_variable.environment[variable_name(entry)] = value;
   auto by_file = base;
-  by_file.file = "# night\n" + name + " = " + quoted_for_file(value) + "\n";
+  by_file.file = "# night\n" + name + " = " + quoted_for_config(value) + "\n";
 
   const auto flag = verdict(settings_of(by_flag), entry, "--" + name);
   IDMERGE_CHECK(verdict(settings_of(by_variable), entry, variable_name(entry)) == flag);

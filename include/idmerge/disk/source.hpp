@@ -42,6 +42,10 @@ struct SourceFacts {
   Compression compression = Compression::none;
 };
 
+/// Why an input cannot be opened.
+/// Errors: input, or outage where only the number of open files is in the way.
+Error cannot_open(const std::string& path, int error_number);
+
 /// One input being read.
 ///
 /// Bounds: six chunks, 256 KiB of raw bytes and the inflater.
@@ -49,7 +53,7 @@ class Source {
  public:
   /// Open a file, or standard input for "-".
   ///
-  /// Errors: input if it is missing or cannot be read, usage if it is a directory.
+  /// Errors: as cannot_open(); usage if it is a directory.
   static Result<Source> open(const std::string& path, SourceOptions options = {});
 
   /// The digest of an input's raw bytes as they are now, links followed, as facts() has it.
