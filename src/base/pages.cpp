@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/base/pages.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
+#include <system_error>
+#include <thread>
 
 #include <sys/mman.h>
 
@@ -66,6 +69,26 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
   // Advice only: without huge pages everything works, a little slower.
   if (bytes_wanted >= huge_page) madvise(grown, bytes_wanted, MADV_HUGEPAGE);
   return grown;
+}
+
+void populate_pages(void* memory, std::size_t bytes) noexcept {
+  // What is at the ends is shared with other data, and comes when it is touched.
+  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + huge_page - 1) / huge_page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / huge_page;
+  if (begin >= end) return;
+  const auto populate = [](std::uintptr_t first, std::uintptr_t last) {
+    madvise(reinterpret_cast<void*>(first * huge_page), (last - first) * huge_page,
+            MADV_POPULATE_WRITE);
+  };
+  const auto middle = begin + (end - begin) / 2;
+  std::thread other;
+  try {
+    other = std::thread(populate, middle, end);
+  } catch (const std::system_error&) {
+    populate(middle, end);
+  }
+  populate(begin, middle);
+  if (other.joinable()) other.join();
 }
 
 void free_pages(void* memory, std::size_t bytes) noexcept {

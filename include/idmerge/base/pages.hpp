@@ -16,6 +16,11 @@ namespace idmerge {
 void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted);
 void free_pages(void* memory, std::size_t bytes) noexcept;
 
+/// Have the kernel put its pages in now, on two threads: for memory that will be written here and
+/// there, where a fault for every page would hold up the one thread that writes, twice if it looks
+/// before it writes. Advice only: without it everything works, slower.
+void populate_pages(void* memory, std::size_t bytes) noexcept;
+
 template <class T>
 class PageArray {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -31,6 +36,13 @@ class PageArray {
     if (size <= size_) return;
     data_ = static_cast<T*>(grow_pages(data_, size_ * sizeof(T), size * sizeof(T)));
     size_ = size;
+  }
+
+  /// The same for an array of which every page will be written soon.
+  void grow_populated(std::size_t size) {
+    const auto before = size_;
+    grow(size);
+    if (size > before) populate_pages(data_ + before, (size_ - before) * sizeof(T));
   }
 
   /// Give all elements back.
