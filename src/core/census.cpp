@@ -229,7 +229,14 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
   const auto wanted = std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids);
-  if (bytes_max / bytes_an_id > wanted) index_.reserve(wanted);
+  if (bytes_max / bytes_an_id > wanted) {
+    const auto links = links_ * wanted / ids;
+    index_.reserve(wanted);
+    ids_.grow_populated(wanted);
+    link_anon_.grow_populated(links);
+    link_user_.grow_populated(links);
+    link_flags_.grow_populated(links);
+  }
   ids_when_grown_ = ids;
   share_when_grown_ = share_read;
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/check.hpp"
 #include "idmerge/base/quantity.hpp"
 #include "idmerge/disk/packed_rows.hpp"
 
@@ -39,38 +40,32 @@ BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
       census_bytes_max_(share_for_census(bounds.memory_bytes)),
       census_(std::make_unique<Census>(options)) {}
 
-Result<void> BoundedCensus::take(const RowBlock& block, std::span<const Judged> judged) {
+bool BoundedCensus::is_full(const RowBlock& block) const {
+  return !spilled_ &&
+         census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_;
+}
+
+Result<void> BoundedCensus::take(const RowBlock& block, std::span<const Judged> judged,
+                                 std::vector<std::uint32_t>& fresh) {
+  fresh.clear();
   if (!looked_ahead_) {
     if (auto done = look_ahead(block, judged); !done) return done;
   }
-  if (!spilled_ && census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_) {
+  if (is_full(block)) {
     if (auto done = begin_spill(); !done) return done;
   }
   if (spilled_) {
     spilled_->count_blank_lines(block.blank_lines);
     return spilled_->take(block, judged);
   }
-  fresh_.clear();
   census_->count_blank_lines(block.blank_lines);
-  if (auto taken = census_->take(block.rows, judged, fresh_); !taken) return taken;
-  for (const auto i : fresh_)
-    add_link(block.rows[i], block.file);
+  if (auto taken = census_->take(block.rows, judged, fresh); !taken) return taken;
+  if (!has_orders_) return {};
+  auto ordinal = census_->links() - fresh.size();
+  orders_.grow_to_hold(census_->links());
+  for (const auto i : fresh)
+    orders_[ordinal++] = block.rows[i].order;
   return {};
-}
-
-void BoundedCensus::add_link(const Row& row, std::uint32_t file) {
-  if (has_orders_) {
-    const auto ordinal = plan_.links();
-    orders_.grow_to_hold(ordinal + 1);
-    orders_[ordinal] = row.order;
-  }
-  plan_.add({.anon = row.anon,
-             .user = row.user,
-             .line = row.line,
-             .offset = row.offset,
-             .file = file,
-             .op = row.op,
-             .sided = row.sided});
 }
 
 void BoundedCensus::foresee(double share_read) {
@@ -128,6 +123,7 @@ Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) 
 
 /// Memory is used up: go on in files, with the links that stand in the plan.
 Result<void> BoundedCensus::begin_spill() {
+  IDMERGE_CHECK(plan_.links() == census_->links());
   const auto so_far = census_->report();
   PageArray<std::int64_t> ages;
   census_->give_ages(ages);

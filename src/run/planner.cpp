@@ -30,19 +30,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Blocks under way between the two threads: enough that neither waits for the other's hiccups,
-/// few enough to stay in the cache.
-constexpr std::size_t blocks_under_way = 4;
+/// Blocks under way between the threads: enough that none waits for the others' hiccups, few
+/// enough to stay in the cache.
+constexpr std::size_t blocks_under_way = 6;
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
 /// Decisions that cannot be obeyed, named one by one; the rest are counted.
 constexpr std::size_t decisions_named_max = 5;
 
-/// Rows with what the first judge said of them.
+/// Rows with what the first judge said of them, and which of them the census found to be new links.
 struct JudgedBlock {
   RowBlock rows;
   std::vector<Judged> judged;
+  std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
@@ -117,6 +118,67 @@ class Judging {
   std::thread thread_;
 };
 
+/// The third thread: new links to the plan, in order.
+class Packing {
+ public:
+  Packing(PlanWriter& plan, JudgedBelt& belt) : plan_(plan), judged_(belt) {}
+
+  void start() { thread_ = std::thread(&Packing::run, this); }
+
+  /// Pack a block some time later and give it back to its belt.
+  void put(JudgedBlock* block) {
+    if (block->fresh.empty()) {
+      judged_.put_empty(block);
+    } else if (auto* const place = counted_.take_empty()) {
+      *place = block;
+      counted_.put_full(place);
+    }
+  }
+
+  /// Wait until all links stand in the plan. Afterwards no more may come.
+  Result<void> finish() {
+    counted_.end();
+    if (thread_.joinable()) thread_.join();
+    return outcome_;
+  }
+
+  ~Packing() { static_cast<void>(finish()); }
+
+ private:
+  void run() {
+    try {
+      while (JudgedBlock** const place = counted_.take_full()) {
+        pack(**place);
+        judged_.put_empty(*place);
+        counted_.put_empty(place);
+      }
+    } catch (const std::exception& e) {
+      outcome_ = thrown(e);
+      counted_.end();
+      judged_.end();
+    }
+  }
+
+  void pack(const JudgedBlock& block) {
+    for (const auto i : block.fresh) {
+      const Row& row = block.rows.rows[i];
+      plan_.add({.anon = row.anon,
+                 .user = row.user,
+                 .line = row.line,
+                 .offset = row.offset,
+                 .file = block.rows.file,
+                 .op = row.op,
+                 .sided = row.sided});
+    }
+  }
+
+  PlanWriter& plan_;
+  JudgedBelt& judged_;
+  Belt<JudgedBlock*, blocks_under_way> counted_;
+  Result<void> outcome_;
+  std::thread thread_;
+};
+
 /// `rejected.ndjson`, under way.
 class RejectedFile {
  public:
@@ -172,10 +234,14 @@ struct HeldRows {
 /// `held_rows` receives the rows that are held as they stand.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
-                       RejectedFile& rejected, HeldRows& held_rows, Progress& progress) {
+                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows,
+                       Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
-    if (auto taken = census.take(block->rows, block->judged); !taken) return taken;
+    if (census.is_full(block->rows)) {
+      if (auto packed = packing.finish(); !packed) return packed;
+    }
+    if (auto taken = census.take(block->rows, block->judged, block->fresh); !taken) return taken;
     for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];
@@ -191,15 +257,15 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
     }
     if (const auto now = Clock::now(); now >= report_at) {
       progress.planning({.rows = census.report().read,
-                         .links = plan.links(),
+                         .links = census.links(),
                          .bytes_read = block->bytes_read,
                          .bytes_total = bytes_total});
       report_at = now + report_every;
     }
-    belt.put_empty(block);
+    packing.put(block);
     if (!plan.healthy()) break;  // write_rest() says why
   }
-  return {};
+  return packing.finish();
 }
 
 std::vector<PlanInput> plan_inputs(const Intake& intake) {
@@ -317,10 +383,12 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
                                       has_orders, *plan, files, spill_dir, progress);
   Judging judging(*intake, options, secret, belt);
+  Packing packing(*plan, belt);
   judging.start();
+  packing.start();
   HeldRows held_rows;
   const auto counted =
-      count_all(belt, inputs, bytes_total, *plan, *census, *rejected, held_rows, progress);
+      count_all(belt, inputs, bytes_total, *plan, *census, packing, *rejected, held_rows, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();

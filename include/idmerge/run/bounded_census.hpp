@@ -36,9 +36,15 @@ class BoundedCensus {
   BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
                 bool has_orders, PlanWriter& plan, Files& files, SpillDir& dir, Progress& progress);
 
-  /// Take the rows of a block; new links go to the plan, now or at the end.
+  /// Does what the census knows no longer fit beside one more block? Then take() reads what the
+  /// plan has so far, which must be all links.
+  bool is_full(const RowBlock& block) const;
+
+  /// Take the rows of a block. Shape: `fresh` are its rows that are the next links of the plan, for
+  /// the caller to add; once the census is on disk there are none before judge().
   /// Errors: Errc::outage for the disk.
-  Result<void> take(const RowBlock& block, std::span<const Judged> judged);
+  Result<void> take(const RowBlock& block, std::span<const Judged> judged,
+                    std::vector<std::uint32_t>& fresh);
 
   /// How much of the inputs has been taken. Units: 0..1; 0 when nobody knows.
   void foresee(double share_read);
@@ -49,11 +55,13 @@ class BoundedCensus {
 
   const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
 
+  /// Distinct pairs so far, as far as they are known before judge().
+  std::uint64_t links() const { return spilled_ ? plan_.links() : census_->links(); }
+
  private:
   Result<void> look_ahead(const RowBlock& block, std::span<const Judged> judged);
   Result<void> announce(std::uint64_t need_bytes, bool is_certain);
   Result<void> begin_spill();
-  void add_link(const Row& row, std::uint32_t file);
 
   CensusOptions options_;
   Bounds bounds_;
@@ -72,7 +80,6 @@ class BoundedCensus {
   std::unique_ptr<Census> census_;
   std::optional<SpilledCensus> spilled_;
   PageArray<std::int64_t> orders_;
-  std::vector<std::uint32_t> fresh_;
 };
 
 }  // namespace idmerge
