@@ -192,7 +192,88 @@ class SipHash4 {
 
 #undef IDMERGE_AVX2
 
+#define IDMERGE_AVX512 [[gnu::target("avx512f"), gnu::always_inline]] static inline
+
+/// Eight of them: twice the lanes, and a rotation is one instruction.
+class SipHash8 {
+ public:
+  IDMERGE_AVX512 __m512i all(std::uint64_t value) {
+    return _mm512_set1_epi64(static_cast<long long>(value));
+  }
+  IDMERGE_AVX512 __m512i pack(const std::array<std::uint64_t, 8>& words) {
+    return _mm512_loadu_si512(words.data());
+  }
+
+  // The form without a mask reads what gcc 12 calls uninitialized.
+  template <int bits>
+  IDMERGE_AVX512 __m512i rotl(__m512i x) {
+    return _mm512_maskz_rol_epi64(0xFF, x, bits);
+  }
+
+  struct State {
+    __m512i v0, v1, v2, v3;
+  };
+
+  IDMERGE_AVX512 void round(State& s) {
+    s.v0 = _mm512_add_epi64(s.v0, s.v1);
+    s.v2 = _mm512_add_epi64(s.v2, s.v3);
+    s.v1 = _mm512_xor_si512(rotl<13>(s.v1), s.v0);
+    s.v3 = _mm512_xor_si512(rotl<16>(s.v3), s.v2);
+    s.v0 = _mm512_add_epi64(rotl<32>(s.v0), s.v3);
+    s.v2 = _mm512_add_epi64(s.v2, s.v1);
+    s.v3 = _mm512_xor_si512(rotl<21>(s.v3), s.v0);
+    s.v1 = _mm512_xor_si512(rotl<17>(s.v1), s.v2);
+    s.v2 = rotl<32>(s.v2);
+  }
+
+  IDMERGE_AVX512 void absorb(State& s, __m512i word) {
+    s.v3 = _mm512_xor_si512(s.v3, word);
+    round(s);
+    round(s);
+    s.v0 = _mm512_xor_si512(s.v0, word);
+  }
+
+  IDMERGE_AVX512 __m512i result(const State& s) {
+    return _mm512_xor_si512(_mm512_xor_si512(s.v0, s.v1), _mm512_xor_si512(s.v2, s.v3));
+  }
+};
+
+/// Shape: all ids have as many whole words.
+[[gnu::target("avx512f")]] std::array<Fingerprint, 8> hash_eight(
+    const std::array<std::uint64_t, 2>& key, const Fingerprinter::Eight& ids) {
+  using Sip = SipHash8;
+  Sip::State s{Sip::all(key[0] ^ 0x736f6d6570736575U),
+               Sip::all(key[1] ^ 0x646f72616e646f6dU ^ 0xee),
+               Sip::all(key[0] ^ 0x6c7967656e657261U), Sip::all(key[1] ^ 0x7465646279746573U)};
+  const auto whole = ids[0].size() / 8 * 8;
+  std::array<std::uint64_t, 8> words;
+  for (std::size_t at = 0; at < whole; at += 8) {
+    for (std::size_t i = 0; i < words.size(); ++i)
+      words[i] = load(ids[i].data() + at);
+    Sip::absorb(s, Sip::pack(words));
+  }
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = tail_word(ids[i].data() + whole, ids[i].size());
+  Sip::absorb(s, Sip::pack(words));
+  s.v2 = _mm512_xor_si512(s.v2, Sip::all(0xee));
+  for (int i = 0; i < 4; ++i)
+    Sip::round(s);
+  std::array<std::uint64_t, 8> low, high;
+  _mm512_storeu_si512(low.data(), Sip::result(s));
+  s.v1 = _mm512_xor_si512(s.v1, Sip::all(0xdd));
+  for (int i = 0; i < 4; ++i)
+    Sip::round(s);
+  _mm512_storeu_si512(high.data(), Sip::result(s));
+  std::array<Fingerprint, 8> prints;
+  for (std::size_t i = 0; i < prints.size(); ++i)
+    prints[i] = {low[i], static_cast<std::uint32_t>(high[i])};
+  return prints;
+}
+
+#undef IDMERGE_AVX512
+
 const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0;
 #endif
 
 }  // namespace
@@ -241,6 +322,21 @@ std::array<Fingerprint, 4> Fingerprinter::operator()(const Four& ids) const {
   const auto first = (*this)(ids[0], ids[1]);
   const auto second = (*this)(ids[2], ids[3]);
   return {first[0], first[1], second[0], second[1]};
+}
+
+std::array<Fingerprint, 8> Fingerprinter::operator()(const Eight& ids) const {
+#if defined(__x86_64__)
+  const auto words = ids[0].size() / 8;
+  if (has_avx512 && std::all_of(ids.begin(), ids.end(),
+                                [words](std::string_view id) { return id.size() / 8 == words; })) {
+    return hash_eight(key_, ids);
+  }
+#endif
+  const auto first = (*this)(Four{ids[0], ids[1], ids[2], ids[3]});
+  const auto second = (*this)(Four{ids[4], ids[5], ids[6], ids[7]});
+  std::array<Fingerprint, 8> prints;
+  std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), prints.begin()));
+  return prints;
 }
 
 void FingerprintBatch::finish() {

@@ -41,8 +41,7 @@ BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
       census_(std::make_unique<Census>(options)) {}
 
 bool BoundedCensus::is_full(const RowBlock& block) const {
-  return !spilled_ &&
-         census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_;
+  return !spilled_ && census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_;
 }
 
 Result<void> BoundedCensus::take(const RowBlock& block, std::span<const Judged> judged,

@@ -23,7 +23,7 @@ TEST_SUITE("core/fingerprint") {
     CHECK(print(std::string(1, '\0')) == Fingerprint{0x44af996bd8c187daU, 0x11597634U});
   }
 
-  TEST_CASE("ids of every length have the hash that libsodium gives, alone, in twos and fours") {
+  TEST_CASE("ids of every length have the hash that libsodium gives, alone and together") {
     const auto secret = Fingerprinter::draw_secret();
     const Fingerprinter print(secret);
     std::string text;
@@ -48,12 +48,22 @@ TEST_SUITE("core/fingerprint") {
         // Of as many words and of others.
         const auto third = std::string_view(text).substr(1, one);
         const auto fourth = std::string_view(text).substr(2, one / 8 * 8 + other % 8);
-        const auto four = print({first, third, fourth, first});
-        const auto mixed = print({first, second, third, fourth});
+        const auto four = print(Fingerprinter::Four{first, third, fourth, first});
+        const auto mixed = print(Fingerprinter::Four{first, second, third, fourth});
         CHECK((four[0] == wanted(first) && four[1] == wanted(third) && four[2] == wanted(fourth) &&
                four[3] == four[0]));
         CHECK((mixed[0] == wanted(first) && mixed[1] == wanted(second) &&
                mixed[2] == wanted(third) && mixed[3] == wanted(fourth)));
+        const Fingerprinter::Eight alike{first, third, fourth, first, fourth, first, third, fourth};
+        const Fingerprinter::Eight unlike{first,  second, third, fourth,
+                                          second, third,  first, third};
+        for (const auto& ids : {alike, unlike}) {
+          const auto eight = print(ids);
+          bool all = true;
+          for (std::size_t i = 0; i < ids.size(); ++i)
+            all = all && eight[i] == wanted(ids[i]);
+          CHECK(all);
+        }
       }
     }
   }

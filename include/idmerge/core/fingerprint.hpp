@@ -35,10 +35,12 @@ class Fingerprinter {
   /// that wait for each other, and two chains fill the gaps of one.
   std::array<Fingerprint, 2> operator()(std::string_view one, std::string_view other) const;
 
-  /// The same for four, side by side in vector registers where the CPU has them and the ids have
-  /// as many whole words of eight bytes.
+  /// The same for four or eight, side by side in vector registers where the CPU has them and the
+  /// ids have as many whole words of eight bytes.
   using Four = std::array<std::string_view, 4>;
   std::array<Fingerprint, 4> operator()(const Four& ids) const;
+  using Eight = std::array<std::string_view, 8>;
+  std::array<Fingerprint, 8> operator()(const Eight& ids) const;
 
  private:
   std::array<std::uint64_t, 2> key_;
@@ -67,8 +69,8 @@ class FingerprintBatch {
 
  private:
   struct Group {
-    Fingerprinter::Four ids;
-    std::array<Fingerprint*, 4> into;
+    Fingerprinter::Eight ids;
+    std::array<Fingerprint*, 8> into;
     std::size_t count = 0;
   };
   void finish(Group& group) const;
