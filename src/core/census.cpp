@@ -216,6 +216,7 @@ void Census::set_verdict(std::uint64_t link, Verdict verdict) {
   const unsigned rest = link_flags_[link] & static_cast<unsigned>(~verdict_bits);
   link_flags_[link] =
       static_cast<std::uint8_t>(rest | (static_cast<unsigned>(verdict) << verdict_shift));
+  held_by_claims_ += is_held(verdict) ? 1 : 0;
 }
 
 // The next growth is the last one if it is as large as the ids that came since the one before
@@ -241,7 +242,7 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
   share_when_grown_ = share_read;
 }
 
-void Census::judge(const Columns& columns) {
+void Census::judge(const Columns& columns, const std::function<void()>& on_claims) {
   report_.links = links_;
   judge_claims();
   Clusters clusters(options_, {index_.size(), links_, only_stars(), several_ops()});
@@ -249,6 +250,7 @@ void Census::judge(const Columns& columns) {
   index_.release();
   ids_.release();
   first_op_.release();
+  if (on_claims) on_claims();
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) clusters.prefetch(link(i + links_ahead));
     clusters.connect(link(i));

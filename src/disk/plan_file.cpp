@@ -254,13 +254,17 @@ void PlanWriter::close_block() {
   fault_point("plan_block");
 }
 
+void PlanWriter::end_links() {
+  if (!links_done_ && packer_.count() != 0) close_block();
+  links_done_ = true;
+}
+
 void PlanWriter::columns(std::span<const Verdict> verdicts,
                          std::span<const std::uint32_t> components,
                          std::span<const std::int64_t> orders) {
   IDMERGE_CHECK(components.size() == verdicts.size());
   IDMERGE_CHECK(orders.size() == (facts_.has_orders ? verdicts.size() : 0));
-  if (!links_done_ && packer_.count() != 0) close_block();
-  links_done_ = true;
+  end_links();
   while (!verdicts.empty()) {
     IDMERGE_CHECK(column_block_ < index_.size());
     const auto count =

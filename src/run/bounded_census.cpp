@@ -139,7 +139,8 @@ Result<void> BoundedCensus::begin_spill() {
   return spilled_->take_planned(plan_, files_, {ages.data(), ages.size()});
 }
 
-Result<std::vector<Obeyed>> BoundedCensus::judge(std::span<const Decided> decisions) {
+Result<std::vector<Obeyed>> BoundedCensus::judge(
+    std::span<const Decided> decisions, const std::function<void(const Census&)>& on_claims) {
   if (spilled_) {
     spilled_->obey(decisions);
     const std::span planned(orders_.data(), has_orders_ ? plan_.links() : 0);
@@ -148,11 +149,13 @@ Result<std::vector<Obeyed>> BoundedCensus::judge(std::span<const Decided> decisi
   }
   auto obeyed = census_->obey(decisions);
   std::size_t begin = 0;
-  census_->judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+  const auto columns = [&](std::span<const Verdict> verdicts,
+                           std::span<const std::uint32_t> components) {
     const auto count = has_orders_ ? verdicts.size() : 0;
     plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
     begin += count;
-  });
+  };
+  census_->judge(columns, [&] { on_claims(*census_); });
   return obeyed;
 }
 

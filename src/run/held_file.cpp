@@ -3,16 +3,17 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <functional>
 #include <future>
 #include <queue>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <fmt/format.h>
 
 #include "idmerge/core/json_text.hpp"
@@ -65,29 +66,13 @@ Words words(Verdict verdict) {
   return {"", ""};
 }
 
-/// Ids that outlive the block or buffer they were read from.
-class Texts {
- public:
-  std::string_view keep(std::string_view id) {
-    if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
-      texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
-    }
-    auto& text = texts_.back();
-    text += id;
-    return std::string_view(text).substr(text.size() - id.size());
-  }
-
- private:
-  static constexpr std::size_t text_bytes = 64U << 10U;
-
-  std::deque<std::string> texts_;  // none ever grows past what was reserved for it
-};
-
 /// What stands against held links, by their anonymous id.
 class Clashes {
  public:
-  /// Shape: `are_kept` says that the ids of held links outlive this.
-  explicit Clashes(bool are_kept) : are_kept_(are_kept) {}
+  /// Shape: `are_kept` says that the ids of held links outlive this. `held_expected` are links.
+  explicit Clashes(bool are_kept, std::size_t held_expected = 0) : are_kept_(are_kept) {
+    known_.reserve(held_expected);
+  }
 
   /// A link as lines name it: by the id that differs. No id: there is none.
   struct Other {
@@ -97,7 +82,7 @@ class Clashes {
   };
 
   struct Known {
-    std::vector<Other> claims;  // the first held ones
+    boost::container::small_vector<Other, 2> claims;  // the first held ones
     std::uint64_t claims_count = 0;
     Other winner;  // the claim that outranks those that are held
     Other side;    // the first link that names the id as its user
@@ -254,7 +239,7 @@ Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
     const auto held = static_cast<std::uint64_t>(
         std::count_if(block.verdicts.begin(), block.verdicts.end(), is_held));
     const auto& entry = plan.entry(i);
-    sum += held * (bytes_a_held_link + entry.links.size_bytes / entry.links_count);
+    sum += held_bytes(held, entry.links.size_bytes / entry.links_count);
   }
   return sum;
 }
@@ -284,68 +269,69 @@ class LineFile {
   std::string text_;
 };
 
-/// The held links of some blocks, with their ids.
-struct HeldLinks {
-  struct Held {
-    Link link;
-    Verdict verdict = Verdict::send;
-    const Clashes::Known* known = nullptr;
-  };
-  std::vector<Held> links;
-  Texts texts;
+Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
+  HeldLinks held;
+  auto read = each_packed(plan, blocks, true, [&](auto, const Link& link, Verdict verdict) {
+    held.keep(link, verdict);
+    return Result<void>();
+  });
+  if (!read) return read.error();
+  return held;
+}
 
-  static Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
-    HeldLinks held;
-    auto read = each_packed(plan, blocks, true, [&](auto, const Link& found, Verdict verdict) {
-      auto& link = held.links.emplace_back(Held{found, verdict, nullptr}).link;
-      link.anon = held.texts.keep(link.anon);
-      link.user = held.texts.keep(link.user);
-      return Result<void>();
-    });
-    if (!read) return read.error();
-    return held;
-  }
-
-  /// Append the lines about them, of which two threads make as many.
-  Result<void> write(const std::vector<PlanInput>& inputs, LineFile& out) const {
-    const auto append = [&](std::size_t begin, std::string& text) {
-      const auto end = std::min(begin + lines_a_piece, links.size());
-      for (auto i = begin; i < end; ++i)
-        Clashes::append_line(text, links[i].link, links[i].verdict, links[i].known, inputs);
-    };
-    std::string next;
-    for (std::size_t begin = 0; begin < links.size(); begin += 2 * lines_a_piece) {
-      const auto middle = begin + lines_a_piece;
-      next.clear();
-      if (middle < links.size()) {
-        auto other = std::async(std::launch::async, append, middle, std::ref(next));
-        append(begin, out.text());
-        other.get();
-      } else {
-        append(begin, out.text());
-      }
-      out.text() += next;
-      if (auto written = out.flush_if_full(); !written) return written;
-    }
-    return {};
-  }
-
- private:
-  static constexpr std::size_t lines_a_piece = 4096;
-};
-
-Result<void> write_from_memory(const PlanReader& plan, LineFile& out) {
-  // One half of the plan is read beside the other.
+/// One half of the plan is read beside the other.
+Result<std::vector<HeldLinks>> gather_all(const PlanReader& plan) {
   const auto middle = plan.blocks() / 2;
   auto second = std::async(std::launch::async, [&plan, middle] {
-    return HeldLinks::gather(plan, {middle, plan.blocks()});
+    return gather(plan, {middle, plan.blocks()});
   });
-  std::array halves{HeldLinks::gather(plan, {0, middle}), second.get()};
-  Clashes clashes(true);
+  std::array halves{gather(plan, {0, middle}), second.get()};
+  std::vector<HeldLinks> all;
   for (auto& half : halves) {
     if (!half) return half.error();
-    for (auto& held : half->links)
-      held.known = clashes.note_held(held.link, held.verdict);
+    all.push_back(std::move(*half));
+  }
+  return all;
+}
+
+/// Append the lines about links, of which two threads make as many. Shape: `known` one a link.
+Result<void> write_lines(const std::vector<HeldLinks::Held>& links,
+                         std::span<const Clashes::Known* const> known,
+                         const std::vector<PlanInput>& inputs, LineFile& out) {
+  constexpr std::size_t lines_a_piece = 4096;
+  const auto append = [&](std::size_t begin, std::string& text) {
+    const auto end = std::min(begin + lines_a_piece, links.size());
+    for (auto i = begin; i < end; ++i)
+      Clashes::append_line(text, links[i].link, links[i].verdict, known[i], inputs);
+  };
+  std::string next;
+  for (std::size_t begin = 0; begin < links.size(); begin += 2 * lines_a_piece) {
+    const auto middle = begin + lines_a_piece;
+    next.clear();
+    if (middle < links.size()) {
+      auto other = std::async(std::launch::async, append, middle, std::ref(next));
+      append(begin, out.text());
+      other.get();
+    } else {
+      append(begin, out.text());
+    }
+    out.text() += next;
+    if (auto written = out.flush_if_full(); !written) return written;
+  }
+  return {};
+}
+
+Result<void> write_from_memory(const PlanReader& plan, const std::vector<HeldLinks>& held,
+                               LineFile& out) {
+  std::size_t count = 0;
+  for (const auto& stretch : held)
+    count += stretch.links.size();
+  Clashes clashes(true, count);
+  std::vector<const Clashes::Known*> known;
+  known.reserve(count);
+  for (const auto& stretch : held) {
+    for (const auto& [link, verdict] : stretch.links)
+      known.push_back(clashes.note_held(link, verdict));
   }
   if (clashes.wants_others()) {
     auto read =
@@ -355,8 +341,12 @@ Result<void> write_from_memory(const PlanReader& plan, LineFile& out) {
         });
     if (!read) return read;
   }
-  for (const auto& half : halves) {
-    if (auto written = half->write(plan.facts().inputs, out); !written) return written;
+  std::span<const Clashes::Known* const> rest(known);
+  for (const auto& stretch : held) {
+    const auto size = stretch.links.size();
+    auto written = write_lines(stretch.links, rest.first(size), plan.facts().inputs, out);
+    if (!written) return written;
+    rest = rest.subspan(size);
   }
   return {};
 }
@@ -544,20 +534,63 @@ Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, Spi
 
 }  // namespace
 
+std::string_view Texts::keep(std::string_view id) {
+  if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
+    texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
+  }
+  auto& text = texts_.back();
+  text += id;
+  return std::string_view(text).substr(text.size() - id.size());
+}
+
+void HeldLinks::keep(const Link& link, Verdict verdict) {
+  auto& kept = links.emplace_back(Held{link, verdict}).link;
+  kept.anon = texts.keep(link.anon);
+  kept.user = texts.keep(link.user);
+}
+
+std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
+  return held * (bytes_a_held_link + bytes_a_link);
+}
+
+Result<HeldLinks> gather_claimed(const PlanWriter& plan, Files& files, const Census& census) {
+  HeldLinks held;
+  held.links.reserve(census.held_by_claims());
+  std::uint64_t ordinal = 0;
+  auto read = plan.each_link(files, [&](const Link& link) {
+    const auto verdict = census.link(ordinal++).verdict;
+    if (is_held(verdict)) held.keep(link, verdict);
+  });
+  if (!read) return read.error();
+  return held;
+}
+
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes) {
+                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes,
+                        std::optional<HeldLinks> gathered) {
   auto part = PartFile::begin(files, job.held());
   if (!part) return part.error();
   LineFile out(std::move(*part));
   out.text() = rows;
   std::size_t parts = 1;
-  if (memory_bytes > 0) {
+  if (memory_bytes > 0 && !gathered) {
     const auto need = estimate_bytes(plan);
     if (!need) return need.error();
     parts = std::min<std::uint64_t>(*need / (memory_bytes / 2 + 1) + 1, parts_max);
   }
-  auto written = parts == 1 ? write_from_memory(plan, out)
-                            : write_in_parts(plan, parts, dir, memory_bytes, out);
+  if (parts > 1) {
+    const auto written = write_in_parts(plan, parts, dir, memory_bytes, out);
+    return written ? out.commit() : written;
+  }
+  std::vector<HeldLinks> held;
+  if (gathered) {
+    held.push_back(std::move(*gathered));
+  } else {
+    auto all = gather_all(plan);
+    if (!all) return all.error();
+    held = std::move(*all);
+  }
+  const auto written = write_from_memory(plan, held, out);
   return written ? out.commit() : written;
 }
 

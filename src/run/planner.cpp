@@ -33,6 +33,10 @@ using Clock = std::chrono::steady_clock;
 /// Blocks under way between the threads: enough that none waits for the others' hiccups, few
 /// enough to stay in the cache.
 constexpr std::size_t blocks_under_way = 6;
+
+/// What an index holds at least for an id.
+constexpr std::size_t index_bytes_an_id = 16;
+
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
@@ -393,7 +397,23 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)));
+  std::future<Result<HeldLinks>> gathering;
+  const auto gather = [&](const Census& claims) {
+    plan->end_links();
+    const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
+    // What the index took is free now; beyond it, write_held() knows how to do with less.
+    if (held_bytes(claims.held_by_claims(), bytes_a_link) > claims.ids() * index_bytes_an_id)
+      return;
+    gathering =
+        std::async(std::launch::async, [&] { return gather_claimed(*plan, files, claims); });
+  };
+  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), gather);
+  std::optional<HeldLinks> held_by_claims;
+  if (gathering.valid()) {
+    auto gathered = gathering.get();
+    if (!gathered) return gathered.error();
+    held_by_claims = std::move(*gathered);
+  }
   if (!answers) return answers.error();
   name_disobeyed(options.decisions, *answers, progress);
   const CensusReport report = census->report();
@@ -420,7 +440,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto reader = PlanReader::open(files, plan->part_path());
   if (!reader) return reader.error();
   freed.wait();
-  auto held = write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes);
+  if (held_by_claims && held_by_claims->links.size() != report.held_links()) held_by_claims.reset();
+  auto held = write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes,
+                         std::move(held_by_claims));
   if (!held) return held.error();
   if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,

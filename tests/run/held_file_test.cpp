@@ -95,4 +95,26 @@ TEST_SUITE("run/held_file") {
       }
     }
   }
+
+  TEST_CASE("a plan with few held links gathers them while it judges, unless clusters hold more") {
+    std::string table = "anonymous_id,user_id\n";
+    for (int i = 0; i < 4000; ++i)
+      table += "a" + std::to_string(i) + ",u" + std::to_string(i / 4) + "\n";
+    for (int i = 0; i < 20; ++i)
+      table += "a" + std::to_string(i * 150) + ",u" + std::to_string(900 + i) + "\n";
+    table += "u7,a8\n";
+    for (int i = 0; i < 30; ++i)
+      table += "b" + std::to_string(i) + ",crowd\n";
+    for (const std::uint32_t max_cluster : {0U, 20U}) {
+      CAPTURE(max_cluster);
+      PlanOptions options;
+      options.census.max_cluster = max_cluster;
+      Job job(table, options);
+      const auto planned = job.scratch.read("job/held.ndjson");
+      CHECK(count(planned, "\"reason\":\"conflict\"") == 40);
+      CHECK(count(planned, "\"reason\":\"both-sides\"") == 2);
+      CHECK(count(planned, "\"reason\":\"oversize\"") == (max_cluster == 0 ? 0 : 30));
+      CHECK((planned == job.write(0)));
+    }
+  }
 }

@@ -97,8 +97,9 @@ class Census {
       std::function<void(std::span<const Verdict>, std::span<const std::uint32_t> components)>;
 
   /// Give every link its verdict and component, in order of the ordinals and in pieces. Once,
-  /// after the last row.
-  void judge(const Columns& columns);
+  /// after the last row. `on_claims` is called between the rules: from then on until the census
+  /// ends, also on other threads, link() and held_by_claims() say what claims alone came to.
+  void judge(const Columns& columns, const std::function<void()>& on_claims = {});
 
   /// Complete after judge(); before, the counts of rows so far.
   const CensusReport& report() const { return report_; }
@@ -133,6 +134,9 @@ class Census {
 
   /// Make room for so many ids in all.
   void reserve(std::size_t ids) { index_.reserve(ids); }
+
+  /// Links that claims alone hold, after judge_claims(); clusters may hold others.
+  std::uint64_t held_by_claims() const { return held_by_claims_; }
 
   std::size_t ids() const { return index_.size(); }
   ClaimedLink link(std::uint64_t ordinal) const;
@@ -178,6 +182,7 @@ class Census {
   std::unordered_map<IdNumber, Settled> decided_;  // by anonymous id
 
   std::uint64_t links_ = 0;
+  std::uint64_t held_by_claims_ = 0;
   std::size_t ids_when_grown_ = 0;
   double share_when_grown_ = 0;
 };

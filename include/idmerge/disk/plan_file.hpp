@@ -139,8 +139,15 @@ class PlanWriter {
 
   std::uint64_t links() const { return links_; }
 
-  /// Visit the links that were added so far, in order. Errors: Errc::outage if the disk fails.
+  /// Units: bytes of the file so far.
+  std::uint64_t bytes() const { return offset_; }
+
+  /// Visit the links that were added so far, in order. After end_links() on any thread, also beside
+  /// columns(). Errors: Errc::outage if the disk fails.
   Result<void> each_link(Files& files, const std::function<void(const Link&)>& visit) const;
+
+  /// No more links will be added: said by columns() if by nobody before.
+  void end_links();
 
   /// Append to the columns, in order of the links, in pieces of any size.
   ///

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,8 +51,10 @@ class BoundedCensus {
   void foresee(double share_read);
 
   /// After the last block: the columns of the plan, and what is missing of its links, by the
-  /// decisions. Shape: the answer as Census::obey() has it.
-  Result<std::vector<Obeyed>> judge(std::span<const Decided> decisions);
+  /// decisions. `on_claims` is called as Census::judge() does, if the census is in memory. Shape:
+  /// the answer as Census::obey() has it.
+  Result<std::vector<Obeyed>> judge(std::span<const Decided> decisions,
+                                    const std::function<void(const Census&)>& on_claims);
 
   const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
 
