@@ -86,8 +86,8 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
       ++report_.read;
       if (judged[i].screened != Screened::pair) {
         count_unpaired(rows[i], judged[i].screened, report_);
-      } else if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].anon_form)) {
-        add_link(anons[i - begin], users[i - begin], rows[i], judged[i].user_form);
+      } else if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].forms.anon)) {
+        add_link(anons[i - begin], users[i - begin], rows[i], judged[i].forms.user);
         new_links.push_back(static_cast<std::uint32_t>(i));
       } else {
         ++report_.duplicates;

@@ -203,7 +203,8 @@ struct Finding {
   std::size_t at = 0;
 };
 
-Finding examine(string_view id) {
+Finding examine(string_view id, IdForm form) {
+  if (form == IdForm::uuid_v4) return {};  // plain, short, and its 4 is no zero
   if (!plain_ascii(id)) {
     if (const auto at = find_bad_utf8(id); at != npos) return {Fault::bad_utf8, at};
     if (const auto at = find_control(id); at != npos) return {Fault::control_byte, at};
@@ -332,7 +333,7 @@ IdForm id_form(string_view id) {
   return IdForm::other;
 }
 
-Screened screen(Row& row, const ScreenOptions& options) {
+Screened screen(Row& row, const ScreenOptions& options, IdForms* forms) {
   if (row.fault != Fault::none) return Screened::faulty;
 
   const bool anon_blank = is_blank(row.anon);
@@ -345,10 +346,11 @@ Screened screen(Row& row, const ScreenOptions& options) {
     return anon_blank ? Screened::skipped_anon : Screened::skipped_user;
   }
 
-  if (const auto found = examine(row.anon); found.fault != Fault::none) {
+  const IdForms looks{id_form(row.anon), id_form(row.user)};
+  if (const auto found = examine(row.anon, looks.anon); found.fault != Fault::none) {
     return mark(row, found.fault, place(row, row.anon_at, found));
   }
-  if (const auto found = examine(row.user); found.fault != Fault::none) {
+  if (const auto found = examine(row.user, looks.user); found.fault != Fault::none) {
     return mark(row, found.fault, place(row, row.user_at, found));
   }
   if (row.anon == row.user) return mark(row, Fault::same_ids, row.user_at);
@@ -359,6 +361,7 @@ Screened screen(Row& row, const ScreenOptions& options) {
     if (options.deny->denies(row.anon)) return mark(row, Fault::denied, row.anon_at);
     if (options.deny->denies(row.user)) return mark(row, Fault::denied, row.user_at);
   }
+  if (forms != nullptr) *forms = looks;
   return Screened::pair;
 }
 

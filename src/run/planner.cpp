@@ -103,11 +103,9 @@ class Judging {
     auto& judged = block.judged;
     block.any_faulty = false;
     for (std::size_t i = 0; i < judged.size(); ++i) {
-      judged[i].screened = screen(rows[i], screen_);
+      judged[i].screened = screen(rows[i], screen_, &judged[i].forms);
       block.any_faulty = block.any_faulty || judged[i].screened == Screened::faulty;
       if (judged[i].screened != Screened::pair) continue;
-      judged[i].anon_form = id_form(rows[i].anon);
-      judged[i].user_form = id_form(rows[i].user);
       prints_.add(rows[i].anon, judged[i].anon);
       prints_.add(rows[i].user, judged[i].user);
     }

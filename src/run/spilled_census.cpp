@@ -152,8 +152,7 @@ Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
     take_pair(link, {.anon = prints[0],
                      .user = prints[1],
                      .screened = Screened::pair,
-                     .anon_form = id_form(link.anon),
-                     .user_form = id_form(link.user)});
+                     .forms = {id_form(link.anon), id_form(link.user)}});
   });
   planned_ = rows_;
   return read;
@@ -188,8 +187,8 @@ Result<void> SpilledCensus::take(const RowBlock& block, std::span<const Judged> 
 void SpilledCensus::take_pair(const Link& link, const Judged& judged) {
   if (link.sided) {
     sided_ops_[static_cast<std::size_t>(link.op)] = true;
-    put_claim(judged.anon, judged.user, link, judged.anon_form);
-    put_sighting(judged.user, judged.user_form, true);
+    put_claim(judged.anon, judged.user, link, judged.forms.anon);
+    put_sighting(judged.user, judged.forms.user, true);
   } else {
     // Both directions of an unsided pair must meet in one part.
     is_any_unsided_ = true;
@@ -385,7 +384,8 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
       claim.sided = (head & sided_bit) != 0;
       const auto other = get_print(in);
       if (claims_rank_) claim.order = in.get<std::int64_t>();
-      judged.push_back({.anon = id, .user = other, .screened = Screened::pair, .anon_form = form});
+      judged.push_back(
+          {.anon = id, .user = other, .screened = Screened::pair, .forms = {form, IdForm::other}});
       claim_rows.push_back(row);
       if (claims.size() == claims_a_piece) {
         if (auto taken = take_claims(); !taken) return taken;

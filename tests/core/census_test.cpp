@@ -60,11 +60,9 @@ Outcome take(Table& table, const CensusOptions& options, std::size_t block = 100
     std::vector<Judged> judged;
     for (auto i = begin; i < end; ++i) {
       Judged one;
-      one.screened = screen(table.rows[i], {});
+      one.screened = screen(table.rows[i], {}, &one.forms);
       one.anon = print(table.rows[i].anon);
       one.user = print(table.rows[i].user);
-      one.anon_form = id_form(table.rows[i].anon);
-      one.user_form = id_form(table.rows[i].user);
       judged.push_back(one);
     }
     std::vector<std::uint32_t> fresh;

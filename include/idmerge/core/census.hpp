@@ -42,8 +42,7 @@ struct Judged {
   Fingerprint anon;
   Fingerprint user;
   Screened screened = Screened::faulty;
-  IdForm anon_form = IdForm::other;
-  IdForm user_form = IdForm::other;
+  IdForms forms{};
 };
 
 /// Links with a doubled prefix that a report names.

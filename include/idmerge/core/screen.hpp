@@ -28,9 +28,27 @@ struct ScreenOptions {
 
 enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
 
+/// How an id looks, for the statistics that find swapped columns.
+enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
+
+/// Shape: 8-4-4-4-12 hexadecimal digits, without the $device: prefix if there is one.
+UuidForm uuid_form(std::string_view id);
+
+/// What the census counts about the form of an id, in two bits.
+enum class IdForm : std::uint8_t { other, uuid, uuid_v4, doubled_prefix };
+
+IdForm id_form(std::string_view id);
+
+/// Of the ids of a pair.
+struct IdForms {
+  IdForm anon = IdForm::other;
+  IdForm user = IdForm::other;
+};
+
 /// Judge one row. A row that came with a fault stays faulty; otherwise `row.fault` and
-/// `row.fault_at` are set when it cannot be used.
-Screened screen(Row& row, const ScreenOptions& options);
+/// `row.fault_at` are set when it cannot be used. The forms of a pair's ids go to `forms`, unless
+/// null.
+Screened screen(Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
 
 /// Empty, or only white space (ASCII, no-break space, and the Unicode spaces).
 bool is_blank(std::string_view id);
@@ -46,17 +64,6 @@ std::size_t find_bad_utf8(std::string_view text);
 /// Offset of the first control character, or npos: C0, DEL, and in valid UTF-8 also C1 and the
 /// line and paragraph separators.
 std::size_t find_control(std::string_view text);
-
-/// How an id looks, for the statistics that find swapped columns.
-enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
-
-/// Shape: 8-4-4-4-12 hexadecimal digits, without the $device: prefix if there is one.
-UuidForm uuid_form(std::string_view id);
-
-/// What the census counts about the form of an id, in two bits.
-enum class IdForm : std::uint8_t { other, uuid, uuid_v4, doubled_prefix };
-
-IdForm id_form(std::string_view id);
 
 inline constexpr std::string_view device_prefix = "$device:";
 
