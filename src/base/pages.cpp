@@ -12,7 +12,11 @@
 namespace idmerge {
 namespace {
 
+constexpr std::size_t page = 4096;
 constexpr std::size_t huge_page = std::size_t{2} << 20U;
+
+/// From so many bytes on a second thread pays.
+constexpr std::size_t populate_together_from = std::size_t{16} << 20U;
 
 /// What is mapped for `bytes`: a huge page of which a part is not yet ours would be made of small
 /// ones, and stay so.
@@ -29,7 +33,6 @@ void* reserve_aligned(std::size_t bytes) {
   const auto before = (huge_page - begin % huge_page) % huge_page;
   auto* const aligned = static_cast<char*>(place) + before;
   if (before > 0) munmap(place, before);
-  constexpr std::size_t page = 4096;
   const auto end = (bytes + page - 1) / page * page;
   munmap(aligned + end, huge_page - before);
   return aligned;
@@ -59,7 +62,7 @@ void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
 
 }  // namespace
 
-void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
+void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, PageSize page_size) {
   bytes = mapped(bytes);
   bytes_wanted = mapped(bytes_wanted);
   if (memory != nullptr && bytes == bytes_wanted) return memory;
@@ -67,25 +70,26 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
       memory == nullptr ? map_new(bytes_wanted) : map_larger(memory, bytes, bytes_wanted);
   if (grown == MAP_FAILED) throw std::bad_alloc();
   // Advice only: without huge pages everything works, a little slower.
-  if (bytes_wanted >= huge_page) madvise(grown, bytes_wanted, MADV_HUGEPAGE);
+  if (page_size == PageSize::huge && bytes_wanted >= huge_page) {
+    madvise(grown, bytes_wanted, MADV_HUGEPAGE);
+  }
   return grown;
 }
 
 void populate_pages(void* memory, std::size_t bytes) noexcept {
-  // What is at the ends is shared with other data, and comes when it is touched.
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + huge_page - 1) / huge_page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / huge_page;
-  if (begin >= end) return;
-  const auto populate = [](std::uintptr_t first, std::uintptr_t last) {
-    madvise(reinterpret_cast<void*>(first * huge_page), (last - first) * huge_page,
-            MADV_POPULATE_WRITE);
+  const auto populate = [](std::uintptr_t begin, std::uintptr_t end) {
+    // The advice is about whole pages; one that is there already is left alone.
+    begin = begin / page * page;
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
   };
-  const auto middle = begin + (end - begin) / 2;
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  if (bytes < populate_together_from) return populate(begin, begin + bytes);
+  const auto middle = begin + bytes / 2 / huge_page * huge_page;
   std::thread other;
   try {
-    other = std::thread(populate, middle, end);
+    other = std::thread(populate, middle, begin + bytes);
   } catch (const std::system_error&) {
-    populate(middle, end);
+    populate(middle, begin + bytes);
   }
   populate(begin, middle);
   if (other.joinable()) other.join();

@@ -233,10 +233,10 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
   if (bytes_max / bytes_an_id > wanted) {
     const auto links = links_ * wanted / ids;
     index_.reserve(wanted);
-    ids_.grow_populated(wanted);
-    link_anon_.grow_populated(links);
-    link_user_.grow_populated(links);
-    link_flags_.grow_populated(links);
+    ids_.grow(wanted);
+    link_anon_.grow(links);
+    link_user_.grow(links);
+    link_flags_.grow(links);
   }
   ids_when_grown_ = ids;
   share_when_grown_ = share_read;
@@ -245,11 +245,11 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
 void Census::judge(const Columns& columns, const std::function<void()>& on_claims) {
   report_.links = links_;
   judge_claims();
-  Clusters clusters(options_, {index_.size(), links_, only_stars(), several_ops()});
-  // What follows knows ids by their numbers.
+  // What follows knows ids by their numbers, and has the memory of what knew more.
   index_.release();
   ids_.release();
   first_op_.release();
+  Clusters clusters(options_, {index_.size(), links_, only_stars(), several_ops()});
   if (on_claims) on_claims();
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) clusters.prefetch(link(i + links_ahead));

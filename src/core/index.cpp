@@ -65,7 +65,7 @@ void IdIndex::place(const Slot& slot) {
 void IdIndex::stretch(std::size_t slots) {
   const auto before = slots_.size();
   IDMERGE_CHECK(slots > before);
-  slots_.grow_populated(slots);
+  slots_.grow(slots);
   limit_ = slots / 4 * 3;
   std::vector<Slot> late;
   for (auto from = before; from-- > 0;) {

@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: MIT
 //
-// Large arrays of plain numbers, straight from the system's pages: zeroed, grown in place without
-// copying (mremap), on huge pages where the kernel has them, since the census touches them at
-// random and a table of 4 KiB pages misses the TLB on every row. They start where a huge page
-// starts, because a mapping that does not is torn into small pages when it is moved.
+// Large arrays of plain numbers, straight from the system's pages: zeroed, and grown in place
+// without copying (mremap). The kernel is asked for pages many at a time, before they are touched:
+// a fault for each would hold up the one thread that writes, twice if it looks before it writes.
+// What is touched at random is on huge pages, since a table of 4 KiB pages misses the TLB on every
+// row; what is only appended to is not, because huge pages are dear where a virtual machine's host
+// has yet to find the memory behind them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstring>
+#include <cstdint>
 #include <type_traits>
 
 namespace idmerge {
 
+enum class PageSize : std::uint8_t { small, huge };
+
 /// Enlarge an anonymous mapping (null: make one). Units: bytes. Errors: throws std::bad_alloc.
-void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted);
+void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, PageSize page_size);
 void free_pages(void* memory, std::size_t bytes) noexcept;
 
-/// Have the kernel put its pages in now, on two threads: for memory that will be written here and
-/// there, where a fault for every page would hold up the one thread that writes, twice if it looks
-/// before it writes. Advice only: without it everything works, slower.
+/// Have the kernel put its pages into memory that was just mapped, on two threads where it is much.
+/// Advice only: without it everything works, slower.
 void populate_pages(void* memory, std::size_t bytes) noexcept;
 
-template <class T>
+template <class T, PageSize page_size = PageSize::small>
 class PageArray {
   static_assert(std::is_trivially_copyable_v<T>);
 
@@ -31,30 +35,25 @@ class PageArray {
   PageArray& operator=(const PageArray&) = delete;
   ~PageArray() { release(); }
 
-  /// Make `size` elements; new ones are zero. Never shrinks.
+  /// Make `size` elements; new ones are zero, and all will be used. Never shrinks.
   void grow(std::size_t size) {
-    if (size <= size_) return;
-    data_ = static_cast<T*>(grow_pages(data_, size_ * sizeof(T), size * sizeof(T)));
-    size_ = size;
-  }
-
-  /// The same for an array of which every page will be written soon.
-  void grow_populated(std::size_t size) {
-    const auto before = size_;
-    grow(size);
-    if (size > before) populate_pages(data_ + before, (size_ - before) * sizeof(T));
+    map(size);
+    populate(size);
   }
 
   /// Give all elements back.
   void release() {
     free_pages(data_, size_ * sizeof(T));
     data_ = nullptr;
-    size_ = 0;
+    size_ = populated_ = 0;
   }
 
-  /// Grow by half, or to `size` if that is more: for arrays that are appended to.
+  /// Hold at least `size` elements, and grow by half if they are more: for arrays that are appended
+  /// to. Bounds: pages are populated 2 MiB ahead, the rest is address space.
   void grow_to_hold(std::size_t size) {
-    if (size > size_) grow(size + size / 2 + 1024);
+    if (size <= populated_) return;
+    if (size > size_) map(size + size / 2 + 1024);
+    populate(std::min(size_, size + ahead_bytes / sizeof(T)));
   }
 
   std::size_t size() const { return size_; }
@@ -65,8 +64,23 @@ class PageArray {
   const T& operator[](std::size_t i) const { return data_[i]; }
 
  private:
+  static constexpr std::size_t ahead_bytes = std::size_t{2} << 20U;
+
+  void map(std::size_t size) {
+    if (size <= size_) return;
+    data_ = static_cast<T*>(grow_pages(data_, size_ * sizeof(T), size * sizeof(T), page_size));
+    size_ = size;
+  }
+
+  void populate(std::size_t size) {
+    if (size <= populated_) return;
+    populate_pages(data_ + populated_, (size - populated_) * sizeof(T));
+    populated_ = size;
+  }
+
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  std::size_t populated_ = 0;  // of them
 };
 
 }  // namespace idmerge

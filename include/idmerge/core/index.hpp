@@ -63,7 +63,7 @@ class IdIndex {
   void place(const Slot& slot);
   void stretch(std::size_t slots);
 
-  PageArray<Slot> slots_;
+  PageArray<Slot, PageSize::huge> slots_;
   std::size_t count_ = 0;
   std::size_t limit_ = 0;  // of count_, before the table grows
 };
