@@ -2,6 +2,7 @@
 #include "idmerge/core/json_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -41,8 +42,15 @@ void append_ascii(std::string& out, char c) {
 }
 
 /// Most bytes of most ids: printable ASCII that JSON does not escape.
+constexpr auto plain_table = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0x20; c < 0x7f; ++c)
+    table[c] = c != '"' && c != '\\';
+  return table;
+}();
+
 bool stands_for_itself(char c) {
-  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+  return plain_table[static_cast<unsigned char>(c)];
 }
 
 /// Is this valid character one that a terminal or a reader of lines might obey?

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <future>
+#include <memory_resource>
 #include <queue>
 #include <span>
 #include <string>
@@ -42,6 +43,9 @@ struct Words {
   std::string_view message, hint;
 };
 
+/// What a line says of a verdict, made once: by verdict.
+using Reasons = std::array<std::string, static_cast<std::size_t>(Verdict::count)>;
+
 Words words(Verdict verdict) {
   switch (verdict) {
     case Verdict::conflict:
@@ -64,6 +68,17 @@ Words words(Verdict verdict) {
       break;
   }
   return {"", ""};
+}
+
+Reasons reasons() {
+  Reasons reasons;
+  for (std::size_t i = 0; i < reasons.size(); ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    append_json_member(reasons[i], "reason", name(verdict));
+    append_json_member(reasons[i], "message", words(verdict).message);
+    append_json_member(reasons[i], "hint", words(verdict).hint);
+  }
+  return reasons;
 }
 
 /// What stands against held links, by their anonymous id.
@@ -131,13 +146,12 @@ class Clashes {
   }
 
   /// Last, the line about a held link. Shape: `known` null if nothing stands against it.
-  static void append_line(std::string& out, const Link& link, Verdict verdict, const Known* known,
-                          const std::vector<PlanInput>& inputs) {
+  void append_line(std::string& out, const Link& link, Verdict verdict, const Known* known,
+                   const std::vector<PlanInput>& inputs) const {
     out += '{';
     append_link(out, link, inputs);
-    append_json_member(out, "reason", name(verdict));
-    append_json_member(out, "message", words(verdict).message);
-    append_json_member(out, "hint", words(verdict).hint);
+    out += ',';
+    out += reasons_[static_cast<std::size_t>(verdict)];
     if (known != nullptr) append_clashes(out, *known, link, verdict, inputs);
     out += "}\n";
   }
@@ -184,8 +198,11 @@ class Clashes {
 
   std::string_view keep_held(std::string_view id) { return are_kept_ ? id : texts_.keep(id); }
 
+  Reasons reasons_ = reasons();
   bool are_kept_;
-  std::unordered_map<std::string_view, Known> known_;
+  // In memory that is given back as a whole.
+  std::pmr::monotonic_buffer_resource memory_;
+  std::pmr::unordered_map<std::string_view, Known> known_{&memory_};
   Texts texts_;
   bool wants_others_ = false;
 };
@@ -295,14 +312,14 @@ Result<std::vector<HeldLinks>> gather_all(const PlanReader& plan) {
 }
 
 /// Append the lines about links, of which two threads make as many. Shape: `known` one a link.
-Result<void> write_lines(const std::vector<HeldLinks::Held>& links,
+Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::Held>& links,
                          std::span<const Clashes::Known* const> known,
                          const std::vector<PlanInput>& inputs, LineFile& out) {
   constexpr std::size_t lines_a_piece = 4096;
   const auto append = [&](std::size_t begin, std::string& text) {
     const auto end = std::min(begin + lines_a_piece, links.size());
     for (auto i = begin; i < end; ++i)
-      Clashes::append_line(text, links[i].link, links[i].verdict, known[i], inputs);
+      clashes.append_line(text, links[i].link, links[i].verdict, known[i], inputs);
   };
   std::string next;
   for (std::size_t begin = 0; begin < links.size(); begin += 2 * lines_a_piece) {
@@ -344,7 +361,7 @@ Result<void> write_from_memory(const PlanReader& plan, const std::vector<HeldLin
   std::span<const Clashes::Known* const> rest(known);
   for (const auto& stretch : held) {
     const auto size = stretch.links.size();
-    auto written = write_lines(stretch.links, rest.first(size), plan.facts().inputs, out);
+    auto written = write_lines(clashes, stretch.links, rest.first(size), plan.facts().inputs, out);
     if (!written) return written;
     rest = rest.subspan(size);
   }
@@ -479,7 +496,7 @@ Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs,
     if (auto read = in.outcome(); !read) return read;
     if (!record.held) break;
     line.clear();
-    Clashes::append_line(line, record.link, record.verdict, clashes.find(record.link), inputs);
+    clashes.append_line(line, record.link, record.verdict, clashes.find(record.link), inputs);
     lines.put_varint(record.ordinal);
     lines.put_varint(line.size());
     lines.append(line);
