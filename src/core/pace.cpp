@@ -38,11 +38,18 @@ void Pace::accepted(std::size_t links, Instant now) {
   throttle_.accepted(static_cast<double>(links), now);
 }
 
-void Pace::limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+bool Pace::limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                    double chance) {
   ++limited_count_;
-  if (retry_after == std::chrono::seconds(0)) return;
+  if (retry_after == std::chrono::seconds(0)) return false;
   throttle_.throttled(left, now, retry_after, chance);
+  turnstile_.pause_until(throttle_.paused_until());
+  follow(now);
+  return true;
+}
+
+void Pace::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
+  throttle_.recall(known, wall_now, now);
   turnstile_.pause_until(throttle_.paused_until());
   follow(now);
 }

@@ -24,6 +24,8 @@ constexpr double probe = 0.05;
 constexpr double known_after_s = 1;
 constexpr double known_after_count = 20;
 constexpr std::chrono::seconds slice{5};
+// A pause that ended longer ago than this ended then: the rate has climbed beyond any ceiling.
+constexpr std::chrono::seconds recalled_max{86'400};
 
 /// Never so short that what was taken in it would seem to be a rate beyond all measure.
 double seconds_since(Instant from, Instant now) {
@@ -106,6 +108,31 @@ void Throttle::cut(Instant now) {
     known_per_s_ = taken ? std::clamp(*taken, deepest_cut * rate, rate) : blind_cut * rate;
   }
   ++cuts_;
+}
+
+void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
+  if (known.per_s == 0) return;
+  const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
+  const std::chrono::seconds until(
+      std::clamp(known.paused_until_s, (second - recalled_max).time_since_epoch().count(),
+                 (second + retry_after_max).time_since_epoch().count()));
+  paused_until_ = now + (until - second.time_since_epoch()) - (wall_now - second);
+  last_cut_ = std::min(now, paused_until_);
+  slice_from_ = older_from_ = std::max(now, paused_until_);
+  known_per_s_ = static_cast<double>(known.per_s);
+  ++cuts_;
+  // Its last minute is not known, only that it was at this rate: should the service say "too many"
+  // at once, that minute is what it counts.
+  by_second_.fill(known_per_s_);
+  start_ = now - std::chrono::seconds(window_s);
+  second_ = window_s;
+}
+
+KnownLimit Throttle::known(WallTime wall_now, Instant now) const {
+  if (cuts_ == 0) return {};
+  const auto until = std::chrono::ceil<std::chrono::seconds>(wall_now + (paused_until_ - now));
+  return {static_cast<std::uint64_t>(std::max(1.0, known_per_s_)),
+          std::max<std::int64_t>(1, until.time_since_epoch().count())};
 }
 
 double Throttle::rate_per_s(Instant now) const {

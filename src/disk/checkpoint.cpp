@@ -9,7 +9,7 @@ namespace idmerge {
 namespace {
 
 constexpr std::string_view first_word = "idmerge checkpoint ";
-constexpr std::string_view first_line = "idmerge checkpoint 2\n";
+constexpr std::string_view first_line = "idmerge checkpoint 3\n";
 constexpr std::string_view word_prefix = "word.";
 constexpr std::size_t checkpoint_bytes_max = std::size_t{64} << 20;
 
@@ -120,6 +120,11 @@ bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links) {
   return true;
 }
 
+/// A service that never said "too many" has paused nothing; one that did said until when.
+bool is_limit(const KnownLimit& limit) {
+  return (limit.per_s > 0) == (limit.paused_until_s > 0) && limit.paused_until_s >= 0;
+}
+
 void read_ledger(Fields& fields, LedgerState& ledger) {
   fields.number("links", ledger.links);
   fields.number("watermark", ledger.watermark);
@@ -156,6 +161,10 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.number("in_flight_max", checkpoint.in_flight_max);
   fields.number("ahead_max", checkpoint.ahead_max);
   checkpoint.boot = fields.next("boot");
+  fields.number("limit_per_s", checkpoint.limit.per_s);
+  fields.check(parse_signed(fields.next("paused_until_s"), checkpoint.limit.paused_until_s) &&
+                   is_limit(checkpoint.limit),
+               "paused_until_s");
   fields.check(split(fields.next("in_doubt"), '+',
                      [&](std::uint64_t first, std::uint64_t count) {
                        checkpoint.in_doubt.push_back({first, count});
@@ -218,6 +227,8 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   number("in_flight_max", checkpoint.in_flight_max);
   number("ahead_max", checkpoint.ahead_max);
   values.set("boot", checkpoint.boot);
+  number("limit_per_s", checkpoint.limit.per_s);
+  number("paused_until_s", checkpoint.limit.paused_until_s);
   values.set("in_doubt", ranges_text(checkpoint.in_doubt));
   values.set("finished", checkpoint.finished ? "yes" : "no");
   number("exit_code", checkpoint.exit_code);
@@ -256,7 +267,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   }
   // Only now, so that a flipped bit in the version is not taken for another version.
   if (body.substr(0, first_line.size()) != first_line) {
-    return damaged(name, "is of another version than this idmerge reads (2)");
+    return damaged(name, "is of another version than this idmerge reads (3)");
   }
   const auto values = KeyValues::parse(body.substr(first_line.size()));
   if (!values) return damaged(name, values.error().what);

@@ -48,14 +48,16 @@ void Recorder::flush() {
 }
 
 void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
-  const bool is_new = settled_ != settled_when_saved_ || !log_.may_hand_out();
+  const bool is_urgent = limit_is_new_ || !log_.may_hand_out();
+  const bool is_new = settled_ != settled_when_saved_ || is_urgent;
   if (error_ || disk_.busy() || !is_new) return;
-  if (now - saved_at_ < every && log_.may_hand_out()) return;
+  if (now - saved_at_ < every && !is_urgent) return;
   auto snapshot = log_.snapshot();
   if (!snapshot) return break_off(snapshot.error());
   saved_at_ = now;
   settled_when_saved_ = settled_;
   handed_out_when_saved_ = snapshot->handed_out;
+  limit_is_new_ = false;
   ahead_max_saved_ = snapshot->checkpoint.ahead_max;
   disk_.save(std::move(*snapshot));
 }
@@ -65,6 +67,11 @@ void Recorder::collect() {
   if (!saved) return;
   if (!*saved) return break_off(saved->error());
   log_.saved(handed_out_when_saved_, ahead_max_saved_);
+}
+
+void Recorder::set_limit(const KnownLimit& limit) {
+  limit_is_new_ = limit_is_new_ || limit != log_.facts().limit;
+  log_.facts().limit = limit;
 }
 
 Result<std::uint64_t> Recorder::write_letters() {

@@ -33,10 +33,13 @@ namespace {
 
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
+using WallClock = std::chrono::system_clock;
 
 /// How often the run looks at its clock, its stop request and its disk thread.
 constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
+
+constexpr std::string_view limited_words = "the service limits the rate (429)";
 
 /// What to do with a request after its answer.
 enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
@@ -82,6 +85,7 @@ class Sender {
       lanes_.push_back(std::make_unique<Lane>(io, endpoint_, options_.pipeline));
     }
     if (options_.canary) cursor_.settle_at_most(*options_.canary);
+    recall_limit(log.facts().limit, Clock::now());
   }
 
   /// Send until nothing is left or something stops the run, and leave a checkpoint.
@@ -346,9 +350,8 @@ class Sender {
       case OutcomeKind::split:
         return Next::in_halves;
       case OutcomeKind::throttled:
-        health_.failure(now, "the service limits the rate (429)");
-        pace_.limited(flight.left, now, outcome.retry_after, chance_.next());
-        gate_.renew();
+        health_.failure(now, limited_words);
+        limit(flight.left, now, outcome.retry_after);
         return Next::at_the_gate;
       case OutcomeKind::retry:
         health_.failure(now, outcome.message);
@@ -377,6 +380,25 @@ class Sender {
   void note_success(const Part& part, Instant now) {
     health_.success(now);
     pace_.accepted(part.count, now);
+  }
+
+  /// The service limits the rate: for all lanes at once, and for the next run if this one dies.
+  void limit(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
+    if (!pace_.limited(left, now, retry_after, chance_.next())) return;
+    gate_.renew();
+    recorder_.set_limit(pace_.known(WallClock::now(), now));
+    recorder_.save_when_due(now, options_.sync_every);
+  }
+
+  /// Keep to what the service told an earlier run.
+  void recall_limit(const KnownLimit& known, Instant now) {
+    pace_.recall(known, WallClock::now(), now);
+    const auto rest = pace_.turnstile().paused_until() - now;
+    if (rest <= rest.zero()) return;
+    health_.failure(now, limited_words);
+    progress_.note(Weight::info,
+                   fmt::format("the service asked an earlier run to wait: {} are left",
+                               rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
   }
 
   void guard_refusals() {

@@ -85,6 +85,76 @@ TEST_SUITE("core/pace") {
     CHECK(pace.limited_count() == 1);
   }
 
+  TEST_CASE("a pause and what the service takes outlive the process, by the wall clock") {
+    const WallTime wall{1'795'456'800s};
+    Pace before(links(1'000, 100), start);
+    CHECK(before.known(wall, start) == KnownLimit{});
+    CHECK(before.limited(start, start + 100ms, 60s, 0.5));
+    CHECK(!before.limited(start, start + 200ms, 0s, 0.5));
+    const auto known = before.known(wall + 200ms, start + 200ms);
+    CHECK(known == KnownLimit{700, 1'795'456'861});
+
+    const auto begin = Instant{} + 5h;  // another boot
+    const auto resumed = [&](std::chrono::milliseconds later) {
+      Pace pace(links(1'000, 100), begin);
+      pace.recall(known, wall + later, begin);
+      return pace;
+    };
+    Pace within = resumed(20'500ms);
+    CHECK(leave_at(within, begin + 40'499ms) == 0);
+    CHECK(leave_at(within, begin + 40'500ms) > 0);
+    CHECK(within.links_per_s() == doctest::Approx(35));  // until the service takes one again
+    within.accepted(1, begin + 41s);
+    within.follow(begin + 41s);
+    CHECK(within.links_per_s() == doctest::Approx(before.links_per_s() / 0.05).epsilon(0.06));
+
+    Pace behind = resumed(71s);
+    CHECK(leave_at(behind, begin) > 0);
+    behind.accepted(1, begin);
+    behind.follow(begin);
+    CHECK(behind.links_per_s() < 700);
+
+    Pace next_night = resumed(24h);
+    next_night.accepted(1, begin);
+    next_night.follow(begin);
+    CHECK(next_night.links_per_s() == 1'000);
+
+    // A clock that was set back makes it wait no longer than any Retry-After, one that was set
+    // forward ends the pause.
+    for (const auto later : {-1h, -24h, -24h * 365 * 30}) {
+      Pace pace = resumed(later);
+      CHECK(leave_at(pace, begin + retry_after_max - 1ms) == 0);
+      CHECK(leave_at(pace, begin + retry_after_max) > 0);
+    }
+    Pace forward = resumed(24h * 365 * 200);
+    CHECK(leave_at(forward, begin) > 0);
+  }
+
+  TEST_CASE("told not to adapt, a resumed run keeps the pause and its rate") {
+    auto options = links(1'000, 100);
+    options.adaptive = false;
+    Pace pace(options, start);
+    pace.recall({10, 100}, WallTime{40s}, start);
+    CHECK(leave_at(pace, start + 59s) == 0);
+    CHECK(leave_at(pace, start + 60s) == 100);
+    CHECK(pace.links_per_s() == 1'000);
+  }
+
+  TEST_CASE("limited again at once, a resumed run goes down by steps, not to nothing") {
+    Pace pace(links(1'000, 100), start);
+    pace.recall({480, 100}, WallTime{100s}, start);
+    CHECK(pace.limited(start, start, 15s, 0.5));
+    pace.accepted(1, start + 15s);
+    pace.follow(start + 15s);
+    CHECK(pace.links_per_s() == doctest::Approx(0.95 * 480));
+    pace.accepted(100, start + 15s);
+    CHECK(pace.limited(start + 15s, start + 15s, 30s, 0.5));
+    CHECK(pace.limited(start + 45s, start + 45s, 1s, 0.5));
+    pace.accepted(1, start + 46s);
+    pace.follow(start + 46s);
+    CHECK(pace.links_per_s() > 0.2 * 480);
+  }
+
   TEST_CASE("another rate of the user holds at once, and what was saved up is not multiplied") {
     Pace pace(links(1'000, 100), start);
     CHECK(leave_at(pace, start) == 100);

@@ -25,6 +25,7 @@ Checkpoint sample() {
   made.in_flight_max = 32;
   made.ahead_max = 2032;
   made.boot = "1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11";
+  made.limit = {480, 1'795'456'860};
   made.in_doubt = {{17, 1}, {405, 2}};
   made.finished = true;
   made.exit_code = 3;
@@ -61,7 +62,7 @@ TEST_SUITE("disk/checkpoint") {
 
   TEST_CASE("a checkpoint is read with cat") {
     const auto text = checkpoint_text(sample());
-    CHECK(text.find("idmerge checkpoint 2\nplan = ") == 0);
+    CHECK(text.find("idmerge checkpoint 3\nplan = ") == 0);
     CHECK(text.find("\nabove = 402+3 410+1\nparked = 17x10 403x11\ndelivered = 390\n") !=
           std::string::npos);
     CHECK(text.find("\nword.project_id = 2195193\nword.host = a\\x0achecksum = 0\\x5c\n") !=
@@ -110,7 +111,7 @@ TEST_SUITE("disk/checkpoint") {
                                {"delivered = 390", "delivered = 391"},
                                {"word.host", "weird.host"},
                                {"word.host", "word."},
-                               {"checkpoint 2", "checkpoint 3"},
+                               {"checkpoint 3", "checkpoint 2"},
                                {"round = 1", "round = 0"},
                                {"round_links = 600", "round_links = 391"},
                                {"round_links = 600", "round_links = 986"},
@@ -119,12 +120,16 @@ TEST_SUITE("disk/checkpoint") {
                                {"405+2\n", "999+2\n"},
                                {"405+2\n", "405+0\n"},
                                {"in_doubt", "on_doubt"},
+                               {"limit_per_s = 480", "limit_per_s = 480.5"},
+                               {"limit_per_s = 480", "limit_per_s = 0"},
+                               {"until_s = 1795456860", "until_s = 0"},
+                               {"until_s = 1795456860", "until_s = -1"},
                                {"links = 1000", "links = 300"}}) {
       const auto loaded = parse_checkpoint(changed(change.first, change.second), "c");
       REQUIRE_FALSE_MESSAGE(loaded, change.second);
       CHECK(loaded.error().code == Errc::input);
     }
-    CHECK(parse_checkpoint(changed("checkpoint 2", "checkpoint 3"), "c")
+    CHECK(parse_checkpoint(changed("checkpoint 3", "checkpoint 2"), "c")
               .error()
               .what.find("another version") != std::string::npos);
   }

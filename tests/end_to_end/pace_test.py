@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The service is never sent more than --rate and --burst allow, measured where it arrives.
+"""The service is never sent more than --rate and --burst allow, nor before the end of a pause that it
+asked for, measured where it arrives.
 
 In the usual run only what holds on any machine at any load: the upper bound of every window of one
 second. The long form also asks for the mean, and takes no excuse for what piles up on the way.
 """
+import signal
 import time
 
 import journey
@@ -90,6 +92,45 @@ class Pace(journey.Case):
         out, err = self.run_idmerge("run", "--job", job)
         self.assertEqual(emulator.stats()["distinct_links"], 3_000)
         self.run_idmerge("rate", "1/s", "--job", job, expect=2)  # is finished
+
+    def test_a_pause_that_the_service_asked_for_holds_for_the_next_runs_too(self):
+        path = self.pairs("pairs.csv", "--rows", 200)
+
+        def begin(end):
+            # A batch of 100 at 20/s: the next one is told to come back in 5 seconds.
+            how = ["--api", "import", "--project-mode", "original", "--project-id", "2195193"]
+            emulator = self.emulator("--limit-rate", "20/s", *how[2:])
+            job = self.dir / f"paused-{end}"
+            run = self.start("run", path, "--job", job, "--to", emulator.url, "--yes",
+                             "--connections", 1, "--batch", 100, *how)
+            checkpoint = job / "runs" / "1-of-1" / "checkpoint"
+            while not checkpoint.exists() or "paused_until_s = 0\n" in checkpoint.read_text():
+                self.assertIsNone(run.poll(), self.said(run))
+                time.sleep(0.01)
+            run.send_signal(end)
+            run.wait()
+            self.assertEqual(emulator.stats()["by_status"], {"200": 1, "429": 1})
+            return emulator, job
+
+        begun = [begin(end) for end in (signal.SIGKILL, signal.SIGTERM)]
+        for again in (False, True):
+            runs = [self.start("run", "--job", job) for _, job in begun]
+            for run in runs:
+                while "asked an earlier run to wait" not in self.said(run)[1]:
+                    self.assertIsNone(run.poll(), self.said(run))
+                    time.sleep(0.01)
+                if not again:
+                    run.kill()
+                    run.wait()
+        for (emulator, job), run in zip(begun, runs):
+            while emulator.stats()["requests"] == 2:
+                self.assertIsNone(run.poll(), self.said(run))
+                time.sleep(0.01)
+            stats = emulator.stats()
+            self.assertEqual(stats["requests"], 3)
+            self.assertGreaterEqual(stats["seconds"], 5)
+            self.assertEqual(run.wait(), 0, self.said(run))
+            self.check_account(job, delivered=200)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,29 @@ TEST_SUITE("run/recorder") {
     CHECK(world.delivered_on_disk() == 1);
   }
 
+  TEST_CASE("what the service says about its limit is saved without waiting, once") {
+    World world;
+    const Instant start = Instant{} + 1h;
+    const auto saved = [&] {
+      while (world.turn() < 1)
+        std::this_thread::yield();
+    };
+    world.recorder->deliver(0, 1, 1);
+    CHECK(world.turn() == 1);
+    world.recorder->save_when_due(start, 1s);
+    saved();
+    world.recorder->set_limit({480, 1'795'456'860});
+    world.recorder->save_when_due(start, 1s);
+    saved();
+    world.recorder->set_limit({480, 1'795'456'860});
+    world.recorder->save_when_due(start + 1h, 1s);
+    CHECK(world.turn() == 0);
+    world.files.lose_power(FlakyFiles::Keep::synced);
+    const auto state = read_run(world.files, paths, Digest{});
+    REQUIRE(state);
+    CHECK((*state)->checkpoint.limit == KnownLimit{480, 1'795'456'860});
+  }
+
   TEST_CASE("the end of a run is durable and says whether all is done") {
     World world;
     world.recorder->deliver(0, 10, 1);

@@ -540,6 +540,45 @@ TEST_SUITE("run/sender") {
     CHECK(std::count_if(after.begin(), after.end(), [](auto t) { return t < 900ms; }) <= 20);
   }
 
+  TEST_CASE("a pause that the service asked for holds for the next run, and is told to people") {
+    struct Heard : Progress {
+      void note(Weight, std::string_view line) override { lines.emplace_back(line); }
+      std::vector<std::string> lines;
+    };
+    for (const bool is_long : {false, true}) {
+      std::mutex mutex;
+      std::vector<std::chrono::steady_clock::time_point> at;
+      LoopbackServer server([&](const SeenRequest&) {
+        const std::lock_guard lock(mutex);
+        at.push_back(std::chrono::steady_clock::now());
+        if (at.size() > 1) return accepted();
+        return Reaction{http(429, "{}", is_long ? "Retry-After: 3600\r\n" : "Retry-After: 1\r\n")};
+      });
+      Job job(20);
+      auto options = job.options(server);
+      options.connections = 1;
+      options.give_up_after = 100ms;
+      const auto limited = job.send(options);
+      REQUIRE(limited.stop);
+      CHECK(limited.stop->code == Errc::outage);
+      CHECK(limited.requests_now == 1);
+      if (!is_long) options.give_up_after = 1min;
+      Heard heard;
+      const auto report = send_plan(options, job.dir(), job.files, heard, job.stop);
+      REQUIRE(report);
+      if (is_long) {  // it is an outage still
+        REQUIRE(report->stop);
+        CHECK(report->stop->what.find("the service limits the rate") != std::string::npos);
+        CHECK(report->requests_now == 0);
+        REQUIRE(heard.lines.size() == 1);
+        CHECK(heard.lines[0].starts_with("the service asked an earlier run to wait: 59m"));
+      } else {
+        CHECK(report->delivered == 20);
+        CHECK(at[1] - at[0] >= 1s);
+      }
+    }
+  }
+
   TEST_CASE("a service with a limit of its own is found out, and not pressed again and again") {
     std::mutex mutex;
     std::deque<std::chrono::steady_clock::time_point> taken;

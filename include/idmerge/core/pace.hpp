@@ -48,10 +48,14 @@ class Pace {
   void accepted(std::size_t links, Instant now);
 
   /// The service said "too many" to a request that was sent at `left`: pause all lanes together and
-  /// lower the rate. One that asks for no wait at all has had a mishap, not a limit.
-  /// Units: `chance` in [0, 1).
-  void limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+  /// lower the rate. One that asks for no wait at all has had a mishap, not a limit: false, and
+  /// nothing changes. Units: `chance` in [0, 1).
+  bool limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                double chance);
+
+  /// What the service let know about its limit goes from one process to the next: see Throttle.
+  void recall(const KnownLimit& known, WallTime wall_now, Instant now);
+  KnownLimit known(WallTime wall_now, Instant now) const { return throttle_.known(wall_now, now); }
 
   /// Let the rate follow the time; some ten times a second. False when nothing has changed.
   bool follow(Instant now);

@@ -19,6 +19,16 @@
 
 namespace idmerge {
 
+using WallTime = std::chrono::system_clock::time_point;
+
+/// What a service let know about its limit, for a process that comes later.
+struct KnownLimit {
+  std::uint64_t per_s = 0;  // what it takes, as of the last cut; 0 = it never said "too many"
+  std::int64_t paused_until_s = 0;  // when the last pause ends, or ended; seconds since 1970
+
+  bool operator==(const KnownLimit&) const = default;
+};
+
 struct ThrottleOptions {
   double ceiling_per_s = 0;     // what the user allows; 0 = unlimited. Flag: --rate
   double floor_per_s = 1;       // never slower than this
@@ -41,6 +51,16 @@ class Throttle {
   /// Units: `left` is when that request was sent; `chance` is in [0, 1).
   void throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                  double chance);
+
+  /// Go on from what an earlier process knew: wait for the rest of its pause, then climb as it
+  /// would have done. What it knew long ago matters little: the rate has climbed far beyond it
+  /// meanwhile.
+  ///
+  /// Bounds: the rest of a pause is at most retry_after_max, whatever became of the wall clock.
+  void recall(const KnownLimit& known, WallTime wall_now, Instant now);
+
+  /// What a later process should know.
+  KnownLimit known(WallTime wall_now, Instant now) const;
 
   /// The rate to go on with; it changes with time, so ask again some ten times a second.
   /// Units: a second; 0 = unlimited, as long as nothing was ever refused.

@@ -7,7 +7,7 @@
 //
 // Example:
 //
-//   idmerge checkpoint 2
+//   idmerge checkpoint 3
 //   plan = 7f3a91c2d0b14e5f8a6c3d2e1f00aa55
 //   target = 5d41402abc4b2a76b9719d911017c592
 //   generation = 12
@@ -18,6 +18,8 @@
 //   in_flight_max = 32
 //   ahead_max = 2032
 //   boot = 1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11
+//   limit_per_s = 480
+//   paused_until_s = 1795456860
 //   in_doubt = 17+1 401+1
 //   finished = no
 //   exit_code = 0
@@ -50,6 +52,7 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/key_values.hpp"
 #include "idmerge/core/ledger.hpp"
+#include "idmerge/core/throttle.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/files.hpp"
 
@@ -66,6 +69,7 @@ struct Checkpoint {
   std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
   std::uint64_t ahead_max = Ledger::window_max;  // links that leave before the next one is durable
   std::string boot;  // since when the machine runs, as the kernel names it
+  KnownLimit limit;  // of the service, as it said last
 
   /// Links that earlier runs sent without an answer, as far as they were pending when this one
   /// began or ended. Shape: ascending, disjoint, not adjacent.

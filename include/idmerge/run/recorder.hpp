@@ -50,6 +50,9 @@ class Recorder {
   /// Let so many links leave between two checkpoints, from the next one on.
   void set_ahead_max(std::uint64_t links) { log_.facts().ahead_max = links; }
 
+  /// What the service let know about its limit: a snapshot of it is due at once.
+  void set_limit(const KnownLimit& limit);
+
   /// Write what was settled, as the end of the turn would do.
   /// Units: bytes of refused.ndjson that count now.
   Result<std::uint64_t> write_letters();
@@ -78,6 +81,7 @@ class Recorder {
   std::uint64_t settled_when_saved_ = 0;
   std::uint64_t handed_out_when_saved_ = 0;
   std::uint64_t ahead_max_saved_ = 0;
+  bool limit_is_new_ = false;
   std::optional<Error> error_;
   Instant saved_at_{};
   DiskThread disk_;  // last: its thread ends before the rest
