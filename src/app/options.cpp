@@ -113,8 +113,7 @@ void derive(Settings& s) {
   if (s.own_emulator()) s.rehearse = true;
   const bool capless = s.send.dialect.mode == ProjectMode::simplified;
   s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
-  const bool batches = s.send.dialect.api == Api::import;
-  s.send.rate = s.typed_rate.value_or(Rate{batches ? 15'000.0 : 500.0, false});
+  s.send.rate = s.typed_rate.value_or(default_rate(s.send.dialect.api));
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }
@@ -190,6 +189,10 @@ Result<Settings> parse_settings(const Typed& typed) {
   if (auto right = check_inputs(s); !right) return right.error();
   if (auto right = check_sending(s); !right) return right.error();
   return s;
+}
+
+Rate default_rate(Api api) {
+  return {api == Api::import ? 15'000.0 : 500.0, false};
 }
 
 KeyValues words_to_record(const Settings& settings) {

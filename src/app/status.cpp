@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include "idmerge/app/job_view.hpp"
+#include "idmerge/app/options.hpp"
 #include "idmerge/app/report.hpp"
 #include "idmerge/base/log.hpp"
 #include "idmerge/base/quantity.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
+#include "idmerge/run/rates.hpp"
 
 namespace idmerge {
 namespace {
@@ -25,6 +27,30 @@ std::string run_text(const JobView& view, const std::string& owner) {
                         count_text(view.doubt.links()));
   }
   return text;
+}
+
+/// How fast the next link leaves, or would leave, and who said so.
+std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>& said) {
+  std::string note;
+  if (!said) note = fmt::format("note: {}: it is not heeded\n", printable(said.error().what));
+  std::string words;
+  std::string_view origin;
+  if (said && *said) {
+    words = (*said)->words;
+    origin = "as idmerge rate said";
+  } else if (view.run && view.run->checkpoint.words.find("rate") != nullptr) {
+    words = view.run->checkpoint.words.get("rate");
+    origin = "as it was run with";
+  } else {
+    const bool batches = view.plan.options.get("api") == name(Api::import);
+    words = rate_text(default_rate(batches ? Api::import : Api::identity));
+    origin = "the default";
+  }
+  const auto table = Timetable::parse(words);
+  const auto now = table && table->changes()
+                       ? fmt::format("; now {}", pacing_text(table->at(local_week_time())))
+                       : std::string();
+  return fmt::format("{}rate: {}, {}{}\n", note, printable(words), origin, now);
 }
 
 }  // namespace
@@ -55,6 +81,7 @@ Result<std::string> status_text(Files& files, const std::string& job) {
                          view->run->checkpoint.round, count_text(view->spares_sent()));
     }
   }
+  if (!view->finished()) out += rate_line(*view, said_rate(files, paths->run()));
   out += account_text(*view);
   if (owner->empty() && (view->pending() > 0 || (view->run && !view->finished()))) {
     out += fmt::format("go on: {}{}\n", command_line({"run", "--job", job}),

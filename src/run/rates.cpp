@@ -26,7 +26,25 @@ std::string text_of(const Allowance& allowed) {
   return "no limit";
 }
 
+Result<SaidRate> read_said(Files& files, const std::string& path) {
+  auto text = files.read_all(path, words_bytes_max);
+  if (!text) return text.error();
+  text->resize(std::min(text->find('\n'), text->size()));
+  auto table = Timetable::parse(*text);
+  if (!table) return Error{table.error().code, fmt::format("{}: {}", path, table.error().what)};
+  return SaidRate{std::move(*text), std::move(*table)};
+}
+
 }  // namespace
+
+Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths) {
+  const auto there = files.stat(paths.rate());
+  if (!there) return there.error();
+  if (!*there) return std::optional<SaidRate>();
+  auto said = read_said(files, paths.rate());
+  if (!said) return said.error();
+  return std::optional(std::move(*said));
+}
 
 Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words) {
   if (const auto table = Timetable::parse(words); !table) return table.error();
@@ -81,14 +99,12 @@ void Rates::look_at_file() {
     said_.reset();
     return;
   }
-  const auto text = files_.read_all(path_, words_bytes_max);
-  auto table =
-      text ? Timetable::parse(text->substr(0, text->find('\n'))) : Result<Timetable>(text.error());
-  if (table) {
-    said_ = std::move(*table);
+  auto said = read_said(files_, path_);
+  if (said) {
+    said_ = std::move(said->table);
   } else {
-    progress_.note(Weight::warning, fmt::format("{}: {}: the rate stays as it is", path_,
-                                                printable(table.error().what)));
+    progress_.note(Weight::warning,
+                   fmt::format("{}: the rate stays as it is", printable(said.error().what)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/emulator/server.hpp"
 #include "idmerge/run/outset.hpp"
+#include "idmerge/run/rates.hpp"
 
 #include "app_job.hpp"
 
@@ -81,6 +82,43 @@ TEST_SUITE("app/status") {
     CHECK(out.find("c3301") == std::string::npos);
     CHECK(out.find("c3302,user-1@example.com,create,send,") != std::string::npos);
     CHECK(out.find("c3303,\"u,2\",create,send,") != std::string::npos);
+  }
+
+  TEST_CASE("the rate stands with who said it: nobody, a run, idmerge rate") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto says = [&](std::string_view line) {
+      const auto text = status_text(stage.files, job);
+      REQUIRE_MESSAGE(text, text);
+      return text->find(line) != std::string::npos;
+    };
+    const RunPaths run = JobPaths{job}.run();
+    CHECK(says("\nrate: 500/s, the default\n"));
+    REQUIRE(say_rate(stage.files, run, "20/s"));
+    CHECK(says("\nrate: 20/s, as idmerge rate said\n"));
+    REQUIRE(say_rate(stage.files, run, "00:00,pause"));
+    CHECK(says("\nrate: 00:00,pause, as idmerge rate said; now pause\n"));
+    REQUIRE(stage.files.replace(run.rate(), "fast\n"));
+    CHECK(says("\nnote: " + run.rate() + ": \"fast\" is not a rate"));
+    CHECK(says(": it is not heeded\nrate: 500/s, the default\n"));
+    auto emulator = Emulator::start({});
+    REQUIRE(emulator);
+    CHECK(stage.code({"run", "--job", job, "--to", (*emulator)->url(), "--rate", "200/s",
+                      "--max-requests", "1", "--max-rejected", "none", "--max-held", "none"}) == 8);
+    CHECK(says("\nrate: 200/s, as it was run with\n"));
+    REQUIRE(say_rate(stage.files, run, "30req/s"));
+    CHECK(says("\nrate: 30req/s, as idmerge rate said\n"));
+    CHECK(stage.code({"run", "--job", job}) == 3);
+    CHECK(!says("\nrate: "));
+  }
+
+  TEST_CASE("a batch has another rate when nobody says one") {
+    Stage stage;
+    const auto input = stage.scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n");
+    REQUIRE(stage.code({"plan", input, "--api", "import", "--project-mode", "original"}) == 0);
+    const auto text = status_text(stage.files, input + ".idmerge");
+    REQUIRE_MESSAGE(text, text);
+    CHECK(text->find("\nrate: 15000/s, the default\n") != std::string::npos);
   }
 
   TEST_CASE("what is no job is an error") {

@@ -19,6 +19,9 @@ namespace idmerge {
 /// Errors: usage, one line: `--rate: "abc" is not a rate: write for example 500/s`.
 Result<Settings> parse_settings(const Typed& typed);
 
+/// How fast a run goes when nobody says.
+Rate default_rate(Api api);
+
 /// What a later `run --job` needs to go on in the same way: target and pace as typed, and the
 /// guards. Budgets and consent are given anew each time.
 KeyValues words_to_record(const Settings& settings);

@@ -25,6 +25,16 @@ namespace idmerge {
 /// Errors: usage for what is no rate and no timetable; outage.
 Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words);
 
+/// A rate in somebody's words.
+struct SaidRate {
+  std::string words;  // "20/s", "08:00,20/s 19:00,pause"
+  Timetable table;
+};
+
+/// What was said last; nothing if nobody did, or a run was given a rate of its own since.
+/// Errors: usage for what is no rate and no timetable; it is not heeded.
+Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths);
+
 /// What this machine's clock and time zone say.
 WeekTime local_week_time();
 
