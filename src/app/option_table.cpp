@@ -671,6 +671,18 @@ const std::array entries{
                   s.typed_rate = std::move(*rate);
                   return {};
                 }},
+    OptionEntry{
+        "rate-bytes", "SIZE/s", "", "Pace", on_run,
+        "bytes of requests a second, as they are sent, at most; beside --rate and at all its hours; "
+        "default: no limit",
+        [](Text t, Settings& s) -> Done {
+          const auto size = parse_size(t.substr(0, t.size() - (t.ends_with("/s") ? 2 : 0)));
+          if (!size || !t.ends_with("/s") || *size < 1'000) {
+            return usage(fmt::format("{} is no size a second, of at least 1kB/s: write 2MB/s", printable(t)));
+          }
+          s.send.rate_bytes = static_cast<double>(*size);
+          return {};
+        }},
     OptionEntry{"burst", "N", "", "Pace", on_run,
                 "links that may go at once; default: a tenth of a second's worth, at least a batch",
                 [](Text t, Settings& s) -> Done {

@@ -15,13 +15,19 @@ Pace::Pace(PaceOptions options, Instant now)
   turnstile_.spend({.links = std::max(options.allowed.burst, options.spent_before)}, now);
 }
 
+void Pace::first_request(double bytes, Instant now) {
+  if (options_.spent_before <= 0) return;
+  const auto burst = turnstile_.options().bytes.burst;
+  turnstile_.spend({.links = 0, .requests = 0, .bytes = std::max(burst, bytes)}, now);
+}
+
 /// A lower rate than the user's has a lower burst, too.
 TurnOptions Pace::at(double links_per_s) const {
   const Allowance& allowed = options_.allowed;
   const auto lowered = allowed.links_per_s > 0 ? links_per_s / allowed.links_per_s : 1;
   return {.links = {links_per_s, std::max(1.0, allowed.burst * lowered)},
           .requests = {allowed.requests_per_s, 1},
-          .bytes = {},
+          .bytes = {allowed.bytes_per_s, std::max(1.0, allowed.bytes_per_s / 10)},
           .closed = allowed.paused};
 }
 

@@ -112,6 +112,7 @@ Allowance Rates::of(const Pacing& pacing) const {
   const double links_per_s = pacing.rate.requests ? 0 : pacing.rate.per_s;
   return {.links_per_s = links_per_s,
           .requests_per_s = pacing.rate.requests ? pacing.rate.per_s : 0,
+          .bytes_per_s = options_.rate_bytes,
           .burst = options_.burst.value_or(std::max(links_max_, links_per_s / 10)),
           .paused = pacing.paused};
 }

@@ -231,6 +231,7 @@ class Sender {
   /// False when it may not leave now.
   bool join_pipe(Lane& lane, Flight& flight, Instant now) {
     flight.prepare(dialect_, credentials_);
+    if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
     if (!flight.passed && !gate_.try_pass(cost(flight), now)) return false;
     flight.passed = true;
     Tries& tries = flight.next().tries;
@@ -521,6 +522,7 @@ class Sender {
   std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
   std::uint64_t retries_now_ = 0;
+  bool has_begun_ = false;
 };
 
 }  // namespace

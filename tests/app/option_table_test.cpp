@@ -295,6 +295,17 @@ TEST_SUITE("app/option_table") {
     CHECK(!settings_of({"run", "x", "--to", "eu", "--batch-bytes", "11MB"}));
   }
 
+  TEST_CASE("a limit of bytes is a size a second, beside the rate") {
+    const auto settings = settings_of({"run", "x", "--to", "eu", "--rate-bytes", "2MB/s"});
+    REQUIRE(settings);
+    CHECK(settings->send.rate_bytes == 2e6);
+    CHECK(settings->send.rate == Rate{500, false});
+    for (const auto* wrong : {"2MB", "/s", "999B/s", "2/s", "fast/s", ""}) {
+      CHECK(run_error({"--rate-bytes", wrong})
+                .ends_with("is no size a second, of at least 1kB/s: write 2MB/s"));
+    }
+  }
+
   TEST_CASE("a rate in requests limits requests") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--rate", "30req/s"});
     CHECK(settings->send.rate == Rate{30, true});

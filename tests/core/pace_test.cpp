@@ -57,6 +57,31 @@ TEST_SUITE("core/pace") {
     CHECK(!pace.turnstile().try_pass({.links = 1, .requests = 1}, start));
   }
 
+  TEST_CASE("a limit of bytes holds beside both, and for what is larger than its burst") {
+    Pace pace({.allowed = {.links_per_s = 1'000, .bytes_per_s = 10'000, .burst = 100}}, start);
+    const Cost request{.bytes = 500};
+    CHECK(pace.turnstile().try_pass(request, start));
+    CHECK(pace.turnstile().try_pass(request, start));
+    CHECK(!pace.turnstile().try_pass(request, start + 49ms));
+    CHECK(pace.turnstile().try_pass(request, start + 50ms));
+    CHECK(pace.turnstile().try_pass({.bytes = 20'000}, start + 1h));
+    CHECK(!pace.turnstile().try_pass(request, start + 1h + 1'949ms));
+    CHECK(pace.turnstile().try_pass(request, start + 1h + 1'950ms));
+  }
+
+  TEST_CASE("an earlier process may have sent a request like the first one the moment before") {
+    for (const double bytes : {500.0, 20'000.0}) {
+      Pace pace({.allowed = {.bytes_per_s = 10'000}, .spent_before = 1}, start);
+      pace.first_request(bytes, start);
+      const auto wait = bytes == 500 ? 50ms : 2'000ms;
+      CHECK(!pace.turnstile().try_pass({.bytes = bytes}, start + wait - 1ms));
+      CHECK(pace.turnstile().try_pass({.bytes = bytes}, start + wait));
+    }
+    Pace first({.allowed = {.bytes_per_s = 10'000}}, start);
+    first.first_request(500, start);
+    CHECK(first.turnstile().try_pass({.bytes = 500}, start));
+  }
+
   TEST_CASE("when the service says too many, all wait and the rate falls") {
     Pace pace(links(1'000, 100), start);
     CHECK(leave_at(pace, start) == 100);

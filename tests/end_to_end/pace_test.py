@@ -5,14 +5,57 @@ asked for, measured where it arrives.
 In the usual run only what holds on any machine at any load: the upper bound of every window of one
 second. The long form also asks for the mean, and takes no excuse for what piles up on the way.
 """
+import asyncio
 import signal
+import threading
 import time
+import urllib.parse
 
 import journey
 
 # A lane that was let through may be held up on its way to the server: so many links can arrive in
 # a second after the one they left in. Of a process that was killed, too.
 CONNECTIONS = 16 if journey.LONG else 4
+
+
+class Relay:
+    """Stands before a service and notes how many bytes came when."""
+
+    def __init__(self, url):
+        self.behind = urllib.parse.urlparse(url)
+        self.seen = []
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self.serve, "127.0.0.1", 0), self.loop).result()
+        self.url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+
+    async def serve(self, reader, writer):
+        there, out = await asyncio.open_connection(self.behind.hostname, self.behind.port)
+        try:
+            await asyncio.gather(self.pump(reader, out, self.seen), self.pump(there, writer, None))
+        except OSError:
+            pass  # the client was killed
+
+    @staticmethod
+    async def pump(reader, writer, seen):
+        while piece := await reader.read(65_536):
+            if seen is not None:
+                seen.append((time.monotonic(), len(piece)))
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+    def stop(self):
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+
+    def total(self):
+        return sum(count for _, count in self.seen)
+
+    def seconds(self):
+        return self.seen[-1][0] - self.seen[0][0]
 
 
 class Pace(journey.Case):
@@ -92,6 +135,34 @@ class Pace(journey.Case):
         out, err = self.run_idmerge("run", "--job", job)
         self.assertEqual(emulator.stats()["distinct_links"], 3_000)
         self.run_idmerge("rate", "1/s", "--job", job, expect=2)  # is finished
+
+    def test_no_more_bytes_leave_than_rate_bytes_allows_also_over_a_kill(self):
+        apis = {"identity": [], "import": ["--api", "import", "--project-mode", "original",
+                                           "--project-id", "2195193", "--batch", 100]}
+        for api, how in apis.items():
+            with self.subTest(api):
+                rate = 100_000 if api == "identity" else 10_000
+                path = self.pairs("pairs.csv", "--rows", 800 if api == "identity" else 1_200)
+                emulator = self.emulator(*how[2:6])
+                relay = Relay(emulator.url)
+                self.addCleanup(relay.stop)
+                job = self.dir / f"bytes-{api}"
+                line = ["--rate", 0, "--rate-bytes", f"{rate // 1000}kB/s", "--connections",
+                        CONNECTIONS]
+                run = self.start("run", path, "--job", job, "--to", relay.url, "--yes", *line, *how)
+                while relay.total() < rate:
+                    self.assertIsNone(run.poll(), self.said(run))
+                    time.sleep(0.01)
+                run.kill()
+                run.wait()
+                self.run_idmerge("run", "--job", job)
+                requests = emulator.stats()["requests"]
+                most_at_once = max(rate / 10, 2 * relay.total() / requests)
+                self.assertGreater(relay.total(), 1.5 * rate)
+                # Of what was under way at the kill, each lane may have lost the end.
+                self.assertLessEqual(relay.total(), rate * relay.seconds() + most_at_once)
+                print(f"{api}: {relay.total()} bytes in {relay.seconds():.3f} s at {rate}/s",
+                      flush=True)
 
     def test_a_pause_that_the_service_asked_for_holds_for_the_next_runs_too(self):
         path = self.pairs("pairs.csv", "--rows", 200)

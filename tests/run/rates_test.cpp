@@ -139,6 +139,15 @@ TEST_SUITE("run/rates") {
     CHECK(rates.look().links_per_s == 7);
   }
 
+  TEST_CASE("a limit of bytes holds at every hour, whatever somebody says of the rate") {
+    World world;
+    world.options.rate_bytes = 2e6;
+    auto rates = world.rates();
+    CHECK(rates.look() == Allowance{.links_per_s = 500, .bytes_per_s = 2e6, .burst = 50});
+    REQUIRE(say_rate(world.files, paths, "30req/s"));
+    CHECK(rates.look() == Allowance{.requests_per_s = 30, .bytes_per_s = 2e6, .burst = 50});
+  }
+
   TEST_CASE("the clock of this machine gives a time of the week") {
     CHECK(local_week_time() >= 0s);
     CHECK(local_week_time() < 7 * 24h);

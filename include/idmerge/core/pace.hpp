@@ -19,6 +19,7 @@ namespace idmerge {
 struct Allowance {
   double links_per_s = 0;     // 0 = unlimited
   double requests_per_s = 0;  // 0 = unlimited
+  double bytes_per_s = 0;     // of requests with their heads, as they are sent; 0 = unlimited
   double burst = 1;           // links
   bool paused = false;        // nothing at all, for now
 
@@ -40,6 +41,10 @@ class Pace {
   Pace(PaceOptions options, Instant now);
 
   Turnstile& turnstile() { return turnstile_; }
+
+  /// A request of so many bytes is the first that is about to leave: an earlier process may have
+  /// sent one like it the moment before.
+  void first_request(double bytes, Instant now);
 
   /// The user allows something else from now on. False when it is what holds already.
   bool allow(const Allowance& allowed, Instant now);

@@ -31,6 +31,9 @@ struct SendOptions {
   /// Flag: --burst
   std::optional<double> burst;
 
+  /// Units: bytes a second, beside that rate at all hours; 0 = unlimited. Flag: --rate-bytes
+  double rate_bytes = 0;
+
   /// A rate was given for this run: what `idmerge rate` said to an earlier one is over.
   bool rate_is_given = false;
 
