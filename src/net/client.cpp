@@ -212,6 +212,7 @@ bool Connection::is_open() const {
 
 void Connection::close() {
   state_->close();
+  state_->endpoint.rest();
 }
 
 bool Connection::resumed() const {

@@ -158,7 +158,14 @@ void Endpoint::watch(Line& line) {
 
 void Endpoint::unwatch(Line& line) {
   std::erase(state_->lines, &line);
-  if (!state_->lines.empty()) return;
+  rest();
+}
+
+void Endpoint::rest() {
+  const auto is_in_use = [](const Line* line) {
+    return line->socket.is_open() || line->deadline != Instant::max();
+  };
+  if (std::any_of(state_->lines.begin(), state_->lines.end(), is_in_use)) return;
   state_->armed = false;
   state_->watchdog.cancel();
 }

@@ -450,6 +450,7 @@ class Sender {
       co_await tick_.async_wait(use_tuple);
       const auto now = Clock::now();
       report(now);
+      if (lanes_active_ == 0) co_return;  // the end of a run, and of a round, saves by itself
       recorder_.save_when_due(now, options_.sync_every);
       follow_rates(now);
       if (const auto reason = limits_.look(now, health_)) stop(*reason);

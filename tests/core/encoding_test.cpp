@@ -2,6 +2,7 @@
 #include "idmerge/core/encoding.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 namespace idmerge::testing {
 namespace {
@@ -22,6 +23,28 @@ TEST_SUITE("core/encoding") {
     out.clear();
     append_json("", out);
     CHECK(out == R"("")");
+  }
+
+  TEST_CASE("every byte is escaped, or not, at every place of a string, whatever its neighbours") {
+    const auto escaped = [](char c) -> std::string {
+      const auto code = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') return {'\\', c};
+      return code < 0x20 ? fmt::format("\\u{:04x}", code) : std::string(1, c);
+    };
+    for (const char filler : {'a', ' ', '\x1f', '"', '\x7f', '\x80', '\xff'}) {
+      for (std::size_t at = 0; at < 20; ++at) {
+        for (int byte = 0; byte < 256; ++byte) {
+          std::string text(20, filler);
+          text[at] = static_cast<char>(byte);
+          std::string expected = "\"";
+          for (const char c : text)
+            expected += escaped(c);
+          std::string out;
+          append_json(text, out);
+          if (out != expected + "\"") FAIL(byte, " at ", at, " among ", int{filler});
+        }
+      }
+    }
   }
 
   TEST_CASE("base64 is as the RFC has it") {

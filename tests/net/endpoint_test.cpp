@@ -57,6 +57,29 @@ TEST_SUITE("net/endpoint") {
     CHECK(steady_clock::now() - start < 10s);
   }
 
+  TEST_CASE("when no line is open or waits, the loop ends without the watchdog's next look") {
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "http://127.0.0.1:1");
+    Watched waits(endpoint), open(endpoint);
+    const auto is_over = [&] {
+      endpoint.rest();
+      io.poll();
+      return io.stopped();
+    };
+    endpoint.set_deadline(waits, steady_clock::now() + 1h);
+    CHECK_FALSE(is_over());
+    open.socket.open(asio::ip::tcp::v4());
+    endpoint.set_deadline(waits, Instant::max());
+    CHECK_FALSE(is_over());
+    open.socket.close();
+    CHECK(is_over());
+    io.restart();
+    endpoint.set_deadline(waits, steady_clock::now() + 60ms);
+    const auto wait = [&]() -> Task<void> { co_await waits.wake.wait(); };
+    await(io, wait());
+    CHECK(waits.overdue);
+  }
+
   TEST_CASE("an address needs no lookup") {
     asio::io_context io(1);
     Endpoint endpoint = to(io, "http://[::1]:8080");

@@ -82,6 +82,9 @@ class Endpoint {
   void watch(Line& line);
   void unwatch(Line& line);
 
+  /// A line was closed: when none is open, or waits for anything, no loop waits for the watchdog.
+  void rest();
+
   /// Set the deadline of a watched line, or Instant::max() for none.
   void set_deadline(Line& line, Instant deadline);
 
