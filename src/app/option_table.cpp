@@ -602,6 +602,11 @@ const std::array entries{
                   s.emulator.service.limit_per_s = rate->per_s;
                   return {};
                 }},
+    OptionEntry{"limit-batch", "N", "2000", "Emulator", on_emulator,
+                "answer 413 to a batch of more events than this",
+                [](Text t, Settings& s) {
+                  return put(s.emulator.service.limit_batch, count_within(t, 1, import_events_max));
+                }},
     OptionEntry{
         "latency", "DURATION", "0", "Emulator", on_emulator, "between a request and its answer",
         [](Text t, Settings& s) {

@@ -293,6 +293,10 @@ Response Service::judge_import(const RequestTarget& target, const Request& reque
     return answer;
   }
   if (refusal.status != 0) return refuse_import(refusal.status, refusal.reason);
+  if (event_count_ > options_.limit_batch) {
+    return refuse_import(
+        413, fmt::format("request exceeds max limit of {} events", options_.limit_batch));
+  }
   if (auto refused = refuse_batch(strict)) return *std::move(refused);
   return take_batch(strict);
 }

@@ -291,6 +291,22 @@ TEST_SUITE("emulator/import") {
     CHECK(to.stats(start).find(R"("offered_links":9)") != std::string::npos);
   }
 
+  TEST_CASE("a batch over the limit of a front is 413 as a whole, one within it is taken") {
+    ServiceOptions options;
+    options.limit_batch = 2;
+    Service to{options, start};
+    const std::string two = identify("a", "u") + "," + identify("b", "u");
+    for (const auto* path : {"/import", "/import?strict=0"}) {
+      const Response answer = post(to, "[" + two + "," + identify("c", "u") + "]", path);
+      CHECK(answer.status == 413);
+      CHECK(answer.body.find(R"("error":"request exceeds max limit of 2 events")") !=
+            std::string::npos);
+    }
+    CHECK(to.stats(start).find(R"("accepted_links":0)") != std::string::npos);
+    CHECK(post(to, "[" + two + "]").status == 200);
+    CHECK(to.stats(start).find(R"("accepted_links":2)") != std::string::npos);
+  }
+
   TEST_CASE("ids can be made to fail by name, without a name, and for ever") {
     ServiceOptions options;
     options.refuse_ids = "bad";

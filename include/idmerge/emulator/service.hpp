@@ -60,6 +60,9 @@ struct ServiceOptions {
   double limit_per_s = 0;
   /// Links at once, 0: a second's worth.
   double limit_burst = 0;
+  /// Of /import: events of a request; over it 413, as a front that takes less than the reference
+  /// says. Flag: --limit-batch
+  std::size_t limit_batch = import_events_max;
   /// Flag: --fail
   std::vector<Risk> risks;
   /// Flag: --seed
