@@ -104,8 +104,10 @@ TEST_SUITE("run/recorder") {
     CHECK(world.turn() == 1);
     world.recorder->save_when_due(start, 1s);
     saved();
+    const auto before = world.log->facts().generation;
     world.recorder->set_limit({480, 1'795'456'860});
     world.recorder->save_when_due(start, 1s);
+    REQUIRE(world.log->facts().generation == before + 1);
     saved();
     world.recorder->set_limit({480, 1'795'456'860});
     world.recorder->save_when_due(start + 1h, 1s);
