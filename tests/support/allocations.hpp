@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Counts what this thread allocates, for paths that must not, and what it keeps. Including it in a
-// test replaces operator new in the whole of that test's binary.
+// test replaces operator new in the whole of that test's binary, and what Asio allocates with.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@ namespace idmerge::testing {
 /// Since this thread began.
 std::size_t allocations();
 
-/// What this thread has allocated and not given back; of what crosses threads it knows one half.
+/// What this thread has allocated and not given back, but for the frames of coroutines; of what
+/// crosses threads it knows one half.
 std::ptrdiff_t live_bytes();
 
 }  // namespace idmerge::testing
