@@ -33,6 +33,9 @@ constexpr int interim_max = 16;
 // Room that a read is given at least.
 constexpr std::size_t read_bytes_min = 4 * 1024;
 
+// Answers of at most so many bytes, head and body, are known when they come again.
+constexpr std::size_t repeat_bytes_max = 1024;
+
 }  // namespace
 
 struct Connection::State : Line {
@@ -53,6 +56,8 @@ struct Connection::State : Line {
   std::size_t end = 0;
   ReplyParts parts;
   std::optional<ReplyParser> parser;
+  bool parsing = false;       // has the parser begun with the next answer?
+  std::string known;          // the bytes of the answer that parser and parts hold, if remembered
   bool drained = true;        // the last read took all there was: wait before the next one
   std::uint64_t answers = 0;  // on this connection
   Instant last_used{};
@@ -64,6 +69,7 @@ struct Connection::State : Line {
   Step read_some();
   Step write_some(std::string_view bytes);
   bool parse(boost::beast::error_code& ec);
+  bool next_answer(boost::beast::error_code& ec);
   bool went_away();
 
   Step write_ready(std::string_view& rest);
@@ -76,6 +82,7 @@ struct Connection::State : Line {
 
   void start_answer();
   Answer answered(bool whole);
+  Answer garbage(bool sent, const boost::beast::error_code& ec);
   Answer broken(Step step, bool sent);
   Answer ended(ReplyEnd how, bool sent, bool stale, std::string_view why);
   Error connect_error(const Endpoint::Address& address, const std::string& why) const;
@@ -118,6 +125,8 @@ void Connection::State::close() {
   socket.close(ignored);
   tls = TlsStream();
   begin = end = 0;
+  parsing = false;
+  known.clear();
   drained = true;
   answers = 0;
 }
@@ -322,6 +331,7 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
   const unsigned status = parser->status();
   if (status >= 200 && status < 300) {
     if (begin != end) co_return outage("it sent bytes that nobody asked for");
+    parsing = false;
     co_return Result<void>();
   }
   const std::string why = fmt::format("it answered {} to a tunnel to {}", status, where);
@@ -360,6 +370,8 @@ Task<Result<void>> Connection::State::shake_hands() {
 void Connection::State::start_answer() {
   const auto& options = endpoint.options();
   parser.emplace(parts, options.head_bytes_max, options.body_bytes_max);
+  parsing = true;
+  known.clear();
 }
 
 /// Parse what was read; true when the answer is complete.
@@ -383,7 +395,27 @@ bool Connection::State::parse(boost::beast::error_code& ec) {
   return false;
 }
 
+/// Go on with the next answer; true when it is complete. One that repeats the answer before, byte
+/// for byte, says the same and is not parsed again.
+bool Connection::State::next_answer(boost::beast::error_code& ec) {
+  const std::string_view there(buffer.data() + begin, end - begin);
+  if (there.empty()) return false;
+  const bool from_its_first_byte = !parsing;
+  if (from_its_first_byte) {
+    if (!known.empty() && there.substr(0, known.size()) == known) {
+      begin += known.size();
+      return true;
+    }
+    start_answer();
+  }
+  if (!parse(ec)) return false;
+  const std::size_t size = there.size() - (end - begin);
+  if (from_its_first_byte && size <= repeat_bytes_max) known = there.substr(0, size);
+  return true;
+}
+
 Answer Connection::State::answered(bool whole) {
+  parsing = false;
   Answer answer{.end = ReplyEnd::answered, .sent = whole};
   answer.reply = {.status = parser->status(),
                   .content_type = parts.content_type,
@@ -408,8 +440,12 @@ Answer Connection::State::ended(ReplyEnd how, bool sent, bool stale, std::string
   return {.end = how, .sent = sent, .stale = stale, .what = what};
 }
 
+Answer Connection::State::garbage(bool sent, const boost::beast::error_code& ec) {
+  return ended(ReplyEnd::garbage, sent, false, "not HTTP: " + ec.message());
+}
+
 Answer Connection::State::broken(Step step, bool sent) {
-  const bool nothing_came = begin == end && (!parser || !parser->got_some());
+  const bool nothing_came = begin == end && (!parsing || !parser->got_some());
   const bool stale = answers > 0 && nothing_came;
   if (overdue) return ended(ReplyEnd::timed_out, sent, false, "no complete answer in time");
   if (tls && step.want == Step::Want::failed) {
@@ -430,7 +466,6 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     co_return ended(ReplyEnd::closed, false, answers > 0, "the connection was closed while idle");
   }
   Guard guard(endpoint, *this, now + endpoint.options().timeout);
-  parser.reset();
   const std::size_t size = request.size();
   Step wrote = write_ready(request);
   if (wrote.want == Step::Want::read || wrote.want == Step::Want::write) {
@@ -449,10 +484,9 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     co_return Answer{.end = ReplyEnd::answered, .sent = true};
   }
 
-  start_answer();
   boost::beast::error_code ec;
-  while (!parse(ec)) {
-    if (ec) co_return ended(ReplyEnd::garbage, whole, false, "not HTTP: " + ec.message());
+  while (!next_answer(ec)) {
+    if (ec) co_return garbage(whole, ec);
     if (drained && !whole) co_return broken(wrote, false);
     Step step;
     if (drained && !tls) {
@@ -476,7 +510,8 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     if (step.want == Step::Want::failed) co_return broken(step, whole);
     if (step.want == Step::Want::closed) {
       // The end of the connection may be the end of a body without a length.
-      if (!parser->is_header_done() || !parser->need_eof()) co_return broken(step, whole);
+      const bool may_end = parsing && parser->is_header_done() && parser->need_eof();
+      if (!may_end) co_return broken(step, whole);
       parser->put_eof(ec);
       if (ec) co_return broken(step, whole);
       break;
@@ -511,6 +546,13 @@ Task<Answer> Connection::receive() {
                      .what = "the connection was closed after an earlier answer"};
   }
   co_return co_await state_->converse({}, true);
+}
+
+std::optional<Answer> Connection::received() {
+  boost::beast::error_code ec;
+  if (state_->next_answer(ec)) return state_->answered(true);
+  if (ec) return state_->garbage(true, ec);
+  return std::nullopt;
 }
 
 }  // namespace idmerge

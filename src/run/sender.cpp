@@ -195,19 +195,20 @@ class Sender {
     if (lane.pipe.size() == 1) {
       Flight& flight = *lane.pipe.front();
       const Answer answer = co_await lane.connection.exchange(flight.request);
-      take_answer(lane, flight, answer);
+      take_answer(lane, flight, answer, Clock::now());
     } else {
       lane.requests.clear();
       for (const Flight* flight : lane.pipe)
         lane.requests += flight->request;
       const auto unsent = co_await lane.connection.send(lane.requests);
+      Instant came = Clock::now();
       for (Flight* flight : lane.pipe) {
-        if (unsent) {
-          take_answer(lane, *flight, *unsent);
-        } else {
-          const Answer answer = co_await lane.connection.receive();
-          take_answer(lane, *flight, answer);
+        auto answer = unsent ? unsent : lane.connection.received();
+        if (!answer) {
+          answer = co_await lane.connection.receive();
+          came = Clock::now();
         }
+        take_answer(lane, *flight, *answer, came);
       }
     }
     lane.adapt_pipe(lane.connection.is_open());
@@ -292,7 +293,7 @@ class Sender {
   // --- Answers -----------------------------------------------------------------------------------
 
   /// Give the links of a request their fates, or say how it goes on.
-  void take_answer(Lane& lane, Flight& flight, const Answer& answer) {
+  void take_answer(Lane& lane, Flight& flight, const Answer& answer, Instant now) {
     const bool answered = answer.end == ReplyEnd::answered;
     // A line that was closed while idle has sent nothing, and the turn is still its own.
     flight.passed = answer.stale && !answer.sent;
@@ -306,7 +307,6 @@ class Sender {
       if (lane.suspect == nullptr) lane.suspect = &flight;
       return;
     }
-    const auto now = Clock::now();
     const Next next = answered ? judge(lane, flight, answer.reply, now) : Next::after_a_wait;
     if (next == Next::done) {
       flight.finish_next();

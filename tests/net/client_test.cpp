@@ -363,6 +363,65 @@ TEST_SUITE("net/client") {
     CHECK(server.connections() == 1);
   }
 
+  TEST_CASE("an answer that only resembles the one before is not taken for it") {
+    // The same length, the same head or the same body: each differs from its neighbours somewhere.
+    const std::vector<std::string> script{
+        http(200, R"({"status":1})"),
+        http(200, R"({"status":1})"),
+        http(200, R"({"status":0})"),
+        http(400, R"({"status":0})"),
+        http(400, R"({"status":0})", "Retry-After: 7\r\n"),
+        http(400, R"({"status":0})", "Retry-After: 8\r\n"),
+        http(400, R"({"status":0})", "Retry-After: 8\r\n"),
+        http(200, R"({"status":1})"),
+    };
+    LoopbackServer server([&](const SeenRequest& it) {
+      return Reaction{.bytes = script[static_cast<std::size_t>(it.number) % script.size()]};
+    });
+    const auto answers = talk(to(server), 2 * static_cast<int>(script.size()));
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      const auto& answer = answers[i];
+      const auto& bytes = script[i % script.size()];
+      CAPTURE(i);
+      CHECK(answer.status == (bytes.find(" 400 ") != std::string::npos ? 400 : 200));
+      CHECK(bytes.ends_with(answer.body));
+      const auto retry = bytes.find("Retry-After: ");
+      CHECK(answer.retry_after == (retry == std::string::npos ? "" : bytes.substr(retry + 13, 1)));
+    }
+    CHECK(server.connections() == 1);
+  }
+
+  TEST_CASE("bytes that are not HTTP end a pipe, also behind an answer") {
+    LoopbackServer server([](const SeenRequest& it) {
+      if (it.number == 1) return Reaction{.bytes = http(200, "{}") + "and then nonsense\r\n\r\n"};
+      return it.number == 0 ? accepted() : Reaction{.then = Then::hang};
+    });
+    asio::io_context io(1);
+    auto endpoint = Endpoint::make(io, to(server));
+    REQUIRE(endpoint.has_value());
+    std::string together;
+    for (int i = 0; i < 3; ++i)
+      together += request;
+    std::vector<Kept> answers;
+    const auto run = [&]() -> Task<void> {
+      Connection connection(*endpoint);
+      CHECK((co_await connection.open()).has_value());
+      CHECK_FALSE((co_await connection.send(together)).has_value());
+      while (answers.size() < 3) {
+        auto answer = connection.received();
+        if (!answer) answer = co_await connection.receive();
+        answers.push_back(kept(*answer, connection));
+      }
+    };
+    await(io, run());
+    CHECK(answers[0].end == ReplyEnd::answered);
+    CHECK(answers[1].end == ReplyEnd::answered);
+    CHECK(answers[1].body == "{}");
+    CHECK(answers[2].end == ReplyEnd::garbage);
+    CHECK(answers[2].sent);
+    CHECK_FALSE(answers[2].open_after);
+  }
+
   TEST_CASE("answers lost in a pipe are stale and perhaps sent") {
     LoopbackServer server([](const SeenRequest& it) {
       if (it.number < 2) return accepted();

@@ -3,9 +3,9 @@
 // One line to the service. A Connection writes requests that are prepared to the last byte and
 // reads exactly one answer for each, parsed in place between the socket and the parser's callbacks:
 // no stream object, no message object and no timer stand in between, because each of them would
-// cost more than the request itself. It waits for the socket first and reads then, so that the
-// kernel is never asked in vain. No redirect is followed and nothing is repeated in here: what to
-// do about an answer is decided above.
+// cost more than the request itself. An answer that repeats the one before byte for byte is not
+// parsed at all. No redirect is followed and nothing is repeated in here: what to do about an
+// answer is decided above.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,11 @@ class Connection {
   /// Read the next answer, within the timeout from now. On a connection that was closed after an
   /// earlier answer of the same send() it says so: stale and perhaps sent.
   Task<Answer> receive();
+
+  /// The next answer, if it came together with the one before; else it is for receive() to wait
+  /// for it: `if (auto answer = connection.received())` spares a frame and a deadline, receive()
+  /// alone does the same.
+  std::optional<Answer> received();
 
  private:
   struct State;
