@@ -57,7 +57,10 @@ struct Connection::State : Line {
   ReplyParts parts;
   std::optional<ReplyParser> parser;
   bool parsing = false;       // has the parser begun with the next answer?
+  std::size_t parsed = 0;     // how many bytes of it
   std::string known;          // the bytes of the answer that parser and parts hold, if remembered
+  std::size_t shortest = 0;   // bytes of the shortest answer; 0 before the first
+  std::size_t awaited = 0;    // answers
   bool drained = true;        // the last read took all there was: wait before the next one
   std::uint64_t answers = 0;  // on this connection
   Instant last_used{};
@@ -70,6 +73,7 @@ struct Connection::State : Line {
   Step write_some(std::string_view bytes);
   bool parse(boost::beast::error_code& ec);
   bool next_answer(boost::beast::error_code& ec);
+  std::size_t bytes_awaited() const;
   bool went_away();
 
   Step write_ready(std::string_view& rest);
@@ -127,6 +131,8 @@ void Connection::State::close() {
   begin = end = 0;
   parsing = false;
   known.clear();
+  shortest = awaited = 0;
+  readable_at = 1;  // as sockets are made
   drained = true;
   answers = 0;
 }
@@ -371,6 +377,7 @@ void Connection::State::start_answer() {
   const auto& options = endpoint.options();
   parser.emplace(parts, options.head_bytes_max, options.body_bytes_max);
   parsing = true;
+  parsed = 0;
   known.clear();
 }
 
@@ -408,14 +415,27 @@ bool Connection::State::next_answer(boost::beast::error_code& ec) {
     }
     start_answer();
   }
-  if (!parse(ec)) return false;
+  const bool complete = parse(ec);
   const std::size_t size = there.size() - (end - begin);
+  parsed += size;
+  if (!complete) return false;
+  shortest = shortest == 0 ? parsed : std::min(shortest, parsed);
   if (from_its_first_byte && size <= repeat_bytes_max) known = there.substr(0, size);
   return true;
 }
 
+/// How many bytes are still to come, if no answer is shorter than those before; 1 when that says
+/// nothing.
+std::size_t Connection::State::bytes_awaited() const {
+  const std::size_t all = awaited * shortest;
+  const std::size_t there = end - begin + (parsing ? parsed : 0);
+  if (awaited <= 1 || all <= there) return 1;
+  return std::min(all - there, buffer.size() - end);
+}
+
 Answer Connection::State::answered(bool whole) {
   parsing = false;
+  if (awaited > 0) --awaited;
   Answer answer{.end = ReplyEnd::answered, .sent = whole};
   answer.reply = {.status = parser->status(),
                   .content_type = parts.content_type,
@@ -491,7 +511,9 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     Step step;
     if (drained && !tls) {
       // Not a wait and then a read: Asio arms epoll anew for every wait.
-      const auto [failed, n] = co_await socket.async_read_some(room(), use_tuple);
+      const auto into = room();
+      set_readable_at(bytes_awaited());
+      const auto [failed, n] = co_await socket.async_read_some(into, use_tuple);
       if (overdue || failed == asio::error::operation_aborted) {
         co_return broken({Step::Want::closed, 0}, true);
       }
@@ -528,11 +550,13 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
 
 Task<Answer> Connection::exchange(std::string_view request) {
   IDMERGE_CHECK(is_open() && !request.empty());
+  state_->awaited = 1;
   return state_->converse(request, true);
 }
 
-Task<std::optional<Answer>> Connection::send(std::string_view requests) {
+Task<std::optional<Answer>> Connection::send(std::string_view requests, std::size_t count) {
   IDMERGE_CHECK(is_open() && !requests.empty());
+  state_->awaited = count;
   Answer answer = co_await state_->converse(requests, false);
   if (answer.end == ReplyEnd::answered) co_return std::nullopt;
   co_return answer;

@@ -183,13 +183,23 @@ void Endpoint::State::arm() {
   });
 }
 
+void Line::set_readable_at(std::size_t bytes) {
+  if (bytes == readable_at) return;
+  using Mark = asio::socket_base::receive_low_watermark;
+  boost::system::error_code ignored;
+  socket.set_option(Mark(static_cast<int>(bytes)), ignored);
+  readable_at = bytes;
+}
+
 void Endpoint::State::look() {
   armed = false;
   const Instant now = steady_clock::now();
   bool busy = false;
   for (Line* line : lines) {
     if (line->deadline == Instant::max()) continue;
-    if (line->deadline > now) {
+    // What is overdue may have been answered in fewer bytes than it waits for.
+    if (line->deadline > now || line->readable_at > 1) {
+      line->set_readable_at(1);
       busy = true;
       continue;
     }

@@ -200,7 +200,7 @@ class Sender {
       lane.requests.clear();
       for (const Flight* flight : lane.pipe)
         lane.requests += flight->request;
-      const auto unsent = co_await lane.connection.send(lane.requests);
+      const auto unsent = co_await lane.connection.send(lane.requests, lane.pipe.size());
       Instant came = Clock::now();
       for (Flight* flight : lane.pipe) {
         auto answer = unsent ? unsent : lane.connection.received();

@@ -351,7 +351,7 @@ TEST_SUITE("net/client") {
       Connection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       for (int round = 0; round < 3; ++round) {
-        const auto failed = co_await connection.send(together);
+        const auto failed = co_await connection.send(together, 16);
         CHECK_FALSE(failed.has_value());
         for (int i = 0; i < 16; ++i) {
           const Answer answer = co_await connection.receive();
@@ -391,6 +391,92 @@ TEST_SUITE("net/client") {
     CHECK(server.connections() == 1);
   }
 
+  TEST_CASE("answers that are written one by one are read together") {
+    constexpr int rounds = 10;
+    constexpr int pipe = 16;
+    LoopbackServer server([](const SeenRequest&) {
+      Reaction reaction = accepted();
+      reaction.wait = 1ms;
+      return reaction;
+    });
+    asio::io_context io(1);
+    auto endpoint = Endpoint::make(io, to(server));
+    REQUIRE(endpoint.has_value());
+    std::string together;
+    for (int i = 0; i < pipe; ++i)
+      together += request;
+    int waits = 0;
+    const auto run = [&]() -> Task<void> {
+      Connection connection(*endpoint);
+      CHECK((co_await connection.open()).has_value());
+      co_await connection.exchange(request);  // shows how long an answer is
+      for (int round = 0; round < rounds; ++round) {
+        CHECK_FALSE((co_await connection.send(together, pipe)).has_value());
+        for (int i = 0; i < pipe; ++i) {
+          auto answer = connection.received();
+          if (!answer) {
+            ++waits;
+            answer = co_await connection.receive();
+          }
+          CHECK(answer->reply.status == 200);
+        }
+      }
+    };
+    await(io, run());
+    // One a round, and one more where a tick of the watchdog falls into it.
+    CHECK(waits < rounds * pipe / 2);
+  }
+
+  TEST_CASE("answers that are shorter than those before are not waited for in vain") {
+    LoopbackServer server([](const SeenRequest& it) {
+      return Reaction{.bytes = http(200, std::string(it.number == 0 ? 2'000 : 2, 'x'))};
+    });
+    asio::io_context io(1);
+    auto endpoint = Endpoint::make(io, to(server));
+    REQUIRE(endpoint.has_value());
+    std::string together;
+    for (int i = 0; i < 8; ++i)
+      together += request;
+    const auto run = [&]() -> Task<void> {
+      Connection connection(*endpoint);
+      CHECK((co_await connection.open()).has_value());
+      co_await connection.exchange(request);
+      CHECK_FALSE((co_await connection.send(together, 8)).has_value());
+      for (int i = 0; i < 8; ++i) {
+        const Answer answer = co_await connection.receive();
+        CHECK(answer.reply.body == "xx");
+      }
+    };
+    await(io, run());
+  }
+
+  TEST_CASE("what came of a pipe in time counts, and what did not is overdue") {
+    LoopbackServer server([](const SeenRequest& it) {
+      if (it.number == 4) return Reaction{.then = Then::hang};
+      return accepted();
+    });
+    EndpointOptions options = to(server);
+    options.timeout = 30ms;  // shorter than a tick of the watchdog
+    asio::io_context io(1);
+    auto endpoint = Endpoint::make(io, options);
+    REQUIRE(endpoint.has_value());
+    std::string together;
+    for (int i = 0; i < 5; ++i)
+      together += request;
+    std::vector<ReplyEnd> ends;
+    const auto run = [&]() -> Task<void> {
+      Connection connection(*endpoint);
+      CHECK((co_await connection.open()).has_value());
+      co_await connection.exchange(request);
+      CHECK_FALSE((co_await connection.send(together, 5)).has_value());
+      for (int i = 0; i < 4; ++i)
+        ends.push_back((co_await connection.receive()).end);
+    };
+    await(io, run());
+    CHECK(ends == std::vector{ReplyEnd::answered, ReplyEnd::answered, ReplyEnd::answered,
+                              ReplyEnd::timed_out});
+  }
+
   TEST_CASE("bytes that are not HTTP end a pipe, also behind an answer") {
     LoopbackServer server([](const SeenRequest& it) {
       if (it.number == 1) return Reaction{.bytes = http(200, "{}") + "and then nonsense\r\n\r\n"};
@@ -406,7 +492,7 @@ TEST_SUITE("net/client") {
     const auto run = [&]() -> Task<void> {
       Connection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
-      CHECK_FALSE((co_await connection.send(together)).has_value());
+      CHECK_FALSE((co_await connection.send(together, 3)).has_value());
       while (answers.size() < 3) {
         auto answer = connection.received();
         if (!answer) answer = co_await connection.receive();
@@ -437,7 +523,7 @@ TEST_SUITE("net/client") {
     const auto run = [&]() -> Task<void> {
       Connection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
-      CHECK_FALSE((co_await connection.send(together)).has_value());
+      CHECK_FALSE((co_await connection.send(together, 5)).has_value());
       for (int i = 0; i < 5; ++i) {
         const Answer answer = co_await connection.receive();
         answers.push_back(kept(answer, connection));

@@ -4,8 +4,9 @@
 // reads exactly one answer for each, parsed in place between the socket and the parser's callbacks:
 // no stream object, no message object and no timer stand in between, because each of them would
 // cost more than the request itself. An answer that repeats the one before byte for byte is not
-// parsed at all. No redirect is followed and nothing is repeated in here: what to do about an
-// answer is decided above.
+// parsed at all, and answers to requests that were sent together are waited for together, so that
+// the kernel is entered as rarely as can be. No redirect is followed and nothing is repeated in
+// here: what to do about an answer is decided above.
 #pragma once
 
 #include <cstdint>
@@ -72,9 +73,9 @@ class Connection {
   /// Cancel: the connection is closed; the request may have reached the service.
   Task<Answer> exchange(std::string_view request);
 
-  /// Send several prepared requests in one go; their answers are then read with receive(), in
+  /// Send `count` prepared requests in one go; their answers are then read with receive(), in
   /// order. Nothing when all was written, otherwise the end that all of them met.
-  Task<std::optional<Answer>> send(std::string_view requests);
+  Task<std::optional<Answer>> send(std::string_view requests, std::size_t count);
 
   /// Read the next answer, within the timeout from now. On a connection that was closed after an
   /// earlier answer of the same send() it says so: stale and perhaps sent.

@@ -44,7 +44,13 @@ struct Line {
   Socket socket;
   Wake wake;  // waits for the addresses
   Instant deadline = Instant::max();
-  bool overdue = false;  // the watchdog has ended what the line waited for
+  bool overdue = false;         // the watchdog has ended what the line waited for
+  std::size_t readable_at = 1;  // bytes
+
+  /// Let the socket be readable only when so many bytes have come, or their end: answers that are
+  /// written one by one are then read at once. `bytes` is a guess; where fewer come, the next tick
+  /// of the watchdog lets them be read.
+  void set_readable_at(std::size_t bytes);
 };
 
 /// Shape: must outlive its connections and the run of its io_context. Keeps no loop alive: when no
