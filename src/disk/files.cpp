@@ -172,7 +172,16 @@ Result<std::uint64_t> Files::free_bytes(const std::string& path) {
 }
 
 Result<File> Files::open_append(const std::string& path) {
-  return open_as(path, O_RDWR | O_APPEND | O_CREAT);
+  auto file = open_as(path, O_RDWR | O_APPEND | O_CREAT);
+  if (!file) return file.error();
+  const auto stat = file->stat();
+  if (!stat) return stat.error();
+  if (stat->names > 1) {
+    return Error{Errc::usage, path +
+                                  ": is a hard link, and the file of its other name would be "
+                                  "changed with it: put a copy of it in its place"};
+  }
+  return file;
 }
 
 Result<File> Files::open_as(const std::string& path, int flags) {
@@ -316,6 +325,7 @@ FileStat stat_of(const struct stat& in) {
   out.uid = in.st_uid;
   out.device = in.st_dev;
   out.inode = in.st_ino;
+  out.names = in.st_nlink;
   return out;
 }
 

@@ -115,6 +115,23 @@ TEST_SUITE("disk/files") {
     CHECK_FALSE(files.open_append(scratch / "pipe"));
   }
 
+  TEST_CASE("a file that has another name is read, and replaced, but not written in its place") {
+    const Scratch scratch;
+    RealFiles files;
+    std::ofstream(scratch / "victim") << "precious";
+    REQUIRE(::link((scratch / "victim").c_str(), (scratch / "link").c_str()) == 0);
+    const auto opened = files.open_append(scratch / "link");
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error() ==
+          Error{Errc::usage, scratch / "link" +
+                                 ": is a hard link, and the file of its other name would be "
+                                 "changed with it: put a copy of it in its place"});
+    CHECK(files.open(scratch / "link"));
+    CHECK(files.replace(scratch / "link", "ours"));
+    CHECK(*files.read_all(scratch / "victim", 100) == "precious");
+    CHECK(files.open_append(scratch / "link"));
+  }
+
   TEST_CASE("a write that is interrupted or falls short goes on") {
     for (const auto harm : {Harm::interrupt, Harm::shorten}) {
       FlakyFiles files;

@@ -86,6 +86,17 @@ TEST_SUITE("disk/lock") {
     CHECK(Lock::take(files, "/w/lock", me));
   }
 
+  TEST_CASE("a file that is planted in the place of a lock keeps its bytes") {
+    const Scratch scratch;
+    RealFiles files;
+    std::ofstream(scratch / "victim") << "precious";
+    REQUIRE(::link((scratch / "victim").c_str(), (scratch / "lock").c_str()) == 0);
+    const auto lock = Lock::take(files, scratch / "lock", me);
+    REQUIRE_FALSE(lock);
+    CHECK(lock.error().code == Errc::usage);
+    CHECK(*files.read_all(scratch / "victim", 100) == "precious");
+  }
+
   TEST_CASE("a lock file with anything in it is only words") {
     const Scratch scratch;
     RealFiles files;

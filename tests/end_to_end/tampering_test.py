@@ -94,6 +94,27 @@ class Tampering(journey.Case):
         (job / name).write_bytes(good + good[:40])
         self.check_goes_on(job)
 
+    def test_a_hard_link_in_the_place_of_a_file_of_ours_is_not_written_through(self):
+        job = self.stopped_job("job")
+        for name in ("lock", "refused.ndjson"):
+            with self.subTest(name):
+                file, other = job / "runs/1-of-1" / name, self.dir / f"precious-{name}"
+                good = file.read_bytes()
+                other.write_bytes(good + b"precious\n")
+                file.unlink()
+                os.link(other, file)
+                requests = self.emulator_.stats()["requests"]
+                _, err = self.run_idmerge(*self.run_args(job), expect=2)
+                self.assertIn(f"{file}: is a hard link", err)
+                self.assertEqual(self.emulator_.stats()["requests"], requests)
+                self.assertEqual(other.read_bytes(), good + b"precious\n")
+                # As told to, put a copy in its place.
+                shutil.copy(file, job / "copy")
+                (job / "copy").rename(file)
+        self.check_goes_on(job)
+        self.assertEqual([(self.dir / f"precious-{name}").read_bytes().endswith(b"precious\n")
+                          for name in ("lock", "refused.ndjson")], [True, True])
+
     def test_another_version_is_named(self):
         job = self.stopped_job("job")
         plan = bytearray((job / "plan").read_bytes())

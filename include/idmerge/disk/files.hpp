@@ -35,6 +35,7 @@ struct FileStat {
   std::uint32_t uid = 0;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
+  std::uint64_t names = 1;  // how many it has: hard links
 };
 
 /// An open file, closed by the destructor.
@@ -96,7 +97,8 @@ class Files {
   /// Bytes that this process may still write below a directory. Units: bytes.
   Result<std::uint64_t> free_bytes(const std::string& path);
 
-  /// Open for appending, reading and cutting; made if absent.
+  /// Open for appending, reading and cutting; made if absent. Errors: Errc::usage if it has another
+  /// name, because whatever goes by that one would be changed with it.
   Result<File> open_append(const std::string& path);
 
   /// Read a whole small file. Errors: Errc::input if it is larger than `bytes_max`.
