@@ -287,6 +287,7 @@ class Run {
     auto started = Emulator::start(std::move(options));
     if (!started) return started.error();
     emulator_ = std::move(*started);
+    settings_.send.service_failure = [this] { return emulator_->failure(); };
     auto target = parse_target(emulator_->url());
     if (!target) return target.error();
     settings_.send.target = std::move(*target);

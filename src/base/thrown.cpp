@@ -9,12 +9,22 @@
 #include <fmt/format.h>
 
 namespace idmerge {
+namespace {
 
-Error thrown(const std::exception& exception) {
-  if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) {
+/// In few words if there is not even room for these: so few that a string has them in itself.
+Error out_of_memory() {
+  try {
     return {Errc::internal,
             "out of memory: the job is as it stands on disk: run the same command again"};
+  } catch (const std::bad_alloc&) {
+    return {Errc::internal, "out of memory"};
   }
+}
+
+}  // namespace
+
+Error thrown(const std::exception& exception) {
+  if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) return out_of_memory();
   int error_number = 0;
   if (const auto* error = dynamic_cast<const std::system_error*>(&exception)) {
     if (error->code().category() == std::generic_category() ||

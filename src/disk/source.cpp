@@ -22,6 +22,7 @@
 #include <xxhash.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 namespace {
@@ -74,6 +75,7 @@ struct Source::State {
   Result<void> fill(Chunk& chunk);
   Result<void> begin();
   Result<void> finish();
+  Result<void> read_on();
   void work();
 
   std::string path;
@@ -209,32 +211,36 @@ Result<void> Source::State::finish() {
   return {};
 }
 
-void Source::State::work() {
-  auto result = begin();
+/// Read chunk by chunk, to the end of the input or until told to stop.
+Result<void> Source::State::read_on() {
+  if (auto begun = begin(); !begun) return begun;
   bool last = false;
-  while (result && !last) {
+  while (!last) {
     Chunk chunk;
     {
       std::unique_lock lock(mutex);
       wake.wait(lock, [&] { return stop || full.size() < chunks_ahead; });
-      if (stop) return;
+      if (stop) return {};
       if (!empty.empty()) {
         chunk = std::move(empty.front());
         empty.pop_front();
       }
     }
-    result = fill(chunk);
-    if (!result) break;
+    if (auto filled = fill(chunk); !filled) return filled;
     last = chunk.last;
     const std::lock_guard lock(mutex);
     full.push_back(std::move(chunk));
     wake.notify_all();
   }
-  if (!result) {
-    const std::lock_guard lock(mutex);
-    error = result.error();
-    wake.notify_all();
-  }
+  return {};
+}
+
+void Source::State::work() {
+  auto result = caught([this] { return read_on(); });
+  if (result) return;
+  const std::lock_guard lock(mutex);
+  error = std::move(result.error());
+  wake.notify_all();
 }
 
 Error cannot_open(const std::string& path, int error_number) {

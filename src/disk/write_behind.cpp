@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "idmerge/base/thrown.hpp"
+
 namespace idmerge {
 
 WriteBehind::~WriteBehind() {
@@ -43,7 +45,7 @@ void WriteBehind::run() {
     const Piece& piece = pieces_[first_];
     if (healthy_) {
       lock.unlock();
-      auto appended = file_->append({piece.buffer.data(), piece.size});
+      auto appended = caught([&] { return file_->append({piece.buffer.data(), piece.size}); });
       lock.lock();
       healthy_ = appended.has_value();
       outcome_ = std::move(appended);

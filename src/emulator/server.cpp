@@ -2,6 +2,7 @@
 #include "idmerge/emulator/server.hpp"
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <csignal>
 #include <cstring>
@@ -24,6 +25,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/log.hpp"
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/net/async.hpp"
 
 #include "request_parser.hpp"
@@ -115,6 +117,7 @@ struct Emulator::Host {
 
   Result<void> listen();
   void begin();
+  void serve_all();
   void end();
 
   Task<> accept();
@@ -142,6 +145,8 @@ struct Emulator::Host {
   std::string url;
   std::uint64_t spoiled = 0;
   bool ending = false;
+  std::optional<Error> failure;  // for any thread once `failed`
+  std::atomic<bool> failed = false;
   std::thread thread;
 };
 
@@ -172,6 +177,18 @@ void Emulator::Host::begin() {
   };
   asio::co_spawn(io, accept(), ended);
   asio::co_spawn(io, sweep(), ended);
+}
+
+/// To the end, or until something is thrown, which ends all connections.
+void Emulator::Host::serve_all() {
+  const auto served = caught([this]() -> Result<void> {
+    io.run();
+    return {};
+  });
+  if (served) return;
+  failure = served.error();
+  failed = true;
+  end();
 }
 
 /// On the thread of `io`: afterwards it runs out of work.
@@ -410,7 +427,7 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
   Host& running = *host;
   running.begin();
   std::unique_ptr<Emulator> emulator{new Emulator{std::move(host)}};
-  running.thread = std::thread{[&running] { running.io.run(); }};
+  running.thread = std::thread{[&running] { running.serve_all(); }};
   return emulator;
 }
 
@@ -424,8 +441,16 @@ std::string Emulator::url() const {
 
 void Emulator::stop() {
   if (!host_->thread.joinable()) return;
-  asio::post(host_->io, [this] { host_->end(); });
+  const auto asked = caught([this]() -> Result<void> {
+    asio::post(host_->io, [this] { host_->end(); });
+    return {};
+  });
+  if (!asked) host_->io.stop();  // needs no memory; the destructors close what is open
   host_->thread.join();
+}
+
+std::optional<Error> Emulator::failure() const {
+  return host_->failed ? host_->failure : std::nullopt;
 }
 
 const Service& Emulator::service() const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 
@@ -55,12 +56,16 @@ void DiskThread::run() {
     if (!wanted_) return;
     const auto snapshot = *std::exchange(wanted_, std::nullopt);
     lock.unlock();
-    auto saved = saver_.save(snapshot);
+    auto saved = caught([&] { return saver_.save(snapshot); });
     lock.lock();
     ended_ = std::move(saved);
     lock.unlock();
     changed_.notify_one();
-    done_();
+    // Where nobody can be called, the owner finds out when he collects.
+    static_cast<void>(caught([this] {
+      done_();
+      return Result<void>();
+    }));
     lock.lock();
   }
 }

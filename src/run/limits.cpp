@@ -34,6 +34,9 @@ std::optional<Error> Limits::look(Instant now, const Health& health) const {
   if (options_.max_duration && elapsed(now) >= *options_.max_duration) {
     return Error{Errc::duration, "--max-duration: the time is up"};
   }
+  if (options_.service_failure) {
+    if (auto failure = options_.service_failure()) return failure;
+  }
   const auto failing_for = health.failing_for(now);
   if (failing_for >= options_.give_up_after) {
     return Error{Errc::outage,

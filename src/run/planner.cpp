@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <exception>
 #include <future>
 #include <optional>
 #include <span>
@@ -77,11 +76,7 @@ class Judging {
 
  private:
   void run() {
-    try {
-      outcome_ = judge_all();
-    } catch (const std::exception& e) {
-      outcome_ = thrown(e);
-    }
+    outcome_ = caught([this] { return judge_all(); });
     belt_.end();
   }
 

@@ -48,6 +48,7 @@ void Recorder::flush() {
 }
 
 void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
+  if (disk_.busy()) collect();  // should the disk thread have had no memory to say so
   const bool is_urgent = limit_is_new_ || !log_.may_hand_out();
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
   if (error_ || disk_.busy() || !is_new) return;

@@ -25,4 +25,14 @@ TEST_SUITE("base/thrown") {
     CHECK(bug.what.find("please report it") != std::string::npos);
     CHECK(thrown(std::runtime_error("why")).what.find("not foreseen: why: ") == 0);
   }
+
+  TEST_CASE("a call that throws returns an error, and any other one what it returns") {
+    const auto throws = caught([]() -> Result<int> { throw std::bad_alloc(); });
+    REQUIRE(!throws);
+    CHECK(throws.error() == thrown(std::bad_alloc()));
+    const auto fails = caught([]() -> Result<int> { return Error{Errc::usage, "why"}; });
+    REQUIRE(!fails);
+    CHECK(fails.error() == Error{Errc::usage, "why"});
+    CHECK(caught([]() -> Result<int> { return 7; }) == Result<int>(7));
+  }
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -125,6 +126,18 @@ TEST_SUITE("disk/source") {
     REQUIRE(!all);
     CHECK(all.error() == Error{Errc::input, path + ": byte 500: the gzip stream ends in the middle:"
                                                    " make or copy the file again"});
+  }
+
+  TEST_CASE("what its thread throws is an error of whoever waits") {
+    const Scratch scratch;
+    const auto path = scratch.write("file", text(100));
+    // More than any vector can have.
+    auto source = Source::open(path, {.chunk_bytes = std::numeric_limits<std::size_t>::max() / 2});
+    REQUIRE(source);
+    const auto all = read(*source);
+    REQUIRE(!all);
+    CHECK(all.error().code == Errc::internal);
+    CHECK(all.error().what.starts_with("not foreseen: "));
   }
 
   TEST_CASE("the digest of an input is that of its raw bytes, links followed") {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/disk/write_behind.hpp"
 
+#include <new>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include "idmerge/base/thrown.hpp"
 
 #include "support/flaky_files.hpp"
 
@@ -63,5 +66,20 @@ TEST_SUITE("disk/write_behind") {
     behind.put(buffer, 5);
     CHECK(!behind.drain());
     CHECK(files.content("/w/file.part") == "aaaaaa");
+  }
+
+  TEST_CASE("what its thread throws is an error of whoever waits") {
+    FlakyFiles files;
+    auto part = PartFile::begin(files, "/w/file");
+    REQUIRE(part);
+    WriteBehind behind(*part);
+    files.meanwhile = [] { throw std::bad_alloc(); };
+    std::vector<char> buffer(6, 'a');
+    behind.put(buffer, 6);
+    const auto drained = behind.drain();
+    REQUIRE(!drained);
+    CHECK(drained.error() == thrown(std::bad_alloc()));
+    CHECK(!behind.healthy());
+    CHECK(files.content("/w/file.part").empty());
   }
 }

@@ -3,6 +3,7 @@
 and with more the same command goes on.
 """
 import resource
+import shutil
 import subprocess
 import unittest
 
@@ -48,6 +49,27 @@ class Limits(journey.Case):
         self.assertTrue(any([
             self.check_stops_and_goes_on(resource.RLIMIT_NOFILE, count, "(ulimit -n)")
             for count in range(4, 26, 1 if journey.LONG else 3)]))
+
+    @unittest.skipIf(journey.SANITIZED, "a sanitizer maps terabytes")
+    def test_little_memory(self):
+        """Want of memory strikes a plan in any of its threads, and is an error in words."""
+        path, job = self.pairs("many.csv", "--rows", 60_000), self.dir / "job"
+        plan = ["plan", path, "--job", job]
+        limit = 8 << 20  # with which libraries can be loaded, and a little for what they set up
+        while self.limited(resource.RLIMIT_AS, limit, "--version")[0] != 0:
+            limit = limit * 102 // 100
+        limit = limit * 105 // 100
+        says = {0: "", 1: "out of memory", 5: "(ulimit -v, -u)"}
+        codes = []
+        while codes[-4:] != [0] * 4:
+            code, err = self.limited(resource.RLIMIT_AS, limit, *plan)
+            self.assertIn(says.get(code, f"no exit code {code}"), err, f"{limit} bytes")
+            self.run_idmerge(*plan)
+            shutil.rmtree(job)
+            codes.append(code)
+            limit = limit * 102 // 100
+        self.assertIn(1, codes)
+        self.assertIn(5, codes)
 
 
 if __name__ == "__main__":

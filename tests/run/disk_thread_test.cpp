@@ -2,9 +2,12 @@
 #include "idmerge/run/disk_thread.hpp"
 
 #include <atomic>
+#include <new>
 #include <thread>
 
 #include <doctest/doctest.h>
+
+#include "idmerge/base/thrown.hpp"
 
 #include "support/flaky_files.hpp"
 
@@ -62,6 +65,20 @@ TEST_SUITE("run/disk_thread") {
     const auto finished = disk.finish(last);
     REQUIRE(!finished);
     CHECK(finished.error().code == Errc::outage);
+  }
+
+  TEST_CASE("what its thread throws is an error of whoever waits") {
+    FlakyFiles files;
+    RunLog log = begin(files);
+    DiskThread disk(RunSaver::open(files, paths).value(), [] {});
+    log.deliver(0, 3, 1);
+    auto snapshot = log.snapshot().value();
+    const auto last = log.last_snapshot(false, 0).value();
+    files.meanwhile = [] { throw std::bad_alloc(); };
+    disk.save(std::move(snapshot));
+    const auto finished = disk.finish(last);
+    REQUIRE(!finished);
+    CHECK(finished.error() == thrown(std::bad_alloc()));
   }
 
   TEST_CASE("it ends without having been used") {

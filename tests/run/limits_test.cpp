@@ -40,6 +40,18 @@ TEST_SUITE("run/limits") {
     CHECK(code(limits.look(start + 10s, health)) == Errc::duration);
   }
 
+  TEST_CASE("a service in this process that has failed ends the run at once") {
+    SendOptions options;
+    std::optional<Error> failure;
+    options.service_failure = [&failure] { return failure; };
+    const StopRequest request;
+    const Limits limits(options, request, start);
+    const Health health(true);
+    CHECK(!limits.look(start, health));
+    failure = Error{Errc::internal, "out of memory"};
+    CHECK(limits.look(start, health) == failure);
+  }
+
   TEST_CASE("an outage ends the run when nothing succeeded for long enough, and is noted before") {
     SendOptions options;
     options.give_up_after = 60s;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/recorder.hpp"
 
+#include <atomic>
 #include <deque>
+#include <mutex>
+#include <new>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -31,6 +34,10 @@ struct World {
     recorder.emplace(
         *log, std::move(*saver),
         [this](std::function<void()> work) {
+          if (std::this_thread::get_id() != loop) {
+            is_called_back = true;
+            if (is_deaf) throw std::bad_alloc();
+          }
           const std::lock_guard lock(mutex);
           posted.push_back(std::move(work));
         },
@@ -56,6 +63,9 @@ struct World {
   }
 
   FlakyFiles files;
+  const std::thread::id loop = std::this_thread::get_id();
+  std::atomic<bool> is_deaf = false;  // to the disk thread
+  std::atomic<bool> is_called_back = false;
   std::mutex mutex;
   std::deque<std::function<void()>> posted;
   std::vector<Error> errors;
@@ -116,6 +126,21 @@ TEST_SUITE("run/recorder") {
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
     CHECK((*state)->checkpoint.limit == KnownLimit{480, 1'795'456'860});
+  }
+
+  TEST_CASE("a disk thread without the memory to say that it is done does not hold up the run") {
+    World world;
+    world.is_deaf = true;
+    world.recorder->deliver(0, 1, 1);
+    world.recorder->save_when_due(Instant{} + 1h, 1s);
+    while (!world.is_called_back)
+      std::this_thread::yield();
+    CHECK(world.turn() == 1);  // the flush
+    world.recorder->deliver(1, 1, 1);
+    CHECK(!world.files.exists("/w/journal.3"));
+    world.recorder->save_when_due(Instant{} + 2h, 1s);
+    CHECK(world.files.exists("/w/journal.3"));  // that of the next snapshot
+    CHECK(world.errors.empty());
   }
 
   TEST_CASE("the end of a run is durable and says whether all is done") {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <exception>
+#include <utility>
 
 #include "idmerge/base/result.hpp"
 
@@ -13,5 +14,16 @@ namespace idmerge {
 /// Errors: outage for what the system refused by its number (EMFILE, ENFILE, EAGAIN, ENOMEM);
 /// internal for anything else, std::bad_alloc included.
 Error thrown(const std::exception& exception);
+
+/// Call what returns a Result, and make one of what it throws: for threads, from which nothing may
+/// be thrown.
+template <class Call>
+auto caught(Call&& call) -> decltype(std::forward<Call>(call)()) {
+  try {
+    return std::forward<Call>(call)();
+  } catch (const std::exception& exception) {
+    return thrown(exception);
+  }
+}
 
 }  // namespace idmerge

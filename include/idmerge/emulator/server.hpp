@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "idmerge/base/result.hpp"
@@ -50,6 +51,9 @@ class Emulator {
 
   /// End all connections and the thread; repeating it is harmless.
   void stop();
+
+  /// What has ended it before it was stopped, if anything has; from any thread.
+  std::optional<Error> failure() const;
 
   /// Its clusters and counts. Bug unless stopped.
   const Service& service() const;

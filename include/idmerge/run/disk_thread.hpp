@@ -18,7 +18,7 @@ namespace idmerge {
 
 class DiskThread {
  public:
-  /// `done` is called on the disk thread after each save.
+  /// `done` is called on the disk thread after each save; what it throws is lost, not the save.
   DiskThread(RunSaver saver, std::function<void()> done);
   ~DiskThread();
   DiskThread(const DiskThread&) = delete;

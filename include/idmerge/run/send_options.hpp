@@ -65,6 +65,9 @@ struct SendOptions {
   /// they may have been changed meanwhile.
   std::function<Result<DialectOptions>()> reread;
 
+  /// What has ended a service in this process, if anything has: nobody will start it again.
+  std::function<std::optional<Error>()> service_failure;
+
   /// What the checkpoint records at the first real run, so that `run --job` alone resumes.
   KeyValues words;
 
