@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/explain.hpp"
 
+#include <fmt/format.h>
+
+#include "idmerge/disk/job.hpp"
+#include "idmerge/disk/plan_file.hpp"
+#include "idmerge/disk/run_log.hpp"
+
 #include "app_job.hpp"
 
 using namespace idmerge;
@@ -24,6 +30,24 @@ std::string said_of(Stage& stage, std::vector<std::string> arguments) {
 
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
+}
+
+/// Leave a run of a job in which the first link was refused, with this dead letter.
+void refuse_first_link(Stage& stage, const std::string& job, std::string_view letter) {
+  const auto paths = JobPaths{job}.run();
+  for (const auto& name : stage.files.list(paths.dir).value())
+    REQUIRE(stage.files.remove(paths.dir + "/" + name));
+  const auto plan = PlanReader::open(stage.files, JobPaths{job}.plan());
+  REQUIRE(plan);
+  Checkpoint begun;
+  begun.plan = plan->facts().digest;
+  begun.ledger.links = plan->facts().links;
+  auto log = RunLog::begin(stage.files, paths, begun);
+  REQUIRE_MESSAGE(log, log);
+  log->refuse(0, 3, letter);
+  const auto last = log->last_snapshot(false, 5);
+  REQUIRE(last);
+  REQUIRE(RunSaver::open(stage.files, paths).value().save(*last));
 }
 
 const std::string first = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
@@ -105,6 +129,30 @@ TEST_SUITE("app/explain") {
         contains(text, "not read again: " + stage.scratch.path("pairs.csv") + ": it was changed"));
     CHECK(contains(text, "its cluster: 3 ids"));
     CHECK(!contains(text, "rows that name it"));
+  }
+
+  TEST_CASE("a link is refused by its dead letter, and what is none is not made up") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto input = stage.scratch.path("pairs.csv");
+    const auto letter = fmt::format(
+        R"({{"file":"{}","line":2,"status":400,"attempts":3,"message":"no \u001bsuch id"}})",
+        input);
+    refuse_first_link(stage, job, letter);
+    CHECK(contains(said_of(stage, {first, "--job", job}),
+                   ": refused: after 3 attempts, status 400: no \\x1bsuch id, between "));
+    const auto refused = JobPaths{job}.run().refused();
+    for (const std::string_view bad :
+         {R"({"file":"F","line":2,"status":400,"attempts":3})",
+          R"({"file":"F","line":2,"message":7})", R"({"file":"F","line":"2","message":"no"})",
+          R"({"file":"F","message":"no"})", R"({"file":1,"line":2,"message":"no"})",
+          R"({"line":2,"message":"no"})", "[]", "{", ""}) {
+      CAPTURE(bad);
+      refuse_first_link(stage, job, bad);
+      CHECK(said_of(stage, {first, "--job", job}) ==
+            "error: " + refused +
+                ": a line is no dead letter: the file was changed: restore it, or start a new job");
+    }
   }
 
   TEST_CASE("ids are asked for once each, by name or line by line") {
