@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Law 3: killed at any moment, a job goes on where its checkpoint says."""
+import signal
 import time
 
 import journey
@@ -44,7 +45,7 @@ class Kill(journey.Case):
         stats = emulator.stats()
         struck = sum(mishap["after"] for mishap in stats["injected"].values())
         self.assertLessEqual(stats["repeated_links"] - struck, KILLS * 2 * CONNECTIONS)
-        print(f"kills after {seen} links; {stats['repeated_links']} links repeated, "
+        print(f"{KILLS} kills at random moments, after {seen} links; {stats['repeated_links']} links repeated, "
               f"of {stats['distinct_links']}; {struck} for answers that were lost on purpose")
 
         # Finished: another call has nothing to do and sends nothing.
@@ -57,11 +58,13 @@ class Kill(journey.Case):
         path = self.pairs("pairs.csv", "--rows", journey.ROWS)
         truth = journey.Truth(path)
         job = self.dir / "job"
+        kills = 0
         for _ in range(5):
             process = self.start("plan", path, "--job", job)
             time.sleep(self.random.uniform(0, 0.1))
             process.kill()
-            process.wait()
+            kills += process.wait() == -signal.SIGKILL
+        print(f"{kills} kills at random moments of a plan")
         emulator = self.emulator()
         self.run_idmerge("run", path, "--job", job, "--to", emulator.url, "--rate", "0")
         self.assertEqual(emulator.clusters(), truth.clusters())

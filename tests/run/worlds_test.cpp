@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -657,17 +656,12 @@ class World {
   std::map<std::uint64_t, std::set<Name>> doubt_;  // by the life that may send them again
 };
 
-std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 }  // namespace
 
 TEST_SUITE("run/worlds") {
   TEST_CASE("whatever befalls disk, program and service, the laws hold in the end") {
     const auto base = idmerge::testing::seed();
-    const auto worlds = number_of("IDMERGE_WORLDS", usual_worlds);
+    const auto worlds = idmerge::testing::worlds(usual_worlds);
     Totals totals;
     std::atomic<std::uint64_t> next = 0;
     std::mutex mutex;

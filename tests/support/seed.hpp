@@ -21,4 +21,10 @@ inline std::uint64_t seed() {
   return chosen;
 }
 
+/// How many random worlds: as many as usual, or IDMERGE_WORLDS.
+inline std::uint64_t worlds(std::uint64_t usual) {
+  const char* text = std::getenv("IDMERGE_WORLDS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : usual;
+}
+
 }  // namespace idmerge::testing
