@@ -239,7 +239,7 @@ void Source::State::work() {
   auto result = caught([this] { return read_on(); });
   if (result) return;
   const std::lock_guard lock(mutex);
-  error = std::move(result.error());
+  error = std::move(result).error();
   wake.notify_all();
 }
 

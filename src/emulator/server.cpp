@@ -181,12 +181,12 @@ void Emulator::Host::begin() {
 
 /// To the end, or until something is thrown, which ends all connections.
 void Emulator::Host::serve_all() {
-  const auto served = caught([this]() -> Result<void> {
+  auto served = caught([this]() -> Result<void> {
     io.run();
     return {};
   });
   if (served) return;
-  failure = served.error();
+  failure = std::move(served).error();
   failed = true;
   end();
 }
