@@ -59,6 +59,13 @@ TEST_SUITE("core/deny_list") {
     CHECK(error_of("/(?=a)/").starts_with("line 1: is no regular expression"));
   }
 
+  TEST_CASE("expressions that need more memory together than they may is an error") {
+    std::string text;
+    for (char c = 'a'; c <= 'f'; ++c)
+      text += std::string("/") + c + "\\pL{400}/\n";
+    CHECK(error_of(text).find("too large together") != std::string::npos);
+  }
+
   TEST_CASE("many wide expressions still find what they are for") {
     std::string text;
     for (int i = 0; i < 300; ++i)

@@ -50,6 +50,22 @@ TEST_SUITE("disk/spill") {
     CHECK(gone.outcome().error().what.starts_with("a spill file was cut"));
   }
 
+  TEST_CASE("what cannot be read is told, and nothing is read any more") {
+    FlakyFiles files;
+    SpillDir dir(files, "/w", "job");
+    auto spill = Spill::create(dir, 16);
+    REQUIRE(spill);
+    spill->append(std::string(100, 'x'));
+    REQUIRE(spill->flush());
+    files.harm(0, Harm::kill);
+    CHECK_FALSE(files.replace("/w/other", ""));  // from here on every read fails, too
+    SpillReader in(*spill, 0, spill->size_bytes(), 64);
+    CHECK(in.get_text(10).empty());
+    REQUIRE_FALSE(in.outcome());
+    CHECK(in.outcome().error().code == Errc::outage);
+    CHECK(in.get_text(10).empty());
+  }
+
   TEST_CASE("a full disk is told at the latest by flush") {
     FlakyFiles files;
     SpillDir dir(files, "/w", "job");
