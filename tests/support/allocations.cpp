@@ -40,8 +40,8 @@ std::ptrdiff_t idmerge::testing::live_bytes() {
 
 // Where Asio takes the memory of coroutine frames and operations from, when it has none to use
 // again: the linker leads its calls here (tests/CMakeLists.txt). Given back with free(), so they
-// are counted and not weighed.
-extern "C" void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+// are counted and not weighed. Weak: other binaries of tests do without.
+extern "C" [[gnu::weak]] void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
 extern "C" void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size);
 void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
   ++count;
