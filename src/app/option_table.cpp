@@ -679,11 +679,17 @@ const std::array entries{
     OptionEntry{
         "rate-bytes", "SIZE/s", "", "Pace", on_run,
         "bytes of requests a second, as they are sent, at most; beside --rate and at all its hours; "
-        "default: no limit",
+        "default: 0, no limit",
         [](Text t, Settings& s) -> Done {
+          if (t == "0" || t == "0/s") {
+            s.send.rate_bytes = 0;
+            return {};
+          }
           const auto size = parse_size(t.substr(0, t.size() - (t.ends_with("/s") ? 2 : 0)));
           if (!size || !t.ends_with("/s") || *size < 1'000) {
-            return usage(fmt::format("{} is no size a second, of at least 1kB/s: write 2MB/s", printable(t)));
+            return usage(fmt::format("{} is no size a second, of at least 1kB/s: write 2MB/s, or 0 "
+                                     "for no limit",
+                                     printable(t)));
           }
           s.send.rate_bytes = static_cast<double>(*size);
           return {};

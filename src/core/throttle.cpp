@@ -26,6 +26,8 @@ constexpr double known_after_count = 20;
 constexpr std::chrono::seconds slice{5};
 // A pause that ended longer ago than this ended then: the rate has climbed beyond any ceiling.
 constexpr std::chrono::seconds recalled_max{86'400};
+// What a clock may be behind the one of the run before, and a second that was rounded up.
+constexpr std::chrono::seconds recalled_slack{60};
 
 /// Never so short that what was taken in it would seem to be a rate beyond all measure.
 double seconds_since(Instant from, Instant now) {
@@ -113,10 +115,12 @@ void Throttle::cut(Instant now) {
 void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
   if (known.per_s == 0) return;
   const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
-  const std::chrono::seconds until(
-      std::clamp(known.paused_until_s, (second - recalled_max).time_since_epoch().count(),
-                 (second + retry_after_max).time_since_epoch().count()));
-  paused_until_ = now + (until - second.time_since_epoch()) - (wall_now - second);
+  auto until = std::max<std::chrono::sys_seconds>(
+      std::chrono::sys_seconds(std::chrono::seconds(known.paused_until_s)), second - recalled_max);
+  // No pause reaches so far: it was said while the clock was ahead, and nobody knows when it ends.
+  if (until > second + retry_after_max + recalled_slack) until = second;
+  until = std::min<std::chrono::sys_seconds>(until, second + retry_after_max);
+  paused_until_ = now + (until - second) - (wall_now - second);
   last_cut_ = std::min(now, paused_until_);
   slice_from_ = older_from_ = std::max(now, paused_until_);
   known_per_s_ = static_cast<double>(known.per_s);

@@ -120,9 +120,13 @@ bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links) {
   return true;
 }
 
+/// Far more than anybody sends.
+constexpr std::uint64_t limit_per_s_max = 1'000'000'000'000;
+
 /// A service that never said "too many" has paused nothing; one that did said until when.
 bool is_limit(const KnownLimit& limit) {
-  return (limit.per_s > 0) == (limit.paused_until_s > 0) && limit.paused_until_s >= 0;
+  return (limit.per_s > 0) == (limit.paused_until_s > 0) && limit.paused_until_s >= 0 &&
+         limit.per_s <= limit_per_s_max;
 }
 
 void read_ledger(Fields& fields, LedgerState& ledger) {

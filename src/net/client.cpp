@@ -512,7 +512,8 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     if (drained && !tls) {
       // Not a wait and then a read: Asio arms epoll anew for every wait.
       const auto into = room();
-      set_readable_at(bytes_awaited());
+      // Whoever sends byte by byte must not be waited for beyond the deadline.
+      set_readable_at(steady_clock::now() < deadline ? bytes_awaited() : 1);
       const auto [failed, n] = co_await socket.async_read_some(into, use_tuple);
       if (overdue || failed == asio::error::operation_aborted) {
         co_return broken({Step::Want::closed, 0}, true);

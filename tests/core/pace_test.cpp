@@ -144,12 +144,19 @@ TEST_SUITE("core/pace") {
     next_night.follow(begin);
     CHECK(next_night.links_per_s() == 1'000);
 
-    // A clock that was set back makes it wait no longer than any Retry-After, one that was set
-    // forward ends the pause.
-    for (const auto later : {-1h, -24h, -24h * 365 * 30}) {
+    // A clock that was set back makes it wait no longer than any Retry-After, and not at all where
+    // no pause could be so long: it was ahead when the pause was said. One that was set forward
+    // ends the pause.
+    Pace back = resumed(-58min);
+    CHECK(leave_at(back, begin + 59min) == 0);
+    CHECK(leave_at(back, begin + retry_after_max) > 0);
+    Pace longest = resumed(61s - retry_after_max - 1s);
+    CHECK(leave_at(longest, begin + retry_after_max - 1ms) == 0);
+    CHECK(leave_at(longest, begin + retry_after_max) > 0);
+    for (const auto later : {-2h, -24h, -24h * 365 * 30}) {
       Pace pace = resumed(later);
-      CHECK(leave_at(pace, begin + retry_after_max - 1ms) == 0);
-      CHECK(leave_at(pace, begin + retry_after_max) > 0);
+      CHECK(leave_at(pace, begin) > 0);
+      CHECK(pace.links_per_s() < 700);
     }
     Pace forward = resumed(24h * 365 * 200);
     CHECK(leave_at(forward, begin) > 0);

@@ -427,6 +427,34 @@ TEST_SUITE("net/client") {
     CHECK(waits < rounds * pipe / 2);
   }
 
+  TEST_CASE("a pipe whose answers drip is overdue at its deadline") {
+    const std::string large(5'000, ' ');
+    LoopbackServer server([&](const SeenRequest& it) {
+      // As long as the one before, a byte a millisecond.
+      return Reaction{.bytes = http(200, R"({"status":1})" + large),
+                      .slice = it.number == 0 ? std::size_t{0} : 1};
+    });
+    EndpointOptions options = to(server);
+    options.timeout = 1s;
+    asio::io_context io(1);
+    auto endpoint = Endpoint::make(io, options);
+    REQUIRE(endpoint.has_value());
+    std::string together;
+    for (int i = 0; i < 3; ++i)
+      together += request;
+    std::vector<ReplyEnd> ends;
+    const auto run = [&]() -> Task<void> {
+      Connection connection(*endpoint);
+      CHECK((co_await connection.open()).has_value());
+      ends.push_back((co_await connection.exchange(request)).end);
+      if (!connection.is_open()) co_return;
+      CHECK_FALSE((co_await connection.send(together, 3)).has_value());
+      ends.push_back((co_await connection.receive()).end);
+    };
+    await(io, run());
+    CHECK(ends == std::vector{ReplyEnd::answered, ReplyEnd::timed_out});
+  }
+
   TEST_CASE("answers that are shorter than those before are not waited for in vain") {
     LoopbackServer server([](const SeenRequest& it) {
       return Reaction{.bytes = http(200, std::string(it.number == 0 ? 2'000 : 2, 'x'))};

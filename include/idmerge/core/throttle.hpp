@@ -56,7 +56,8 @@ class Throttle {
   /// would have done. What it knew long ago matters little: the rate has climbed far beyond it
   /// meanwhile.
   ///
-  /// Bounds: the rest of a pause is at most retry_after_max, whatever became of the wall clock.
+  /// Bounds: the rest of a pause is at most retry_after_max; one that would be longer was said
+  /// while the wall clock was ahead, and is taken as over.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
 
   /// What a later process should know.
