@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 
 #include <sys/mman.h>
@@ -88,7 +88,7 @@ void populate_pages(void* memory, std::size_t bytes) noexcept {
   std::thread other;
   try {
     other = std::thread(populate, middle, begin + bytes);
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {
     populate(middle, begin + bytes);
   }
   populate(begin, middle);

@@ -35,8 +35,11 @@ constexpr std::size_t links_a_piece = 16'384;
 /// From this many ids on it pays to look ahead instead of growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
-/// An id's slot, state and share of links, with room to grow.
-constexpr std::uint64_t bytes_an_id = 56;
+/// An id's share of the index, and its state.
+constexpr std::uint64_t bytes_an_id = 22 + 8;
+
+/// A link's ids and flags.
+constexpr std::uint64_t bytes_a_link = 4 + 4 + 1;
 
 /// And by how much at once: far enough that an index is stretched twice, not so far that a table
 /// whose start is no sample of the rest fills memory with empty slots.
@@ -77,7 +80,7 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
       if (judged[i].screened != Screened::pair) continue;
       anons[i - begin] = index_.find_or_add(judged[i].anon);
       users[i - begin] = index_.find_or_add(judged[i].user);
-      if (index_.size() > ids_.size()) ids_.grow_to_hold(index_.size());
+      ids_.grow_to_hold(index_.size());
       __builtin_prefetch(&ids_[anons[i - begin]], 1);
       __builtin_prefetch(&ids_[users[i - begin]], 1);
     }
@@ -230,8 +233,14 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
   const auto wanted = std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids);
-  if (bytes_max / bytes_an_id > wanted) {
-    const auto links = links_ * wanted / ids;
+  // All else grows as ids do.
+  const auto factor = static_cast<double>(wanted) / static_cast<double>(ids);
+  const auto links = static_cast<std::size_t>(static_cast<double>(links_) * factor);
+  const auto sets = bytes() - index_.bytes() - ids_.bytes() - link_anon_.bytes() -
+                    link_user_.bytes() - link_flags_.bytes();
+  const auto need = static_cast<double>(sets) * factor +
+                    static_cast<double>(wanted * bytes_an_id + links * bytes_a_link);
+  if (need <= static_cast<double>(bytes_max)) {
     index_.reserve(wanted);
     ids_.grow(wanted);
     link_anon_.grow(links);

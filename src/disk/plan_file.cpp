@@ -213,31 +213,34 @@ void PlanWriter::add(const Link& link) {
     close_block();
 }
 
-Result<void> PlanWriter::each_link(Files& files,
-                                   const std::function<void(const Link&)>& visit) const {
+Result<void> PlanWriter::each_link(
+    Files& files, const std::function<void(std::uint64_t ordinal, const Link&)>& visit,
+    const Wanted& wanted) const {
   if (auto drained = target_->behind.drain(); !drained) return drained;
   const auto& path = target_->file.path();
   const auto written = files.open(path);
   if (!written) return written.error();
-  const auto visit_all = [&](std::string_view packed) {
+  const auto visit_all = [&](std::uint64_t ordinal, std::string_view packed) {
     LinkCursor cursor(packed);
     for (Link link; !cursor.at_end();) {
       if (!cursor.next(link)) return false;
-      visit(link);
+      visit(ordinal++, link);
     }
     return true;
   };
   std::string bytes;
   for (const auto& entry : index_) {
+    if (wanted && !wanted(entry.first, entry.links_count)) continue;
     bytes.resize(entry.links.size_bytes);
     const auto read = written->read_at(entry.links.offset, bytes);
     if (!read) return read.error();
-    if (*read != bytes.size() || digest(bytes) != entry.links.digest || !visit_all(bytes)) {
+    if (*read != bytes.size() || digest(bytes) != entry.links.digest ||
+        !visit_all(entry.first, bytes)) {
       return Error{Errc::outage,
                    path + ": reads otherwise than it was written: check the disk and run again"};
     }
   }
-  IDMERGE_CHECK(visit_all(packer_.bytes()));
+  IDMERGE_CHECK(visit_all(links_ - packer_.count(), packer_.bytes()));
   return {};
 }
 

@@ -573,11 +573,19 @@ std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
 Result<HeldLinks> gather_claimed(const PlanWriter& plan, Files& files, const Census& census) {
   HeldLinks held;
   held.links.reserve(census.held_by_claims());
-  std::uint64_t ordinal = 0;
-  auto read = plan.each_link(files, [&](const Link& link) {
-    const auto verdict = census.link(ordinal++).verdict;
-    if (is_held(verdict)) held.keep(link, verdict);
-  });
+  const auto verdict = [&](std::uint64_t ordinal) { return census.link(ordinal).verdict; };
+  const auto any_held = [&](std::uint64_t first, std::uint32_t count) {
+    for (auto i = first; i < first + count; ++i) {
+      if (is_held(verdict(i))) return true;
+    }
+    return false;
+  };
+  auto read = plan.each_link(
+      files,
+      [&](std::uint64_t ordinal, const Link& link) {
+        if (is_held(verdict(ordinal))) held.keep(link, verdict(ordinal));
+      },
+      any_held);
   if (!read) return read.error();
   return held;
 }

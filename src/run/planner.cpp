@@ -53,8 +53,8 @@ struct JudgedBlock {
 
 using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
 
-/// The first thread: inputs to judged blocks. Everything that looks at one row alone belongs here,
-/// because the census is the longer half.
+/// The judging thread: inputs to judged blocks. Everything that looks at one row alone belongs
+/// here, because the census is the longer half.
 class Judging {
  public:
   Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
@@ -115,7 +115,7 @@ class Judging {
   std::thread thread_;
 };
 
-/// The third thread: new links to the plan, in order.
+/// The packing thread: new links to the plan, in order.
 class Packing {
  public:
   Packing(PlanWriter& plan, JudgedBelt& belt) : plan_(plan), judged_(belt) {}
@@ -133,27 +133,29 @@ class Packing {
   }
 
   /// Wait until all links stand in the plan. Afterwards no more may come.
-  Result<void> finish() {
+  const Result<void>& finish() {
     counted_.end();
     if (thread_.joinable()) thread_.join();
     return outcome_;
   }
 
-  ~Packing() { static_cast<void>(finish()); }
+  ~Packing() { finish(); }
 
  private:
   void run() {
-    try {
-      while (JudgedBlock** const place = counted_.take_full()) {
-        pack(**place);
-        judged_.put_empty(*place);
-        counted_.put_empty(place);
-      }
-    } catch (const std::exception& e) {
-      outcome_ = thrown(e);
-      counted_.end();
-      judged_.end();
+    outcome_ = caught([&] { return pack_all(); });
+    if (outcome_) return;
+    counted_.end();
+    judged_.end();
+  }
+
+  Result<void> pack_all() {
+    while (JudgedBlock** const place = counted_.take_full()) {
+      pack(**place);
+      judged_.put_empty(*place);
+      counted_.put_empty(place);
     }
+    return {};
   }
 
   void pack(const JudgedBlock& block) {
@@ -227,7 +229,7 @@ struct HeldRows {
   }
 };
 
-/// The second thread's loop. Shape: `inputs` are those of the intake before its first block;
+/// The counting thread's loop. Shape: `inputs` are those of the intake before its first block;
 /// `held_rows` receives the rows that are held as they stand.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,

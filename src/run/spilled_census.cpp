@@ -144,7 +144,7 @@ std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, do
 Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
                                          std::span<const std::int64_t> ages) {
   IDMERGE_CHECK(rows_ == 0);
-  auto read = plan.each_link(files, [&](const Link& planned) {
+  auto read = plan.each_link(files, [&](std::uint64_t, const Link& planned) {
     Link link = planned;
     if (!ages.empty()) link.order = ages[rows_];
     note_doubled(link, rows_);

@@ -15,6 +15,8 @@
 
 #include "idmerge/core/fingerprint.hpp"
 
+#include "support/seed.hpp"
+
 using namespace idmerge;
 
 namespace {
@@ -637,6 +639,34 @@ TEST_SUITE("core/census") {
       std::shuffle(t.rows.begin(), t.rows.end(), random);
       CHECK(sent(t, take(t, {})) == before);
     }
+  }
+
+  TEST_CASE("what is foreseen fits into the memory that there is, also where ids have many links") {
+    Census census({});
+    const Fingerprinter print(Secret16{9});
+    std::mt19937_64 random(idmerge::testing::seed());
+    constexpr std::uint64_t ids = 300'000;
+    std::vector<Fingerprint> prints;
+    for (std::uint64_t i = 0; i < ids; ++i)
+      prints.push_back(print("id-" + std::to_string(i)));
+    for (int turn = 0; turn < 3'000; ++turn) {
+      std::vector<Row> rows(1000);
+      std::vector<Judged> judged(1000);
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        rows[i].sided = false;
+        rows[i].op = Op::merge;
+        judged[i].screened = Screened::pair;
+        judged[i].anon = prints[random() % ids];
+        judged[i].user = prints[random() % ids];
+      }
+      std::vector<std::uint32_t> fresh;
+      REQUIRE(census.take(rows, judged, fresh));
+      const auto before = census.bytes();
+      const auto bytes_max = before + (std::uint64_t{16} << 20U);
+      census.foresee(0.1 + turn * 1e-9, bytes_max);
+      REQUIRE(census.bytes() <= bytes_max);
+    }
+    CHECK(census.links() > 2'000'000);
   }
 
   TEST_CASE("two million distinct pairs: not one false duplicate") {

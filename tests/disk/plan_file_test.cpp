@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -134,6 +135,49 @@ TEST_SUITE("disk/plan_file") {
     CHECK_FALSE(writer->healthy());
   }
 
+  TEST_CASE("a thread visits the links of some blocks while another appends the columns") {
+    FlakyFiles files;
+    const PlanSketch sketch{.links = 60'000, .id_bytes = 40};
+    auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
+    REQUIRE(writer);
+    for (std::uint64_t i = 0; i < sketch.links; ++i) {
+      const auto anon = sketch.anon(i);
+      const auto user = sketch.user(i);
+      writer->add({.anon = anon, .user = user, .line = i + 2});
+    }
+    writer->end_links();
+    std::uint64_t blocks = 0;
+    std::uint64_t expected = 0;
+    std::uint64_t visited = 0;
+    bool same = true;
+    Result<void> outcome;
+    std::thread beside([&] {
+      outcome = writer->each_link(
+          files,
+          [&](std::uint64_t ordinal, const Link& link) {
+            same = same && link.anon == sketch.anon(ordinal) && link.line == ordinal + 2;
+            ++visited;
+          },
+          [&](std::uint64_t, std::uint32_t count) {
+            const bool wanted = blocks++ % 2 == 1;
+            expected += wanted ? count : 0;
+            return wanted;
+          });
+    });
+    const std::vector<Verdict> verdicts(1000, Verdict::send);
+    const std::vector<std::uint32_t> components(1000, 7);
+    for (std::uint64_t i = 0; i < sketch.links; i += 1000)
+      writer->columns(verdicts, components);
+    beside.join();
+    REQUIRE(outcome);
+    CHECK(blocks > 3);
+    CHECK(same);
+    CHECK(visited == expected);
+    CHECK(visited > 0);
+    CHECK(visited < sketch.links);
+    REQUIRE(writer->write_rest({}, ""));
+  }
+
   TEST_CASE("links are visited again while the plan is written, and a disk that lies is noticed") {
     FlakyFiles files;
     const PlanSketch sketch{.links = 30'000, .id_bytes = 40};
@@ -146,8 +190,8 @@ TEST_SUITE("disk/plan_file") {
     }
     std::uint64_t next = 0;
     bool same = true;
-    const auto visit = [&](const Link& link) {
-      same = same && link.anon == sketch.anon(next) && link.line == next + 2;
+    const auto visit = [&](std::uint64_t ordinal, const Link& link) {
+      same = same && ordinal == next && link.anon == sketch.anon(next) && link.line == next + 2;
       ++next;
     };
     REQUIRE(writer->each_link(files, visit));
@@ -157,7 +201,7 @@ TEST_SUITE("disk/plan_file") {
     REQUIRE(bytes.size() > 200'000);  // of whole blocks
     bytes[100'000] = static_cast<char>(bytes[100'000] ^ 1);
     files.put(writer->part_path(), bytes);
-    const auto lied = writer->each_link(files, [](const Link&) {});
+    const auto lied = writer->each_link(files, [](std::uint64_t, const Link&) {});
     REQUIRE_FALSE(lied);
     CHECK(lied.error().code == Errc::outage);
     CHECK(lied.error().what.find("reads otherwise than it was written") != std::string::npos);

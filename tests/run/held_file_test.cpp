@@ -97,18 +97,29 @@ TEST_SUITE("run/held_file") {
   }
 
   TEST_CASE("a plan with few held links gathers them while it judges, unless clusters hold more") {
-    std::string table = "anonymous_id,user_id\n";
+    std::string table = "anonymous_id,user_id,at\n";
     for (int i = 0; i < 4000; ++i)
-      table += "a" + std::to_string(i) + ",u" + std::to_string(i / 4) + "\n";
+      table += "a" + std::to_string(i) + ",u" + std::to_string(i / 4) + ",5\n";
     for (int i = 0; i < 20; ++i)
-      table += "a" + std::to_string(i * 150) + ",u" + std::to_string(900 + i) + "\n";
-    table += "u7,a8\n";
+      table += "a" + std::to_string(i * 150) + ",u" + std::to_string(900 + i) + ",6\n";
+    table += "u7,a8,5\n";
     for (int i = 0; i < 30; ++i)
-      table += "b" + std::to_string(i) + ",crowd\n";
+      table += "b" + std::to_string(i) + ",crowd,5\n";
     for (const std::uint32_t max_cluster : {0U, 20U}) {
       CAPTURE(max_cluster);
       PlanOptions options;
       options.census.max_cluster = max_cluster;
+      {
+        auto latest = options;
+        latest.census.on_conflict = OnConflict::latest;
+        latest.intake.order_field = "at";
+        latest.decisions.decisions = {{"a150", Decision::Says::never, "", 1}};
+        Job job(table, latest);
+        const auto planned = job.scratch.read("job/held.ndjson");
+        CHECK(count(planned, "\"reason\":\"outranked\"") == 19);
+        CHECK(count(planned, "\"won_by\"") == 19);
+        CHECK((planned == job.write(0)));
+      }
       Job job(table, options);
       const auto planned = job.scratch.read("job/held.ndjson");
       CHECK(count(planned, "\"reason\":\"conflict\"") == 40);

@@ -286,7 +286,7 @@ TEST_SUITE("run/planner") {
         make_plan(options_for({scratch.path("no.csv")}), scratch.path("job"), files, progress);
     REQUIRE(!missing);
     CHECK(missing.error().code == Errc::input);
-    // Fails in the middle, with both threads at work.
+    // Fails in the middle, with all threads at work.
     std::string text = "anonymous_id,user_id\n";
     for (int i = 0; i < 50'000; ++i) {
       text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";

@@ -3,9 +3,9 @@
 // Large arrays of plain numbers, straight from the system's pages: zeroed, and grown in place
 // without copying (mremap). The kernel is asked for pages many at a time, before they are touched:
 // a fault for each would hold up the one thread that writes, twice if it looks before it writes.
-// What is touched at random is on huge pages, since a table of 4 KiB pages misses the TLB on every
-// row; what is only appended to is not, because huge pages are dear where a virtual machine's host
-// has yet to find the memory behind them.
+// The index of ids is on huge pages, since a table of 4 KiB pages misses the TLB on every row; the
+// rest, of which most is appended to, is not, because huge pages are dear where a virtual machine's
+// host has yet to find the memory behind them.
 #pragma once
 
 #include <algorithm>
@@ -35,7 +35,7 @@ class PageArray {
   PageArray& operator=(const PageArray&) = delete;
   ~PageArray() { release(); }
 
-  /// Make `size` elements; new ones are zero, and all will be used. Never shrinks.
+  /// Make `size` elements; new ones are zero, and have their pages. Never shrinks.
   void grow(std::size_t size) {
     map(size);
     populate(size);

@@ -142,9 +142,15 @@ class PlanWriter {
   /// Units: bytes of the file so far.
   std::uint64_t bytes() const { return offset_; }
 
-  /// Visit the links that were added so far, in order. After end_links() on any thread, also beside
-  /// columns(). Errors: Errc::outage if the disk fails.
-  Result<void> each_link(Files& files, const std::function<void(const Link&)>& visit) const;
+  /// Does anybody want one of so many links, of which the first has this ordinal?
+  using Wanted = std::function<bool(std::uint64_t first, std::uint32_t count)>;
+
+  /// Visit the links that were added so far, in order; of blocks, those that are `wanted` (null:
+  /// all). After end_links() on any thread, also beside columns(). Errors: Errc::outage if the disk
+  /// fails.
+  Result<void> each_link(Files& files,
+                         const std::function<void(std::uint64_t ordinal, const Link&)>& visit,
+                         const Wanted& wanted = {}) const;
 
   /// No more links will be added: said by columns() if by nobody before.
   void end_links();

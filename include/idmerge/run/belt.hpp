@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A belt of a few reusable items between two threads: the one fills, the other empties, and each
-// waits for the other when it is too far ahead. The items travel by pointer and come back to be
+// A belt of a few reusable items between threads: one fills, one takes what is full, and each waits
+// for the other when it is too far ahead. The items travel by pointer and come back to be
 // filled again, so their memory is allocated once. Either side may end the belt, and then neither
 // waits any more.
 #pragma once
@@ -25,7 +25,8 @@ class Belt {
   Item* take_empty() { return take(empty_); }
   void put_full(Item* item) { put(full_, item); }
 
-  /// The emptying thread: the next full item, or null when the belt has ended and is empty.
+  /// The emptying thread: the next full item, or null when the belt has ended and is empty. Any
+  /// thread may give it back.
   Item* take_full() { return take(full_); }
   void put_empty(Item* item) { put(empty_, item); }
 

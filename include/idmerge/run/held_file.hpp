@@ -63,8 +63,8 @@ Result<HeldLinks> gather_claimed(const PlanWriter& plan, Files& files, const Cen
 /// plan; `gathered` are these, for a caller that has all of them.
 ///
 /// Bounds: some 400 bytes and the ids of each held link, until these are more than half of
-/// `memory_bytes` (0: without limit). Errors: Errc::outage when the disk fails; there is no new
-/// file then.
+/// `memory_bytes` (0: without limit); without bound for what is `gathered`. Errors: Errc::outage
+/// when the disk fails; there is no new file then.
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
                         const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes,
                         std::optional<HeldLinks> gathered = {});

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The first journey: inputs in, plan out, no network. One thread reads, judges rows and
-// fingerprints ids; the other keeps the census and writes. The plan appears under its name only
-// when it is complete and durable; before that there is nothing to resume, and a killed planner is
-// simply started again.
+// fingerprints ids, one keeps the census, and one packs new links into the plan. The plan appears
+// under its name only when it is complete and durable; before that there is nothing to resume, and
+// a killed planner is simply started again.
 #pragma once
 
 #include <cstdint>
