@@ -303,8 +303,9 @@ TEST_SUITE("app/option_table") {
     for (const auto* none : {"0", "0/s"})
       CHECK(settings_of({"run", "x", "--to", "eu", "--rate-bytes", none})->send.rate_bytes == 0);
     for (const auto* wrong : {"2MB", "/s", "999B/s", "2/s", "fast/s", ""}) {
-      CHECK(run_error({"--rate-bytes", wrong})
-                .ends_with("is no size a second, of at least 1kB/s: write 2MB/s, or 0 for no limit"));
+      CHECK(
+          run_error({"--rate-bytes", wrong})
+              .ends_with("is no size a second, of at least 1kB/s: write 2MB/s, or 0 for no limit"));
     }
   }
 
