@@ -164,44 +164,66 @@ class Pace(journey.Case):
                 print(f"{api}: {relay.total()} bytes in {relay.seconds():.3f} s at {rate}/s",
                       flush=True)
 
-    def test_a_pause_that_the_service_asked_for_holds_for_the_next_runs_too(self):
-        path = self.pairs("pairs.csv", "--rows", 200)
+    def check_pause(self, path, end, wait_s):
+        """End a run in the pause that it was told to make, and then the next one, too.
 
-        def begin(end):
-            # A batch of 100 at 20/s: the next one is told to come back in 5 seconds.
-            how = ["--api", "import", "--project-mode", "original", "--project-id", "2195193"]
-            emulator = self.emulator("--limit-rate", "20/s", *how[2:])
-            job = self.dir / f"paused-{end}"
-            run = self.start("run", path, "--job", job, "--to", emulator.url, "--yes",
-                             "--connections", 1, "--batch", 100, *how)
-            checkpoint = job / "runs" / "1-of-1" / "checkpoint"
-            while not checkpoint.exists() or "paused_until_s = 0\n" in checkpoint.read_text():
-                self.assertIsNone(run.poll(), self.said(run))
+        Returns False, and has checked little, when that took longer than the pause.
+        """
+        # The second batch of 100 is told to come back when the service has caught up with the
+        # first one, `wait_s` after that.
+        how = ["--api", "import", "--project-mode", "original", "--project-id", "2195193"]
+        emulator = self.emulator("--limit-rate", f"{100 * 60 / wait_s:g}/m", *how[2:])
+        job = self.dir / f"paused-{end.name}-{wait_s}"
+        over = time.monotonic() + wait_s  # not later than the pause is
+        run = self.start("run", path, "--job", job, "--to", emulator.url, "--yes",
+                         "--connections", 1, "--batch", 100, *how)
+
+        def in_time(is_so):
+            """Wait until `is_so()`; False when the pause may be over before that."""
+            while not is_so():
+                ended = run.poll()
+                if time.monotonic() >= over:
+                    return False
+                self.assertIsNone(ended, self.said(run))
                 time.sleep(0.01)
+            return True
+
+        def stop():
+            """End the run; False when the pause may have been over before that."""
             run.send_signal(end)
             run.wait()
-            self.assertEqual(emulator.stats()["by_status"], {"200": 1, "429": 1})
-            return emulator, job
+            return time.monotonic() < over
 
-        begun = [begin(end) for end in (signal.SIGKILL, signal.SIGTERM)]
-        for again in (False, True):
-            runs = [self.start("run", "--job", job) for _, job in begun]
-            for run in runs:
-                while "asked an earlier run to wait" not in self.said(run)[1]:
-                    self.assertIsNone(run.poll(), self.said(run))
-                    time.sleep(0.01)
-                if not again:
-                    run.kill()
-                    run.wait()
-        for (emulator, job), run in zip(begun, runs):
-            while emulator.stats()["requests"] == 2:
-                self.assertIsNone(run.poll(), self.said(run))
-                time.sleep(0.01)
-            stats = emulator.stats()
-            self.assertEqual(stats["requests"], 3)
-            self.assertGreaterEqual(stats["seconds"], 5)
-            self.assertEqual(run.wait(), 0, self.said(run))
-            self.check_account(job, delivered=200)
+        def is_saved():
+            checkpoint = job / "runs" / "1-of-1" / "checkpoint"
+            return checkpoint.exists() and "paused_until_s = 0\n" not in checkpoint.read_text()
+
+        def has_told():
+            return "asked an earlier run to wait" in self.said(run)[1]
+
+        if not in_time(is_saved) or not stop():
+            return False
+        self.assertEqual(emulator.stats()["by_status"], {"200": 1, "429": 1})
+        run = self.start("run", "--job", job)
+        if not in_time(has_told) or not stop():
+            return False
+        run = self.start("run", "--job", job)
+        if not in_time(has_told):
+            return False
+        self.assertEqual(run.wait(), 0, self.said(run))
+        stats = emulator.stats()
+        self.assertEqual(stats["by_status"], {"200": 2, "429": 1})
+        self.assertGreaterEqual(stats["seconds"], wait_s)
+        self.check_account(job, delivered=200)
+        return True
+
+    def test_a_pause_that_the_service_asked_for_holds_for_the_next_runs_too(self):
+        path = self.pairs("pairs.csv", "--rows", 200)
+        for end in signal.SIGKILL, signal.SIGTERM:
+            with self.subTest(end.name):
+                # On a busy machine the pause may be over too early: then in a longer one.
+                self.assertTrue(any(self.check_pause(path, end, wait_s)
+                                    for wait_s in (5, 10, 20, 40, 60)))
 
 
 if __name__ == "__main__":
