@@ -490,9 +490,13 @@ TEST_SUITE("net/client") {
     const auto attempt = [&]() -> std::optional<std::vector<ReplyEnd>> {
       std::atomic<Instant> third_answered = Instant::max();
       LoopbackServer server([&](const SeenRequest& it) {
-        if (it.number != 4) return accepted();
-        third_answered = std::chrono::steady_clock::now();
-        return Reaction{.then = Then::hang};
+        if (it.number == 4) {
+          third_answered = std::chrono::steady_clock::now();
+          return Reaction{.then = Then::hang};
+        }
+        Reaction reaction = accepted();
+        if (it.number == 1) reaction.wait = 5ms;  // until they are waited for
+        return reaction;
       });
       EndpointOptions options = to(server);
       options.timeout = timeout;
