@@ -183,6 +183,8 @@ class Pace(journey.Case):
             while not is_so():
                 ended = run.poll()
                 if time.monotonic() >= over:
+                    refused = emulator.stats()["by_status"].get("429", 0)
+                    self.assertLessEqual(refused, 1, "sent within the pause")
                     return False
                 self.assertIsNone(ended, self.said(run))
                 time.sleep(0.01)
@@ -223,7 +225,8 @@ class Pace(journey.Case):
             with self.subTest(end.name):
                 # On a busy machine the pause may be over too early: then in a longer one.
                 self.assertTrue(any(self.check_pause(path, end, wait_s)
-                                    for wait_s in (5, 10, 20, 40, 60)))
+                                    for wait_s in (5, 10, 20, 40, 60)),
+                                "no run told of a pause, or each started after it")
 
 
 if __name__ == "__main__":
