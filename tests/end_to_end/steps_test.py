@@ -225,8 +225,8 @@ class Steps(journey.Case):
 
     @journey.unittest.skipIf(journey.SANITIZED, "too large for a sanitizer")
     def test_in_a_plan_that_is_too_large_for_its_memory(self):
-        path = self.pairs("large.csv", "--rows", 640_000)
-        plan = ["plan", path, "--memory", "32MiB"]
+        path = self.pairs("large.csv", "--rows", 1_000_000)
+        plan = ["plan", path, "--memory", "64MiB"]
 
         def plan_id(job):
             said = "".join(self.run_idmerge(*plan, "--job", job))
