@@ -77,14 +77,14 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, Page
 }
 
 void populate_pages(void* memory, std::size_t bytes) noexcept {
-  const auto populate = [](std::uintptr_t begin, std::uintptr_t end) {
+  const auto populate = [](char* begin, char* end) {
     // The advice is about whole pages; one that is there already is left alone.
-    begin = begin / page * page;
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+    begin -= reinterpret_cast<std::uintptr_t>(begin) % page;
+    madvise(begin, static_cast<std::size_t>(end - begin), MADV_POPULATE_WRITE);
   };
-  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  auto* const begin = static_cast<char*>(memory);
   if (bytes < populate_together_from) return populate(begin, begin + bytes);
-  const auto middle = begin + bytes / 2 / huge_page * huge_page;
+  auto* const middle = begin + bytes / 2 / huge_page * huge_page;
   std::thread other;
   try {
     other = std::thread(populate, middle, begin + bytes);
