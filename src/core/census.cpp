@@ -35,12 +35,6 @@ constexpr std::size_t links_a_piece = 16'384;
 /// From this many ids on it pays to look ahead instead of growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
-/// An id's share of the index, and its state.
-constexpr std::uint64_t bytes_an_id = 22 + 8;
-
-/// A link's ids and flags.
-constexpr std::uint64_t bytes_a_link = 4 + 4 + 1;
-
 /// And by how much at once: far enough that an index is stretched twice, not so far that a table
 /// whose start is no sample of the rest fills memory with empty slots.
 constexpr std::size_t foresee_factor = 8;
@@ -239,7 +233,8 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
   const auto sets = bytes() - index_.bytes() - ids_.bytes() - link_anon_.bytes() -
                     link_user_.bytes() - link_flags_.bytes();
   const auto need = static_cast<double>(sets) * factor +
-                    static_cast<double>(wanted * bytes_an_id + links * bytes_a_link);
+                    static_cast<double>(IdIndex::bytes_for(wanted) + wanted * sizeof(IdState) +
+                                        links * (2 * sizeof(IdNumber) + 1));
   if (need <= static_cast<double>(bytes_max)) {
     index_.reserve(wanted);
     ids_.grow(wanted);

@@ -38,18 +38,28 @@ std::uint64_t tail_word(const char* at, std::size_t size) {
   return word;
 }
 
+/// The four words that SipHash begins with.
+std::array<std::uint64_t, 4> first_words(const std::array<std::uint64_t, 2>& key) {
+  return {key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU ^ 0xee,
+          key[0] ^ 0x6c7967656e657261U, key[1] ^ 0x7465646279746573U};
+}
+
+/// Of both halves of some results.
+template <std::size_t count>
+std::array<Fingerprint, count> prints_of(const std::array<std::uint64_t, count>& low,
+                                         const std::array<std::uint64_t, count>& high) {
+  std::array<Fingerprint, count> prints;
+  for (std::size_t i = 0; i < count; ++i)
+    prints[i] = {low[i], static_cast<std::uint32_t>(high[i])};
+  return prints;
+}
+
 /// SipHash-2-4-128 under way. Source: Aumasson and Bernstein, and their siphash.c; our own because
 /// a library hashes one id at a time, and that waits for itself.
 class SipHash {
  public:
   SipHash(const std::array<std::uint64_t, 2>& key, std::string_view text)
-      : v0_(key[0] ^ 0x736f6d6570736575U),
-        v1_(key[1] ^ 0x646f72616e646f6dU ^ 0xee),
-        v2_(key[0] ^ 0x6c7967656e657261U),
-        v3_(key[1] ^ 0x7465646279746573U),
-        at_(text.data()),
-        words_(text.size() / 8),
-        size_(text.size()) {}
+      : SipHash(first_words(key), text) {}
 
   std::size_t words() const { return words_; }
 
@@ -82,6 +92,15 @@ class SipHash {
   void turn() { v1_ ^= 0xdd; }
 
  private:
+  SipHash(const std::array<std::uint64_t, 4>& words, std::string_view text)
+      : v0_(words[0]),
+        v1_(words[1]),
+        v2_(words[2]),
+        v3_(words[3]),
+        at_(text.data()),
+        words_(text.size() / 8),
+        size_(text.size()) {}
+
   void absorb(std::uint64_t word) {
     v3_ ^= word;
     round();
@@ -106,10 +125,7 @@ std::array<Fingerprint, sizeof...(Hashes)> finish(Hashes&... hashes) {
   for (int i = 0; i < 4; ++i)
     (hashes.round(), ...);
   const std::array high{hashes.result()...};
-  std::array<Fingerprint, sizeof...(Hashes)> prints;
-  for (std::size_t i = 0; i < prints.size(); ++i)
-    prints[i] = {low[i], static_cast<std::uint32_t>(high[i])};
-  return prints;
+  return prints_of(low, high);
 }
 
 #if defined(__x86_64__)
@@ -163,9 +179,8 @@ class SipHash4 {
 [[gnu::target("avx2")]] std::array<Fingerprint, 4> hash_four(
     const std::array<std::uint64_t, 2>& key, const Fingerprinter::Four& ids) {
   using Sip = SipHash4;
-  Sip::State s{Sip::all(key[0] ^ 0x736f6d6570736575U),
-               Sip::all(key[1] ^ 0x646f72616e646f6dU ^ 0xee),
-               Sip::all(key[0] ^ 0x6c7967656e657261U), Sip::all(key[1] ^ 0x7465646279746573U)};
+  const auto first = first_words(key);
+  Sip::State s{Sip::all(first[0]), Sip::all(first[1]), Sip::all(first[2]), Sip::all(first[3])};
   const auto whole = ids[0].size() / 8 * 8;
   for (std::size_t at = 0; at < whole; at += 8) {
     Sip::absorb(s, Sip::pack({load(ids[0].data() + at), load(ids[1].data() + at),
@@ -184,10 +199,7 @@ class SipHash4 {
   for (int i = 0; i < 4; ++i)
     Sip::round(s);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(high.data()), Sip::result(s));
-  std::array<Fingerprint, 4> prints;
-  for (std::size_t i = 0; i < 4; ++i)
-    prints[i] = {low[i], static_cast<std::uint32_t>(high[i])};
-  return prints;
+  return prints_of(low, high);
 }
 
 #undef IDMERGE_AVX2
@@ -242,9 +254,8 @@ class SipHash8 {
 [[gnu::target("avx512f")]] std::array<Fingerprint, 8> hash_eight(
     const std::array<std::uint64_t, 2>& key, const Fingerprinter::Eight& ids) {
   using Sip = SipHash8;
-  Sip::State s{Sip::all(key[0] ^ 0x736f6d6570736575U),
-               Sip::all(key[1] ^ 0x646f72616e646f6dU ^ 0xee),
-               Sip::all(key[0] ^ 0x6c7967656e657261U), Sip::all(key[1] ^ 0x7465646279746573U)};
+  const auto first = first_words(key);
+  Sip::State s{Sip::all(first[0]), Sip::all(first[1]), Sip::all(first[2]), Sip::all(first[3])};
   const auto whole = ids[0].size() / 8 * 8;
   std::array<std::uint64_t, 8> words;
   for (std::size_t at = 0; at < whole; at += 8) {
@@ -264,10 +275,7 @@ class SipHash8 {
   for (int i = 0; i < 4; ++i)
     Sip::round(s);
   _mm512_storeu_si512(high.data(), Sip::result(s));
-  std::array<Fingerprint, 8> prints;
-  for (std::size_t i = 0; i < prints.size(); ++i)
-    prints[i] = {low[i], static_cast<std::uint32_t>(high[i])};
-  return prints;
+  return prints_of(low, high);
 }
 
 #undef IDMERGE_AVX512

@@ -45,6 +45,10 @@ IdNumber IdIndex::find(const Fingerprint& print) const {
   return no_id;
 }
 
+std::size_t IdIndex::bytes_for(std::size_t ids) {
+  return slots_for(ids) * sizeof(Slot);
+}
+
 void IdIndex::reserve(std::size_t ids) {
   if (slots_for(ids) > slots_.size()) stretch(slots_for(ids));
 }

@@ -41,7 +41,6 @@ void append_ascii(std::string& out, char c) {
   }
 }
 
-/// Most bytes of most ids: printable ASCII that JSON does not escape.
 constexpr auto plain_table = [] {
   std::array<bool, 256> table{};
   for (unsigned c = 0x20; c < 0x7f; ++c)
@@ -49,6 +48,7 @@ constexpr auto plain_table = [] {
   return table;
 }();
 
+/// Most bytes of most ids: printable ASCII that JSON does not escape.
 bool stands_for_itself(char c) {
   return plain_table[static_cast<unsigned char>(c)];
 }

@@ -29,12 +29,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Blocks under way between the threads: enough that none waits for the others' hiccups, few
-/// enough to stay in the cache.
+/// Blocks under way between the threads: enough that none waits for the others' hiccups; each
+/// takes memory beside the census.
 constexpr std::size_t blocks_under_way = 6;
-
-/// What an index holds at least for an id.
-constexpr std::size_t index_bytes_an_id = 16;
 
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
@@ -396,9 +393,10 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto gather = [&](const Census& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
-    // What the index took is free now; beyond it, write_held() knows how to do with less.
-    if (held_bytes(claims.held_by_claims(), bytes_a_link) > claims.ids() * index_bytes_an_id)
-      return;
+    // What the index took is free now, its gaps not counted; beyond it, write_held() knows how to
+    // do with less.
+    const auto room = IdIndex::bytes_for(claims.ids()) / 4 * 3;
+    if (held_bytes(claims.held_by_claims(), bytes_a_link) > room) return;
     gathering =
         std::async(std::launch::async, [&] { return gather_claimed(*plan, files, claims); });
   };

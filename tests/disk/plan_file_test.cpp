@@ -75,6 +75,14 @@ std::string id_of(const PlanSketch& sketch) {
   return facts->id();
 }
 
+void add_links(PlanWriter& writer, const PlanSketch& sketch) {
+  for (std::uint64_t i = 0; i < sketch.links; ++i) {
+    const auto anon = sketch.anon(i);
+    const auto user = sketch.user(i);
+    writer.add({.anon = anon, .user = user, .line = i + 2});
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("disk/plan_file") {
@@ -126,11 +134,7 @@ TEST_SUITE("disk/plan_file") {
     auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
     REQUIRE(writer);
     files.harm(0, Harm::full, true);
-    for (std::uint64_t i = 0; i < sketch.links; ++i) {
-      const auto anon = sketch.anon(i);
-      const auto user = sketch.user(i);
-      writer->add({.anon = anon, .user = user, .line = i + 2});
-    }
+    add_links(*writer, sketch);
     CHECK(writer->error().code == Errc::outage);
     CHECK_FALSE(writer->healthy());
   }
@@ -140,11 +144,7 @@ TEST_SUITE("disk/plan_file") {
     const PlanSketch sketch{.links = 60'000, .id_bytes = 40};
     auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
     REQUIRE(writer);
-    for (std::uint64_t i = 0; i < sketch.links; ++i) {
-      const auto anon = sketch.anon(i);
-      const auto user = sketch.user(i);
-      writer->add({.anon = anon, .user = user, .line = i + 2});
-    }
+    add_links(*writer, sketch);
     writer->end_links();
     std::uint64_t blocks = 0;
     std::uint64_t expected = 0;
@@ -183,11 +183,7 @@ TEST_SUITE("disk/plan_file") {
     const PlanSketch sketch{.links = 30'000, .id_bytes = 40};
     auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
     REQUIRE(writer);
-    for (std::uint64_t i = 0; i < sketch.links; ++i) {
-      const auto anon = sketch.anon(i);
-      const auto user = sketch.user(i);
-      writer->add({.anon = anon, .user = user, .line = i + 2});
-    }
+    add_links(*writer, sketch);
     std::uint64_t next = 0;
     bool same = true;
     const auto visit = [&](std::uint64_t ordinal, const Link& link) {

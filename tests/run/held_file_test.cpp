@@ -96,7 +96,8 @@ TEST_SUITE("run/held_file") {
     }
   }
 
-  TEST_CASE("a plan with few held links gathers them while it judges, unless clusters hold more") {
+  TEST_CASE(
+      "what planning leaves is what the plan says, also where clusters hold more than claims") {
     std::string table = "anonymous_id,user_id,at\n";
     for (int i = 0; i < 4000; ++i)
       table += "a" + std::to_string(i) + ",u" + std::to_string(i / 4) + ",5\n";

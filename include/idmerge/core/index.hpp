@@ -48,6 +48,9 @@ class IdIndex {
 
   std::size_t bytes() const { return slots_.bytes(); }
 
+  /// What a table with room for so many ids takes. Units: bytes.
+  static std::size_t bytes_for(std::size_t ids);
+
  private:
   struct Slot {
     std::uint64_t low;

@@ -4,9 +4,9 @@
 // reads exactly one answer for each, parsed in place between the socket and the parser's callbacks:
 // no stream object, no message object and no timer stand in between, because each of them would
 // cost more than the request itself. An answer that repeats the one before byte for byte is not
-// parsed at all, and answers to requests that were sent together are waited for together, so that
-// the kernel is entered as rarely as can be. No redirect is followed and nothing is repeated in
-// here: what to do about an answer is decided above.
+// parsed at all, and answers to requests that were sent together are, without TLS, waited for
+// together, so that the kernel is entered as rarely as can be. No redirect is followed and nothing
+// is repeated in here: what to do about an answer is decided above.
 #pragma once
 
 #include <cstdint>
