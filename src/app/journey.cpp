@@ -156,12 +156,13 @@ class Run {
     if (auto found = find_job(); !found) return found.error();
     if (is_over()) return nothing_to_do();
     if (auto ready = prepare(); !ready) return ready.error();
+    if (auto found = find_last_job(); !found) return found.error();
     if (auto planned = plan_if_needed(); !planned) return planned.error();
-    if (has_begun() && !settings_.rehearse) {
+    if (goes_on()) {
       say_where_it_stands();
     } else {
       say_census(*view_, settings_, world_);
-      const auto guarded = check_guards(settings_, *view_);
+      const auto guarded = check_guards(settings_, *view_, last_);
       if (!guarded) return stop_before_sending(guarded.error(), override_of(guarded.error()));
     }
     if (settings_.dry_run) return end_of_dry_run();
@@ -177,6 +178,7 @@ class Run {
 
  private:
   bool has_begun() const { return view_ && view_->run.has_value(); }
+  bool goes_on() const { return has_begun() && !settings_.rehearse; }  // its guards were passed
   bool is_over() const { return view_ && view_->finished() && !settings_.rehearse; }
 
   /// Which job, and is its plan the one that is meant?
@@ -295,6 +297,15 @@ class Run {
     dialect.token = Secret("emulator");
     dialect.username = Secret("emulator");
     dialect.secret = Secret("emulator");
+    return {};
+  }
+
+  Result<void> find_last_job() {
+    if (goes_on()) return {};
+    const auto planned = view_ ? view_->plan.options : plan_words(settings_.plan);
+    auto last = read_last_job(settings_, planned, world_.files, world_.log);
+    if (!last) return last.error();
+    last_ = std::move(*last);
     return {};
   }
 
@@ -451,6 +462,7 @@ class Run {
   Settings& settings_;
   World& world_;
   std::optional<JobView> view_;
+  std::optional<LastJob> last_;
   std::unique_ptr<Emulator> emulator_;
   bool rehearses_ = false;  // the far side is an emulator
 };
@@ -490,7 +502,8 @@ Result<std::string> job_directory(const Settings& settings) {
   return settings.job;
 }
 
-Result<void> check_guards(const Settings& settings, const JobView& view) {
+Result<void> check_guards(const Settings& settings, const JobView& view,
+                          const std::optional<LastJob>& last) {
   const auto& census = view.census;
   const auto& lead_max = settings.max_uuid_lead;
   if (lead_max.kind == Limit::Kind::percent && census.uuid_lead() * 100 > lead_max.percent) {
@@ -520,13 +533,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view) {
                     count_text(census.held_links()), count_text(census.links),
                     limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
   }
-  if (settings.max_links.exceeded(census.sendable(), census.links)) {
-    return Error{Errc::guard,
-                 fmt::format("--max-links: {} links are to be sent, over {}: look at the census, "
-                             "or raise the guard",
-                             count_text(census.sendable()), limit_text(settings.max_links))};
-  }
-  return {};
+  return check_links(settings, census.sendable(), last);
 }
 
 int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
@@ -573,6 +580,12 @@ Result<int> do_plan(Settings& settings, World& world) {
       view.reset();
     }
   }
+  std::optional<LastJob> last;
+  if (!view || !view->run) {
+    auto read = read_last_job(settings, plan_words(settings.plan), world.files, world.log);
+    if (!read) return read.error();
+    last = std::move(*read);
+  }
   if (!view) {
     auto made = plan_now(settings, world);
     if (!made) return made.error();
@@ -586,7 +599,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   } else if (view->run) {
     ending.next = next_command(settings);  // its guards were passed
     world.log.info("go on: " + ending.next);
-  } else if (const auto guarded = check_guards(settings, *view); !guarded) {
+  } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     ending.next =

@@ -169,7 +169,13 @@ Done set_max_links(Text text, Settings& s) {
     s.max_links = {};
     return {};
   }
-  const auto count = count_or(text, "none");
+  if (text.ends_with('%')) {
+    const auto percent = parse_percent(text, 10'000);
+    if (!percent) return percent.error();
+    s.max_links = Limit{Limit::Kind::percent, 0, *percent};
+    return {};
+  }
+  const auto count = count_or(text, "150%, or none");
   if (!count) return count.error();
   s.max_links = Limit{Limit::Kind::count, *count, 0};
   return {};
@@ -396,8 +402,14 @@ const std::array entries{
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more links are held (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
-    OptionEntry{"max-links", "N|none", "none", "Guards", on_both,
-                "send nothing when more links are to be sent (exit 6)", set_max_links},
+    OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
+                "send nothing when more links are to be sent, or more than such a share, 150% say, "
+                "of those that the job of --last-job had to send (exit 6)",
+                set_max_links},
+    OptionEntry{"last-job", "DIR|none", "", "Guards", on_both,
+                "directory of the last finished job of the same kind, for --max-links P%; none: "
+                "there is none yet, so that P% stops nothing; a directory of that name is ./none",
+                [](Text t, Settings& s) { return put_text(s.last_job, t); }},
     OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
                 "by more than this: the columns look swapped (exit 6)",

@@ -91,6 +91,20 @@ Result<void> check_sending(const Settings& s) {
   return check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
 }
 
+/// A share needs its whole; and a job that nothing is measured by would look like a guard.
+Result<void> check_last_job(const Settings& s, const Typed& typed) {
+  if (s.max_links.kind == Limit::Kind::percent && s.last_job.empty()) {
+    return usage(
+        fmt::format("--max-links: {} is of the links of the last finished job: name it "
+                    "with --last-job DIR, or write --last-job {} while there is none",
+                    limit_text(s.max_links), no_last_job));
+  }
+  if (!s.last_job.empty() && typed.find("max-links") == nullptr) {
+    return usage("--last-job: guards nothing without --max-links P%: add for example 150%");
+  }
+  return {};
+}
+
 /// The project that an emulator plays: of the mode that was planned for, with the service's own cap
 /// unless the emulator is told another.
 void derive_emulator(Settings& s) {
@@ -188,6 +202,7 @@ Result<Settings> parse_settings(const Typed& typed) {
   derive(s);
   if (auto right = check_inputs(s); !right) return right.error();
   if (auto right = check_sending(s); !right) return right.error();
+  if (auto right = check_last_job(s, typed); !right) return right.error();
   return s;
 }
 
@@ -199,7 +214,8 @@ KeyValues words_to_record(const Settings& settings) {
   KeyValues words;
   for (const auto& option : settings.typed) {
     if (!is_recorded(*option.entry)) continue;
-    const bool path = option.entry->value == "FILE";
+    const bool path = option.entry->value == "FILE" ||
+                      (option.entry->name == "last-job" && option.text != no_last_job);
     words.set(option.entry->name,
               path ? std::filesystem::absolute(option.text).string() : option.text);
   }

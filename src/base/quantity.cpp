@@ -202,12 +202,14 @@ Result<Rate> parse_rate(std::string_view text) {
   return Rate{*value / seconds, requests};
 }
 
-Result<double> parse_percent(std::string_view text) {
+Result<double> parse_percent(std::string_view text, double most) {
   const auto wrong = [&] { return not_a(text, "a percentage", "5% or 0.5%"); };
   if (!text.ends_with('%')) return wrong();
   const auto value = decimal_number(text.substr(0, text.size() - 1));
   if (!value) return wrong();
-  if (*value > 100) return Error{Errc::usage, fmt::format("\"{}\" is more than 100%", text)};
+  if (*value > most) {
+    return Error{Errc::usage, fmt::format("\"{}\" is more than {}", text, percent_text(most))};
+  }
   return *value;
 }
 

@@ -62,7 +62,9 @@ TEST_SUITE("app/option_table") {
                                        "--decisions",
                                        "decisions.csv",
                                        "--max-links",
-                                       "7,000",
+                                       "112.5%",
+                                       "--last-job",
+                                       "last-night",
                                        "--max-uuid-lead",
                                        "30%",
                                        "--max-cluster",
@@ -153,7 +155,8 @@ TEST_SUITE("app/option_table") {
     CHECK(s.plan.census.on_conflict == OnConflict::send);
     CHECK(s.deny_file == "deny.txt");
     CHECK(s.decisions_file == "decisions.csv");
-    CHECK(s.max_links == Limit{Limit::Kind::count, 7000, 0});
+    CHECK(s.max_links == Limit{Limit::Kind::percent, 0, 112.5});
+    CHECK(s.last_job == "last-night");
     CHECK(s.max_uuid_lead == Limit{Limit::Kind::percent, 0, 30});
     CHECK(s.plan.census.max_cluster == 0);
     CHECK_FALSE(s.plan.census.collapse);
@@ -197,7 +200,7 @@ TEST_SUITE("app/option_table") {
       // What no option can be: nothing at all, then something that only free text can be.
       CHECK_FALSE(entry.apply("", settings));
       const bool free_text = entry.value.starts_with("NAME") || entry.value == "FILE" ||
-                             entry.value == "FILE|-" || entry.value == "DIR" ||
+                             entry.value == "FILE|-" || entry.value.starts_with("DIR") ||
                              entry.value == "A,B" || entry.value == "WORD" ||
                              entry.value == "CMD" || entry.value == "TOKEN" ||
                              entry.value == "TEXT" || entry.value == "ADDRESS:PORT";
@@ -358,6 +361,6 @@ TEST_SUITE("app/option_table") {
     CHECK(help(Command::run).find("INPUT.idmerge") != std::string::npos);
     CHECK(help(Command::emulator).find("hold clusters") == std::string::npos);
     CHECK(help(Command::plan).find("hold clusters") != std::string::npos);
-    CHECK(help(Command::plan).find("--max-links N|none ") != std::string::npos);
+    CHECK(help(Command::plan).find("--max-links N|P%|none ") != std::string::npos);
   }
 }

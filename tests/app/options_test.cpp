@@ -29,9 +29,19 @@ TEST_SUITE("app/options") {
   }
 
   TEST_CASE("what does not go together is refused") {
-    CHECK(run_error({"--max-links", "5%"}) ==
-          "--max-links: \"5%\" is not a whole number: write for example 10000, or none");
-    CHECK(run_error({"--max-links", "zz"}).ends_with("write for example 10000, or none"));
+    CHECK(run_error({"--max-links", "zz"}) ==
+          "--max-links: \"zz\" is not a whole number: write for example 10000, or 150%, or none");
+    CHECK(run_error({"--max-links", "x%"}).starts_with("--max-links: \"x%\" is not a percentage"));
+    CHECK(run_error({"--max-links", "10001%"}) == "--max-links: \"10001%\" is more than 10000%");
+    CHECK(run_error({"--max-held", "150%"}) == "--max-held: \"150%\" is more than 100%");
+    CHECK(run_error({"--max-links", "150%"}) ==
+          "--max-links: 150% is of the links of the last finished job: name it with --last-job "
+          "DIR, or write --last-job none while there is none");
+    CHECK(run_error({"--last-job", "j"}) ==
+          "--last-job: guards nothing without --max-links P%: add for example 150%");
+    CHECK(run_error({"--max-links", "150%", "--last-job", ""}) ==
+          "--last-job: is empty: write a value");
+    CHECK(settings_of({"run", "x", "--to", "eu", "--max-links", "none", "--last-job", "j"}));
     CHECK(run_error({"--max-cluster", "zz"}).ends_with("write for example 10000, or none"));
     CHECK(run_error({"--expect-rows", "zz"}).ends_with("write for example 10000, or any"));
     CHECK(run_error({"--reject-samples", "zz"}).ends_with("write for example 10000, or all"));
@@ -102,6 +112,18 @@ TEST_SUITE("app/options") {
     CHECK(later->max_held == Limit{});
     CHECK(words_to_record(*later).get("rate") == "200/s");
     CHECK(words_to_record(*later).get("connections") == "4");
+
+    const auto nightly =
+        settings_of({"run", "x", "--to", "eu", "--max-links", "150%", "--last-job", "jobs/last"});
+    words = words_to_record(*nightly);
+    CHECK(words.get("last-job").ends_with("/jobs/last"));
+    CHECK(words.get("last-job").starts_with("/"));
+    auto resumed = settings_of({"run", "--job", "x.idmerge", "--max-links", "none"});
+    CHECK(recall(*resumed, words));
+    CHECK(resumed->max_links == Limit{});
+    CHECK(words_to_record(
+              *settings_of({"run", "x", "--to", "eu", "--max-links", "150%", "--last-job", "none"}))
+              .get("last-job") == "none");
 
     words.set("rate", "fast");
     auto broken = settings_of({"run", "--job", "x.idmerge"});

@@ -84,6 +84,9 @@ TEST_SUITE("base/quantity") {
   TEST_CASE("limits are a count, a share or none") {
     CHECK(parse_limit("none") == Limit{});
     CHECK(parse_limit("1,000") == Limit{Limit::Kind::count, 1000, 0});
+    CHECK(parse_percent("150%", 200) == 150);
+    CHECK_FALSE(parse_percent("200.1%", 200));
+    CHECK_FALSE(parse_percent("100.1%"));
     CHECK(parse_limit("0.5%") == Limit{Limit::Kind::percent, 0, 0.5});
     CHECK(error_of(parse_limit("five")) ==
           "\"five\" is not a limit: write for example 1000, 5% or none");

@@ -47,6 +47,37 @@ class NextNight(journey.Case):
         self.run_idmerge(*self.run_line, "--max-requests", "10", expect=8)
         self.run_idmerge(*self.run_line, "--on-conflict", "send", expect=2)
 
+    def test_many_more_links_than_the_night_before(self):
+        self.run_idmerge(*self.run_line)
+        links = len(journey.Truth(self.path).pairs)
+        tonight = self.pairs("tonight.csv", "--rows", 2000)
+        more = len(journey.Truth(tonight).pairs)
+        self.assertGreater(more, 1.5 * links)
+        before = self.emulator.stats()["requests"]
+        job = self.dir / "tonight.csv.idmerge"
+        for line in (["plan", tonight], ["run", "--dry-run", tonight, *self.run_line[2:]],
+                     ["run", tonight, *self.run_line[2:]],
+                     ["run", "--job", job, *self.run_line[2:]]):
+            _, err = self.run_idmerge(*line, "--max-links", "150%", "--last-job", self.job,
+                                      expect=6)
+            self.assertIn(f"--max-links: {more:,} links are to be sent, over 150% of the {links:,} "
+                          f"that {self.job} had to send", err)
+        self.assertIn("150%", self.summary(job)["stop"])
+        self.assertEqual(self.emulator.stats()["requests"], before)
+        self.run_idmerge("run", tonight, *self.run_line[2:], "--max-links", "300%", "--last-job",
+                         self.job, "--max-refused", "none", "--fail-on", "none")
+        self.assertEqual(self.check_account(job)["pending"], 0)
+
+    def test_a_night_before_that_is_not_there_stops(self):
+        more = ["--max-links", "150%", "--last-job"]
+        _, err = self.run_idmerge(*self.run_line, *more[:2], expect=2)
+        self.assertIn("--last-job DIR", err)
+        _, err = self.run_idmerge(*self.run_line, *more, self.dir / "gone", expect=2)
+        self.assertIn("there is no such job", err)
+        self.assertEqual(self.emulator.stats()["requests"], 0)
+        _, err = self.run_idmerge(*self.run_line, *more, "none")
+        self.assertIn("this guard is off", err)
+
 
 if __name__ == "__main__":
     journey.main()

@@ -5,12 +5,14 @@
 // after everything that can be known without it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "idmerge/app/confirm.hpp"
 #include "idmerge/app/credentials.hpp"
+#include "idmerge/app/last_job.hpp"
 #include "idmerge/app/options.hpp"
 #include "idmerge/app/progress.hpp"
 #include "idmerge/app/report.hpp"
@@ -46,9 +48,10 @@ Result<int> do_run(Settings& settings, World& world);
 /// Errors: usage when that is not certain, or when it would lie inside an input directory.
 Result<std::string> job_directory(const Settings& settings);
 
-/// Is more rejected or held than the guards allow?
-/// Errors: guard, with the numbers and what to do.
-Result<void> check_guards(const Settings& settings, const JobView& view);
+/// Is more rejected, held or to be sent than the guards allow?
+/// Shape: `last` as read_last_job(). Errors: guard, with the numbers and what to do.
+Result<void> check_guards(const Settings& settings, const JobView& view,
+                          const std::optional<LastJob>& last);
 
 /// The exit code of a job with all links settled or parked: 0, 3 or 5.
 int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on);

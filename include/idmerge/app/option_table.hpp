@@ -41,6 +41,9 @@ struct OutputSettings {
   bool quiet = false;                                                    // Flag: --quiet
 };
 
+/// Takes the place of the last job's directory where there is none yet.
+inline constexpr std::string_view no_last_job = "none";
+
 struct Settings {
   Command command = Command::run;
   std::string job;  // Flag: --job
@@ -51,7 +54,8 @@ struct Settings {
   Limit max_rejected{Limit::Kind::percent, 0,
                      5};                       // of the rows that name a pair. Flag: --max-rejected
   Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
-  Limit max_links;                             // to be sent; none or a count. Flag: --max-links
+  Limit max_links;       // to be sent; percent: of those of the last job. Flag: --max-links
+  std::string last_job;  // as typed, or no_last_job. Flag: --last-job
   Limit max_uuid_lead{Limit::Kind::percent, 0,
                       25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
   std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster

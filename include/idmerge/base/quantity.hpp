@@ -54,8 +54,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 Result<Rate> parse_rate(std::string_view text);
 
 /// Read "5%", "0.5%".
-/// Units: percent, 0..100.
-Result<double> parse_percent(std::string_view text);
+/// Units: percent, 0..`most`; a share of something else than its own whole may be over 100.
+Result<double> parse_percent(std::string_view text, double most = 100);
 
 /// Read "1000", "5%" or "none".
 Result<Limit> parse_limit(std::string_view text);

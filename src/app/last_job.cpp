@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/app/last_job.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "idmerge/app/job_view.hpp"
+#include "idmerge/app/report.hpp"
+#include "idmerge/base/check.hpp"
+#include "idmerge/run/outset.hpp"
+
+namespace idmerge {
+namespace {
+
+Error unfit(Errc code, const std::string& job, std::string_view why) {
+  return {code, fmt::format("--last-job: {}: {}", printable(job), why)};
+}
+
+/// Is there a figure of the same kind to compare with?
+Result<void> check_kind(const Settings& settings, const KeyValues& planned, const JobView& last) {
+  for (const std::string_view key : {"op", "op_field", "api", "project_mode"}) {
+    const auto now = planned.get(key);
+    const auto then = last.plan.options.get(key);
+    if (now == then) continue;
+    std::string option(key);
+    std::replace(option.begin(), option.end(), '_', '-');
+    return unfit(Errc::usage, last.job,
+                 fmt::format("was planned with --{} '{}', not with '{}': name the last finished "
+                             "job of the same kind",
+                             option, printable(then), printable(now)));
+  }
+  const bool leaves = !settings.to.empty() && !settings.rehearse;
+  if (leaves && last.run->checkpoint.target != target_fingerprint(settings.send, last.plan)) {
+    return unfit(Errc::usage, last.job,
+                 fmt::format("was sent to another target, project or token than {}: name the last "
+                             "finished job that went there",
+                             settings.send.target.url()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<LastJob>> read_last_job(const Settings& settings, const KeyValues& planned,
+                                             Files& files, Log& log) {
+  if (settings.max_links.kind != Limit::Kind::percent) return std::optional<LastJob>();
+  const auto& job = settings.last_job;
+  if (job == no_last_job) {
+    log.warning(fmt::format("--max-links: {} of no last job (--last-job {}): this guard is off",
+                            limit_text(settings.max_links), no_last_job));
+    return std::optional<LastJob>();
+  }
+  std::error_code absent;
+  if (std::filesystem::equivalent(job, settings.job, absent)) {
+    return unfit(Errc::usage, job, "is the job itself: name the one that was finished before it");
+  }
+  if (const auto there = files.stat(job); there && !*there) {
+    return unfit(Errc::usage, job,
+                 fmt::format("there is no such job: check the name, or write --last-job {} while "
+                             "there is none yet",
+                             no_last_job));
+  }
+  const auto last = view_job(files, job);
+  if (!last) return Error{last.error().code, fmt::format("--last-job: {}", last.error().what)};
+  if (!last->finished()) {
+    return unfit(Errc::input, job,
+                 fmt::format("is not finished: finish it ({}), or name the job before it",
+                             command_line({"run", "--job", job})));
+  }
+  if (auto same = check_kind(settings, planned, *last); !same) return same.error();
+  return std::optional(LastJob{job, last->census.sendable()});
+}
+
+Result<void> check_links(const Settings& settings, std::uint64_t links,
+                         const std::optional<LastJob>& last) {
+  const auto& most = settings.max_links;
+  if (most.kind == Limit::Kind::percent && !last) {
+    IDMERGE_CHECK(settings.last_job == no_last_job);
+    return {};
+  }
+  if (!most.exceeded(links, last ? last->links : 0)) return {};
+  return Error{
+      Errc::guard,
+      fmt::format("--max-links: {} links are to be sent, over {}{}: look at the census, or "
+                  "raise the guard",
+                  count_text(links), limit_text(most),
+                  last ? fmt::format(" of the {} that {} had to send", count_text(last->links),
+                                     shell_word(last->job))
+                       : "")};
+}
+
+}  // namespace idmerge
