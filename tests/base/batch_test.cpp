@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/base/batch.hpp"
+
+#include <optional>
+#include <thread>
+
+#include <doctest/doctest.h>
+#include <sched.h>
+
+using namespace idmerge;
+
+namespace {
+
+/// Policies seen by a thread that began with `policy`: within, of a thread started within, after.
+struct Seen {
+  int within = -1, started = -1, after = -1;
+};
+
+Seen see(int policy) {
+  Seen seen;
+  std::thread([&] {
+    const sched_param none{};
+    REQUIRE(sched_setscheduler(0, policy, &none) == 0);
+    std::optional<BatchScheduling> batch(std::in_place);
+    seen.within = sched_getscheduler(0);
+    std::thread([&] { seen.started = sched_getscheduler(0); }).join();
+    batch.reset();
+    seen.after = sched_getscheduler(0);
+  }).join();
+  return seen;
+}
+
+}  // namespace
+
+TEST_SUITE("base/batch") {
+  TEST_CASE("a thread and those it starts are a batch while it lasts") {
+    const auto seen = see(SCHED_OTHER);
+    CHECK(seen.within == SCHED_BATCH);
+    CHECK(seen.started == SCHED_BATCH);
+    CHECK(seen.after == SCHED_OTHER);
+  }
+
+  TEST_CASE("a policy that somebody chose is kept") {
+    const auto seen = see(SCHED_BATCH);
+    CHECK(seen.after == SCHED_BATCH);
+  }
+}
