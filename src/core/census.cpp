@@ -13,11 +13,9 @@ constexpr std::uint32_t conflict_bit = 0x80000000U;
 constexpr std::uint32_t claim_mask = ~conflict_bit;
 constexpr std::uint32_t sighted_bit = 0x80000000U;  // of IdState::anons
 
-// A link's flags: operation in bits 0-1, sided in bit 2, verdict in bits 3-7.
+// Of a link's flags.
 constexpr std::uint8_t op_bits = 0x03U;
 constexpr std::uint8_t sided_bit = 0x04U;
-constexpr unsigned verdict_shift = 3;
-constexpr std::uint8_t verdict_bits = 0x1FU << verdict_shift;
 static_assert(static_cast<unsigned>(Verdict::count) <= 32);
 
 /// A claim is a number plus one in 31 bits.
@@ -196,7 +194,7 @@ bool Census::several_ops() const {
 ClaimedLink Census::link(std::uint64_t ordinal) const {
   const auto flags = link_flags_[ordinal];
   return {link_anon_[ordinal], link_user_[ordinal], op_of(flags), is_sided(flags),
-          static_cast<Verdict>(flags >> verdict_shift)};
+          claimed(ordinal)};
 }
 
 Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
@@ -210,7 +208,7 @@ Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
 }
 
 void Census::set_verdict(std::uint64_t link, Verdict verdict) {
-  const unsigned rest = link_flags_[link] & static_cast<unsigned>(~verdict_bits);
+  const unsigned rest = link_flags_[link] & (op_bits | sided_bit);
   link_flags_[link] =
       static_cast<std::uint8_t>(rest | (static_cast<unsigned>(verdict) << verdict_shift));
   held_by_claims_ += is_held(verdict) ? 1 : 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory_resource>
@@ -80,6 +81,47 @@ Reasons reasons() {
   }
   return reasons;
 }
+
+/// Ids that outlive the block or buffer they were read from.
+class Texts {
+ public:
+  Texts() = default;
+  Texts(const Texts&) = delete;  // the ids would stay behind
+  Texts(Texts&&) = default;
+  Texts& operator=(const Texts&) = delete;
+  Texts& operator=(Texts&&) = default;
+  ~Texts() = default;
+
+  std::string_view keep(std::string_view id) {
+    if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
+      texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
+    }
+    auto& text = texts_.back();
+    text += id;
+    return std::string_view(text).substr(text.size() - id.size());
+  }
+
+ private:
+  static constexpr std::size_t text_bytes = 64U << 10U;
+
+  std::deque<std::string> texts_;  // none ever grows past what was reserved for it
+};
+
+/// Held links with their ids, in order.
+struct HeldLinks {
+  struct Held {
+    Link link;
+    Verdict verdict = Verdict::send;
+  };
+  std::vector<Held> links;
+  Texts texts;
+
+  void keep(const Link& link, Verdict verdict) {
+    auto& kept = links.emplace_back(Held{link, verdict}).link;
+    kept.anon = texts.keep(link.anon);
+    kept.user = texts.keep(link.user);
+  }
+};
 
 /// What stands against held links, by their anonymous id.
 class Clashes {
@@ -261,10 +303,10 @@ Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
   return sum;
 }
 
-/// The file, under way.
+/// Collects lines for a file.
 class LineFile {
  public:
-  explicit LineFile(PartFile part) : part_(std::move(part)) {}
+  explicit LineFile(PartFile& part) : part_(part) {}
 
   std::string& text() { return text_; }
 
@@ -276,13 +318,9 @@ class LineFile {
     text_.clear();
     return written;
   }
-  Result<void> commit() {
-    if (auto written = flush(); !written) return written;
-    return part_.commit();
-  }
 
  private:
-  PartFile part_;
+  PartFile& part_;
   std::string text_;
 };
 
@@ -338,7 +376,12 @@ Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::He
   return {};
 }
 
-Result<void> write_from_memory(const PlanReader& plan, const std::vector<HeldLinks>& held,
+using Visit = std::function<void(const Link& link, Verdict verdict)>;
+
+/// Shape: `each_link` visits every link of the plan.
+Result<void> write_from_memory(const std::vector<HeldLinks>& held,
+                               const std::vector<PlanInput>& inputs,
+                               const std::function<Result<void>(const Visit&)>& each_link,
                                LineFile& out) {
   std::size_t count = 0;
   for (const auto& stretch : held)
@@ -352,16 +395,13 @@ Result<void> write_from_memory(const PlanReader& plan, const std::vector<HeldLin
   }
   if (clashes.wants_others()) {
     auto read =
-        each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
-          clashes.note_other(link, verdict);
-          return Result<void>();
-        });
+        each_link([&](const Link& link, Verdict verdict) { clashes.note_other(link, verdict); });
     if (!read) return read;
   }
   std::span<const Clashes::Known* const> rest(known);
   for (const auto& stretch : held) {
     const auto size = stretch.links.size();
-    auto written = write_lines(clashes, stretch.links, rest.first(size), plan.facts().inputs, out);
+    auto written = write_lines(clashes, stretch.links, rest.first(size), inputs, out);
     if (!written) return written;
     rest = rest.subspan(size);
   }
@@ -551,72 +591,74 @@ Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, Spi
 
 }  // namespace
 
-std::string_view Texts::keep(std::string_view id) {
-  if (texts_.empty() || texts_.back().capacity() - texts_.back().size() < id.size()) {
-    texts_.emplace_back().reserve(std::max(text_bytes, id.size()));
-  }
-  auto& text = texts_.back();
-  text += id;
-  return std::string_view(text).substr(text.size() - id.size());
-}
-
-void HeldLinks::keep(const Link& link, Verdict verdict) {
-  auto& kept = links.emplace_back(Held{link, verdict}).link;
-  kept.anon = texts.keep(link.anon);
-  kept.user = texts.keep(link.user);
-}
-
 std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
   return held * (bytes_a_held_link + bytes_a_link);
 }
 
-Result<HeldLinks> gather_claimed(const PlanWriter& plan, Files& files, const Census& census) {
-  HeldLinks held;
+Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
+                               const PlanWriter& plan, const std::vector<PlanInput>& inputs,
+                               const Census& census) {
+  std::vector<HeldLinks> all(1);
+  HeldLinks& held = all.front();
   held.links.reserve(census.held_by_claims());
-  const auto verdict = [&](std::uint64_t ordinal) { return census.link(ordinal).verdict; };
   const auto any_held = [&](std::uint64_t first, std::uint32_t count) {
     for (auto i = first; i < first + count; ++i) {
-      if (is_held(verdict(i))) return true;
+      if (is_held(census.claimed(i))) return true;
     }
     return false;
   };
   auto read = plan.each_link(
       files,
       [&](std::uint64_t ordinal, const Link& link) {
-        if (is_held(verdict(ordinal))) held.keep(link, verdict(ordinal));
+        const auto verdict = census.claimed(ordinal);
+        if (is_held(verdict)) held.keep(link, verdict);
       },
       any_held);
   if (!read) return read.error();
-  return held;
+  const auto each_link = [&](const Visit& visit) {
+    return plan.each_link(files, [&](std::uint64_t ordinal, const Link& link) {
+      visit(link, census.claimed(ordinal));
+    });
+  };
+  auto file = PartFile::begin(files, job.held());
+  if (!file) return file.error();
+  LineFile out(*file);
+  out.text() = rows;
+  auto written = write_from_memory(all, inputs, each_link, out);
+  if (written) written = out.flush();
+  if (written) written = file->sync();
+  if (!written) return written.error();
+  return HeldPart{std::move(*file), held.links.size()};
 }
 
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes,
-                        std::optional<HeldLinks> gathered) {
+                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes) {
   auto part = PartFile::begin(files, job.held());
   if (!part) return part.error();
-  LineFile out(std::move(*part));
+  LineFile out(*part);
   out.text() = rows;
   std::size_t parts = 1;
-  if (memory_bytes > 0 && !gathered) {
+  if (memory_bytes > 0) {
     const auto need = estimate_bytes(plan);
     if (!need) return need.error();
     parts = std::min<std::uint64_t>(*need / (memory_bytes / 2 + 1) + 1, parts_max);
   }
+  const auto each_link = [&](const Visit& visit) {
+    return each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
+      visit(link, verdict);
+      return Result<void>();
+    });
+  };
+  Result<void> written;
   if (parts > 1) {
-    const auto written = write_in_parts(plan, parts, dir, memory_bytes, out);
-    return written ? out.commit() : written;
-  }
-  std::vector<HeldLinks> held;
-  if (gathered) {
-    held.push_back(std::move(*gathered));
+    written = write_in_parts(plan, parts, dir, memory_bytes, out);
   } else {
-    auto all = gather_all(plan);
-    if (!all) return all.error();
-    held = std::move(*all);
+    const auto held = gather_all(plan);
+    if (!held) return held.error();
+    written = write_from_memory(*held, plan.facts().inputs, each_link, out);
   }
-  const auto written = write_from_memory(plan, held, out);
-  return written ? out.commit() : written;
+  if (written) written = out.flush();
+  return written ? part->commit() : written;
 }
 
 }  // namespace idmerge

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "idmerge/base/batch.hpp"
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
@@ -351,6 +352,7 @@ KeyValues plan_words(const PlanOptions& options) {
 
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
                             Progress& progress) {
+  const BatchScheduling batch;
   auto intake = Intake::open(options.intake);
   if (!intake) return intake.error();
   for (const auto& path : intake->passed_over())
@@ -389,23 +391,25 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  std::future<Result<HeldLinks>> gathering;
-  const auto gather = [&](const Census& claims) {
+  auto inputs_read = plan_inputs(*intake);
+  std::future<Result<HeldPart>> held_written;
+  const auto hold = [&](const Census& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
     // What the index took is free now, its gaps not counted; beyond it, write_held() knows how to
     // do with less.
     const auto room = IdIndex::bytes_for(claims.ids()) / 4 * 3;
     if (held_bytes(claims.held_by_claims(), bytes_a_link) > room) return;
-    gathering =
-        std::async(std::launch::async, [&] { return gather_claimed(*plan, files, claims); });
+    held_written = std::async(std::launch::async, [&] {
+      return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);
+    });
   };
-  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), gather);
-  std::optional<HeldLinks> held_by_claims;
-  if (gathering.valid()) {
-    auto gathered = gathering.get();
-    if (!gathered) return gathered.error();
-    held_by_claims = std::move(*gathered);
+  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), hold);
+  std::optional<HeldPart> held;
+  if (held_written.valid()) {
+    auto written = held_written.get();
+    if (!written) return written.error();
+    held.emplace(std::move(*written));
   }
   if (!answers) return answers.error();
   name_disobeyed(options.decisions, *answers, progress);
@@ -428,15 +432,19 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   }
   // Rejected and held rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
-  auto facts = plan->write_rest(plan_inputs(*intake), to_text(report));
+  auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
   if (!facts) return facts.error();
-  const auto reader = PlanReader::open(files, plan->part_path());
-  if (!reader) return reader.error();
-  freed.wait();
-  if (held_by_claims && held_by_claims->links.size() != report.held_links()) held_by_claims.reset();
-  auto held = write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes,
-                         std::move(held_by_claims));
-  if (!held) return held.error();
+  if (held && held->links == report.held_links()) {
+    if (auto committed = held->file.commit(); !committed) return committed.error();
+  } else {
+    held.reset();
+    const auto reader = PlanReader::open(files, plan->part_path());
+    if (!reader) return reader.error();
+    freed.wait();
+    auto written =
+        write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes);
+    if (!written) return written.error();
+  }
   if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,
                      .links = facts->links,

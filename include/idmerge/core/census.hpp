@@ -97,7 +97,8 @@ class Census {
 
   /// Give every link its verdict and component, in order of the ordinals and in pieces. Once,
   /// after the last row. `on_claims` is called between the rules: from then on until the census
-  /// ends, also on other threads, link() and held_by_claims() say what claims alone came to.
+  /// ends, also on other threads, link(), claimed() and held_by_claims() say what claims alone came
+  /// to.
   void judge(const Columns& columns, const std::function<void()>& on_claims = {});
 
   /// Complete after judge(); before, the counts of rows so far.
@@ -139,6 +140,9 @@ class Census {
 
   std::size_t ids() const { return index_.size(); }
   ClaimedLink link(std::uint64_t ordinal) const;
+  Verdict claimed(std::uint64_t ordinal) const {
+    return static_cast<Verdict>(link_flags_[ordinal] >> verdict_shift);
+  }
 
   bool only_stars() const;
   bool several_ops() const;
@@ -150,6 +154,9 @@ class Census {
     std::uint32_t claim;
     std::uint32_t anons;
   };
+
+  // A link's flags: operation in bits 0-1, sided in bit 2, verdict in bits 3-7.
+  static constexpr unsigned verdict_shift = 3;
 
   bool is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form);
   void note_order(IdNumber anon, IdNumber user, const Row& row);

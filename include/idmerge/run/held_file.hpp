@@ -7,9 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,50 +20,28 @@
 
 namespace idmerge {
 
-/// Ids that outlive the block or buffer they were read from.
-class Texts {
- public:
-  Texts() = default;
-  Texts(const Texts&) = delete;  // the ids would stay behind
-  Texts(Texts&&) = default;
-  Texts& operator=(const Texts&) = delete;
-  Texts& operator=(Texts&&) = default;
-
-  std::string_view keep(std::string_view id);
-
- private:
-  static constexpr std::size_t text_bytes = 64U << 10U;
-
-  std::deque<std::string> texts_;  // none ever grows past what was reserved for it
-};
-
-/// Held links with their ids, in order.
-struct HeldLinks {
-  struct Held {
-    Link link;
-    Verdict verdict = Verdict::send;
-  };
-  std::vector<Held> links;
-  Texts texts;
-
-  void keep(const Link& link, Verdict verdict);
-};
-
 /// Memory for the lines about so many links of a plan. Units: bytes.
 std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link);
 
-/// What claims alone hold, read from a plan whose links have ended, beside the rest of
-/// Census::judge(). Errors: Errc::outage if the disk fails.
-Result<HeldLinks> gather_claimed(const PlanWriter& plan, Files& files, const Census& census);
+/// The file before it has its name; durable. Whole if `links` are all that are held.
+struct HeldPart {
+  PartFile file;
+  std::uint64_t links = 0;
+};
 
-/// Write `held.ndjson`: first `rows`, the lines about rows that made no link, then those from the
-/// plan; `gathered` are these, for a caller that has all of them.
+/// Write `held.ndjson` of what claims alone hold, from a plan whose links have ended, beside the
+/// rest of Census::judge(): first `rows`, the lines about rows that made no link.
 ///
-/// Bounds: some 400 bytes and the ids of each held link, until these are more than half of
-/// `memory_bytes` (0: without limit); without bound for what is `gathered`. Errors: Errc::outage
-/// when the disk fails; there is no new file then.
+/// Bounds: held_bytes(). Errors: Errc::outage if the disk fails.
+Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
+                               const PlanWriter& plan, const std::vector<PlanInput>& inputs,
+                               const Census& census);
+
+/// Write `held.ndjson` of a whole plan.
+///
+/// Bounds: held_bytes(), until these are more than half of `memory_bytes` (0: without limit).
+/// Errors: Errc::outage when the disk fails; there is no new file then.
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes,
-                        std::optional<HeldLinks> gathered = {});
+                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes);
 
 }  // namespace idmerge
