@@ -14,7 +14,7 @@ namespace idmerge {
 namespace {
 
 /// Memory of a census for a distinct link, measured with 1.4 ids a link, free slots included.
-constexpr std::uint64_t bytes_a_link = 62;
+constexpr std::uint64_t bytes_a_link = 58;
 
 /// What threads, blocks and buffers take beside the census.
 constexpr std::uint64_t rest_bytes = 48U << 20U;

@@ -334,19 +334,31 @@ Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
   return held;
 }
 
+using AllHeld = std::vector<HeldLinks>;
+
+std::size_t count_of(const AllHeld& held) {
+  std::size_t count = 0;
+  for (const auto& stretch : held)
+    count += stretch.links.size();
+  return count;
+}
+
+Result<AllHeld> both(Result<HeldLinks> first, Result<HeldLinks> second) {
+  if (!first) return first.error();
+  if (!second) return second.error();
+  AllHeld all;
+  all.push_back(std::move(*first));
+  all.push_back(std::move(*second));
+  return all;
+}
+
 /// One half of the plan is read beside the other.
-Result<std::vector<HeldLinks>> gather_all(const PlanReader& plan) {
+Result<AllHeld> gather_all(const PlanReader& plan) {
   const auto middle = plan.blocks() / 2;
   auto second = std::async(std::launch::async, [&plan, middle] {
     return gather(plan, {middle, plan.blocks()});
   });
-  std::array halves{gather(plan, {0, middle}), second.get()};
-  std::vector<HeldLinks> all;
-  for (auto& half : halves) {
-    if (!half) return half.error();
-    all.push_back(std::move(*half));
-  }
-  return all;
+  return both(gather(plan, {0, middle}), second.get());
 }
 
 /// Append the lines about links, of which two threads make as many. Shape: `known` one a link.
@@ -379,13 +391,10 @@ Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::He
 using Visit = std::function<void(const Link& link, Verdict verdict)>;
 
 /// Shape: `each_link` visits every link of the plan.
-Result<void> write_from_memory(const std::vector<HeldLinks>& held,
-                               const std::vector<PlanInput>& inputs,
+Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>& inputs,
                                const std::function<Result<void>(const Visit&)>& each_link,
                                LineFile& out) {
-  std::size_t count = 0;
-  for (const auto& stretch : held)
-    count += stretch.links.size();
+  const auto count = count_of(held);
   Clashes clashes(true, count);
   std::vector<const Clashes::Known*> known;
   known.reserve(count);
@@ -598,23 +607,31 @@ std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
 Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
                                const Census& census) {
-  std::vector<HeldLinks> all(1);
-  HeldLinks& held = all.front();
-  held.links.reserve(census.held_by_claims());
   const auto any_held = [&](std::uint64_t first, std::uint32_t count) {
     for (auto i = first; i < first + count; ++i) {
       if (is_held(census.claimed(i))) return true;
     }
     return false;
   };
-  auto read = plan.each_link(
-      files,
-      [&](std::uint64_t ordinal, const Link& link) {
-        const auto verdict = census.claimed(ordinal);
-        if (is_held(verdict)) held.keep(link, verdict);
-      },
-      any_held);
-  if (!read) return read.error();
+  // Of the blocks that begin within.
+  const auto gather = [&](std::uint64_t begin, std::uint64_t end) -> Result<HeldLinks> {
+    HeldLinks held;
+    const auto read = plan.each_link(
+        files,
+        [&](std::uint64_t ordinal, const Link& link) {
+          const auto verdict = census.claimed(ordinal);
+          if (is_held(verdict)) held.keep(link, verdict);
+        },
+        [&](std::uint64_t first, std::uint32_t count) {
+          return first >= begin && first < end && any_held(first, count);
+        });
+    if (!read) return read.error();
+    return held;
+  };
+  const auto middle = census.links() / 2;
+  auto second = std::async(std::launch::async, gather, middle, census.links());
+  const auto held = both(gather(0, middle), second.get());
+  if (!held) return held.error();
   const auto each_link = [&](const Visit& visit) {
     return plan.each_link(files, [&](std::uint64_t ordinal, const Link& link) {
       visit(link, census.claimed(ordinal));
@@ -624,11 +641,11 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
   if (!file) return file.error();
   LineFile out(*file);
   out.text() = rows;
-  auto written = write_from_memory(all, inputs, each_link, out);
+  auto written = write_from_memory(*held, inputs, each_link, out);
   if (written) written = out.flush();
   if (written) written = file->sync();
   if (!written) return written.error();
-  return HeldPart{std::move(*file), held.links.size()};
+  return HeldPart{std::move(*file), count_of(*held)};
 }
 
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,

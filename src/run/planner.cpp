@@ -398,7 +398,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
     // What the index took is free now, its gaps not counted; beyond it, write_held() knows how to
     // do with less.
-    const auto room = IdIndex::bytes_for(claims.ids()) / 4 * 3;
+    const auto room = IdIndex::bytes_for(claims.ids()) / 8 * 7;
     if (held_bytes(claims.held_by_claims(), bytes_a_link) > room) return;
     held_written = std::async(std::launch::async, [&] {
       return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);

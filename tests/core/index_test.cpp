@@ -65,6 +65,20 @@ TEST_SUITE("core/index") {
     CHECK(index.find({42, 42}) == 0);
   }
 
+  TEST_CASE("a table that was reserved holds what it was reserved for without growing") {
+    std::mt19937_64 random(4);
+    for (std::size_t ids = 10'000; ids < 10'016; ++ids) {
+      IdIndex index;
+      index.reserve(ids);
+      const auto bytes = index.bytes();
+      CHECK(bytes <= IdIndex::bytes_for(ids));
+      for (std::size_t i = 0; i < ids; ++i)
+        index.find_or_add({random(), 1});
+      CHECK(index.size() == ids);
+      CHECK(index.bytes() == bytes);
+    }
+  }
+
   TEST_CASE("the pair set is a set") {
     std::mt19937_64 random(3);
     PairSet pairs;

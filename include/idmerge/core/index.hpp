@@ -22,7 +22,7 @@ inline constexpr IdNumber no_id = 0xFFFFFFFFU;
 
 class IdIndex {
  public:
-  /// Bounds: 16 bytes a slot, at most three quarters of them used; 2^31 ids at the most, which the
+  /// Bounds: 16 bytes a slot, at most seven eighths of them used; 2^31 ids at the most, which the
   /// caller checks.
   explicit IdIndex(std::size_t expected_ids = 0);
 
