@@ -241,7 +241,11 @@ int run_app(const std::vector<std::string>& arguments) {
     return App(arguments).run();
   } catch (const std::exception& e) {
     const auto error = thrown(e);
-    Log({}).error(error.what);
+    const auto said = caught([&]() -> Result<void> {
+      Log({}).error(error.what);
+      return {};
+    });
+    if (!said) Log::to_stderr()("idmerge: out of memory\n");
     return exit_code(error.code);
   }
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "idmerge/app/app.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace {
 
@@ -21,6 +22,7 @@ bool occupy_standard_streams() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  idmerge::end_in_words();
   if (!occupy_standard_streams()) return 1;
   return idmerge::run_app({argv + 1, argv + argc});
 }

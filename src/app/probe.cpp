@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/probe.hpp"
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "idmerge/app/confirm.hpp"
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/net/async.hpp"
 #include "idmerge/net/client.hpp"
 
@@ -24,19 +27,23 @@ Task<void> ask(Endpoint& endpoint, const std::string& request, bool& yes) {
 
 bool answers_as_emulator(const Target& target) {
   if (!may_be_emulator(target)) return false;
-  asio::io_context io(1);
+  auto io = std::make_unique<asio::io_context>(1);
   EndpointOptions options;
   options.target = target;
   options.timeout = std::chrono::seconds(1);
-  auto endpoint = Endpoint::make(io, std::move(options));
+  auto endpoint = Endpoint::make(*io, std::move(options));
   if (!endpoint) return false;
   const auto request = fmt::format(
       "GET {}/emulator/stats HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n"
       "Connection: close\r\n\r\n",
       target.base, target.authority());
   bool yes = false;
-  run_task(io, ask(*endpoint, request, yes));
-  return yes;
+  const auto asked = caught([&]() -> Result<void> {
+    run_task(*io, ask(*endpoint, request, yes));
+    return {};
+  });
+  if (!asked) leave_standing(std::move(io));
+  return asked && yes;
 }
 
 }  // namespace idmerge

@@ -1,29 +1,33 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/base/thrown.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <new>
+#include <string_view>
 #include <system_error>
 
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace idmerge {
 namespace {
 
+constexpr std::string_view memory_words =
+    "out of memory: the job is as it stands on disk: run the same command again";
+
 /// In few words if there is not even room for these: so few that a string has them in itself.
-Error out_of_memory() {
+Error out_of_memory() noexcept {
   try {
-    return {Errc::internal,
-            "out of memory: the job is as it stands on disk: run the same command again"};
+    return {Errc::internal, std::string(memory_words)};
   } catch (const std::bad_alloc&) {
     return {Errc::internal, "out of memory"};
   }
 }
 
-}  // namespace
-
-Error thrown(const std::exception& exception) {
+Error meaning_of(const std::exception& exception) {
   if (dynamic_cast<const std::bad_alloc*>(&exception) != nullptr) return out_of_memory();
   int error_number = 0;
   if (const auto* error = dynamic_cast<const std::system_error*>(&exception)) {
@@ -47,6 +51,54 @@ Error thrown(const std::exception& exception) {
                                           "resumed",
                                           exception.what())};
   }
+}
+
+/// One line on stderr for which no memory is taken; what does not fit is left out.
+template <class... Texts>
+void say_line(Texts... texts) {
+  std::array<char, 512> line{};
+  std::size_t size = 0;
+  for (const std::string_view text : {std::string_view(texts)...}) {
+    size += text.copy(line.data() + size, line.size() - 1 - size);
+  }
+  line[size++] = '\n';
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), size);
+}
+
+[[noreturn]] void on_terminate() noexcept {
+  static std::atomic_flag has_begun;
+  while (has_begun.test_and_set())
+    ::pause();  // another thread is at it, and ends this one with it
+  constexpr std::string_view report = ": please report it; the job can be resumed";
+  if (std::current_exception() == nullptr) {
+    // So the compiler ends what is thrown while a scope is left, and keeps no trace of it.
+    say_line("idmerge: ended in the middle of an error, most likely ", memory_words);
+  } else {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      say_line("idmerge: ", memory_words);
+    } catch (const std::exception& exception) {
+      say_line("idmerge: not foreseen: ", exception.what(), report);
+    } catch (...) {
+      say_line("idmerge: not foreseen", report);
+    }
+  }
+  ::_exit(exit_code(Errc::internal));
+}
+
+}  // namespace
+
+Error thrown(const std::exception& exception) noexcept {
+  try {
+    return meaning_of(exception);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
+void end_in_words() {
+  std::set_terminate(on_terminate);
 }
 
 }  // namespace idmerge

@@ -302,9 +302,7 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
 void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
   // Every key is looked at: a second `status` that says otherwise is doubt, and doubt is foreign.
   simdjson::dom::object object;
-  if (reply.body_cut || json.parse(reply.body.data(), reply.body.size(), true).get(object)) {
-    return foreign(reply, outcome);
-  }
+  if (!parse_object(json, reply, object)) return foreign(reply, outcome);
   std::optional<std::int64_t> status;
   std::string_view error;
   for (const auto field : object) {
@@ -335,8 +333,7 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
 void Dialect::Parts::append_said(const Reply& reply, std::string& out) {
   simdjson::dom::object object;
   std::string_view error;
-  if (!reply.body_cut && !json.parse(reply.body.data(), reply.body.size(), true).get(object) &&
-      !object["error"].get(error) && !error.empty()) {
+  if (parse_object(json, reply, object) && !object["error"].get(error) && !error.empty()) {
     append_clean(error, out);
   } else {
     append_gist(reply, out);

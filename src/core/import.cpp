@@ -14,6 +14,7 @@
 #include <sodium.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/core/encoding.hpp"
 #include "idmerge/core/screen.hpp"
 
@@ -94,8 +95,8 @@ ImportWriter::ImportWriter(const DialectOptions& options)
     : mode_(options.mode),
       links_max_(options.batch_links_max),
       bytes_max_(options.batch_bytes_max),
-      compressor_(libdeflate_alloc_compressor(gzip_level)) {
-  IDMERGE_CHECK(compressor_ != nullptr && links_max_ > 0);
+      compressor_(made(libdeflate_alloc_compressor(gzip_level))) {
+  IDMERGE_CHECK(links_max_ > 0);
   common_ = ",\"token\":";
   append_json(options.token.reveal(), common_);
   common_ += fmt::format(",\"time\":{},\"$insert_id\":\"", options.pinned_time_s);
@@ -212,9 +213,7 @@ class BatchReader {
 
   BatchWords read(simdjson::dom::parser& json, const Reply& reply) {
     simdjson::dom::object object;
-    if (reply.body_cut || json.parse(reply.body.data(), reply.body.size(), true).get(object)) {
-      return words_;
-    }
+    if (!parse_object(json, reply, object)) return words_;
     words_.readable = true;
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
@@ -339,6 +338,13 @@ bool decode_bad_request(const BatchWords& words, std::span<const Link> links, Ou
 }
 
 }  // namespace
+
+bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object) {
+  if (reply.body_cut) return false;
+  const auto error = json.parse(reply.body.data(), reply.body.size(), true).get(object);
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+  return error == simdjson::SUCCESS;
+}
 
 bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<const Link> links,
                    ProjectMode mode, Outcome& outcome) {

@@ -79,6 +79,7 @@ struct NdjsonReader::Structure {
     if (!parser || parser->capacity() < bytes.size()) {
       const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(
           std::max(bytes.size(), batch_bytes), 8, parser);
+      if (error == simdjson::MEMALLOC) throw std::bad_alloc();
       IDMERGE_CHECK(error == simdjson::SUCCESS);
     }
     return parser->stage1(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(),

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 namespace {
@@ -23,9 +24,9 @@ Digest canonical(XXH128_hash_t hash) {
 }  // namespace
 
 struct Digester::State {
-  XXH3_state_t* xxh3 = XXH3_createState();
+  XXH3_state_t* xxh3 = made(XXH3_createState());
 
-  State() { IDMERGE_CHECK(xxh3 != nullptr && XXH3_128bits_reset(xxh3) == XXH_OK); }
+  State() { IDMERGE_CHECK(XXH3_128bits_reset(xxh3) == XXH_OK); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() { XXH3_freeState(xxh3); }

@@ -16,6 +16,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/fault_point.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 namespace {
@@ -277,7 +278,8 @@ PartFile::PartFile(Files& files, std::string path, File file)
 
 PartFile::~PartFile() {
   if (!file_) return;
-  static_cast<void>(files_->remove(path_ + ".part"));  // what remains is overwritten next time
+  // What remains is overwritten next time.
+  static_cast<void>(caught([this] { return files_->remove(file_.path()); }));
 }
 
 Result<PartFile> PartFile::begin(Files& files, const std::string& path) {

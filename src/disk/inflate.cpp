@@ -11,6 +11,7 @@
 #include <zstd_errors.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 namespace {
@@ -62,10 +63,11 @@ Compression detect_compression(std::string_view first) {
 struct Inflater::State {
   explicit State(Compression kind) : compression(kind) {
     if (kind == Compression::gzip) {
-      IDMERGE_CHECK(inflateInit2(&zlib, -MAX_WBITS) == Z_OK);
+      const auto status = inflateInit2(&zlib, -MAX_WBITS);
+      if (status == Z_MEM_ERROR) throw std::bad_alloc();
+      IDMERGE_CHECK(status == Z_OK);
     } else if (kind == Compression::zstd) {
-      zstd = ZSTD_createDStream();
-      IDMERGE_CHECK(zstd != nullptr);
+      zstd = made(ZSTD_createDStream());
       ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, zstd_window_log_max);
     }
   }
@@ -193,6 +195,8 @@ Result<std::size_t> Inflater::State::take_deflate(std::string_view in, std::span
   made = static_cast<std::size_t>(reinterpret_cast<char*>(zlib.next_out) - out.data());
   if (status == Z_STREAM_END) {
     part = Part::trailer;
+  } else if (status == Z_MEM_ERROR) {
+    throw std::bad_alloc();
   } else if (status != Z_OK && status != Z_BUF_ERROR) {
     offset += taken;
     return damaged(fmt::format("the gzip stream is damaged ({})",
@@ -233,6 +237,7 @@ Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<ch
     const std::size_t status = ZSTD_decompressStream(zstd, &to, &from);
     offset += from.pos - step.taken;
     if (ZSTD_isError(status) != 0) {
+      if (ZSTD_getErrorCode(status) == ZSTD_error_memory_allocation) throw std::bad_alloc();
       if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge) {
         return Error{Errc::input,
                      fmt::format("byte {}: the zstd window is larger than 16 MiB: pipe the file "

@@ -86,7 +86,7 @@ struct Source::State {
   struct stat opened {};
 
   // Of the reading thread, until it is done.
-  XXH3_state_t* digest = XXH3_createState();
+  XXH3_state_t* digest = made(XXH3_createState());
   std::vector<char> raw;
   std::size_t raw_begin = 0;
   std::size_t raw_end = 0;
@@ -100,7 +100,7 @@ struct Source::State {
   std::condition_variable wake;
   std::deque<Chunk> full;  // guarded by `mutex`, like all below
   std::deque<Chunk> empty;
-  std::optional<Error> error;
+  std::optional<Result<void>> failed_with;
   bool started = false;
   std::thread thread;
 };
@@ -239,7 +239,7 @@ void Source::State::work() {
   auto result = caught([this] { return read_on(); });
   if (result) return;
   const std::lock_guard lock(mutex);
-  error = std::move(result).error();
+  failed_with = std::move(result);  // its error would be a copy, for which there may be no memory
   wake.notify_all();
 }
 
@@ -299,8 +299,8 @@ Result<void> Source::next(Chunk& chunk) {
   std::unique_lock lock(state.mutex);
   if (!chunk.bytes.empty()) state.empty.push_back(std::move(chunk));
   state.wake.notify_all();
-  state.wake.wait(lock, [&] { return !state.full.empty() || state.error; });
-  if (state.full.empty()) return *state.error;
+  state.wake.wait(lock, [&] { return !state.full.empty() || state.failed_with; });
+  if (state.full.empty()) return *state.failed_with;
   chunk = std::move(state.full.front());
   state.full.pop_front();
   state.wake.notify_all();

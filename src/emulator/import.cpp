@@ -15,6 +15,7 @@
 #include <libdeflate.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 
 namespace idmerge {
 namespace {
@@ -262,8 +263,7 @@ ImportRefusal read_lines(std::string_view body, const ImportRules& rules,
 
 ImportRefusal inflate_gzip(std::string_view body, std::string& inflated) {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater{
-      libdeflate_alloc_decompressor(), &libdeflate_free_decompressor};
-  IDMERGE_CHECK(inflater != nullptr);
+      made(libdeflate_alloc_decompressor()), &libdeflate_free_decompressor};
   inflated.resize(import_bytes_max);
   std::size_t filled = 0;
   while (!body.empty()) {  // a gzip file may have several members

@@ -135,17 +135,17 @@ struct Emulator::Host {
 
   EmulatorOptions options;
   Service service;
-  asio::io_context io{1};
-  Acceptor acceptor{io};
-  Timer sweeper{io};
-  Timer breather{io};
+  std::unique_ptr<asio::io_context> io = std::make_unique<asio::io_context>(1);
+  Acceptor acceptor{*io};
+  Timer sweeper{*io};
+  Timer breather{*io};
   std::list<Session> sessions;
   HttpDate date;
   std::uint16_t port = 0;
   std::string url;
   std::uint64_t spoiled = 0;
   bool ending = false;
-  std::optional<Error> failure;  // for any thread once `failed`
+  Result<void> outcome;  // for any thread once `failed`
   std::atomic<bool> failed = false;
   std::thread thread;
 };
@@ -175,18 +175,19 @@ void Emulator::Host::begin() {
   const auto ended = [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   };
-  asio::co_spawn(io, accept(), ended);
-  asio::co_spawn(io, sweep(), ended);
+  asio::co_spawn(*io, accept(), ended);
+  asio::co_spawn(*io, sweep(), ended);
 }
 
 /// To the end, or until something is thrown, which ends all connections.
 void Emulator::Host::serve_all() {
   auto served = caught([this]() -> Result<void> {
-    io.run();
+    begin();
+    io->run();
     return {};
   });
   if (served) return;
-  failure = std::move(served).error();
+  outcome = std::move(served);  // its error would be a copy, for which there may be no memory
   failed = true;
   end();
 }
@@ -216,7 +217,7 @@ Task<> Emulator::Host::accept() {
     socket.set_option(tcp::no_delay(true), ec);
     sessions.emplace_front(std::move(socket));
     const auto place = sessions.begin();
-    asio::co_spawn(io, serve(*place), [this, place](const std::exception_ptr& thrown) {
+    asio::co_spawn(*io, serve(*place), [this, place](const std::exception_ptr& thrown) {
       sessions.erase(place);
       if (thrown) std::rethrow_exception(thrown);
     });
@@ -425,7 +426,6 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
   auto host = std::make_unique<Host>(std::move(options));
   if (const auto listening = host->listen(); !listening) return listening.error();
   Host& running = *host;
-  running.begin();
   std::unique_ptr<Emulator> emulator{new Emulator{std::move(host)}};
   running.thread = std::thread{[&running] { running.serve_all(); }};
   return emulator;
@@ -442,15 +442,17 @@ std::string Emulator::url() const {
 void Emulator::stop() {
   if (!host_->thread.joinable()) return;
   const auto asked = caught([this]() -> Result<void> {
-    asio::post(host_->io, [this] { host_->end(); });
+    asio::post(*host_->io, [this] { host_->end(); });
     return {};
   });
-  if (!asked) host_->io.stop();  // needs no memory; the destructors close what is open
+  if (!asked) host_->io->stop();  // needs no memory; the destructors close what is open
   host_->thread.join();
+  if (!asked || host_->failed) leave_standing(std::move(host_->io));
 }
 
 std::optional<Error> Emulator::failure() const {
-  return host_->failed ? host_->failure : std::nullopt;
+  if (!host_->failed) return std::nullopt;
+  return host_->outcome.error();
 }
 
 const Service& Emulator::service() const {
@@ -461,12 +463,15 @@ const Service& Emulator::service() const {
 Result<void> run_emulator(const EmulatorOptions& options, std::FILE* out) {
   Emulator::Host host{options};
   if (auto listening = host.listen(); !listening) return listening;
-  asio::signal_set signals{host.io, SIGINT, SIGTERM};
+  asio::signal_set signals{*host.io, SIGINT, SIGTERM};
   signals.async_wait([&](const error_code&, int) { host.end(); });
-  host.begin();
   fmt::print(out, "emulator: listening on {}\n", host.url);
   std::fflush(out);
-  host.io.run();
+  host.serve_all();
+  if (host.failed) {
+    leave_standing(std::move(host.io));
+    return host.outcome;
+  }
   fmt::print(out, "{}\n", host.service.stats(Clock::now()));
   std::fflush(out);
   return {};

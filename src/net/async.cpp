@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/net/async.hpp"
 
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -42,6 +43,11 @@ void run_task(asio::io_context& io, Task<void> task) {
   io.run();
   if (error) std::rethrow_exception(error);
   IDMERGE_CHECK(ended);
+}
+
+void leave_standing(std::unique_ptr<asio::io_context> io) noexcept {
+  static std::atomic<asio::io_context*> latest = nullptr;  // so that it does not look lost
+  latest = io.release();
 }
 
 Task<void> Wake::wait() {

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/health.hpp"
 #include "idmerge/core/pace.hpp"
@@ -539,13 +540,13 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   dialect_options.pinned_time_s = outset->pinned_time_s;
   auto dialect = Dialect::make(dialect_options, options.target.authority(), options.target.base);
   if (!dialect) return dialect.error();
-  asio::io_context io(1);
+  auto io = std::make_unique<asio::io_context>(1);
   EndpointOptions endpoint_options;
   endpoint_options.target = options.target;
   endpoint_options.tls = options.tls;
   endpoint_options.proxy = options.proxy;
   endpoint_options.timeout = options.timeout;
-  auto endpoint = Endpoint::make(io, std::move(endpoint_options));
+  auto endpoint = Endpoint::make(*io, std::move(endpoint_options));
   if (!endpoint) return endpoint.error();
 
   const auto in_flight_max =
@@ -556,9 +557,16 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   auto saver = RunSaver::open(files, outset->paths);
   if (!saver) return saver.error();
 
-  Sender sender(io, options, *outset, *log, std::move(*saver), std::move(*dialect),
+  Sender sender(*io, options, *outset, *log, std::move(*saver), std::move(*dialect),
                 std::move(*endpoint), rates, in_flight_max, files, progress, stop);
-  sender.run(io);
+  const auto ran = caught([&]() -> Result<void> {
+    sender.run(*io);
+    return {};
+  });
+  if (!ran) {
+    leave_standing(std::move(io));
+    return ran.error();
+  }
   fill_counts(report, log->now(), outset->to_send);
   sender.fill(report);
   return report;

@@ -1,15 +1,63 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/base/thrown.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <exception>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 
 #include <boost/system/system_error.hpp>
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace idmerge;
+
+namespace {
+
+/// What a process of its own says when `call` ends it as main has set it up; checks the exit code.
+template <class Call>
+std::string last_words(Call call) {
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe(pipe.data()) == 0);
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::dup2(pipe[1], STDERR_FILENO);
+    end_in_words();
+    call();
+    ::_exit(77);
+  }
+  ::close(pipe[1]);
+  std::string words;
+  std::array<char, 256> piece{};
+  for (ssize_t size = 1; size > 0;) {
+    size = ::read(pipe[0], piece.data(), piece.size());
+    words.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  }
+  ::close(pipe[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 1);
+  return words;
+}
+
+/// Out of sight of the compiler, which would warn of what is meant here.
+template <class Thing>
+void throw_it(const Thing& thing) {
+  throw thing;
+}
+
+struct ThrowsWhenLeft {
+  ~ThrowsWhenLeft() { throw_it(std::bad_alloc()); }
+};
+
+}  // namespace
 
 TEST_SUITE("base/thrown") {
   TEST_CASE("what was thrown keeps the meaning that the system gave it") {
@@ -34,5 +82,28 @@ TEST_SUITE("base/thrown") {
     REQUIRE(!fails);
     CHECK(fails.error() == Error{Errc::usage, "why"});
     CHECK(caught([]() -> Result<int> { return 7; }) == Result<int>(7));
+  }
+
+  TEST_CASE("what a C library has no memory for is thrown") {
+    int thing = 7;
+    CHECK(made(&thing) == &thing);
+    CHECK_THROWS_AS(made(static_cast<int*>(nullptr)), std::bad_alloc);
+  }
+
+  TEST_CASE("what nobody can catch ends the process in words, with the exit code of its kind") {
+    const auto memory = thrown(std::bad_alloc()).what;
+    CHECK(last_words([]() noexcept { throw_it(std::bad_alloc()); }) == "idmerge: " + memory + "\n");
+    CHECK(last_words([]() noexcept { throw_it(std::runtime_error("why")); }) ==
+          "idmerge: " + thrown(std::runtime_error("why")).what + "\n");
+    CHECK(last_words([]() noexcept { throw_it(7); }) ==
+          "idmerge: not foreseen: please report it; the job can be resumed\n");
+    CHECK(last_words([] { std::terminate(); }) ==
+          "idmerge: ended in the middle of an error, most likely " + memory + "\n");
+    CHECK(last_words([] { const ThrowsWhenLeft left; }).find(memory) != std::string::npos);
+    // It has room for so much, and the line still ends.
+    const auto much =
+        last_words([]() noexcept { throw_it(std::runtime_error(std::string(600, 'x'))); });
+    CHECK(much.size() == 512);
+    CHECK(much.ends_with("x\n"));
   }
 }

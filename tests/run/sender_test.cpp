@@ -15,11 +15,14 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <libdeflate.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/run_log.hpp"
 #include "idmerge/run/planner.hpp"
 
@@ -298,6 +301,27 @@ void check_outage(const SendReport& report, std::uint64_t pending) {
   CHECK(report.stop->code == Errc::outage);
   CHECK(report.pending == pending);
   CHECK(report.parked == 0);
+}
+
+/// How a process ended that went on here, with no memory for an operation of Asio's after so many:
+/// 0 when it asked for no more than those, 2 when the run ended clean all the same, 3 when it ended
+/// with an error that says so, 1 when it ended in words where nothing may be thrown.
+int end_without_memory(Job& job, const SendOptions& options, std::size_t after) {
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    end_in_words();
+    const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(null, STDERR_FILENO);
+    testing::fail_of_asio(after);
+    const auto sent = send_plan(options, job.dir(), job.files, job.progress, job.stop);
+    if (!testing::has_failed_of_asio()) ::_exit(0);
+    if (sent) ::_exit(sent->stop ? 4 : 2);
+    ::_exit(sent.error() == thrown(std::bad_alloc()) ? 3 : 5);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 }  // namespace
@@ -1311,5 +1335,21 @@ TEST_SUITE("run/sender") {
     CHECK(report.spares_sent > 0);
     options.canary.reset();
     CHECK(!job.send(options).stop);
+  }
+
+  TEST_CASE("whatever Asio has no memory for ends the run in words, and the next one goes on") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    int by_error = 0;
+    int end = -1;
+    for (std::size_t after = 0; end != 0; ++after) {
+      Job job(12);
+      const auto options = job.options(server);
+      end = end_without_memory(job, options, after);
+      CAPTURE(after);
+      CHECK(end <= 3);
+      by_error += end == 3 ? 1 : 0;
+      CHECK(job.send(options).pending == 0);
+    }
+    CHECK(by_error > 0);
   }
 }

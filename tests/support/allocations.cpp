@@ -10,6 +10,8 @@ namespace {
 
 thread_local std::size_t count = 0;
 thread_local std::ptrdiff_t live = 0;
+thread_local std::ptrdiff_t until_failure = -1;
+thread_local bool has_failed = false;
 
 std::ptrdiff_t size_of(void* bytes) {
   return static_cast<std::ptrdiff_t>(::malloc_usable_size(bytes));
@@ -38,6 +40,15 @@ std::ptrdiff_t idmerge::testing::live_bytes() {
   return live;
 }
 
+void idmerge::testing::fail_of_asio(std::size_t after) {
+  until_failure = static_cast<std::ptrdiff_t>(after);
+  has_failed = false;
+}
+
+bool idmerge::testing::has_failed_of_asio() {
+  return has_failed;
+}
+
 // Where Asio takes the memory of coroutine frames and operations from, when it has none to use
 // again: the linker leads its calls here (tests/CMakeLists.txt). Given back with free(), so they
 // are counted and not weighed. Weak: other binaries of tests do without.
@@ -45,6 +56,10 @@ extern "C" [[gnu::weak]] void* __real_aligned_alloc(std::size_t alignment, std::
 extern "C" void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size);
 void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
   ++count;
+  if (until_failure >= 0 && until_failure-- == 0) {
+    has_failed = true;
+    return nullptr;
+  }
   return __real_aligned_alloc(alignment, size);
 }
 

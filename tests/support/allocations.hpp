@@ -15,4 +15,10 @@ std::size_t allocations();
 /// crosses threads it knows one half.
 std::ptrdiff_t live_bytes();
 
+/// Let the allocation of Asio's fail that comes after so many others on this thread, once.
+void fail_of_asio(std::size_t after);
+
+/// Has it failed?
+bool has_failed_of_asio();
+
 }  // namespace idmerge::testing

@@ -65,6 +65,10 @@ class ImportWriter {
   std::unique_ptr<libdeflate_compressor, Free> compressor_;
 };
 
+/// The object that an answer is, which lives until `json` parses the next one; false when it is
+/// none, or was cut.
+bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object);
+
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///
 /// Shape: sets kind, message and refusals of `outcome`; false when it is not an answer of this API.

@@ -6,6 +6,7 @@
 // run by one thread, so nothing here locks.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -40,8 +41,14 @@ Task<void> join(std::vector<Task<void>> tasks);
 
 /// Run a task to its end on an io_context of the caller's: the only other place, besides join, in
 /// which a coroutine is started.
-/// Errors: what the task throws.
+/// Errors: what the task throws; what the loop throws when there is no memory for an operation, and
+/// then coroutines are left in it, and it must be left standing.
 void run_task(asio::io_context& io, Task<void> task);
+
+/// Keep an io_context with the coroutines in it until the process ends: for one that threw out of
+/// its loop. They refer to what their owner destroys, and to destroy them Asio needs the memory
+/// that was wanting.
+void leave_standing(std::unique_ptr<asio::io_context> io) noexcept;
 
 /// One coroutine waits, another part of the same thread wakes it; nothing is allocated. Waking
 /// when nobody waits is remembered, once.
