@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/status.hpp"
 
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "idmerge/app/job_view.hpp"
@@ -53,6 +55,25 @@ std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>
   return fmt::format("{}rate: {}, {}{}\n", note, printable(words), origin, now);
 }
 
+/// What holds a run besides its rate: --rate-bytes, and a pause that the service asked for.
+std::string hold_lines(const JobView& view) {
+  if (!view.run) return {};
+  std::string text;
+  const auto& checkpoint = view.run->checkpoint;
+  if (const auto* const bytes = checkpoint.words.find("rate-bytes");
+      bytes != nullptr && *bytes != "0" && *bytes != "0/s") {
+    text += fmt::format("rate-bytes: {}, as it was run with\n", printable(*bytes));
+  }
+  const auto now = std::chrono::system_clock::now();
+  const auto rest = std::chrono::ceil<std::chrono::seconds>(checkpoint.limit.rest(now));
+  if (checkpoint.limit.per_s > 0 && rest.count() > 0) {
+    text += fmt::format("paused: until {}, as the service asked; {} are left\n",
+                        rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest),
+                        rough_duration_text(rest));
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<std::string> status_text(Files& files, const std::string& job) {
@@ -81,7 +102,10 @@ Result<std::string> status_text(Files& files, const std::string& job) {
                          view->run->checkpoint.round, count_text(view->spares_sent()));
     }
   }
-  if (!view->finished()) out += rate_line(*view, said_rate(files, paths->run()));
+  if (!view->finished()) {
+    out += rate_line(*view, said_rate(files, paths->run()));
+    out += hold_lines(*view);
+  }
   out += account_text(*view);
   if (owner->empty() && (view->pending() > 0 || (view->run && !view->finished()))) {
     out += fmt::format("go on: {}{}\n", command_line({"run", "--job", job}),

@@ -112,15 +112,19 @@ void Throttle::cut(Instant now) {
   ++cuts_;
 }
 
-void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
-  if (known.per_s == 0) return;
+std::chrono::nanoseconds KnownLimit::rest(WallTime wall_now) const {
   const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
   auto until = std::max<std::chrono::sys_seconds>(
-      std::chrono::sys_seconds(std::chrono::seconds(known.paused_until_s)), second - recalled_max);
+      std::chrono::sys_seconds(std::chrono::seconds(paused_until_s)), second - recalled_max);
   // No pause reaches so far: it was said while the clock was ahead, and nobody knows when it ends.
   if (until > second + retry_after_max + recalled_slack) until = second;
   until = std::min<std::chrono::sys_seconds>(until, second + retry_after_max);
-  paused_until_ = now + (until - second) - (wall_now - second);
+  return (until - second) - (wall_now - second);
+}
+
+void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
+  if (known.per_s == 0) return;
+  paused_until_ = now + known.rest(wall_now);
   last_cut_ = std::min(now, paused_until_);
   slice_from_ = older_from_ = std::max(now, paused_until_);
   known_per_s_ = static_cast<double>(known.per_s);

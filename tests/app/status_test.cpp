@@ -2,9 +2,13 @@
 #include "idmerge/app/status.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 
 #include <doctest/doctest.h>
 
+#include "idmerge/base/log.hpp"
+#include "idmerge/disk/checkpoint.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
 #include "idmerge/emulator/server.hpp"
@@ -110,6 +114,44 @@ TEST_SUITE("app/status") {
     CHECK(says("\nrate: 30req/s, as idmerge rate said\n"));
     CHECK(stage.code({"run", "--job", job}) == 3);
     CHECK(!says("\nrate: "));
+  }
+
+  TEST_CASE("what holds a run beside its rate stands below it, while it does") {
+    Stage stage;
+    const auto job = stage.planned();
+    const RunPaths run = JobPaths{job}.run();
+    auto emulator = Emulator::start({});
+    REQUIRE(emulator);
+    const auto run_with = [&](const std::string& rate_bytes, const std::string& requests) {
+      return stage.code({"run", "--job", job, "--to", (*emulator)->url(), "--rate-bytes",
+                         rate_bytes, "--max-requests", requests, "--max-rejected", "none",
+                         "--max-held", "none"});
+    };
+    const auto behind_rate = [&](std::int64_t paused_until_s) {
+      auto checkpoint = load_checkpoint(stage.files, run.checkpoint()).value();
+      REQUIRE(checkpoint);
+      checkpoint->limit = {paused_until_s == 0 ? 0U : 100U, paused_until_s};
+      REQUIRE(save_checkpoint(stage.files, run.checkpoint(), *checkpoint));
+      const auto text = status_text(stage.files, job);
+      REQUIRE_MESSAGE(text, text);
+      const auto begin = text->find("\nrate: 500/s, the default\n");
+      REQUIRE(begin != std::string::npos);
+      const auto lines = text->substr(begin + 1, text->find("\n  read", begin) - begin);
+      return lines.substr(lines.find('\n') + 1);
+    };
+    REQUIRE(run_with("2MB/s", "1") == 8);
+    CHECK(behind_rate(0) == "rate-bytes: 2MB/s, as it was run with\n");
+    REQUIRE(run_with("0", "1") == 8);
+    CHECK(behind_rate(0).empty());
+    const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(
+                           std::chrono::system_clock::now().time_since_epoch())
+                           .count();
+    CHECK(behind_rate(now_s).empty());
+    const std::chrono::sys_seconds until(std::chrono::seconds(now_s + 1800));
+    const auto paused = behind_rate(now_s + 1800);
+    CHECK(paused.starts_with("paused: until " + rfc3339(until) + ", as the service asked; "));
+    CHECK(paused.ends_with(" are left\n"));
+    CHECK(behind_rate(now_s + 100'000).empty());  // said while the clock was ahead
   }
 
   TEST_CASE("a batch has another rate when nobody says one") {

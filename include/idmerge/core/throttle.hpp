@@ -27,6 +27,12 @@ struct KnownLimit {
   std::int64_t paused_until_s = 0;  // when the last pause ends, or ended; seconds since 1970
 
   bool operator==(const KnownLimit&) const = default;
+
+  /// What is left of that pause; nothing or less when it is over.
+  ///
+  /// Bounds: at most retry_after_max; a pause that would be longer was said while the wall clock
+  /// was ahead, and is taken as over.
+  std::chrono::nanoseconds rest(WallTime wall_now) const;
 };
 
 struct ThrottleOptions {
@@ -55,9 +61,6 @@ class Throttle {
   /// Go on from what an earlier process knew: wait for the rest of its pause, then climb as it
   /// would have done. What it knew long ago matters little: the rate has climbed far beyond it
   /// meanwhile.
-  ///
-  /// Bounds: the rest of a pause is at most retry_after_max; one that would be longer was said
-  /// while the wall clock was ahead, and is taken as over.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
 
   /// What a later process should know.
