@@ -271,7 +271,12 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   }
   // Only now, so that a flipped bit in the version is not taken for another version.
   if (body.substr(0, first_line.size()) != first_line) {
-    return damaged(name, "is of another version than this idmerge reads (3)");
+    const auto version = body.substr(first_word.size(), body.find('\n') - first_word.size());
+    return Error{Errc::input,
+                 fmt::format("{}: is of version {}, and this idmerge reads version {}: finish the "
+                             "job with the idmerge that wrote it; a new job would send all links "
+                             "again",
+                             name, version, first_line.substr(first_word.size(), 1))};
   }
   const auto values = KeyValues::parse(body.substr(first_line.size()));
   if (!values) return damaged(name, values.error().what);

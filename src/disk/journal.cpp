@@ -114,9 +114,11 @@ Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
     return text;
   }
   if (head.version != version) {
-    return Error{Errc::input, fmt::format("{}: is of version {}, and this idmerge reads version "
-                                          "{}: use the idmerge that wrote it",
-                                          name, head.version, version)};
+    return Error{Errc::input,
+                 fmt::format("{}: is of version {}, and this idmerge reads version {}: finish the "
+                             "job with the idmerge that wrote it; a new job would send all links "
+                             "again",
+                             name, head.version, version)};
   }
   if (head.plan != plan) {
     return Error{Errc::input, fmt::format("{}: belongs to plan {}: it is not of this job", name,

@@ -375,9 +375,11 @@ Result<void> check_magic(const File& file) {
   const auto found_version = in.get<std::uint32_t>();
   if (!in.ok() || found != magic) return damaged(file.path(), "is not a plan");
   if (found_version != version) {
-    return damaged(file.path(), fmt::format("is a plan of version {}, and this idmerge reads "
-                                            "version {}",
-                                            found_version, version));
+    return Error{Errc::input,
+                 fmt::format("{}: is a plan of version {}, and this idmerge reads version {}: "
+                             "finish the job with the idmerge that wrote it, or restore this file; "
+                             "a new job would send all links again",
+                             file.path(), found_version, version)};
   }
   return {};
 }

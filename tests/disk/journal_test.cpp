@@ -126,8 +126,10 @@ TEST_SUITE("disk/journal") {
     const auto text = parse_journal(bytes, "/w/j", plan);
     REQUIRE_FALSE(text);
     CHECK(text.error().code == Errc::input);
-    CHECK(text.error().what ==
-          "/w/j: is of version 2, and this idmerge reads version 1: use the idmerge that wrote it");
+    CHECK(
+        text.error().what ==
+        "/w/j: is of version 2, and this idmerge reads version 1: finish the job with the idmerge "
+        "that wrote it; a new job would send all links again");
   }
 
   TEST_CASE("another plan's journal is refused") {

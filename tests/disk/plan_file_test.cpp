@@ -312,8 +312,9 @@ TEST_SUITE("disk/plan_file") {
   TEST_CASE("another version is named") {
     auto bytes = made({});
     bytes[8] = 2;
-    CHECK(trouble(bytes, {}).find("version 2, and this idmerge reads version 1") !=
-          std::string::npos);
+    CHECK(trouble(bytes, {}).find(
+              "version 2, and this idmerge reads version 1: finish the job with the "
+              "idmerge that wrote it") != std::string::npos);
   }
 
   TEST_CASE("whatever step fails, there is no plan or the whole plan, and it can be made again") {

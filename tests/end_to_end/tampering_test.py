@@ -9,7 +9,7 @@ import signal
 
 import journey
 
-REMEDY = r"restore|start a new job|plan the inputs again|use the idmerge|work on a copy"
+REMEDY = r"restore|start a new job|plan the inputs again|with the idmerge that|work on a copy"
 
 
 class Tampering(journey.Case):
