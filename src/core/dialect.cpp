@@ -74,14 +74,6 @@ std::string_view name(ProjectMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
-std::string_view name(OutcomeKind kind) {
-  constexpr std::array<std::string_view, static_cast<std::size_t>(OutcomeKind::count)> names{
-      "delivered", "refused",      "retry",         "throttled",
-      "split",     "unauthorized", "wrong-project", "foreign"};
-  IDMERGE_CHECK(kind < OutcomeKind::count);
-  return names[static_cast<std::size_t>(kind)];
-}
-
 Result<void> check_op(Api api, ProjectMode mode, Op op) {
   const auto usage = [&](std::string_view why) {
     return Error{Errc::usage, fmt::format("--op {}: {}", name(op), why)};
@@ -100,10 +92,10 @@ Result<void> check_op(Api api, ProjectMode mode, Op op) {
           "a project with simplified identity merge takes create only: two users cannot "
           "be merged there: use --op create");
     case ProjectMode::legacy:
-      if (op == Op::alias) return {};
-      return usage("a legacy project takes alias only: use --op alias");
+      break;
   }
-  return usage("no such project mode");
+  if (op == Op::alias) return {};
+  return usage("a legacy project takes alias only: use --op alias");
 }
 
 // ---- The parts of a dialect

@@ -12,7 +12,6 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/health.hpp"
@@ -370,13 +369,10 @@ class Sender {
         }
         return Next::at_the_gate;
       case OutcomeKind::wrong_project:
-        stop({Errc::service, outcome.message});
-        return Next::at_the_gate;
-      case OutcomeKind::count:
         break;
     }
-    IDMERGE_CHECK(false);
-    return Next::done;
+    stop({Errc::service, outcome.message});
+    return Next::at_the_gate;
   }
 
   void note_success(const Part& part, Instant now) {

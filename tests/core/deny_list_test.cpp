@@ -76,4 +76,13 @@ TEST_SUITE("core/deny_list") {
     CHECK(list->denies("x299q1end299"));
     CHECK_FALSE(list->denies("--x7abcdef42end8"));
   }
+
+  TEST_CASE("expressions that are too large together are refused before an id is asked for") {
+    std::string text;
+    for (char c = 'a'; c < 'a' + 8; ++c) {
+      text += "/(?:" + std::string(500, c) + "){999}/\n";
+      if (c == 'a') CHECK(DenyList::parse(text));
+    }
+    CHECK(error_of(text).find("too large together") != std::string::npos);
+  }
 }

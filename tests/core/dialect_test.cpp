@@ -303,6 +303,15 @@ TEST_SUITE("core/dialect") {
     CHECK(check_op(Api::import, ProjectMode::simplified, Op::merge).error().code == Errc::usage);
   }
 
+  TEST_CASE("APIs and project modes are called what their options take") {
+    CHECK(name(Api::identity) == "identity");
+    CHECK(name(Api::import) == "import");
+    CHECK(name(ProjectMode::none) == "none");
+    CHECK(name(ProjectMode::original) == "original");
+    CHECK(name(ProjectMode::simplified) == "simplified");
+    CHECK(name(ProjectMode::legacy) == "legacy");
+  }
+
   TEST_CASE("an answer that says the link is there already is recognised") {
     CHECK(means_already_linked("errAnonDistinctIdAssignedAlready"));
     CHECK(means_already_linked("Anon ID already identified"));

@@ -2,7 +2,9 @@
 #include "idmerge/disk/plan_file.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include <doctest/doctest.h>
@@ -62,6 +64,26 @@ std::string made(const PlanSketch& sketch) {
   const auto facts = make_plan(files, "/w/plan", sketch);
   REQUIRE_MESSAGE(facts, facts);
   return files.content("/w/plan");
+}
+
+/// The plan with a byte of the first entry of its index greater by one, and all sums as if it had
+/// been written so.
+std::string with_entry_byte(std::string bytes, std::size_t at, unsigned more) {
+  constexpr std::size_t part_bytes = 32;  // offset, size, digest
+  const auto footer = bytes.size() - (6 * part_bytes + 56);
+  const auto index = footer + 5 * part_bytes;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::memcpy(&offset, bytes.data() + index, sizeof offset);
+  std::memcpy(&size, bytes.data() + index + 8, sizeof size);
+  REQUIRE(at < size);
+  bytes[offset + at] = static_cast<char>(static_cast<unsigned char>(bytes[offset + at]) + more);
+  const auto sum = digest(std::string_view(bytes).substr(offset, size));
+  std::memcpy(bytes.data() + index + 16, sum.data(), sum.size());
+  const auto checked = 6 * part_bytes + 40;
+  const auto all = checksum(std::string_view(bytes).substr(footer, checked));
+  std::memcpy(bytes.data() + footer + checked, &all, sizeof all);
+  return bytes;
 }
 
 std::string id_of(const PlanSketch& sketch) {
@@ -307,6 +329,19 @@ TEST_SUITE("disk/plan_file") {
     const auto none = PlanReader::open(files, "/w/plan");
     REQUIRE_FALSE(none);
     CHECK(none.error().what == "/w/plan: there is no plan: make one with idmerge plan");
+  }
+
+  TEST_CASE("nothing hides between the parts of a plan, whatever its index says") {
+    PlanSketch sketch;
+    sketch.links = 30'000;
+    const auto good = made(sketch);
+    REQUIRE(trouble(with_entry_byte(good, 0, 0), sketch).empty());
+    // The first link, the count, what is reserved; offset and size of the links and the columns.
+    for (const std::size_t at : {0U, 8U, 12U, 16U, 24U, 48U, 56U}) {
+      CAPTURE(at);
+      CHECK(trouble(with_entry_byte(good, at, 1), sketch).find("the index does not fit the file") !=
+            std::string::npos);
+    }
   }
 
   TEST_CASE("another version is named") {

@@ -61,11 +61,7 @@ enum class OutcomeKind : std::uint8_t {
   unauthorized,   // 401, 403: credentials
   wrong_project,  // the project does not take such requests: stop at once
   foreign,        // well-formed, but not an answer of this API
-  count,
 };
-
-/// The name for logs: "wrong-project".
-std::string_view name(OutcomeKind kind);
 
 /// What an answer means for the links of its request. Reused from answer to answer.
 struct Outcome {
