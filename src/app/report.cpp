@@ -303,16 +303,21 @@ std::string_view target_of(const JobView& view) {
   return view.run ? view.run->checkpoint.words.get("to") : std::string_view();
 }
 
-std::string example_sentence(const NamedLink& link, const IdMask& mask) {
-  switch (link.op) {
+std::array<std::string_view, 3> example_words(Op op) {
+  switch (op) {
     case Op::create:
-      return fmt::format("what {} did will belong to user {}", mask(link.anon), mask(link.user));
+      return {"what ", " did will belong to user ", ""};
     case Op::alias:
-      return fmt::format("{} will be another name of {}", mask(link.anon), mask(link.user));
+      return {"", " will be another name of ", ""};
     case Op::merge:
       break;
   }
-  return fmt::format("{} and {} will be one user", mask(link.anon), mask(link.user));
+  return {"", " and ", " will be one user"};
+}
+
+std::string example_sentence(const NamedLink& link, const IdMask& mask) {
+  const auto [before, between, behind] = example_words(link.op);
+  return fmt::format("{}{}{}{}{}", before, mask(link.anon), between, mask(link.user), behind);
 }
 
 std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,

@@ -110,7 +110,7 @@ constexpr std::array exit_meanings{
                 "data owner"},
     ExitMeaning{4,
                 "input missing, unreadable, changed or too short; a damaged plan or checkpoint; a "
-                "job of another input",
+                "job of another input; an unfinished --last-job",
                 "upstream"},
     ExitMeaning{5, "outage, network, disk full, links still pending: checkpoint saved, run again",
                 "scheduler retries"},
@@ -339,10 +339,17 @@ class Page {
     if (!view_.examples.empty()) {
       html_.markup("<h3>For example</h3>\n<ul id=\"examples\">\n");
       for (const auto& link : view_.examples)
-        html_.markup("<li>").text(example_sentence(link, mask_)).markup("</li>\n");
+        example(link);
       html_.markup("</ul>\n");
     }
     html_.markup("</section>\n");
+  }
+
+  void example(const NamedLink& link) {
+    const auto [before, between, behind] = example_words(link.op);
+    html_.markup("<li>").text(before).markup("<bdi class=\"id\">").text(mask_(link.anon));
+    html_.markup("</bdi>").text(between).markup("<bdi class=\"id\">").text(mask_(link.user));
+    html_.markup("</bdi>").text(behind).markup("</li>\n");
   }
 
   void figure_table(Markup begin, const std::vector<Figure>& figures) {

@@ -3,10 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/disk/files.hpp"
 #include "idmerge/disk/job.hpp"
 
 #include "app_job.hpp"
@@ -39,6 +46,43 @@ JobView sent_view(std::uint64_t links, std::uint64_t delivered, std::uint64_t re
   view.run->checkpoint.finished = delivered + refused == links;
   view.run->checkpoint.words.set("to", "eu");
   return view;
+}
+
+/// What the README's table says of an exit code, as text of a page.
+struct ExitRow {
+  std::string meaning;
+  std::string who;
+};
+
+/// By code; a row of two codes names their signals in the same order, as "SIGINT, SIGTERM".
+std::map<int, ExitRow> exit_rows() {
+  RealFiles files;
+  const auto readme = files.read_all(IDMERGE_TEST_DATA "/../README.md", 1U << 20U);
+  REQUIRE_MESSAGE(readme, readme);
+  std::map<int, ExitRow> rows;
+  std::istringstream lines(readme->substr(readme->find("\n## Exit codes\n")));
+  std::string line;
+  while (std::getline(lines, line) && line != "Every stop prints the exact command that goes on.") {
+    int code = 0;
+    int other = 0;
+    if (std::sscanf(line.c_str(), "| %d, %d |", &code, &other) < 1) continue;
+    std::erase(line, '`');
+    const auto second = line.find(" | ") + 3;
+    const auto third = line.find(" | ", second) + 3;
+    ExitRow row{line.substr(second, third - 3 - second),
+                line.substr(third, line.rfind(" |") - third)};
+    for (auto at = row.meaning.find('\''); at != std::string::npos; at = row.meaning.find('\'', at))
+      row.meaning.replace(at, 1, "&#39;");
+    const auto pair = row.meaning.find("SIGINT, SIGTERM");
+    if (other != 0) {
+      REQUIRE(pair != std::string::npos);
+      rows[other] = row;
+      rows[other].meaning.erase(pair, 8);
+      row.meaning.erase(pair + 6, 9);
+    }
+    rows[code] = row;
+  }
+  return rows;
 }
 
 /// The words of the element with this id, as they stand in the page.
@@ -90,6 +134,22 @@ TEST_SUITE("app/report_page") {
     CHECK_FALSE(has(page, "\xe2\x80\xae"));
   }
 
+  TEST_CASE("an example turns no text around its ids, and says what its operation does") {
+    auto view = sent_view(3, 0, 0);
+    const auto element_of = [](const std::string& id) {
+      return "<bdi class=\"id\">" + id + "</bdi>";
+    };
+    const auto anon = element_of("\xd7\x90");
+    const auto user = element_of("u");
+    for (const auto& [op, words] : std::map<Op, std::string>{
+             {Op::create, "what " + anon + " did will belong to user " + user},
+             {Op::alias, anon + " will be another name of " + user},
+             {Op::merge, anon + " and " + user + " will be one user"}}) {
+      view.examples = {{op, "\xd7\x90", "u", 2}};
+      CHECK(has(report_page(view, {}, IdMask(true)), "<li>" + words + "</li>\n"));
+    }
+  }
+
   TEST_CASE("the page brings all it needs, and may not fetch or run anything") {
     const auto page = report_page(sent_view(1, 1, 0), {}, IdMask(true));
     CHECK(page.starts_with(
@@ -122,15 +182,26 @@ TEST_SUITE("app/report_page") {
     CHECK(headline(planned, {}) == "Planned: there is nothing to send");
   }
 
-  TEST_CASE("every exit code has its meaning") {
+  TEST_CASE("every exit code has its meaning, and who acts, as the README says") {
     const auto view = sent_view(1, 0, 0);
-    std::vector<int> codes{0, 3, 143};
+    std::set<int> codes{0, 3, 143};
     for (int code = 0; code <= static_cast<int>(Errc::interrupted); ++code)
-      codes.push_back(exit_code(static_cast<Errc>(code)));
-    for (const int code : codes) {
+      codes.insert(exit_code(static_cast<Errc>(code)));
+    const auto rows = exit_rows();
+    for (int code = 0; code < 256; ++code) {
+      CAPTURE(code);
       const auto page = report_page(view, {.exit_code = code}, IdMask(true));
       CHECK(element(page, "exit-code") == std::to_string(code));
-      CHECK_MESSAGE(element(page, "exit-meaning").size() > 5, code);
+      CHECK(rows.contains(code) == codes.contains(code));
+      if (!codes.contains(code)) {
+        CHECK(element(page, "exit-meaning") == "(no such element)");
+      } else if (code == 0) {  // a plan that is not sent yet has nothing finished
+        CHECK(element(page, "exit-meaning") == "nothing stopped it");
+        CHECK_FALSE(has(page, "who acts"));
+      } else {
+        CHECK(element(page, "exit-meaning") == rows.at(code).meaning);
+        CHECK(has(page, " <span class=\"quiet\">(who acts: " + rows.at(code).who + ")</span>"));
+      }
     }
   }
 

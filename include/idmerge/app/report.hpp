@@ -6,6 +6,7 @@
 // that is printed is one that was counted.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,6 +55,9 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
 
 /// The same figures as one JSON object; ids of the largest clusters as the mask lets them be seen.
 std::string census_json(const JobView& view, const IdMask& mask);
+
+/// What is said of a link, around its ids: before the first, between them, behind the second.
+std::array<std::string_view, 3> example_words(Op op);
 
 /// "what ANONYMOUS did will belong to user USER"
 std::string example_sentence(const NamedLink& link, const IdMask& mask);
