@@ -38,8 +38,18 @@ constexpr unsigned has_name = 8;
 constexpr unsigned has_comment = 16;
 constexpr unsigned reserved_flags = 0xe0;
 
+constexpr std::string_view zstd_magic = "\x28\xb5\x2f\xfd";
+constexpr std::string_view skippable_magic = "\x2a\x4d\x18";  // behind 0x50 to 0x5f
+
 unsigned byte_at(std::string_view bytes, std::size_t i) {
   return static_cast<unsigned char>(bytes[i]);
+}
+
+/// May a frame of zstd begin so, or a skippable one, with which seekable files begin? Shape: 1 to 4
+/// bytes. Source: RFC 8878, 3.1.1 and 3.1.2.
+bool begins_zstd(std::string_view bytes) {
+  const bool skippable = (byte_at(bytes, 0) & 0xf0U) == 0x50;
+  return skippable ? skippable_magic.starts_with(bytes.substr(1)) : zstd_magic.starts_with(bytes);
 }
 
 }  // namespace
@@ -51,10 +61,7 @@ std::string_view name(Compression compression) {
 
 Compression detect_compression(std::string_view first) {
   if (first.starts_with("\x1f\x8b")) return Compression::gzip;
-  if (first.starts_with("\x28\xb5\x2f\xfd")) return Compression::zstd;
-  // A skippable frame, with which seekable zstd files may begin.
-  if (first.size() >= 4 && (byte_at(first, 0) & 0xf0U) == 0x50 &&
-      first.substr(1, 3) == "\x2a\x4d\x18") {
+  if (first.size() >= zstd_magic.size() && begins_zstd(first.substr(0, zstd_magic.size()))) {
     return Compression::zstd;
   }
   return Compression::none;
@@ -232,7 +239,16 @@ Result<Inflater::Step> Inflater::State::gunzip(std::string_view in, std::span<ch
 Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<char> out) {
   Step step;
   while (step.taken < in.size() || (begun && step.made < out.size())) {
-    ZSTD_inBuffer from{in.data(), in.size(), step.taken};
+    // Byte by byte until it is clear what begins: libzstd may also take what its first releases
+    // wrote, and then its answer depends on how much it is given at once.
+    auto end = in.size();
+    if (held_count < zstd_magic.size() && step.taken < in.size()) {
+      held[held_count++] = static_cast<unsigned char>(byte_at(in, step.taken));
+      const std::string_view first(reinterpret_cast<const char*>(held.data()), held_count);
+      if (!begins_zstd(first)) return damaged("here no zstd frame begins");
+      end = step.taken + 1;
+    }
+    ZSTD_inBuffer from{in.data(), end, step.taken};
     ZSTD_outBuffer to{out.data(), out.size(), step.made};
     const std::size_t status = ZSTD_decompressStream(zstd, &to, &from);
     offset += from.pos - step.taken;
@@ -249,6 +265,7 @@ Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<ch
     const bool stuck = from.pos == step.taken && to.pos == step.made;
     step = {from.pos, to.pos};
     begun = status != 0;
+    if (!begun) held_count = 0;
     if (stuck || step.made == out.size()) break;
   }
   return step;
