@@ -95,9 +95,9 @@ TEST_SUITE("disk/inflate") {
     // libzstd may also take what releases before 1.0 wrote: this frame of 0.6 it finds whole at
     // once and damaged in steps of four bytes.
     const std::string legacy("\x26\xb5\x2f\xfd\x04X\0\0", 8);
-    for (const std::size_t in_step : {1, 4, 1000}) {
+    for (const std::size_t in_step : {1U, 4U, 1000U}) {
       CAPTURE(in_step);
-      for (const std::size_t out_step : {1, 1000}) {
+      for (const std::size_t out_step : {1U, 1000U}) {
         CAPTURE(out_step);
         CHECK(inflated(Compression::zstd, legacy, in_step, out_step) ==
               "! byte 0: here no zstd frame begins: make or copy the file again");
