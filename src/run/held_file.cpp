@@ -343,7 +343,14 @@ std::size_t count_of(const AllHeld& held) {
   return count;
 }
 
-Result<AllHeld> both(Result<HeldLinks> first, Result<HeldLinks> second) {
+/// Two halves of what a plan has `count` of, the second gathered beside the first. Shape:
+/// `gather(begin, end)` returns a Result<HeldLinks>.
+template <class Gather>
+Result<AllHeld> gather_halves(std::uint64_t count, const Gather& gather) {
+  const auto middle = count / 2;
+  auto other = std::async(std::launch::async, [&] { return gather(middle, count); });
+  auto first = gather(std::uint64_t{0}, middle);
+  auto second = other.get();
   if (!first) return first.error();
   if (!second) return second.error();
   AllHeld all;
@@ -352,13 +359,10 @@ Result<AllHeld> both(Result<HeldLinks> first, Result<HeldLinks> second) {
   return all;
 }
 
-/// One half of the plan is read beside the other.
 Result<AllHeld> gather_all(const PlanReader& plan) {
-  const auto middle = plan.blocks() / 2;
-  auto second = std::async(std::launch::async, [&plan, middle] {
-    return gather(plan, {middle, plan.blocks()});
+  return gather_halves(plan.blocks(), [&](std::size_t begin, std::size_t end) {
+    return gather(plan, {begin, end});
   });
-  return both(gather(plan, {0, middle}), second.get());
 }
 
 /// Append the lines about links, of which two threads make as many. Shape: `known` one a link.
@@ -628,9 +632,7 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
     if (!read) return read.error();
     return held;
   };
-  const auto middle = census.links() / 2;
-  auto second = std::async(std::launch::async, gather, middle, census.links());
-  const auto held = both(gather(0, middle), second.get());
+  const auto held = gather_halves(census.links(), gather);
   if (!held) return held.error();
   const auto each_link = [&](const Visit& visit) {
     return plan.each_link(files, [&](std::uint64_t ordinal, const Link& link) {
