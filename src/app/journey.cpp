@@ -57,9 +57,10 @@ std::string same_command_for(const World& world, const std::string& job) {
 }
 
 /// Tell both ways on when the job has another plan.
-Error another_plan(const Settings& settings, World& world, const Error& why, bool finished) {
-  world.log.info((finished ? "see the old plan, which is finished: " : "finish the old plan: ") +
-                 next_command(settings));
+Error another_plan(const Settings& settings, World& world, const Error& why, const JobView& view) {
+  world.log.info(
+      (view.finished() ? "see the old plan, which is finished: " : "finish the old plan: ") +
+      (view.run ? next_command(settings) : first_command(settings)));
   world.log.info("or start a new job: " + same_command_for(world, other_job(settings.job)));
   return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
                                 printable(settings.job), why.what)};
@@ -140,9 +141,34 @@ Result<void> read_rule_files(Settings& settings, Files& files) {
   return {};
 }
 
-/// What lifts the guard that stopped: " --max-held none".
-std::string override_of(const Error& error) {
-  return fmt::format(" {} none", error.what.substr(0, error.what.find(':')));
+/// The guard that stopped: "max-held".
+std::string guard_of(const Error& error) {
+  return error.what.substr(2, error.what.find(':') - 2);
+}
+
+/// What no job remembers.
+bool is_given_anew(const OptionEntry& entry) {
+  return entry.name == "credentials" || entry.name == "credentials-command" ||
+         entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
+         entry.name == "to" || entry.name == "rehearse";
+}
+
+/// Is it `left_out` of a command, or as good as that one? Who approves a plan says no --yes.
+bool is_left_out(const OptionEntry& entry, std::string_view left_out) {
+  return entry.name == left_out || (entry.name == "yes" && left_out == "approve");
+}
+
+/// `run` of the job, with the flags that are `kept`.
+template <class Kept>
+std::string command_with(const Settings& settings, Kept kept) {
+  std::vector<std::string> words{"run", "--job", settings.job};
+  for (const auto& option : settings.typed) {
+    const auto& entry = *option.entry;
+    if (option.origin != Origin::flag || !kept(entry)) continue;
+    words.push_back("--" + std::string(entry.name));
+    if (!entry.value.empty()) words.push_back(option.text);
+  }
+  return command_line(words);
 }
 
 // --- run ---------------------------------------------------------------------------------------
@@ -163,15 +189,15 @@ class Run {
     } else {
       say_census(*view_, settings_, world_);
       const auto guarded = check_guards(settings_, *view_, last_);
-      if (!guarded) return stop_before_sending(guarded.error(), override_of(guarded.error()));
+      if (!guarded) return stop_before_sending(guarded.error(), guard_of(guarded.error()), "none");
     }
     if (settings_.dry_run) return end_of_dry_run();
     if (auto agreed = agree(); !agreed) {
       // Nobody could be asked, or another plan was approved: the same again would stop again.
       const bool unasked = agreed.error().code == Errc::usage && !settings_.rehearse;
       const bool other = !settings_.approve.empty() && settings_.approve != view_->plan.id();
-      return stop_before_sending(
-          agreed.error(), unasked || other ? fmt::format(" --approve {}", view_->plan.id()) : "");
+      if (!unasked && !other) return stop_before_sending(agreed.error());
+      return stop_before_sending(agreed.error(), "approve", view_->plan.id());
     }
     return send();
   }
@@ -199,7 +225,7 @@ class Run {
     }
     if (has_inputs) {
       if (auto same = match_plan(view_->plan, settings_.plan); !same) {
-        return another_plan(settings_, world_, same.error(), view_->finished());
+        return another_plan(settings_, world_, same.error(), *view_);
       }
     } else if (auto same = check_typed_against(settings_, view_->plan.options); !same) {
       return same;
@@ -417,20 +443,26 @@ class Run {
 
   Result<int> end_of_dry_run() {
     Ending ending;
-    ending.next = fmt::format(
-        "idmerge run --job {} --approve {} {}", shell_word(settings_.job), view_->plan.id(),
-        settings_.to.empty() ? "--to us|eu|in|URL" : "--to " + shell_word(settings_.to));
+    ending.next = command("approve");
+    ending.next += fmt::format(" --approve {}{}", view_->plan.id(),
+                               settings_.to.empty() ? " --to us|eu|in|URL" : "");
     world_.log.info("dry run: nothing was sent; " + ending.next);
     return finish(ending);
   }
 
-  /// `more` is what the command that goes on needs besides.
-  Result<int> stop_before_sending(const Error& error, const std::string& more) {
+  /// The command that goes on from before the sending.
+  std::string command(std::string_view left_out) const {
+    return goes_on() ? next_command(settings_, left_out) : first_command(settings_, left_out);
+  }
+
+  /// The command that goes on needs `option` with this value besides.
+  Result<int> stop_before_sending(const Error& error, std::string_view option = {},
+                                  std::string_view value = {}) {
     Ending ending;
     ending.exit_code = exit_code_of(error, world_.signals.stop().signal_number());
     ending.stop = error.what;
-    const bool approves = more.starts_with(" --approve");
-    ending.next = next_command(settings_, approves ? "approve" : "") + more;
+    ending.next = command(option);
+    if (!option.empty()) ending.next += fmt::format(" --{} {}", option, value);
     world_.log.error(error.what);
     world_.log.info("go on: " + ending.next);
     return finish(ending);
@@ -550,17 +582,15 @@ int exit_code_of(const Error& error, int signal_number) {
 }
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
-  std::vector<std::string> words{"run", "--job", settings.job};
-  for (const auto& option : settings.typed) {
-    const auto& entry = *option.entry;
-    const bool kept = entry.name == "credentials" || entry.name == "credentials-command" ||
-                      entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
-                      entry.name == "to" || entry.name == "rehearse";
-    if (!kept || option.origin != Origin::flag || entry.name == left_out) continue;
-    words.push_back("--" + std::string(entry.name));
-    if (!entry.value.empty()) words.push_back(option.text);
-  }
-  return command_line(words);
+  return command_with(settings, [&](const OptionEntry& entry) {
+    return is_given_anew(entry) && !is_left_out(entry, left_out);
+  });
+}
+
+std::string first_command(const Settings& settings, std::string_view left_out) {
+  return command_with(settings, [&](const OptionEntry& entry) {
+    return (is_given_anew(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
+  });
 }
 
 Result<int> do_plan(Settings& settings, World& world) {
@@ -574,7 +604,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   std::optional<JobView> view = std::move(*before);
   if (view) {
     const auto same = match_plan(view->plan, settings.plan);
-    if (!same && view->run) return another_plan(settings, world, same.error(), view->finished());
+    if (!same && view->run) return another_plan(settings, world, same.error(), *view);
     if (!same) {
       world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));
       view.reset();
@@ -602,14 +632,14 @@ Result<int> do_plan(Settings& settings, World& world) {
   } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
-    ending.next =
-        fmt::format("idmerge run --job {} --to us|eu|in|URL --approve {}{}",
-                    shell_word(settings.job), view->plan.id(), override_of(guarded.error()));
+    const auto guard = guard_of(guarded.error());
+    ending.next = fmt::format("{} --to us|eu|in|URL --approve {} --{} none",
+                              first_command(settings, guard), view->plan.id(), guard);
     world.log.error(ending.stop);
     world.log.info("go on: " + ending.next);
   } else {
-    ending.next = fmt::format("idmerge run --job {} --to us|eu|in|URL --approve {}",
-                              shell_word(settings.job), view->plan.id());
+    ending.next =
+        fmt::format("{} --to us|eu|in|URL --approve {}", first_command(settings), view->plan.id());
     world.log.info("send it: " + ending.next);
   }
   const auto written = write_reports(*view, ending, JobPaths{settings.job}, settings, world);

@@ -134,13 +134,8 @@ void derive(Settings& s) {
 
 /// What a run records, so that `run --job` alone goes on in the same way.
 bool is_recorded(const OptionEntry& entry) {
-  if ((entry.commands & only(Command::run)) == 0 || entry.reach != Reach::everywhere) return false;
-  if (is_plan_option(entry)) return false;
-  if (entry.name == "max-duration" || entry.name == "max-requests" || entry.name == "canary") {
-    return false;
-  }
-  return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
-         entry.name == "fail-on";
+  return steers_run(entry) && entry.name != "max-duration" && entry.name != "max-requests" &&
+         entry.name != "canary";
 }
 
 /// Do two names set the same thing? A switch and its opposite do.
@@ -208,6 +203,13 @@ Result<Settings> parse_settings(const Typed& typed) {
 
 Rate default_rate(Api api) {
   return {api == Api::import ? 15'000.0 : 500.0, false};
+}
+
+bool steers_run(const OptionEntry& entry) {
+  if ((entry.commands & only(Command::run)) == 0 || entry.reach != Reach::everywhere) return false;
+  if (is_plan_option(entry)) return false;
+  return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
+         entry.name == "fail-on";
 }
 
 KeyValues words_to_record(const Settings& settings) {

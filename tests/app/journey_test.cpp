@@ -73,6 +73,46 @@ TEST_SUITE("app/journey") {
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
   }
 
+  TEST_CASE(
+      "a command that goes on before anything was sent is as careful as the one that stopped") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", mixed_rows);
+    const auto job = input + ".idmerge";
+    const auto service = emulator();
+    const std::vector<std::string> guards{"--max-held", "none", "--max-links", "7"};
+    auto plan = guards;
+    plan.insert(plan.begin(), {"plan", input});
+    const auto approve = [&] { return " --approve " + view_job(stage.files, job)->plan.id(); };
+    const auto run_job = "idmerge run --job " + job;
+    CHECK(stage.code(plan) == 6);
+    CHECK(stage.said.ends_with("go on: " + run_job +
+                               " --max-held none --max-links 7 --to us|eu|in|URL" + approve() +
+                               " --max-rejected none\n"));
+    plan.insert(plan.end(), {"--max-rejected", "20%"});
+    CHECK(stage.code(plan) == 0);
+    CHECK(stage.said.ends_with("send it: " + run_job +
+                               " --max-rejected 20% --max-held none --max-links 7"
+                               " --to us|eu|in|URL" +
+                               approve() + "\n"));
+    std::vector<std::string> run{"run", input, "--to", service->url(), "--max-rejected", "1%"};
+    run.insert(run.end(), guards.begin(), guards.end());
+    run.insert(run.end(), {"--rate", "9/s", "--canary", "2", "--op", "create"});
+    const auto others =
+        " --max-held none --max-links 7 --canary 2 --to " + service->url() + " --rate 9/s";
+    CHECK(stage.code(run) == 6);
+    CHECK(stage.said.ends_with("go on: " + run_job + others + " --max-rejected none\n"));
+    run[5] = "20%";
+    run.insert(run.end(), {"--dry-run", "--yes"});
+    CHECK(stage.code(run) == 0);
+    CHECK(stage.said.ends_with("dry run: nothing was sent; " + run_job + " --max-rejected 20%" +
+                               others + approve() + "\n"));
+    CHECK(stage.code({"run", "--job", job, "--to", "eu", "--max-rejected", "none", "--max-held",
+                      "none", "--rate", "9/s"}) == 2);
+    CHECK(stage.said.ends_with("go on: " + run_job +
+                               " --max-rejected none --max-held none --to eu --rate 9/s" +
+                               approve() + "\n"));
+  }
+
   TEST_CASE("more links than --max-links stop before anything leaves") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);

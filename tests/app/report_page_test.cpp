@@ -287,7 +287,9 @@ TEST_SUITE("app/report_page") {
     REQUIRE(with_guards({"plan", input}) == 0);
     const auto planned = read("report.html");
     CHECK(has(planned, "Planned: 3 links to send"));
-    CHECK(has(planned, "idmerge run --job " + input + ".idmerge --to us|eu|in|URL --approve "));
+    CHECK(has(planned, "idmerge run --job " + input +
+                           ".idmerge --max-rejected none --max-held none --to us|eu|in|URL "
+                           "--approve "));
     CHECK(has(read("summary.json"), "\"next\":\"idmerge run --job " + input));
 
     // A rehearsal has a page of its own.
@@ -297,6 +299,6 @@ TEST_SUITE("app/report_page") {
     CHECK(has(read("runs/rehearsal/report.html"), "<code>runs/rehearsal/summary.json</code>"));
 
     REQUIRE(with_guards({"run", input, "--dry-run", "--to", "eu"}) == 0);
-    CHECK(has(read("report.html"), " --to eu</code>"));
+    CHECK(has(read("report.html"), " --to eu --approve "));
   }
 }

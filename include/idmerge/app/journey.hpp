@@ -59,7 +59,12 @@ int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on);
 /// The exit code for an error, with the number of the signal that caused it, if one did.
 int exit_code_of(const Error& error, int signal_number);
 
-/// The command that goes on with this job, without the option `left_out`.
+/// The command that goes on with this job, which remembers how it was run, without the option
+/// `left_out`.
 std::string next_command(const Settings& settings, std::string_view left_out = {});
+
+/// The same of a job that remembers nothing yet: with all that was typed of target, pace, guards
+/// and budgets.
+std::string first_command(const Settings& settings, std::string_view left_out = {});
 
 }  // namespace idmerge

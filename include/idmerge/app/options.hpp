@@ -22,6 +22,9 @@ Result<Settings> parse_settings(const Typed& typed);
 /// How fast a run goes when nobody says.
 Rate default_rate(Api api);
 
+/// Does the option say how a run goes, whatever its plan: target, pace, guards, budgets?
+bool steers_run(const OptionEntry& entry);
+
 /// What a later `run --job` needs to go on in the same way: target and pace as typed, and the
 /// guards. Budgets and consent are given anew each time.
 KeyValues words_to_record(const Settings& settings);
