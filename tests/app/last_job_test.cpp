@@ -169,9 +169,13 @@ TEST_SUITE("app/last_job") {
     const auto unfinished = planned + ".idmerge";
     stops(4, unfinished,
           ": is not finished: finish it (idmerge run --job " + unfinished +
-              "), or name the job before it");
+              " --to us|eu|in|URL), or name the job before it");
     REQUIRE(stage.code({"run", "--job", unfinished, "--to", "emulator"}) == 0);
     stops(4, unfinished, ": is not finished");  // a rehearsal finishes nothing
+    const auto begun = nights.write("begun.csv", 2);
+    REQUIRE(nights.tonight("run", begun, {"--max-requests", "1", "--connections", "1"}) == 8);
+    stops(4, begun + ".idmerge",
+          ": is not finished: finish it (idmerge run --job " + begun + ".idmerge), or name");
 
     stops(2, nights.last, ": was planned with --op 'create', not with 'alias'",
           {"--op", "alias", "--alias-field", "#1", "--distinct-id-field", "#2"});
