@@ -303,6 +303,12 @@ void check_outage(const SendReport& report, std::uint64_t pending) {
   CHECK(report.parked == 0);
 }
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool threads_may_fork = false;  // it ends a forked process that starts a thread
+#else
+constexpr bool threads_may_fork = true;
+#endif
+
 /// How a process ended that went on here, with no memory for an operation of Asio's after so many:
 /// 0 when it asked for no more than those, 2 when the run ended clean all the same, 3 when it ended
 /// with an error that says so, 1 when it ended in words where nothing may be thrown.
@@ -1337,7 +1343,8 @@ TEST_SUITE("run/sender") {
     CHECK(!job.send(options).stop);
   }
 
-  TEST_CASE("whatever Asio has no memory for ends the run in words, and the next one goes on") {
+  TEST_CASE("whatever Asio has no memory for ends the run in words, and the next one goes on" *
+            doctest::skip(!threads_may_fork)) {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     int by_error = 0;
     int end = -1;
@@ -1346,7 +1353,7 @@ TEST_SUITE("run/sender") {
       const auto options = job.options(server);
       end = end_without_memory(job, options, after);
       CAPTURE(after);
-      CHECK(end <= 3);
+      REQUIRE(end <= 3);
       by_error += end == 3 ? 1 : 0;
       CHECK(job.send(options).pending == 0);
     }
