@@ -146,8 +146,8 @@ std::string guard_of(const Error& error) {
   return error.what.substr(2, error.what.find(':') - 2);
 }
 
-/// What no job remembers.
-bool is_given_anew(const OptionEntry& entry) {
+/// What every command says again as it was typed: where to, with which secrets, and consent.
+bool is_said_again(const OptionEntry& entry) {
   return entry.name == "credentials" || entry.name == "credentials-command" ||
          entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
          entry.name == "to" || entry.name == "rehearse";
@@ -583,13 +583,13 @@ int exit_code_of(const Error& error, int signal_number) {
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return is_given_anew(entry) && !is_left_out(entry, left_out);
+    return is_said_again(entry) && !is_left_out(entry, left_out);
   });
 }
 
 std::string first_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return (is_given_anew(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
+    return (is_said_again(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
   });
 }
 

@@ -164,23 +164,6 @@ Done set_max_refused(Text text, Settings& s) {
   return {};
 }
 
-Done set_max_links(Text text, Settings& s) {
-  if (text == "none") {
-    s.max_links = {};
-    return {};
-  }
-  if (text.ends_with('%')) {
-    const auto percent = parse_percent(text, 10'000);
-    if (!percent) return percent.error();
-    s.max_links = Limit{Limit::Kind::percent, 0, *percent};
-    return {};
-  }
-  const auto count = count_or(text, "150%, or none");
-  if (!count) return count.error();
-  s.max_links = Limit{Limit::Kind::count, *count, 0};
-  return {};
-}
-
 Done set_max_cluster(Text text, Settings& s) {
   if (text == "none") {
     s.max_cluster = 0;
@@ -405,7 +388,7 @@ const std::array entries{
     OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
                 "send nothing when more links are to be sent, or more than such a share, 150% say, "
                 "of those that the job of --last-job had to send (exit 6)",
-                set_max_links},
+                [](Text t, Settings& s) { return put(s.max_links, parse_limit(t, 10'000)); }},
     OptionEntry{"last-job", "DIR|none", "", "Guards", on_both,
                 "directory of the last finished job of the same kind, for --max-links P%; none: "
                 "there is none yet, so that P% stops nothing; a directory of that name is ./none",

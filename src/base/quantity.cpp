@@ -213,10 +213,10 @@ Result<double> parse_percent(std::string_view text, double most) {
   return *value;
 }
 
-Result<Limit> parse_limit(std::string_view text) {
+Result<Limit> parse_limit(std::string_view text, double most) {
   if (text == "none") return Limit{};
   if (text.ends_with('%')) {
-    const auto percent = parse_percent(text);
+    const auto percent = parse_percent(text, most);
     if (!percent) return percent.error();
     return Limit{Limit::Kind::percent, 0, *percent};
   }

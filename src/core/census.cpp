@@ -379,6 +379,13 @@ std::size_t Census::bytes() const {
   return sum;
 }
 
+// What is known of an id and what clusters know of it come to the same; their trees lie in what was
+// the index.
+std::size_t Census::bytes_left_by_clusters() const {
+  const std::size_t trees = only_stars() ? 0U : several_ops() ? 2U : 1U;
+  return index_.bytes_used() - trees * sizeof(IdNumber) * ids();
+}
+
 std::size_t Census::bytes_after(std::size_t rows) const {
   const auto now = bytes();
   return index_.room() > 2 * rows ? now : now + index_.bytes() / 2;

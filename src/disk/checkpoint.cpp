@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::string_view first_word = "idmerge checkpoint ";
 constexpr std::string_view first_line = "idmerge checkpoint 3\n";
+constexpr std::string_view version_read =
+    first_line.substr(first_word.size(), first_line.size() - 1 - first_word.size());
 constexpr std::string_view word_prefix = "word.";
 constexpr std::size_t checkpoint_bytes_max = std::size_t{64} << 20;
 
@@ -276,7 +278,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
                  fmt::format("{}: is of version {}, and this idmerge reads version {}: finish the "
                              "job with the idmerge that wrote it; a new job would send all links "
                              "again",
-                             name, version, first_line.substr(first_word.size(), 1))};
+                             name, version, version_read)};
   }
   const auto values = KeyValues::parse(body.substr(first_line.size()));
   if (!values) return damaged(name, values.error().what);

@@ -13,7 +13,8 @@
 namespace idmerge {
 namespace {
 
-/// Memory of a census for a distinct link, measured with 1.4 ids a link, free slots included.
+/// Memory of a census for a distinct link with 1.4 ids a link, free slots included: 62 bytes were
+/// measured while the index was filled to three quarters, less what it takes less since.
 constexpr std::uint64_t bytes_a_link = 58;
 
 /// What threads, blocks and buffers take beside the census.

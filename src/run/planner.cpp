@@ -396,11 +396,8 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   const auto hold = [&](const Census& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
-    // What the index took is free now, its gaps not counted, and clusters that are no stars take of
-    // it; beyond it, write_held() knows how to do with less.
-    const auto clusters_bytes = claims.only_stars() ? 0 : 2 * sizeof(IdNumber) * claims.ids();
-    const auto room = IdIndex::bytes_for(claims.ids()) / 8 * 7 - clusters_bytes;
-    if (held_bytes(claims.held_by_claims(), bytes_a_link) > room) return;
+    // In what is free now; beyond it, write_held() knows how to do with less.
+    if (held_bytes(claims.held_by_claims(), bytes_a_link) > claims.bytes_left_by_clusters()) return;
     held_written = std::async(std::launch::async, [&] {
       return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);
     });

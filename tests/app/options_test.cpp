@@ -30,7 +30,7 @@ TEST_SUITE("app/options") {
 
   TEST_CASE("what does not go together is refused") {
     CHECK(run_error({"--max-links", "zz"}) ==
-          "--max-links: \"zz\" is not a whole number: write for example 10000, or 150%, or none");
+          "--max-links: \"zz\" is not a limit: write for example 1000, 5% or none");
     CHECK(run_error({"--max-links", "x%"}).starts_with("--max-links: \"x%\" is not a percentage"));
     CHECK(run_error({"--max-links", "10001%"}) == "--max-links: \"10001%\" is more than 10000%");
     CHECK(run_error({"--max-held", "150%"}) == "--max-held: \"150%\" is more than 100%");

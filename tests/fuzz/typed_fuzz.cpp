@@ -53,7 +53,8 @@ void check_quantities(std::string_view text) {
   check_quantity(text, parse_rate, [](const Rate& rate) { return rate_text(rate); });
   check_quantity(
       text, [](std::string_view share) { return parse_percent(share); }, percent_text);
-  check_quantity(text, parse_limit, limit_text);
+  check_quantity(
+      text, [](std::string_view limit) { return parse_limit(limit); }, limit_text);
   // A size is printed in short for people; in bytes it is exact.
   check_quantity(text, parse_size, [](std::uint64_t size) { return std::to_string(size) + "B"; });
 }

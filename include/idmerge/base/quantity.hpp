@@ -57,8 +57,8 @@ Result<Rate> parse_rate(std::string_view text);
 /// Units: percent, 0..`most`; a share of something else than its own whole may be over 100.
 Result<double> parse_percent(std::string_view text, double most = 100);
 
-/// Read "1000", "5%" or "none".
-Result<Limit> parse_limit(std::string_view text);
+/// Read "1000", "5%" or "none". Shape: `most` as parse_percent().
+Result<Limit> parse_limit(std::string_view text, double most = 100);
 
 /// "98,412,003"
 std::string count_text(std::uint64_t count);

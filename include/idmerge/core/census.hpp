@@ -138,6 +138,10 @@ class Census {
   /// Links that claims alone hold, after judge_claims(); clusters may hold others.
   std::uint64_t held_by_claims() const { return held_by_claims_; }
 
+  /// Of the memory that judge() gives back before `on_claims`, what clusters do not take again, at
+  /// least. Units: bytes.
+  std::size_t bytes_left_by_clusters() const;
+
   std::size_t ids() const { return index_.size(); }
   ClaimedLink link(std::uint64_t ordinal) const;
   Verdict claimed(std::uint64_t ordinal) const {

@@ -48,6 +48,9 @@ class IdIndex {
 
   std::size_t bytes() const { return slots_.bytes(); }
 
+  /// What the slots of the numbers take, gaps not counted. Units: bytes.
+  std::size_t bytes_used() const { return count_ * sizeof(Slot); }
+
   /// What a table with room for so many ids takes. Units: bytes.
   static std::size_t bytes_for(std::size_t ids);
 
