@@ -93,10 +93,10 @@ class Case(unittest.TestCase):
     def emulator(self, *args):
         return Emulator(self, *args)
 
-    def pairs(self, name, *args):
+    def pairs(self, name, *args, seed=SEED):
         """Make a file of pairs; returns its path."""
         path = self.dir / name
-        subprocess.run([MAKE_PAIRS, "--output", path, "--seed", str(SEED), *map(str, args)],
+        subprocess.run([MAKE_PAIRS, "--output", path, "--seed", str(seed), *map(str, args)],
                        check=True)
         return path
 
