@@ -213,20 +213,15 @@ void PlanWriter::add(const Link& link) {
     close_block();
 }
 
-Result<void> PlanWriter::each_link(
-    Files& files, const std::function<void(std::uint64_t ordinal, const Link&)>& visit,
-    const Wanted& wanted) const {
+Result<void> PlanWriter::each_block(Files& files, const Visit& visit, const Wanted& wanted) const {
   if (auto drained = target_->behind.drain(); !drained) return drained;
   const auto& path = target_->file.path();
   const auto written = files.open(path);
   if (!written) return written.error();
-  const auto visit_all = [&](std::uint64_t ordinal, std::string_view packed) {
-    LinkCursor cursor(packed);
-    for (Link link; !cursor.at_end();) {
-      if (!cursor.next(link)) return false;
-      visit(ordinal++, link);
-    }
-    return true;
+  const auto visit_all = [&](std::uint64_t first, std::string_view packed) {
+    LinkCursor links(packed);
+    visit(first, links);
+    return links.at_end();
   };
   std::string bytes;
   for (const auto& entry : index_) {

@@ -620,11 +620,13 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
   // Of the blocks that begin within.
   const auto gather = [&](std::uint64_t begin, std::uint64_t end) -> Result<HeldLinks> {
     HeldLinks held;
-    const auto read = plan.each_link(
+    const auto read = plan.each_block(
         files,
-        [&](std::uint64_t ordinal, const Link& link) {
-          const auto verdict = census.claimed(ordinal);
-          if (is_held(verdict)) held.keep(link, verdict);
+        [&](std::uint64_t ordinal, LinkCursor& links) {
+          for (Link link; links.next(link); ++ordinal) {
+            const auto verdict = census.claimed(ordinal);
+            if (is_held(verdict)) held.keep(link, verdict);
+          }
         },
         [&](std::uint64_t first, std::uint32_t count) {
           return first >= begin && first < end && any_held(first, count);
@@ -635,8 +637,9 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
   const auto held = gather_halves(census.links(), gather);
   if (!held) return held.error();
   const auto each_link = [&](const Visit& visit) {
-    return plan.each_link(files, [&](std::uint64_t ordinal, const Link& link) {
-      visit(link, census.claimed(ordinal));
+    return plan.each_block(files, [&](std::uint64_t ordinal, LinkCursor& links) {
+      for (Link link; links.next(link);)
+        visit(link, census.claimed(ordinal++));
     });
   };
   auto file = PartFile::begin(files, job.held());

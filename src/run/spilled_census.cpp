@@ -144,15 +144,16 @@ std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, do
 Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
                                          std::span<const std::int64_t> ages) {
   IDMERGE_CHECK(rows_ == 0);
-  auto read = plan.each_link(files, [&](std::uint64_t, const Link& planned) {
-    Link link = planned;
-    if (!ages.empty()) link.order = ages[rows_];
-    note_doubled(link, rows_);
-    const auto prints = print_(link.anon, link.user);
-    take_pair(link, {.anon = prints[0],
-                     .user = prints[1],
-                     .screened = Screened::pair,
-                     .forms = {id_form(link.anon), id_form(link.user)}});
+  auto read = plan.each_block(files, [&](std::uint64_t, LinkCursor& links) {
+    for (Link link; links.next(link);) {
+      if (!ages.empty()) link.order = ages[rows_];
+      note_doubled(link, rows_);
+      const auto prints = print_(link.anon, link.user);
+      take_pair(link, {.anon = prints[0],
+                       .user = prints[1],
+                       .screened = Screened::pair,
+                       .forms = {id_form(link.anon), id_form(link.user)}});
+    }
   });
   planned_ = rows_;
   return read;

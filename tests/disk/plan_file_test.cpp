@@ -161,7 +161,7 @@ TEST_SUITE("disk/plan_file") {
     CHECK_FALSE(writer->healthy());
   }
 
-  TEST_CASE("a thread visits the links of some blocks while another appends the columns") {
+  TEST_CASE("a thread visits some blocks of links while another appends the columns") {
     FlakyFiles files;
     const PlanSketch sketch{.links = 60'000, .id_bytes = 40};
     auto writer = PlanWriter::create(files, "/w/plan", sketch.preamble, sketch.options, false);
@@ -174,11 +174,11 @@ TEST_SUITE("disk/plan_file") {
     bool same = true;
     Result<void> outcome;
     std::thread beside([&] {
-      outcome = writer->each_link(
+      outcome = writer->each_block(
           files,
-          [&](std::uint64_t ordinal, const Link& link) {
-            same = same && link.anon == sketch.anon(ordinal) && link.line == ordinal + 2;
-            ++visited;
+          [&](std::uint64_t ordinal, LinkCursor& links) {
+            for (Link link; links.next(link); ++ordinal, ++visited)
+              same = same && link.anon == sketch.anon(ordinal) && link.line == ordinal + 2;
           },
           [&](std::uint64_t, std::uint32_t count) {
             const bool wanted = blocks++ % 2 == 1;
@@ -208,18 +208,19 @@ TEST_SUITE("disk/plan_file") {
     add_links(*writer, sketch);
     std::uint64_t next = 0;
     bool same = true;
-    const auto visit = [&](std::uint64_t ordinal, const Link& link) {
-      same = same && ordinal == next && link.anon == sketch.anon(next) && link.line == next + 2;
-      ++next;
+    const auto visit = [&](std::uint64_t first, LinkCursor& links) {
+      same = same && first == next;
+      for (Link link; links.next(link); ++next)
+        same = same && link.anon == sketch.anon(next) && link.line == next + 2;
     };
-    REQUIRE(writer->each_link(files, visit));
+    REQUIRE(writer->each_block(files, visit));
     CHECK(same);
     CHECK(next == sketch.links);
     auto bytes = files.content(writer->part_path());
     REQUIRE(bytes.size() > 200'000);  // of whole blocks
     bytes[100'000] = static_cast<char>(bytes[100'000] ^ 1);
     files.put(writer->part_path(), bytes);
-    const auto lied = writer->each_link(files, [](std::uint64_t, const Link&) {});
+    const auto lied = writer->each_block(files, visit);
     REQUIRE_FALSE(lied);
     CHECK(lied.error().code == Errc::outage);
     CHECK(lied.error().what.find("reads otherwise than it was written") != std::string::npos);

@@ -145,12 +145,13 @@ class PlanWriter {
   /// Does anybody want one of so many links, of which the first has this ordinal?
   using Wanted = std::function<bool(std::uint64_t first, std::uint32_t count)>;
 
-  /// Visit the links that were added so far, in order; of blocks, those that are `wanted` (null:
+  /// Read a block to the end of its links, of which the first has this ordinal.
+  using Visit = std::function<void(std::uint64_t first, LinkCursor& links)>;
+
+  /// Visit the blocks of links that were added so far, in order, those that are `wanted` (null:
   /// all). After end_links() on any thread, also beside columns(). Errors: Errc::outage if the disk
   /// fails.
-  Result<void> each_link(Files& files,
-                         const std::function<void(std::uint64_t ordinal, const Link&)>& visit,
-                         const Wanted& wanted = {}) const;
+  Result<void> each_block(Files& files, const Visit& visit, const Wanted& wanted = {}) const;
 
   /// No more links will be added: said by columns() if by nobody before.
   void end_links();
