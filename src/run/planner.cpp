@@ -92,16 +92,18 @@ class Judging {
   }
 
   void judge_rows(JudgedBlock& block) {
-    auto& rows = block.rows.rows;
-    auto& judged = block.judged;
-    block.any_faulty = false;
-    for (std::size_t i = 0; i < judged.size(); ++i) {
-      judged[i].screened = screen(rows[i], screen_, &judged[i].forms);
-      block.any_faulty = block.any_faulty || judged[i].screened == Screened::faulty;
-      if (judged[i].screened != Screened::pair) continue;
-      prints_.add(rows[i].anon, judged[i].anon);
-      prints_.add(rows[i].user, judged[i].user);
+    bool any_faulty = false;
+    auto row = block.rows.rows.begin();
+    for (auto& judged : block.judged) {
+      judged.screened = screen(*row, screen_, &judged.forms);
+      any_faulty = any_faulty || judged.screened == Screened::faulty;
+      if (judged.screened == Screened::pair) {
+        prints_.add(row->anon, judged.anon);
+        prints_.add(row->user, judged.user);
+      }
+      ++row;
     }
+    block.any_faulty = any_faulty;
     prints_.finish();
   }
 
