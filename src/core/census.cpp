@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint32_t conflict_bit = 0x80000000U;
 constexpr std::uint32_t claim_mask = ~conflict_bit;
-constexpr std::uint32_t sighted_bit = 0x80000000U;  // of IdState::anons
 
 // Of a link's flags.
 constexpr std::uint8_t op_bits = 0x03U;
@@ -64,6 +63,8 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
 
     // First the numbers of all ids of the stage, then what is known of them, so that the misses
     // of both tables overlap.
+    hold_ids(index_.size() + 2 * (end - begin));
+    hold_links(links_ + (end - begin));
     for (auto i = begin; i < end; ++i) {
       if (i + slots_ahead < rows.size() && judged[i + slots_ahead].screened == Screened::pair) {
         index_.prefetch(judged[i + slots_ahead].anon);
@@ -72,9 +73,7 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
       if (judged[i].screened != Screened::pair) continue;
       anons[i - begin] = index_.find_or_add(judged[i].anon);
       users[i - begin] = index_.find_or_add(judged[i].user);
-      ids_.grow_to_hold(index_.size());
-      __builtin_prefetch(&ids_[anons[i - begin]], 1);
-      __builtin_prefetch(&ids_[users[i - begin]], 1);
+      __builtin_prefetch(&first_claim_[anons[i - begin]], 1);
     }
 
     for (auto i = begin; i < end; ++i) {
@@ -123,16 +122,16 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
     // From here on the operation of a claim matters; all claims so far have the only one.
-    first_op_.grow_to_hold(ids_.size());
+    first_op_.grow_to_hold(first_claim_.size());
     std::fill_n(first_op_.data(), first_op_.size(), static_cast<std::uint8_t>(*only_op_));
     several_ops_ = true;
   }
-  if (several_ops_) first_op_.grow_to_hold(ids_.size());
+  if (several_ops_) first_op_.grow_to_hold(first_claim_.size());
   if (seniority_) note_order(anon, user, row);
 
-  IdState& state = ids_[anon];
-  if (state.claim == 0) {
-    state.claim = user + 1;
+  auto& first_claim = first_claim_[anon];
+  if (first_claim == 0) {
+    first_claim = user + 1;
     if (several_ops_) first_op_[anon] = static_cast<std::uint8_t>(row.op);
     note_side(report_.anon, anon_form);
     if (anon_form == IdForm::doubled_prefix) {
@@ -141,12 +140,12 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
     }
     return true;
   }
-  const bool same_user = (state.claim & claim_mask) == user + 1;
+  const bool same_user = (first_claim & claim_mask) == user + 1;
   if (same_user && (!several_ops_ || first_op_[anon] == static_cast<std::uint8_t>(row.op))) {
     return false;
   }
-  if (!same_user && (state.claim & conflict_bit) == 0) {
-    state.claim |= conflict_bit;
+  if (!same_user && (first_claim & conflict_bit) == 0) {
+    first_claim |= conflict_bit;
     ++report_.conflicted_anons;
   }
   return claims_[static_cast<std::size_t>(row.op)].insert(anon, user);
@@ -154,7 +153,7 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
 
 // Every row counts here, also one that repeats a pair.
 void Census::note_order(IdNumber anon, IdNumber user, const Row& row) {
-  const auto first_user = ids_[anon].claim & claim_mask;
+  const auto first_user = first_claim_[anon] & claim_mask;
   if (first_user == 0 || first_user == user + 1) {
     seniority_->note_first_user(anon, row.order, first_user == 0);
   } else {
@@ -168,13 +167,10 @@ bool Census::is_new_unsided(IdNumber first, IdNumber second) {
 
 void Census::add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form) {
   if (row.sided) {
-    if (ids_[user].anons++ == 0) note_side(report_.user, user_form);
+    if (is_user_.set(user)) note_side(report_.user, user_form);
   } else {
     ++report_.unsided;
   }
-  link_anon_.grow_to_hold(links_ + 1);
-  link_user_.grow_to_hold(links_ + 1);
-  link_flags_.grow_to_hold(links_ + 1);
   link_anon_[links_] = anon;
   link_user_[links_] = user;
   link_flags_[links_] =
@@ -199,12 +195,23 @@ ClaimedLink Census::link(std::uint64_t ordinal) const {
 
 Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
   const auto number = index_.find_or_add(id);
-  ids_.grow_to_hold(index_.size());
-  // Links that were taken here count their users too; the highest bit tells the two apart.
-  auto& anons = ids_[number].anons;
-  const bool is_new = is_user && (anons & sighted_bit) == 0;
-  if (is_user) anons |= sighted_bit;
-  return {number, is_new};
+  hold_ids(index_.size());
+  if (!is_user) return {number, false};
+  // Links that were taken here count their users too; the second array tells the two apart.
+  is_user_.set(number);
+  sighted_.grow_to_hold(index_.size());
+  return {number, sighted_.set(number)};
+}
+
+void Census::hold_links(std::uint64_t links) {
+  link_anon_.grow_to_hold(links);
+  link_user_.grow_to_hold(links);
+  link_flags_.grow_to_hold(links);
+}
+
+void Census::hold_ids(std::size_t ids) {
+  first_claim_.grow_to_hold(ids);
+  is_user_.grow_to_hold(ids);
 }
 
 void Census::set_verdict(std::uint64_t link, Verdict verdict) {
@@ -228,14 +235,14 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
   // All else grows as ids do.
   const auto factor = static_cast<double>(wanted) / static_cast<double>(ids);
   const auto links = static_cast<std::size_t>(static_cast<double>(links_) * factor);
-  const auto sets = bytes() - index_.bytes() - ids_.bytes() - link_anon_.bytes() -
+  const auto sets = bytes() - index_.bytes() - first_claim_.bytes() - link_anon_.bytes() -
                     link_user_.bytes() - link_flags_.bytes();
   const auto need = static_cast<double>(sets) * factor +
-                    static_cast<double>(IdIndex::bytes_for(wanted) + wanted * sizeof(IdState) +
+                    static_cast<double>(IdIndex::bytes_for(wanted) + wanted * sizeof(IdNumber) +
                                         links * (2 * sizeof(IdNumber) + 1));
   if (need <= static_cast<double>(bytes_max)) {
     index_.reserve(wanted);
-    ids_.grow(wanted);
+    first_claim_.grow(wanted);
     link_anon_.grow(links);
     link_user_.grow(links);
     link_flags_.grow(links);
@@ -249,7 +256,8 @@ void Census::judge(const Columns& columns, const std::function<void()>& on_claim
   judge_claims();
   // What follows knows ids by their numbers, and has the memory of what knew more.
   index_.release();
-  ids_.release();
+  first_claim_.release();
+  is_user_.release();
   first_op_.release();
   Clusters clusters(options_, {index_.size(), links_, only_stars(), several_ops()});
   if (on_claims) on_claims();
@@ -278,8 +286,8 @@ void Census::give_ages(PageArray<std::int64_t>& ages) {
   index_.release();  // the ages come in its place
   ages.grow(links_);
   for (std::uint64_t i = 0; i < links_; ++i) {
-    if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_anon_[i + links_ahead]]);
-    const auto first_user = (ids_[link_anon_[i]].claim & claim_mask) - 1;
+    if (i + links_ahead < links_) __builtin_prefetch(&first_claim_[link_anon_[i + links_ahead]]);
+    const auto first_user = (first_claim_[link_anon_[i]] & claim_mask) - 1;
     ages[i] = is_sided(link_flags_[i])
                   ? seniority_->age(link_anon_[i], link_user_[i], first_user == link_user_[i])
                   : no_order;
@@ -289,21 +297,19 @@ void Census::give_ages(PageArray<std::int64_t>& ages) {
 // Conflicts and both-sides are judged on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
 void Census::judge_claims() {
-  for (std::size_t id = 0; id < index_.size(); ++id) {
-    if (ids_[id].claim != 0 && ids_[id].anons != 0) ++report_.both_sides_ids;
-  }
+  is_user_.each_set([&](std::size_t id) { report_.both_sides_ids += first_claim_[id] != 0; });
   if (seniority_) {
-    seniority_->settle([&](IdNumber anon) { return (ids_[anon].claim & claim_mask) - 1; });
+    seniority_->settle([&](IdNumber anon) { return (first_claim_[anon] & claim_mask) - 1; });
   }
   for (std::uint64_t i = 0; i < links_; ++i) {
-    if (i + links_ahead < links_) __builtin_prefetch(&ids_[link_anon_[i + links_ahead]]);
+    if (i + links_ahead < links_) __builtin_prefetch(&first_claim_[link_anon_[i + links_ahead]]);
     if (!is_sided(link_flags_[i])) continue;
-    const IdState& anon = ids_[link_anon_[i]];
+    const auto anon = link_anon_[i];
     std::optional<Verdict> claim;
-    if ((anon.claim & conflict_bit) != 0) claim = judge_dispute(link_anon_[i], link_user_[i]);
+    if ((first_claim_[anon] & conflict_bit) != 0) claim = judge_dispute(anon, link_user_[i]);
     if (claim) {
       set_verdict(i, *claim);
-    } else if (anon.anons != 0 && op_of(link_flags_[i]) != Op::alias) {
+    } else if (is_user_.test(anon) && op_of(link_flags_[i]) != Op::alias) {
       set_verdict(i, Verdict::both_sides);
     }
   }
@@ -316,13 +322,13 @@ std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
   for (const auto& decision : decisions) {
     const auto anon = index_.find(decision.anon);
     anons.push_back(anon);
-    if (anon == no_id || ids_[anon].claim == 0) continue;
+    if (anon == no_id || first_claim_[anon] == 0) continue;
     const auto user = decision.says == Decision::Says::user ? index_.find(decision.user) : no_id;
     decided_.emplace(anon, Settled{decision.says, user, decision.says != Decision::Says::user});
-    ids_[anon].claim |= conflict_bit;
+    first_claim_[anon] |= conflict_bit;
   }
   for (std::uint64_t i = 0; i < links_ && !decided_.empty(); ++i) {
-    if (!is_sided(link_flags_[i]) || (ids_[link_anon_[i]].claim & conflict_bit) == 0) continue;
+    if (!is_sided(link_flags_[i]) || (first_claim_[link_anon_[i]] & conflict_bit) == 0) continue;
     const auto found = decided_.find(link_anon_[i]);
     if (found != decided_.end() && found->second.user == link_user_[i])
       found->second.claimed = true;
@@ -371,19 +377,19 @@ std::optional<Verdict> Census::judge_claim(IdNumber anon, IdNumber user) const {
 }
 
 std::size_t Census::bytes() const {
-  std::size_t sum = index_.bytes() + ids_.bytes() + first_op_.bytes() + unsided_.bytes() +
-                    link_anon_.bytes() + link_user_.bytes() + link_flags_.bytes();
+  std::size_t sum = index_.bytes() + first_claim_.bytes() + is_user_.bytes() + sighted_.bytes() +
+                    first_op_.bytes() + unsided_.bytes() + link_anon_.bytes() + link_user_.bytes() +
+                    link_flags_.bytes();
   for (const auto& set : claims_)
     sum += set.bytes();
   if (seniority_) sum += seniority_->bytes();
   return sum;
 }
 
-// What is known of an id and what clusters know of it come to the same; their trees lie in what was
-// the index.
+// What clusters know of an id, and their trees, lie in what was the index.
 std::size_t Census::bytes_left_by_clusters() const {
   const std::size_t trees = only_stars() ? 0U : several_ops() ? 2U : 1U;
-  return index_.bytes_used() - trees * sizeof(IdNumber) * ids();
+  return index_.bytes_used() - (1 + trees) * sizeof(IdNumber) * ids();
 }
 
 std::size_t Census::bytes_after(std::size_t rows) const {

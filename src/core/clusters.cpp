@@ -42,8 +42,8 @@ void Clusters::connect(const ClaimedLink& link) {
   // redundant.
   const bool needed = merges_ ? merges_->connect(link.anon, link.user) : joined;
   if (needed) return;
-  spare_.grow(scope_.links / 64 + 1);
-  spare_[ordinal / 64] |= std::uint64_t{1} << ordinal % 64;
+  spare_.grow_to_hold(scope_.links);
+  spare_.set(ordinal);
 }
 
 bool Clusters::is_oversize(const ClaimedLink& link) {
@@ -56,7 +56,7 @@ Clusters::Place Clusters::place(const ClaimedLink& link) {
   IDMERGE_CHECK(connected_ == scope_.links);
   Place place{.verdict = link.verdict};
   if (place.verdict == Verdict::send) {
-    const bool is_spare = spare_.size() != 0 && (spare_[placed_ / 64] >> placed_ % 64 & 1U) != 0;
+    const bool is_spare = spare_.bytes() != 0 && spare_.test(placed_);
     place.verdict = is_oversize(link) ? Verdict::oversize
                     : is_spare        ? Verdict::spare
                                       : Verdict::send;
@@ -86,7 +86,8 @@ std::uint32_t Clusters::component_of(IdNumber user) {
 }
 
 void Clusters::note_hub(IdNumber user) {
-  if (!hubs_.insert(user).second) return;
+  hubs_.grow_to_hold(scope_.ids);
+  if (!hubs_.set(user)) return;
   ++found_.hubs;
   enter(found_.hub_users, {ids_[user].anons, placed_});
 }
@@ -105,19 +106,24 @@ void Clusters::note_example() {
 // anonymous ids and the others are rare.
 void Clusters::count_users(CensusReport& report) const {
   constexpr std::uint32_t common_max = 4096;
-  std::vector<std::uint64_t> common(common_max + 1);
+  // Ids that are no users are counted too, since a branch would be guessed wrong too often; and in
+  // turns, since a counter waits for what was just added to it.
+  std::array<std::array<std::uint64_t, common_max + 1>, 4> turns{};
   std::vector<std::uint32_t> rare;
-  std::uint64_t users = 0;
   for (std::size_t id = 0; id < scope_.ids; ++id) {
     const auto anons = ids_[id].anons;
-    if (anons == 0) continue;
     if (anons <= common_max) {
-      ++common[anons];
+      ++turns[id % turns.size()][anons];
     } else {
       rare.push_back(anons);
     }
-    ++users;
   }
+  auto& common = turns[0];
+  for (std::size_t turn = 1; turn < turns.size(); ++turn) {
+    for (std::size_t anons = 0; anons <= common_max; ++anons)
+      common[anons] += turns[turn][anons];
+  }
+  const std::uint64_t users = scope_.ids - common[0];
   if (users == 0) return;
   std::sort(rare.begin(), rare.end());
   const auto nth = [&](std::uint64_t rank) -> std::uint64_t {

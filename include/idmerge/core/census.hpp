@@ -24,6 +24,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "idmerge/base/bit_array.hpp"
 #include "idmerge/base/pages.hpp"
 #include "idmerge/core/census_options.hpp"
 #include "idmerge/core/census_report.hpp"
@@ -74,7 +75,7 @@ class Census {
 
   /// Count the rows, and append to `new_links` the index of each row that is a distinct pair not
   /// seen before. Their order is that of the link ordinals.
-  /// Bounds: 16 bytes a slot of the index, 8 an id, 8 a link.
+  /// Bounds: 16 bytes a slot of the index, 4 and a bit an id, 9 a link.
   /// Errors: Errc::usage when there are more ids than the census can number.
   Result<void> take(std::span<const Row> rows, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& new_links);
@@ -152,17 +153,12 @@ class Census {
   bool several_ops() const;
 
  private:
-  /// What is known of an id: `claim` is the first user of an anonymous id plus one, with the
-  /// conflict bit; `anons` counts the distinct links that name it as user.
-  struct IdState {
-    std::uint32_t claim;
-    std::uint32_t anons;
-  };
-
   // A link's flags: operation in bits 0-1, sided in bit 2, verdict in bits 3-7.
   static constexpr unsigned verdict_shift = 3;
 
   bool is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form);
+  void hold_ids(std::size_t ids);
+  void hold_links(std::uint64_t links);
   void note_order(IdNumber anon, IdNumber user, const Row& row);
   bool is_new_unsided(IdNumber first, IdNumber second);
   void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
@@ -174,7 +170,9 @@ class Census {
   CensusOptions options_;
   CensusReport report_;
   IdIndex index_;
-  PageArray<IdState> ids_;
+  PageArray<IdNumber> first_claim_;   // of an anonymous id: its user plus one, with conflict_bit
+  BitArray is_user_;                  // ids that a sided link names as user
+  BitArray sighted_;                  // those of them that were sighted
   PageArray<std::uint8_t> first_op_;  // of the claim; in use once rows differ in their operation
   std::optional<Op> only_op_;         // of the first sided row
   bool several_ops_ = false;

@@ -12,9 +12,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <unordered_set>
 #include <vector>
 
+#include "idmerge/base/bit_array.hpp"
 #include "idmerge/base/pages.hpp"
 #include "idmerge/core/census_options.hpp"
 #include "idmerge/core/census_report.hpp"
@@ -82,12 +82,12 @@ class Clusters {
   PageArray<IdState> ids_;
   std::optional<Forest> all_;
   std::optional<Forest> merges_;
-  PageArray<std::uint64_t> spare_;  // a bit a link; in use once there is one
+  BitArray spare_;  // of links; in use once there is one
   std::uint64_t connected_ = 0;
   std::uint64_t placed_ = 0;
   std::uint32_t components_ = 0;
-  std::uint64_t example_ = 0;          // the next to choose
-  std::unordered_set<IdNumber> hubs_;  // seen so far
+  std::uint64_t example_ = 0;  // the next to choose
+  BitArray hubs_;              // seen so far; in use once there is one
   CensusReport found_;
 };
 
