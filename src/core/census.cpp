@@ -32,9 +32,9 @@ constexpr std::size_t links_a_piece = 16'384;
 /// From this many ids on it pays to look ahead instead of growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
-/// And by how much at once: far enough that an index is stretched twice, not so far that a table
-/// whose start is no sample of the rest fills memory with empty slots.
-constexpr std::size_t foresee_factor = 8;
+/// And by how much at once: far enough that the index of ten million ids is stretched once, not so
+/// far that a table whose start is no sample of the rest fills much memory with empty slots.
+constexpr std::size_t foresee_factor = 40;
 
 Op op_of(std::uint8_t flags) {
   return static_cast<Op>(flags & op_bits);
@@ -242,10 +242,10 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
                                         links * (2 * sizeof(IdNumber) + 1));
   if (need <= static_cast<double>(bytes_max)) {
     index_.reserve(wanted);
-    first_claim_.grow(wanted);
-    link_anon_.grow(links);
-    link_user_.grow(links);
-    link_flags_.grow(links);
+    first_claim_.reserve(wanted);
+    link_anon_.reserve(links);
+    link_user_.reserve(links);
+    link_flags_.reserve(links);
   }
   ids_when_grown_ = ids;
   share_when_grown_ = share_read;

@@ -41,6 +41,9 @@ class PageArray {
     populate(size);
   }
 
+  /// Have address space for `size` elements, so that grow_to_hold() need not find another place.
+  void reserve(std::size_t size) { map(size); }
+
   /// Give all elements back.
   void release() {
     free_pages(data_, size_ * sizeof(T));
