@@ -592,7 +592,7 @@ TEST_SUITE("run/sender") {
       REQUIRE(limited.stop);
       CHECK(limited.stop->code == Errc::outage);
       CHECK(limited.requests_now == 1);
-      if (!is_long) options.give_up_after = 1min;
+      if (!is_long) options.give_up_after = 1h;
       Heard heard;
       const auto report = send_plan(options, job.dir(), job.files, heard, job.stop);
       REQUIRE(report);
@@ -603,7 +603,7 @@ TEST_SUITE("run/sender") {
         REQUIRE(heard.lines.size() == 1);
         CHECK(heard.lines[0].starts_with("the service asked an earlier run to wait: 59m"));
       } else {
-        CHECK(report->delivered == 20);
+        REQUIRE(report->delivered == 20);
         CHECK(at[1] - at[0] >= 1s);
       }
     }
