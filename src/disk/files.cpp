@@ -165,11 +165,11 @@ Result<File> Files::create_nameless(const std::string& path) {
   return file;
 }
 
-Result<std::uint64_t> Files::free_bytes(const std::string& path) {
-  std::uint64_t bytes = 0;
-  const auto result = retried([&] { return sys_free(path.c_str(), bytes); });
+Result<DiskSpace> Files::disk_of(const std::string& path) {
+  DiskSpace disk;
+  const auto result = retried([&] { return sys_disk(path.c_str(), disk); });
   if (result < 0) return failed(path, result);
-  return bytes;
+  return disk;
 }
 
 Result<File> Files::open_append(const std::string& path) {
@@ -405,11 +405,13 @@ int RealFiles::sys_flock(int fd) {
   return or_errno(::flock(fd, LOCK_EX | LOCK_NB));
 }
 
-int RealFiles::sys_free(const char* path, std::uint64_t& bytes) {
-  struct statvfs in {};
-  const int result = or_errno(::statvfs(path, &in));
-  if (result == 0) bytes = std::uint64_t{in.f_bavail} * in.f_frsize;
-  return result;
+int RealFiles::sys_disk(const char* path, DiskSpace& disk) {
+  struct statvfs space {};
+  if (const int result = or_errno(::statvfs(path, &space)); result != 0) return result;
+  struct stat in {};
+  if (const int result = or_errno(::stat(path, &in)); result != 0) return result;
+  disk = {in.st_dev, std::uint64_t{space.f_bavail} * space.f_frsize};
+  return 0;
 }
 
 }  // namespace idmerge

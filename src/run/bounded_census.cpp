@@ -99,26 +99,44 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
                                               static_cast<double>(block.rows.size()));
   if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
-  return announce(SpilledCensus::need_bytes(rows_expected_, row_bytes_, packed_bytes_, has_orders_),
+  return announce(SpilledCensus::need_of(rows_expected_, row_bytes_, packed_bytes_, has_orders_),
                   true);
 }
 
-Result<void> BoundedCensus::announce(std::uint64_t need_bytes, bool is_certain) {
+Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_certain) {
   announced_ = is_certain;
-  const auto free = dir_.free_bytes();
-  if (!free) return free.error();
-  if (*free < need_bytes) {
-    return Error{Errc::outage,
-                 fmt::format("{}: {} of disk may be needed beside {} of memory, and {} are free: "
-                             "raise --memory, or give --spill-dir a larger disk",
-                             dir_.dir(), size_text(need_bytes), size_text(bounds_.memory_bytes),
-                             size_text(*free))};
+  const auto job = parent_of(plan_.part_path());
+  const auto job_disk = files_.disk_of(job);
+  if (!job_disk) return job_disk.error();
+  const auto spill_disk = dir_.disk();
+  if (!spill_disk) return spill_disk.error();
+  std::string uses;
+  const auto use = [&](std::string_view what, std::uint64_t bytes, const std::string& dir,
+                       const DiskSpace& disk, std::string_view otherwise) -> Result<void> {
+    if (disk.free_bytes < bytes) {
+      return Error{Errc::outage,
+                   fmt::format("{}: {} of disk may be needed for {} beside {} of memory, and {} "
+                               "are free: raise --memory, or give {} a larger disk",
+                               dir, size_text(bytes), what, size_text(bounds_.memory_bytes),
+                               size_text(disk.free_bytes), otherwise)};
+    }
+    uses += fmt::format("{}up to {} of disk will be used for {} in {}, where {} are free",
+                        uses.empty() ? "" : ", and ", size_text(bytes), what, dir,
+                        size_text(disk.free_bytes));
+    return {};
+  };
+  Result<void> fits;
+  if (job_disk->device == spill_disk->device) {
+    fits = use("plan and spill", need.plan_bytes + need.spill_bytes, dir_.dir(), *spill_disk,
+               "--spill-dir");
+  } else {
+    fits = use("the spill", need.spill_bytes, dir_.dir(), *spill_disk, "--spill-dir");
+    if (fits) fits = use("the plan", need.plan_bytes, job, *job_disk, "--job");
   }
-  progress_.note(Weight::info,
-                 fmt::format("more than {} of memory holds: up to {} of disk will be used for "
-                             "plan and spill in {}, where {} are free",
-                             size_text(bounds_.memory_bytes), size_text(need_bytes), dir_.dir(),
-                             size_text(*free)));
+  if (!fits) return fits;
+  progress_.note(Weight::info, fmt::format("more than {} of memory holds: {} (the lists of what is "
+                                           "held and rejected come on top of it)",
+                                           size_text(bounds_.memory_bytes), uses));
   return {};
 }
 
@@ -132,7 +150,7 @@ Result<void> BoundedCensus::begin_spill() {
   if (!announced_) {
     // At least what was taken comes again; more is not known.
     const auto rows = std::max(rows_expected_, 2 * so_far.read);
-    const auto need = SpilledCensus::need_bytes(rows, row_bytes_, packed_bytes_, has_orders_);
+    const auto need = SpilledCensus::need_of(rows, row_bytes_, packed_bytes_, has_orders_);
     if (auto done = announce(need, rows_expected_ > 0); !done) return done;
   }
   auto spilled = SpilledCensus::begin(options_, print_, has_orders_, so_far, dir_);

@@ -135,10 +135,12 @@ Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const F
 // A row is written once packed and as claim and sighting (41); what the parts say of it (12), the
 // link in numbers (9), and the plan itself (8 besides the ids, 5 of columns) come before the rows
 // are given back. Orders are written with the claim, the link in numbers and the plan.
-std::uint64_t SpilledCensus::need_bytes(std::uint64_t rows, double row_bytes, double packed_bytes,
-                                        bool has_orders) {
-  const double a_row = packed_bytes + 41 + 12 + 9 + row_bytes + 8 + 5 + (has_orders ? 3 * 8 : 0);
-  return static_cast<std::uint64_t>(static_cast<double>(rows) * a_row);
+SpilledCensus::Need SpilledCensus::need_of(std::uint64_t rows, double row_bytes,
+                                           double packed_bytes, bool has_orders) {
+  const double in_spill = packed_bytes + 41 + 12 + 9 + (has_orders ? 2 * 8 : 0);
+  const double in_plan = row_bytes + 8 + 5 + (has_orders ? 8 : 0);
+  return {static_cast<std::uint64_t>(static_cast<double>(rows) * in_spill),
+          static_cast<std::uint64_t>(static_cast<double>(rows) * in_plan)};
 }
 
 Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,

@@ -66,7 +66,7 @@ void check_contract(Files& files, const std::string& dir) {
   CHECK(files.remove(dir + "/b"));
   CHECK(files.remove(dir + "/b"));  // none is fine
   CHECK(*files.list(dir) == std::vector<std::string>{"sub"});
-  CHECK(files.free_bytes(dir).value() > 0);
+  CHECK(files.disk_of(dir).value().free_bytes > 0);
   const auto absent = files.open(dir + "/b");
   REQUIRE_FALSE(absent);
   CHECK(absent.error().what.substr(0, dir.size() + 4) == dir + "/b: ");
@@ -86,7 +86,7 @@ TEST_SUITE("disk/files") {
   TEST_CASE("how much is free is not known of what is not there") {
     const Scratch scratch;
     RealFiles files;
-    const auto free = files.free_bytes(scratch / "none");
+    const auto free = files.disk_of(scratch / "none");
     REQUIRE(!free);
     CHECK(free.error().what.starts_with(scratch / "none: "));
   }

@@ -80,5 +80,29 @@ TEST_SUITE("run/bounded_census") {
     CHECK(!files.exists("/w/other/plan.part"));
     options.memory_bytes = 0;
     CHECK(make_plan(options, "/w/other", files, refused));
+
+    // On two disks each has to have room for its own.
+    options.memory_bytes = 1000;
+    options.spill_dir = "/spill";
+    files.free = 1'500'000;
+    REQUIRE(files.make_dir("/spill"));
+    files.free_elsewhere["/spill"] = 3'000'000;
+    Listener both;
+    REQUIRE(make_plan(options, "/w/third", files, both));
+    REQUIRE(both.notes.size() == 1);
+    CHECK(both.notes[0].find(" for the spill in /spill, where 2.9MiB are free, and up to ") !=
+          std::string::npos);
+    CHECK(both.notes[0].find(" for the plan in /w/third, where 1.4MiB are free") !=
+          std::string::npos);
+    files.free = 500'000;
+    const auto job_full = make_plan(options, "/w/fourth", files, refused);
+    REQUIRE(!job_full);
+    CHECK(job_full.error().what.find("/w/fourth: ") == 0);
+    CHECK(job_full.error().what.find("give --job a larger disk") != std::string::npos);
+    files.free = 1'500'000;
+    files.free_elsewhere["/spill"] = 1'500'000;
+    const auto spill_full = make_plan(options, "/w/fourth", files, refused);
+    REQUIRE(!spill_full);
+    CHECK(spill_full.error().what.find("/spill: ") == 0);
   }
 }

@@ -320,10 +320,15 @@ int FlakyFiles::sys_flock(int fd) {
   return 0;
 }
 
-int FlakyFiles::sys_free(const char*, std::uint64_t& bytes) {
+int FlakyFiles::sys_disk(const char* path, DiskSpace& disk) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
-  bytes = free;
+  disk = {.device = 0, .free_bytes = free};
+  std::uint64_t device = 0;
+  for (const auto& [dir, free_there] : free_elsewhere) {
+    ++device;
+    if (std::string_view(path).starts_with(dir)) disk = {device, free_there};
+  }
   return 0;
 }
 

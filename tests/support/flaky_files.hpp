@@ -61,8 +61,10 @@ class FlakyFiles final : public Files {
   /// Put a file there, durably, as if it had always been so.
   void put(const std::string& path, std::string bytes);
 
-  /// What the disk says is free. Units: bytes.
+  /// What the disk says is free, and what others do, by the directory at which they are mounted.
+  /// Units: bytes.
   std::uint64_t free = 1ULL << 50U;
+  std::map<std::string, std::uint64_t> free_elsewhere;
 
   /// What a file system says that has no locks, or does not rename over a file; 0: it does.
   /// Units: errno.
@@ -116,7 +118,7 @@ class FlakyFiles final : public Files {
   int sys_mkdir(const char* path, mode_t mode) override;
   int sys_list(const char* path, std::vector<std::string>& names) override;
   int sys_flock(int fd) override;
-  int sys_free(const char* path, std::uint64_t& bytes) override;
+  int sys_disk(const char* path, DiskSpace& disk) override;
 
   /// Count a step; 0, or the error with which it fails.
   int step(const std::string& call);

@@ -38,6 +38,12 @@ struct FileStat {
   std::uint64_t names = 1;  // how many it has: hard links
 };
 
+/// A disk: which one, and what this process may still write there.
+struct DiskSpace {
+  std::uint64_t device = 0;
+  std::uint64_t free_bytes = 0;
+};
+
 /// An open file, closed by the destructor.
 class File {
  public:
@@ -94,8 +100,8 @@ class Files {
   /// or with the process. One of that name is removed first.
   Result<File> create_nameless(const std::string& path);
 
-  /// Bytes that this process may still write below a directory. Units: bytes.
-  Result<std::uint64_t> free_bytes(const std::string& path);
+  /// The disk on which a path lies.
+  Result<DiskSpace> disk_of(const std::string& path);
 
   /// Open for appending, reading and cutting; made if absent. Errors: Errc::usage if it has another
   /// name, because whatever goes by that one would be changed with it.
@@ -144,7 +150,7 @@ class Files {
   virtual int sys_mkdir(const char* path, mode_t mode) = 0;
   virtual int sys_list(const char* path, std::vector<std::string>& names) = 0;
   virtual int sys_flock(int fd) = 0;  // exclusive, without waiting
-  virtual int sys_free(const char* path, std::uint64_t& bytes) = 0;
+  virtual int sys_disk(const char* path, DiskSpace& disk) = 0;
 };
 
 /// The disk of this machine. No state: as many as you like, from any thread.
@@ -163,7 +169,7 @@ class RealFiles final : public Files {
   int sys_mkdir(const char* path, mode_t mode) override;
   int sys_list(const char* path, std::vector<std::string>& names) override;
   int sys_flock(int fd) override;
-  int sys_free(const char* path, std::uint64_t& bytes) override;
+  int sys_disk(const char* path, DiskSpace& disk) override;
 };
 
 /// A file under way: written as `<path>.part`, and only commit() or publish() gives it its name.

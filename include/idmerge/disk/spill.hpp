@@ -28,8 +28,7 @@ class SpillDir {
 
   const std::string& dir() const { return dir_; }
 
-  /// Units: bytes that may still be written there.
-  Result<std::uint64_t> free_bytes() { return files_->free_bytes(dir_); }
+  Result<DiskSpace> disk() { return files_->disk_of(dir_); }
 
   Result<File> create();
 

@@ -63,7 +63,7 @@ class BoundedCensus {
 
  private:
   Result<void> look_ahead(const RowBlock& block, std::span<const Judged> judged);
-  Result<void> announce(std::uint64_t need_bytes, bool is_certain);
+  Result<void> announce(const SpilledCensus::Need& need, bool is_certain);
   Result<void> begin_spill();
 
   CensusOptions options_;

@@ -18,7 +18,7 @@
 //
 // In memory at any time: two parts (a 64th of the ids each), or a window of rows, or what Clusters
 // keeps of an id: 8 bytes a user where all clusters are stars, 12 an id otherwise. On disk: see
-// need_bytes(). Links that stand in the plan already when memory ran out are taken from there.
+// need_of(). Links that stand in the plan already when memory ran out are taken from there.
 #pragma once
 
 #include <cstdint>
@@ -43,10 +43,13 @@ class SpilledCensus {
   static Result<SpilledCensus> begin(const CensusOptions& options, const Fingerprinter& print,
                                      bool has_orders, const CensusReport& so_far, SpillDir& dir);
 
-  /// Disk that the rest of a census takes, for the files and what is yet to come into the plan.
+  /// Disk that the rest of a census takes, for the files and for what is yet to come into the plan.
   /// Units: bytes; `row_bytes` of both ids of a row together, `packed_bytes` of a row as packed.
-  static std::uint64_t need_bytes(std::uint64_t rows, double row_bytes, double packed_bytes,
-                                  bool has_orders);
+  struct Need {
+    std::uint64_t spill_bytes = 0;
+    std::uint64_t plan_bytes = 0;
+  };
+  static Need need_of(std::uint64_t rows, double row_bytes, double packed_bytes, bool has_orders);
 
   /// Take the links that stand in the plan. Shape: `ages` of their claims, where the order of rows
   /// settles conflicts; else empty.
