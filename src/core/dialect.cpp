@@ -123,6 +123,7 @@ struct Dialect::Parts {
   void decode_answer(const Reply& reply, std::span<const Link> links, Outcome& outcome);
   void decode_passing(const Reply& reply, Outcome& outcome);
   void decode_identity_ok(const Reply& reply, Outcome& outcome);
+  void decode_identity_bad(const Reply& reply, Outcome& outcome);
   void append_said(const Reply& reply, std::string& out);
   void foreign(const Reply& reply, Outcome& outcome);
 };
@@ -267,12 +268,24 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
   } else if (status == 200) {
     decode_identity_ok(reply, outcome);
   } else if (status == 400) {
-    outcome.kind = OutcomeKind::refused;
-    append_said(reply, outcome.message);
-    if (outcome.message.empty()) outcome.message = "the service answered 400 without a reason";
+    decode_identity_bad(reply, outcome);
   } else {
     foreign(reply, outcome);
   }
+}
+
+// What stands between answers 400 too, with a page for people, and no link is refused by that. The
+// API's own word for it is not specified, so any other body will do, unless it says "done".
+void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
+  if (is_html(reply)) return foreign(reply, outcome);
+  simdjson::dom::object object;
+  std::int64_t said = 0;
+  if (parse_object(json, reply, object) && !object["status"].get(said) && said != 0) {
+    return foreign(reply, outcome);
+  }
+  outcome.kind = OutcomeKind::refused;
+  append_said(reply, outcome.message);
+  if (outcome.message.empty()) outcome.message = "the service answered 400 without a reason";
 }
 
 void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
@@ -352,9 +365,10 @@ void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
     out += '"';
   }
   if (reply.status == 404 || reply.status == 405) {
-    out +=
-        ": it has no Identity API at this path: check --to, or use --api import, Mixpanel's "
-        "public ingestion";
+    out += api == Api::identity
+               ? ": it has no Identity API at this path: check --to, or use --api import, "
+                 "Mixpanel's public ingestion"
+               : ": it has no /import at this path: check --to";
   } else if (reply.status >= 300 && reply.status < 400) {
     out += ": redirects are not followed with credentials: give the final URL with --to";
   } else {

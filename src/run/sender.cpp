@@ -39,7 +39,7 @@ using WallClock = std::chrono::system_clock;
 constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
 
-constexpr std::string_view limited_words = "the service limits the rate (429)";
+constexpr std::string_view limited_words = "the service limits the rate";
 
 /// What to do with a request after its answer.
 enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };

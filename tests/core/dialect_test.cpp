@@ -124,7 +124,7 @@ TEST_SUITE("core/dialect") {
     for (int i = 0; i < 3; ++i) {
       CHECK(answer(dialect, json(200, R"({"status":1})")).kind == OutcomeKind::delivered);
       CHECK(answer(dialect, json(200, R"({"status":0})")).kind == OutcomeKind::refused);
-      CHECK(answer(dialect, json(400, R"({"status":1})")).kind == OutcomeKind::refused);
+      CHECK(answer(dialect, json(400, R"({"status":1})")).kind == OutcomeKind::foreign);
       CHECK(answer(dialect, json(503, R"({"status":1})")).kind == OutcomeKind::retry);
       CHECK(answer(dialect, json(200, "")).kind == OutcomeKind::foreign);
     }
@@ -141,6 +141,18 @@ TEST_SUITE("core/dialect") {
     CHECK_FALSE(answer(json(400, "")).message.empty());
     CHECK(answer({.status = 400, .body = "bad\xff request"}).message == "bad? request");
     CHECK(answer(json(200, R"({"status":0})")).kind == OutcomeKind::refused);
+  }
+
+  TEST_CASE("a page for people refuses nothing, also with 400") {
+    const Reply typed{.status = 400, .content_type = "text/html", .body = "Bad Request"};
+    CHECK(answer(typed).kind == OutcomeKind::foreign);
+    const auto page =
+        answer({.status = 400, .body = "<html><title>400 Bad Request</title></html>"});
+    CHECK(page.kind == OutcomeKind::foreign);
+    CHECK(page.message.find("check --to and what stands between") != std::string::npos);
+    CHECK(
+        answer(json(400, R"({"code":400,"error":"no such token","status":"Bad Request"})")).kind ==
+        OutcomeKind::refused);
   }
 
   TEST_CASE("a refusal that calls itself temporary is tried again") {

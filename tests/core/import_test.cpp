@@ -371,6 +371,7 @@ TEST_SUITE("core/import") {
     CHECK(answer(404, "<html><title>Not Found</title></html>").message.find("--to") !=
           std::string::npos);
     CHECK(answer(404, "").kind == OutcomeKind::foreign);
+    CHECK(answer(404, "").message.find("it has no /import at this path") != std::string::npos);
     CHECK(answer(401, R"({"code":401,"error":"Invalid credentials"})").kind ==
           OutcomeKind::unauthorized);
     CHECK(answer(429, R"({"code":429,"error":"Project exceeded rate limits."})").kind ==
