@@ -479,7 +479,10 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
                                             inputs[i].path)};
     }
     bool same = inputs[i].size == planned.size_bytes;
-    if (same && inputs[i].mtime_ns != planned.mtime_ns) {
+    // A copy may keep the time of the file it replaces (cp -p, rsync -t), but came there later.
+    const bool untouched = inputs[i].mtime_ns == planned.mtime_ns &&
+                           inputs[i].ctime_ns / 1'000'000'000 < plan.preamble.created_s;
+    if (same && !untouched) {
       const auto content = Source::digest_of(inputs[i].path);
       if (!content) return content.error();
       same = *content == planned.content;

@@ -206,6 +206,9 @@ TEST_SUITE("run/planner") {
     const auto old = make_plan(options, scratch.path("old"), files, progress);
     REQUIRE(old);
     CHECK(match_plan(*old, options));
+    scratch.write("pairs.csv", "anonymous_id,user_id\na1,u9\n");
+    REQUIRE(::utimensat(AT_FDCWD, scratch.path("pairs.csv").c_str(), then.data(), 0) == 0);
+    CHECK(!match_plan(*old, options));
 
     // Other files than those of the plan, or one that cannot be looked at twice.
     const auto error_with = [&](std::vector<std::string> inputs) {
