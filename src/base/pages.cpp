@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <thread>
@@ -47,6 +48,17 @@ void* map_new(std::size_t bytes) {
   return mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+#if defined(__SANITIZE_THREAD__)
+// The thread sanitizer does not see mremap, and takes what comes into addresses that another thread
+// has given back for a race with it.
+void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
+  void* const place = map_new(bytes_wanted);
+  if (place == MAP_FAILED) return place;
+  std::memcpy(place, memory, bytes);
+  munmap(memory, bytes);
+  return place;
+}
+#else
 // The kernel moves whole huge pages only between places that are both aligned; otherwise it splits
 // them, and what was moved stays on small pages for good.
 void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
@@ -59,6 +71,7 @@ void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
   if (place == MAP_FAILED) return place;
   return mremap(memory, bytes, bytes_wanted, MREMAP_MAYMOVE | MREMAP_FIXED, place);
 }
+#endif
 
 }  // namespace
 
