@@ -45,6 +45,11 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
     return Error{census.error().code, fmt::format("{}: {}", paths->plan(), census.error().what)};
   }
 
+  const auto& unreadable = census->unreadable_orders;
+  if (unreadable.rows > 0 && unreadable.file >= plan->facts().inputs.size()) {
+    return Error{Errc::input, "the census names an input that the plan does not have: plan again"};
+  }
+
   JobView out;
   out.job = job;
   out.plan = plan->facts();

@@ -548,7 +548,20 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                     share_text(census.anon.uuids, census.anon.distinct))};
   }
   const auto rejected = census.rejected();
+  const auto unreadable = census.unreadable_orders.rows;
   const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
+  if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
+    return Error{
+        Errc::guard,
+        fmt::format("--max-rejected: {} of {} rows have an order that cannot be read{}, over {}: "
+                    "the first {}; mend the input, check --order-field, or raise the guard",
+                    count_text(unreadable), count_text(naming),
+                    rejected == 0
+                        ? ""
+                        : fmt::format(", and {} are rejected (see {})", count_text(rejected),
+                                      shell_word(view.job + "/rejected.ndjson")),
+                    limit_text(settings.max_rejected), first_unreadable_order(view))};
+  }
   if (settings.max_rejected.exceeded(rejected, naming)) {
     return Error{
         Errc::guard,

@@ -283,7 +283,8 @@ const std::array entries{
                 "field that names the verb of each row",
                 [](Text t, Settings& s) { return put_text(s.plan.intake.op_field, t); }},
     OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
-                "field with the order of rows: an integer or an RFC 3339 time",
+                "field with the order of rows: an integer or an RFC 3339 time; what is neither "
+                "counts as none, and for --max-rejected",
                 [](Text t, Settings& s) { return put_text(s.plan.intake.order_field, t); }},
     OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
                 "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
@@ -380,7 +381,8 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
-                "send nothing when more rows are rejected, of those that name a pair (exit 6)",
+                "send nothing when more rows are rejected, or have an order that cannot be read, "
+                "of those that name a pair (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_rejected, parse_limit(t)); }},
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more links are held (exit 6)",

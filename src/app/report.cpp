@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/core/cell.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/json_text.hpp"
 
@@ -139,6 +140,13 @@ std::string inputs_json(const JobView& view) {
   return out + "]";
 }
 
+std::string unreadable_orders_json(const JobView& view) {
+  const auto& [rows, file, line, column] = view.census.unreadable_orders;
+  if (rows == 0) return R"({"rows":0,"first":null})";
+  return fmt::format(R"({{"rows":{},"first":{{"file":{},"line":{},"column":{}}}}})", rows,
+                     quoted(view.plan.inputs[file].path), line, column);
+}
+
 std::string send_json(const JobView& view) {
   if (!view.run) return "null";
   auto out = fmt::format(R"({{"target":{})", quoted(target_of(view)));
@@ -260,11 +268,23 @@ std::vector<Figure> send_figures(const JobView& view) {
           {0, "pending", view.pending(), "not settled yet"}};
 }
 
+std::string first_unreadable_order(const JobView& view) {
+  const auto& first = view.census.unreadable_orders;
+  return fmt::format("in {}, line {}, column {}: {}", printable(view.plan.inputs[first.file].path),
+                     first.line, first.column, order_hint);
+}
+
 std::vector<std::string> warnings(const JobView& view) {
   const auto& census = view.census;
   std::vector<std::string> out;
   const auto warn = [&](std::string text) { out.push_back(std::move(text)); };
   const auto& [create, alias, merge] = census.to_send;
+  if (census.unreadable_orders.rows > 0) {
+    warn(
+        fmt::format("{} rows have an order that cannot be read, and claim their ids as rows "
+                    "without one do: the first {}",
+                    count_text(census.unreadable_orders.rows), first_unreadable_order(view)));
+  }
   if (census.uuid_lead() > uuid_lead_to_look_at) {
     warn(
         "the user side looks more like anonymous ids than the anonymous side: are the columns "
@@ -357,7 +377,8 @@ std::string census_json(const JobView& view, const IdMask& mask) {
     out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(fault)), census.faults[i]);
     first = false;
   }
-  out += fmt::format(R"(}},"links":{},"verdicts":{{)", census.links);
+  out += fmt::format(R"(}},"unreadable_orders":{},"links":{},"verdicts":{{)",
+                     unreadable_orders_json(view), census.links);
   for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
     out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(name(static_cast<Verdict>(i))),
                        census.verdicts[i]);

@@ -26,6 +26,10 @@ void each_number(Report& report, Field field) {
     field(fmt::format("{}.{}", is_doubtful(fault) ? "held" : "rejected", name(fault)),
           report.faults[i]);
   }
+  field("unreadable_orders", report.unreadable_orders.rows);
+  field("unreadable_orders.file", report.unreadable_orders.file);
+  field("unreadable_orders.line", report.unreadable_orders.line);
+  field("unreadable_orders.column", report.unreadable_orders.column);
   field("links", report.links);
   for (std::size_t i = 0; i < report.verdicts.size(); ++i) {
     field(fmt::format("verdict.{}", name(static_cast<Verdict>(i))), report.verdicts[i]);
@@ -152,6 +156,7 @@ double CensusReport::uuid_lead() const {
 
 bool CensusReport::adds_up() const {
   return read == links + duplicates + skipped() + rejected() + held_rows() &&
+         unreadable_orders.rows <= links + duplicates &&
          links == std::accumulate(verdicts.begin(), verdicts.end(), std::uint64_t{0}) &&
          sendable() == std::accumulate(to_send.begin(), to_send.end(), std::uint64_t{0});
 }

@@ -464,6 +464,7 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
     return cell(row.text.substr(field.start, field.end - field.start), out);
   };
   std::uint32_t at = 0;
+  std::uint32_t order_at = 0;
   if (columns_.op) {
     const auto text = read(*columns_.op, at);
     const auto op = text.empty() ? columns_.op_default : parse_op(text);
@@ -472,11 +473,10 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
     row.op = *op;
   }
   if (columns_.order) {
-    const auto text = read(*columns_.order, at);
+    const auto text = read(*columns_.order, order_at);
     const auto order = text.empty() ? no_order : parse_order(text, order_kind_);
-    row.fault_at = at;
-    if (!order) return Fault::bad_order;
-    row.order = *order;
+    row.order = order.value_or(no_order);
+    row.has_unreadable_order = !order;
   }
   row.fault_at = 0;
   const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
@@ -484,6 +484,7 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
   row.sided = sides->sided;
   row.anon = read(sides->first, row.anon_at);
   row.user = read(sides->second, row.user_at);
+  if (row.has_unreadable_order) row.fault_at = order_at;
   return Fault::none;
 }
 

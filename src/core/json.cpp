@@ -60,6 +60,7 @@ Fault JsonLine::read(const char* bytes, std::uint32_t begin, std::uint32_t end,
   fault_ = Fault::none;
   fault_at_ = begin;
   element_count_ = 0;
+  repeated_ = 0;
   rival_.reset();
   for (auto& token : tokens_)
     token.kind = Kind::absent;
@@ -76,7 +77,7 @@ Fault JsonLine::read(const char* bytes, std::uint32_t begin, std::uint32_t end,
   }
   while (more())
     ++at_;
-  if (fault_ == Fault::none && !rival_) shape_.learn(text_, structural, tokens_);
+  if (fault_ == Fault::none && !rival_ && repeated_ == 0) shape_.learn(text_, structural, tokens_);
   return fault_;
 }
 
@@ -134,7 +135,7 @@ bool JsonLine::object(Mask active, unsigned depth) {
     Mask wanted = 0;
     if (active != 0) {
       match_key(key, active, depth, inner, wanted);
-      if ((met & (inner | wanted)) != 0) note_duplicate(key.start);
+      if ((met & (inner | wanted)) != 0) note_repeated(met & (inner | wanted), key.start);
       met |= inner | wanted;
     }
     if (!value(inner, wanted, depth + 1)) return false;
@@ -206,8 +207,9 @@ inline void JsonLine::match_key(const JsonToken& token, Mask active, unsigned de
   }
 }
 
-void JsonLine::note_duplicate(std::uint32_t at) {
-  if (fault_ != Fault::none) return;
+void JsonLine::note_repeated(Mask pointers, std::uint32_t at) {
+  repeated_ |= pointers;
+  if (fault_ != Fault::none || (pointers & ~repeatable_) == 0) return;
   fault_ = Fault::duplicate_key;
   fault_at_ = at;
 }

@@ -44,6 +44,13 @@ std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   return {Fault::not_json, open == npos ? 0 : open};
 }
 
+bool is_id_or_op(const Columns& columns, std::uint32_t pointer) {
+  return columns.op == pointer ||
+         std::any_of(columns.sides.begin(), columns.sides.end(), [&](const auto& sides) {
+           return sides && (sides->first == pointer || sides->second == pointer);
+         });
+}
+
 }  // namespace
 
 std::vector<std::string> first_keys(std::string_view head, bool last) {
@@ -105,7 +112,11 @@ NdjsonReader::NdjsonReader(NdjsonOptions options, const Fields& fields, std::uin
           fields.rivals),
       structure_(std::make_unique<Structure>()),
       simple_(!columns_.op && !columns_.order),
-      offset_(offset) {}
+      offset_(offset) {
+  if (columns_.order && !is_id_or_op(columns_, *columns_.order)) {
+    line_reader_.allow_repeated(*columns_.order);
+  }
+}
 
 NdjsonReader::NdjsonReader(NdjsonReader&&) noexcept = default;
 NdjsonReader& NdjsonReader::operator=(NdjsonReader&&) noexcept = default;
@@ -302,6 +313,7 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
                                RowBlock& out) {
   std::string_view text;
   std::uint32_t at = 0;
+  std::uint32_t order_at = 0;
   if (columns_.op) {
     const auto& token = line_reader_.token(*columns_.op);
     const auto fault = read_id(batch, begin, token, text, at, row, out);
@@ -312,14 +324,18 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
   }
   if (columns_.order) {
     const auto& token = line_reader_.token(*columns_.order);
-    const auto fault = read_id(batch, begin, token, text, at, row, out);
-    const auto order = text.empty() ? no_order : parse_order(text, order_kind_);
-    row.fault_at = at;
-    if (fault != Fault::none || !order) return Fault::bad_order;
-    row.order = *order;
+    const auto fault = read_id(batch, begin, token, text, order_at, row, out);
+    std::optional<std::int64_t> order;
+    if (fault == Fault::none && !line_reader_.is_repeated(*columns_.order)) {
+      order = text.empty() ? no_order : parse_order(text, order_kind_);
+    }
+    row.order = order.value_or(no_order);
+    row.has_unreadable_order = !order;
   }
   row.fault_at = 0;
-  return read_sides(batch, begin, row, out);
+  const auto fault = read_sides(batch, begin, row, out);
+  if (fault == Fault::none && row.has_unreadable_order) row.fault_at = order_at;
+  return fault;
 }
 
 Fault NdjsonReader::read_other_id(std::string_view batch, std::uint32_t begin,

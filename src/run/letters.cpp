@@ -23,17 +23,20 @@ IdKeys id_keys(const Link& link) {
   return {"anonymous_id", "user_id"};
 }
 
-void append_faulty(std::string& out, const Row& row, std::string_view file) {
-  // The fault's own line and column, from its place in the row; bytes, from 1.
+RowPlace fault_place(const Row& row) {
   const auto at = std::min<std::size_t>(row.fault_at, row.text.size());
   const auto before = row.text.substr(0, at);
   const auto lines = static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '\n'));
   const auto line_start = before.rfind('\n');
-  const auto column = line_start == std::string_view::npos ? row.fault_at + std::uint64_t{1}
-                                                           : row.fault_at - line_start;
+  return {row.line + lines, line_start == std::string_view::npos ? row.fault_at + std::uint64_t{1}
+                                                                 : row.fault_at - line_start};
+}
+
+void append_faulty(std::string& out, const Row& row, std::string_view file) {
+  const auto [line, column] = fault_place(row);
   out += '{';
   append_json_member(out, "file", file);
-  append_json_member(out, "line", row.line + lines);
+  append_json_member(out, "line", line);
   append_json_member(out, "column", column);
   append_json_member(out, "byte_offset", row.offset + row.fault_at);
   append_json_member(out, "reason", name(row.fault));

@@ -46,6 +46,7 @@ struct JudgedBlock {
   std::vector<Judged> judged;
   std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
+  UnreadableOrders unreadable_orders;
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
@@ -93,6 +94,7 @@ class Judging {
 
   void judge_rows(JudgedBlock& block) {
     bool any_faulty = false;
+    block.unreadable_orders = {};
     auto row = block.rows.rows.begin();
     for (auto& judged : block.judged) {
       judged.screened = screen(*row, screen_, &judged.forms);
@@ -100,6 +102,11 @@ class Judging {
       if (judged.screened == Screened::pair) {
         prints_.add(row->anon, judged.anon);
         prints_.add(row->user, judged.user);
+        if (row->has_unreadable_order) {
+          const auto [line, column] = fault_place(*row);
+          block.unreadable_orders.add(
+              {.rows = 1, .file = block.rows.file, .line = line, .column = column});
+        }
       }
       ++row;
     }
@@ -241,6 +248,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
       if (auto packed = packing.finish(); !packed) return packed;
     }
     if (auto taken = census.take(block->rows, block->judged, block->fresh); !taken) return taken;
+    census.count_unreadable_orders(block->unreadable_orders);
     for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];

@@ -7,6 +7,7 @@
 #include "idmerge/disk/job.hpp"
 
 #include "app_job.hpp"
+#include "support/plan_maker.hpp"
 
 using namespace idmerge;
 using namespace idmerge::testing;
@@ -121,6 +122,29 @@ TEST_SUITE("app/job_view") {
     now.round_links = 1;
     now.delivered_before = 2;  // a round has begun before all links were settled
     CHECK_FALSE(run_view(now));
+  }
+
+  TEST_CASE("a census that names what the plan does not have is refused") {
+    Stage stage;
+    const auto job = stage.planned();
+    const auto planned = view_job(stage.files, job)->census;
+    const auto opens = [&](const CensusReport& census) {
+      PlanSketch sketch;
+      sketch.links = census.links;
+      sketch.census = to_text(census);
+      REQUIRE(make_plan(stage.files, JobPaths{job}.plan(), sketch));
+      const auto view = view_job(stage.files, job);
+      if (!view) CHECK(view.error().code == Errc::input);
+      return view.has_value();
+    };
+    auto census = planned;
+    census.unreadable_orders = {1, 0, 2, 3};
+    CHECK(opens(census));
+    census.unreadable_orders.file = 1;
+    CHECK_FALSE(opens(census));
+    census = planned;
+    census.examples = {census.links};
+    CHECK_FALSE(opens(census));
   }
 
   TEST_CASE("what is no job, or a damaged one, is refused") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/journey.hpp"
 
+#include <fmt/format.h>
+
 #include "idmerge/app/status.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
@@ -71,6 +73,36 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code({"run", input, "--to", service->url(), "--max-rejected", "none"}) == 6);
     CHECK(stage.heard("--max-held: 2 of 5 links are held, over 5%"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+  }
+
+  TEST_CASE("orders that cannot be read stop like rejected rows, whatever they would decide") {
+    Stage stage;
+    std::string rows = "anonymous_id,user_id,at\n";
+    for (int i = 10; i < 30; ++i)
+      rows += fmt::format("3f2504e0-4f89-41d3-9a0c-0305e82c33{0},u{0},5\n", i);
+    const auto one = stage.scratch.write("1.csv", rows + "a1,u1,24.12.2026\n");
+    const auto two = stage.scratch.write("2.csv", rows + "a1,u1,24.12.2026\na1,u1,24.12.2026\n");
+    const auto both = stage.scratch.write("3.csv", rows + "a1,u1,24.12.2026\na1,null,5\n");
+    for (const auto* policy : {"hold", "earliest", "send"}) {
+      const auto code = [&](const std::string& input, const std::string& most) {
+        return stage.code({"plan", input, "--order-field", "at", "--on-conflict", policy,
+                           "--max-rejected", most});
+      };
+      CHECK(code(one, "5%") == 0);
+      CHECK(code(two, "5%") == 6);
+      CHECK_MESSAGE(
+          stage.heard("--max-rejected: 2 of 22 rows have an order that cannot be read, "
+                      "over 5%: the first in " +
+                      two + ", line 22, column 7: write all as integers, or all as times"),
+          stage.said);
+      CHECK(stage.said.ends_with(" --max-rejected none\n"));
+      CHECK(code(two, "2") == 0);
+      CHECK(code(both, "5%") == 6);
+      CHECK_MESSAGE(stage.heard("--max-rejected: 1 of 22 rows have an order that cannot be read, "
+                                "and 1 are rejected (see " +
+                                both + ".idmerge/rejected.ndjson), over 5%: "),
+                    stage.said);
+    }
   }
 
   TEST_CASE(

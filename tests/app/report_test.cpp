@@ -86,6 +86,35 @@ TEST_SUITE("app/report") {
     CHECK(has(census_text(view, IdMask(true), Rate{}), "merge can fuse two known users"));
   }
 
+  TEST_CASE(
+      "orders that cannot be read are counted and shown, where and what they must look like") {
+    Stage stage;
+    CHECK(has(census_json(*view_job(stage.files, stage.planned()), IdMask(true)),
+              R"("unreadable_orders":{"rows":0,"first":null},"links":5)"));
+    const auto input = stage.scratch.write("o.csv",
+                                           "anonymous_id,user_id,at\n"
+                                           "3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1,5\n"
+                                           "3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1,tomorrow\n");
+    REQUIRE(stage.code({"plan", input, "--order-field", "at", "--max-rejected", "none"}) == 0);
+    const auto said =
+        "look: 1 rows have an order that cannot be read, and claim their ids as rows "
+        "without one do: the first in " +
+        input +
+        ", line 3, column 41: write all as integers, or all as times such as "
+        "2026-11-23T18:00:00Z\n";
+    CHECK_MESSAGE(stage.heard(said), stage.said);
+    // The plan remembers it.
+    const auto view = view_job(stage.files, input + ".idmerge");
+    REQUIRE(view);
+    CHECK(has(census_text(*view, IdMask(true), Rate{}), said));
+    CHECK(
+        has(census_json(*view, IdMask(true)), R"("unreadable_orders":{"rows":1,"first":{"file":")" +
+                                                  input + R"(","line":3,"column":41}},"links":1)"));
+    CHECK(
+        has(stage.scratch.read("o.csv.idmerge/summary.json"), "\"unreadable_orders\":{\"rows\":1"));
+    CHECK(has(stage.scratch.read("o.csv.idmerge/report.html"), "1 rows have an order that cannot"));
+  }
+
   TEST_CASE("the account lists all fates, zeros too, in aligned columns") {
     Stage stage;
     const auto view = view_job(stage.files, stage.planned());

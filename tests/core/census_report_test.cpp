@@ -17,6 +17,7 @@ CensusReport sample() {
   r.faults[static_cast<std::size_t>(Fault::placeholder)] = 3;
   r.faults[static_cast<std::size_t>(Fault::partial_row)] = 1;
   r.read = 18;
+  r.unreadable_orders = {12, 1, 42, 7};
   r.anon.distinct = 6;
   r.hubs = 1;
   r.largest = {{9, 3}, {2, 0}};
@@ -40,6 +41,10 @@ TEST_SUITE("core/census_report") {
       CHECK(again->hub_users.size() == report.hub_users.size());
       CHECK(again->doubled == report.doubled);
       CHECK(again->read == report.read);
+      CHECK(again->unreadable_orders.rows == report.unreadable_orders.rows);
+      CHECK(again->unreadable_orders.file == report.unreadable_orders.file);
+      CHECK(again->unreadable_orders.line == report.unreadable_orders.line);
+      CHECK(again->unreadable_orders.column == report.unreadable_orders.column);
     }
   }
 
@@ -88,5 +93,24 @@ TEST_SUITE("core/census_report") {
     ++report.read;
     CHECK(!report.adds_up());
     CHECK(!parse_census_report(to_text(report)));
+    report = sample();
+    ++report.unreadable_orders.rows;
+    CHECK(!report.adds_up());
+  }
+
+  TEST_CASE("of orders that cannot be read all are counted, and the first one is named") {
+    UnreadableOrders orders;
+    orders.add({});
+    CHECK(orders.rows == 0);
+    orders.add({.rows = 2, .file = 1, .line = 5, .column = 9});
+    orders.add({});
+    orders.add({.rows = 3, .file = 2, .line = 1, .column = 1});
+    CHECK(orders.rows == 5);
+    CHECK(orders.file == 1);
+    CHECK(orders.line == 5);
+    CHECK(orders.column == 9);
+    auto report = sample();
+    report.unreadable_orders = orders;
+    CHECK(report.rows_only().unreadable_orders.rows == 5);
   }
 }

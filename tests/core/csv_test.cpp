@@ -280,9 +280,8 @@ TEST_SUITE("core/csv") {
     both.op = 2;
     both.order = 3;
     CsvReader reader({}, both, "", {});
-    const auto file =
-        read_all(std::move(reader), "a,b,merge,5\na,b,,\na,b,alias,1\na,b,drop,1\na,b,create,x\n");
-    REQUIRE(file.rows.size() == 5);
+    const auto file = read_all(std::move(reader), "a,b,merge,5\na,b,,\na,b,alias,1\na,b,drop,1\n");
+    REQUIRE(file.rows.size() == 4);
     CHECK(file.rows[0].op == Op::merge);
     CHECK(file.rows[0].order == 5);
     CHECK(file.rows[1].op == Op::create);
@@ -290,8 +289,37 @@ TEST_SUITE("core/csv") {
     CHECK(file.rows[2].fault == Fault::missing_field);
     CHECK(file.rows[3].fault == Fault::unknown_op);
     CHECK(file.rows[3].fault_at == 4);
-    CHECK(file.rows[4].fault == Fault::bad_order);
-    CHECK(file.rows[4].fault_at == 11);
+  }
+
+  TEST_CASE("an order that cannot be read is told from none, and is no fault of the row") {
+    Columns ordered = columns(4);
+    ordered.sides[2] = ordered.sides[0];
+    ordered.op = 3;
+    ordered.order = 2;
+    // The first that can be read says what all are.
+    const auto file = read_all(CsvReader({}, ordered, "", {}),
+                               "a,b,yesterday,\na,b,5,\na,b,,\na,b,2026-11-23T18:00:00Z,\n"
+                               "\"a\nc\",b, ,\na,b,\\N,\na,b,x,alias\na,b,x,drop\n");
+    REQUIRE(file.rows.size() == 8);
+    for (const auto i : {0U, 3U, 4U}) {
+      CAPTURE(i);
+      const auto& row = file.rows[i];
+      CHECK(row.has_unreadable_order);
+      CHECK(row.order == no_order);
+      CHECK(row.fault == Fault::none);
+      CHECK(row.user == "b");
+      CHECK(row.fault_at == (i == 4 ? 8U : 4U));
+    }
+    for (const auto i : {1U, 2U, 5U}) {
+      CAPTURE(i);
+      CHECK_FALSE(file.rows[i].has_unreadable_order);
+      CHECK(file.rows[i].fault_at == 0);
+      CHECK(file.rows[i].order == (i == 1 ? 5 : no_order));
+    }
+    CHECK(file.rows[6].fault == Fault::missing_field);
+    CHECK(file.rows[6].fault_at == 0);
+    CHECK(file.rows[7].fault == Fault::unknown_op);
+    CHECK(file.rows[7].fault_at == 6);
   }
 
   TEST_CASE("a quote that is opened in the header and never closed is named by its place") {

@@ -230,14 +230,64 @@ TEST_SUITE("core/ndjson") {
     const auto file = read(R"({"a":"x","u":"y","op":"merge","at":5}
 {"a":"x","u":"y","op":null,"at":"7"}
 {"a":"x","u":"y","op":"x"}
-{"a":"x","u":"y","at":1.5}
 )",
                            wanted);
-    CHECK(outcome(file) == "x|y x|y unknown-op@3:23 bad-order@4:23");
+    CHECK(outcome(file) == "x|y x|y unknown-op@3:23");
     CHECK(file.rows[0].op == Op::merge);
     CHECK(file.rows[0].order == 5);
     CHECK(file.rows[1].op == Op::create);
     CHECK(file.rows[1].order == 7);
+  }
+
+  TEST_CASE("an order that cannot be read is told from none, and is no fault of the row") {
+    const auto wanted =
+        choose_fields({.anon = "/p/a", .user = "u", .order_field = "/m/at"}, {}).value();
+    for (const std::string bad :
+         {"1.5", "1e3", "true", "{\"x\":1}", "[5]", "\"yesterday\"", "\" \"", "\"\\ud800\"",
+          "\"5\\u0020\"", "99999999999999999999", "\"2024-11-31T00:00:00Z\""}) {
+      CAPTURE(bad);
+      const auto file = read(R"({"u":"y","m":{"at":)" + bad + R"(},"p":{"a":"x"}})" + "\n", wanted);
+      CHECK(outcome(file) == "x|y");
+      CHECK(file.rows[0].has_unreadable_order);
+      CHECK(file.rows[0].order == no_order);
+      CHECK(file.rows[0].fault_at == 19);
+    }
+    for (const std::string none : {"null", "\"\"", "\"\\\\N\""}) {
+      CAPTURE(none);
+      const auto file =
+          read(R"({"u":"y","m":{"at":)" + none + R"(},"p":{"a":"x"}})" + "\n", wanted);
+      CHECK(outcome(file) == "x|y");
+      CHECK_FALSE(file.rows[0].has_unreadable_order);
+      CHECK(file.rows[0].order == no_order);
+      CHECK(file.rows[0].fault_at == 0);
+    }
+    CHECK(outcome(R"({"u":"y","m":{"at":1.5},"p":{"a":1.5}})", wanted) == "not-an-id@1:34");
+  }
+
+  TEST_CASE("which of two orders is meant cannot be read, but which of two ids is a fault") {
+    const auto wanted =
+        choose_fields({.anon = "/p/a", .user = "u", .order_field = "/m/at"}, {}).value();
+    for (const std::string twice : {R"({"u":"y","m":{"at":1,"at":2},"p":{"a":"x"}})",
+                                    R"({"u":"y","m":{"at":1},"m":{"at":1},"p":{"a":"x"}})",
+                                    R"({"u":"y","m":{"at":1},"m":5,"p":{"a":"x"}})"}) {
+      CAPTURE(twice);
+      const auto file = read(twice + "\n" + R"({"u":"y","m":{"at":1},"p":{"a":"x"}})", wanted);
+      CHECK(outcome(file) == "x|y x|y");
+      CHECK(file.rows[0].has_unreadable_order);
+      CHECK(file.rows[0].order == no_order);
+      CHECK(file.rows[1].order == 1);
+      CHECK_FALSE(file.rows[1].has_unreadable_order);
+    }
+    CHECK(outcome(R"({"m":{"at":1,"at":2},"u":"y","u":"y","p":{"a":"x"}})", wanted) ==
+          "duplicate-key@1:30");
+    // What is an order and an id, or an order and a verb, is an id or a verb first.
+    CHECK(outcome(R"({"a":"x","u":"1","u":"2"})",
+                  choose_fields({.anon = "a", .user = "u", .order_field = "u"}, {}).value()) ==
+          "duplicate-key@1:18");
+    CHECK(
+        outcome(R"({"a":"x","u":"1","op":"merge","op":"create"})",
+                choose_fields({.anon = "a", .user = "u", .op_field = "op", .order_field = "op"}, {})
+                    .value()) == "duplicate-key@1:31");
   }
 
   TEST_CASE("a row with another name for a side puts the choice in doubt") {

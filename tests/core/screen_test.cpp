@@ -43,6 +43,18 @@ TEST_SUITE("core/screen") {
     }
   }
 
+  TEST_CASE("an order that cannot be read does not keep a row from naming its pair") {
+    Row r = row("8f14e45f", "u1");
+    r.has_unreadable_order = true;
+    r.fault_at = 70;
+    CHECK(screen(r, {}) == Screened::pair);
+    CHECK(r.fault == Fault::none);
+    CHECK(r.fault_at == 70);
+    r.user = "null";
+    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(r.fault_at == 50);
+  }
+
   TEST_CASE("a byte that no id may have is found in every place of ids of every length") {
     for (std::size_t size = 1; size <= 70; ++size) {
       CHECK(fault_of("8f14e45f", std::string(size, '~')) == Fault::none);

@@ -37,7 +37,6 @@ struct Layout {
 };
 constexpr Layout csv{"anonymous_id,user_id,note", "p,q,", ""};
 constexpr Layout csv_op{"anonymous_id,user_id,op,note", "p,q,create,", ""};
-constexpr Layout csv_order{"anonymous_id,user_id,at,note", "p,q,1767225600,", ""};
 constexpr Layout ndjson{"", R"({"anonymous_id":"p","user_id":"q","note":")", "\"}"};
 constexpr Layout ndjson_ids{"", R"({"$distinct_ids":["p","q"],"op":"merge","note":")", "\"}"};
 
@@ -97,11 +96,6 @@ const std::vector<Sample>& samples() {
        {},
        ndjson_ids},
       {{Fault::unknown_op}, "a,u,^delete,n", [](auto& o) { o.op_field = "op"; }, {}, csv_op},
-      {{Fault::bad_order},
-       "a,u,^yesterday,n",
-       [](auto& o) { o.order_field = "at"; },
-       {},
-       csv_order},
       {{Fault::blank_id}, "a,^,n", {}, [](auto& s) { s.reject_blank = true; }},
       {{Fault::bad_utf8}, "a,u^\xFFv,n"},
       {{Fault::control_byte}, "a,u^\x01v,n"},

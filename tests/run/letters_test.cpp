@@ -18,6 +18,8 @@ TEST_SUITE("run/letters") {
     row.fault_at = 14;
     std::string out;
     append_faulty(out, row, "in.csv");
+    CHECK(fault_place(row).line == 8);
+    CHECK(fault_place(row).column == 8);
     CHECK(out.find("\"line\":8,\"column\":8,\"byte_offset\":114,\"reason\":\"control-byte\"") !=
           std::string::npos);
     CHECK(out.find("\\u0001") != std::string::npos);

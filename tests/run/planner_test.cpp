@@ -14,6 +14,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,6 +141,97 @@ TEST_SUITE("run/planner") {
                     "\",\"line\":3},\"clashes_with\":[]}") != std::string::npos);
     CHECK(held.find("\"won_by\":{\"user_id\":\"u1\",\"file\":\"" + input + "\",\"line\":6}") !=
           std::string::npos);
+  }
+
+  TEST_CASE("an order that cannot be read holds what no order holds, and no claim is lost") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto table = [](std::string_view unreadable, std::string_view other) {
+      return fmt::format(
+          "anonymous_id,user_id,seen\n"
+          "a1,u1,1700000000\n"
+          "a1,u2,{0}\n"  // nobody knows who was first
+          "a2,u1,{1}\n"
+          "a2,u2,1700000000\n"
+          "a3,u1,1700000000\n"
+          "a3,u2,1700000001\n"
+          "a3,u2,{0}\n"  // not even of a claim that another row makes
+          "a4,u1,{1}\n"  // nobody else claims it
+          "a4,u1,{0}\n"
+          "null,u1,{0}\n"  // rejected, and counted there
+          ",u1,{0}\n"
+          "a5,u1,1700000000\n"
+          "a5,u2,1700000001\n",
+          unreadable, other);
+    };
+    for (const auto policy :
+         {OnConflict::hold, OnConflict::earliest, OnConflict::latest, OnConflict::send}) {
+      for (const std::uint64_t memory : {0U, 1U}) {
+        CAPTURE(name(policy));
+        CAPTURE(memory);
+        auto options =
+            options_for({scratch.write("pairs.csv", table("2024-11-31T00:00:00Z", "x"))});
+        options.intake.order_field = "seen";
+        options.census.on_conflict = policy;
+        options.memory_bytes = memory;
+        const auto made = make_plan(options, scratch.path("job"), files, progress);
+        REQUIRE_MESSAGE(made, made);
+        const auto report = parse_census_report(made->census);
+        REQUIRE(report);
+        CHECK(report->rejected() == 1);
+        CHECK(report->skipped() == 1);
+        const auto& [rows, file, line, column] = report->unreadable_orders;
+        CHECK(rows == 5);
+        CHECK(file == 0);
+        CHECK(line == 3);
+        CHECK(column == 7);
+        const auto verdicts = read_plan(scratch.path("job")).verdicts;
+        REQUIRE(verdicts.size() == 9);
+        CHECK(verdicts[6] == Verdict::send);
+        const auto in_doubt = policy == OnConflict::send ? Verdict::send : Verdict::conflict;
+        CHECK(std::count(verdicts.begin(), verdicts.begin() + 6, in_doubt) == 6);
+        if (policy == OnConflict::earliest) {
+          CHECK(verdicts[7] == Verdict::send);
+          CHECK(verdicts[8] == Verdict::outranked);
+        }
+
+        options.intake.inputs = {scratch.write("blank.csv", table("", ""))};
+        const auto blank = make_plan(options, scratch.path("blank"), files, progress);
+        REQUIRE_MESSAGE(blank, blank);
+        CHECK(read_plan(scratch.path("blank")).verdicts == verdicts);
+        CHECK(parse_census_report(blank->census)->unreadable_orders.rows == 0);
+      }
+    }
+  }
+
+  TEST_CASE("of several inputs the first order that cannot be read is named, without sides too") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto one = scratch.write("1.csv", "x,y,at\na,b,5\na,b,\n");
+    // Times, where the file before had integers; the row goes on over two lines.
+    const auto two = scratch.write("2.csv",
+                                   "x,y,note,at\n"
+                                   "c,d,\"n\nn\",2026-11-23T18:00:00Z\n"
+                                   "e,f,,2026-11-23T18:00:00Z\n");
+    auto options = options_for({one, two});
+    options.intake.op = Op::merge;
+    options.intake.order_field = "at";
+    options.intake.id_fields = "x,y";
+    for (const std::uint64_t memory : {0U, 1U}) {
+      options.memory_bytes = memory;
+      const auto made = make_plan(options, scratch.path("job"), files, progress);
+      REQUIRE_MESSAGE(made, made);
+      const auto report = parse_census_report(made->census);
+      REQUIRE(report);
+      CHECK(report->unsided == 3);
+      CHECK(report->sendable() == 3);
+      CHECK(report->unreadable_orders.rows == 2);
+      CHECK(report->unreadable_orders.file == 1);
+      CHECK(report->unreadable_orders.line == 3);
+      CHECK(report->unreadable_orders.column == 4);
+    }
   }
 
   TEST_CASE("the plan id depends on what is planned, not on secret, place or time") {

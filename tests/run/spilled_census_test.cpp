@@ -131,7 +131,8 @@ TEST_SUITE("run/spilled_census") {
                 "," + one + "," + other + "," + std::string(name(static_cast<Op>(random() % 3)));
           }
           text += ",";
-          if (random() % 50 != 0) text += std::to_string(random() % 400);
+          const auto order = random() % 100;
+          text += order == 0 ? "" : order == 1 ? "soon" : std::to_string(random() % 400);
           text += "\n";
           if (random() % 40 != 0) continue;
           Decision decision;
@@ -168,7 +169,9 @@ TEST_SUITE("run/spilled_census") {
         const auto n = random() % 90'000;
         text += "anonymous-" + std::to_string(n) + ",user-" +
                 std::to_string(n / 3 + (random() % 50 == 0 ? 1 : 0)) + "," +
-                (random() % 9 == 0 ? "" : std::to_string(random() % 1000)) + "\n";
+                (random() % 9 == 0 ? random() % 2 == 0 ? "" : "soon"
+                                   : std::to_string(random() % 1000)) +
+                "\n";
       }
       inputs.push_back(scratch.write("t" + std::to_string(file) + ".csv", text));
     }
@@ -178,6 +181,10 @@ TEST_SUITE("run/spilled_census") {
     for (const auto policy : {OnConflict::hold, OnConflict::earliest, OnConflict::latest}) {
       options.census.on_conflict = policy;
       check_same(scratch, options);
+      const auto report = parse_census_report(plan(scratch, options, "again", 1).census);
+      REQUIRE(report);
+      CHECK(report->unreadable_orders.rows > 8'000);
+      CHECK(report->unreadable_orders.file == 0);
     }
   }
 

@@ -53,13 +53,15 @@ ReadRow copy(const Row& row) {
           row.fault_at,
           row.fault,
           row.op,
-          row.sided};
+          row.sided,
+          row.has_unreadable_order};
 }
 
 std::ostream& operator<<(std::ostream& out, const ReadRow& row) {
   return out << row.line << ":" << row.offset << " " << name(row.fault) << "@" << row.fault_at
              << " [" << row.anon << "@" << row.anon_at << "][" << row.user << "@" << row.user_at
-             << "] " << name(row.op) << " " << row.order << " {" << row.text.substr(0, 80) << "}";
+             << "] " << name(row.op) << " " << row.order
+             << (row.has_unreadable_order ? "? {" : " {") << row.text.substr(0, 80) << "}";
 }
 
 std::ostream& operator<<(std::ostream& out, const ReadFile& file) {

@@ -30,6 +30,7 @@ struct ReadRow {
   Fault fault = Fault::none;
   Op op = Op::create;
   bool sided = true;
+  bool has_unreadable_order = false;
 
   bool operator==(const ReadRow&) const = default;
 };

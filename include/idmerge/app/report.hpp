@@ -40,6 +40,10 @@ std::vector<Figure> account_figures(const JobView& view);
 /// How far the run is; none before it has begun. Labels are the keys of "send" in summary.json.
 std::vector<Figure> send_figures(const JobView& view);
 
+/// Where the first order that cannot be read stands, and what one must look like. Shape: there is
+/// one. "in pairs.csv, line 3, column 10: write all as ..."
+std::string first_unreadable_order(const JobView& view);
+
 /// What a careful person would want to know before agreeing. Shape: "2 users have more than ..."
 std::vector<std::string> warnings(const JobView& view);
 

@@ -40,6 +40,10 @@ std::optional<Op> parse_op(std::string_view cell);
 /// Integers and times cannot be compared, so a column is one or the other throughout.
 enum class OrderKind : std::uint8_t { unknown, integer, time };
 
+/// What a person should do about an order that cannot be read.
+inline constexpr std::string_view order_hint =
+    "write all as integers, or all as times such as 2026-11-23T18:00:00Z";
+
 /// The order that a cell gives, or nothing if it gives none.
 ///
 /// Units: an integer stands for itself, a time for nanoseconds since 1970 (so years 1678 to 2261).

@@ -91,6 +91,9 @@ class Census {
   std::vector<Obeyed> obey(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
+  void count_unreadable_orders(const UnreadableOrders& rows) {
+    report_.unreadable_orders.add(rows);
+  }
 
   /// What judge() says of consecutive links. Shape: both as long as each other.
   using Columns =

@@ -37,6 +37,23 @@ struct SideReport {
   }
 };
 
+/// Rows of pairs whose order cannot be read. They claim their ids as rows without an order do;
+/// nobody should have to guess that from what is held.
+struct UnreadableOrders {
+  std::uint64_t rows = 0;
+  std::uint64_t file = 0;              // of the first one: the index of its input, ...
+  std::uint64_t line = 0, column = 0;  // ... and where its order stands; bytes, from 1
+
+  /// Count later ones too.
+  void add(const UnreadableOrders& later) {
+    if (rows == 0) {
+      *this = later;
+    } else {
+      rows += later.rows;
+    }
+  }
+};
+
 struct CensusReport {
   // Rows. read = links + duplicates + skipped + faulty ones, rejected or held (law 1 before
   // anything is sent).
@@ -45,6 +62,7 @@ struct CensusReport {
   std::uint64_t duplicates = 0;                                        // rows that repeat a pair
   std::uint64_t skipped_anon = 0, skipped_user = 0, skipped_both = 0;  // which side is blank
   std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> faults{};
+  UnreadableOrders unreadable_orders;  // links and duplicates
 
   // Links: distinct pairs, by verdict and by operation (those to send).
   std::uint64_t links = 0;
@@ -79,6 +97,7 @@ struct CensusReport {
     rows.skipped_user = skipped_user;
     rows.skipped_both = skipped_both;
     rows.faults = faults;
+    rows.unreadable_orders = unreadable_orders;
     return rows;
   }
 

@@ -32,7 +32,6 @@ enum class Fault : std::uint8_t {
   lone_surrogate,        // half of an escaped surrogate pair
   not_a_pair,            // $distinct_ids is not an array of two
   unknown_op,            // the --op-field names no verb
-  bad_order,             // the --order-field is neither integer nor RFC 3339
   // What the ids say: found by the screen.
   blank_id,      // empty or only white space, with --blank reject
   bad_utf8,      // not UTF-8

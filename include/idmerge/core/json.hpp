@@ -27,6 +27,9 @@ class JsonLine {
   JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint32_t> array,
            const std::vector<std::string>& rivals);
 
+  /// Let the key of this pointer occur twice: that is then no fault, but said by is_repeated().
+  void allow_repeated(std::uint32_t pointer) { repeatable_ |= Mask{1} << pointer; }
+
   /// Is there an object of the shape of the lines before at the structural position `at`, which is
   /// not behind `text`? Then its tokens can be asked for; it has no fault, `at` is moved behind it,
   /// and the answer is where it ends. Else 0.
@@ -54,6 +57,9 @@ class JsonLine {
   const std::array<JsonToken, 2>& elements() const { return elements_; }
   std::size_t element_count() const { return element_count_; }
 
+  /// Did a key of this pointer occur twice in the line that was read?
+  bool is_repeated(std::uint32_t pointer) const { return (repeated_ >> pointer & 1U) != 0; }
+
   /// Which rival key this line has, if any.
   std::optional<std::uint32_t> rival() const { return rival_; }
 
@@ -76,7 +82,7 @@ class JsonLine {
   char here() const { return more() ? text_.bytes[*at_] : '\0'; }
   bool fail();
   void match_key(const JsonToken& token, Mask active, unsigned depth, Mask& inner, Mask& wanted);
-  void note_duplicate(std::uint32_t at);
+  void note_repeated(Mask pointers, std::uint32_t at);
 
   std::vector<std::vector<Segment>> levels_;
   std::vector<std::uint64_t> lengths_;  // by level: which lengths keys have (63: or more)
@@ -84,6 +90,8 @@ class JsonLine {
   std::uint64_t rival_lengths_ = 0;
   Mask all_ = 0;
   Mask array_pointer_ = 0;
+  Mask repeatable_ = 0;
+  Mask repeated_ = 0;
 
   JsonShape shape_;
   JsonText text_;

@@ -21,14 +21,16 @@ enum class Op : std::uint8_t { create, alias, merge };
 /// The verb as users write it: "create".
 std::string_view name(Op op);
 
-/// No --order-field, or a row without a value in it.
+/// No --order-field, or a row without a value in it that can be read.
 inline constexpr std::int64_t no_order = std::numeric_limits<std::int64_t>::min();
 
 /// One row of an input, readable or not.
 ///
 /// Shape: `anon` and `user` are the decoded ids (quotes and escapes resolved), empty when the side
 /// is blank or the row is faulty. For `alias` they are alias and distinct id; when `sided` is
-/// false, they are the two ids in the order of the row. All views end with the block.
+/// false, they are the two ids in the order of the row. All views end with the block. An order that
+/// cannot be read is no fault: the row still claims its ids, and a claim that is left out would let
+/// another one go.
 struct Row {
   // Not defaulted: a fresh row would be cleared as a whole before its members are set, which cost
   // the readers a tenth of their time.
@@ -42,10 +44,11 @@ struct Row {
   std::int64_t order = no_order;
   std::uint32_t anon_at = 0;  // where the field of each id starts within `text`
   std::uint32_t user_at = 0;
-  std::uint32_t fault_at = 0;  // where the fault is within the raw row
+  std::uint32_t fault_at = 0;  // where the fault is within the raw row, or the unreadable order
   Fault fault = Fault::none;
   Op op = Op::create;
   bool sided = true;
+  bool has_unreadable_order = false;  // there is one, but `order` is no_order
 };
 
 /// Consecutive rows of one input, in order, with the bytes they are views of.

@@ -47,6 +47,11 @@ class BoundedCensus {
   Result<void> take(const RowBlock& block, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& fresh);
 
+  /// Of the rows that were taken last.
+  void count_unreadable_orders(const UnreadableOrders& rows) {
+    spilled_ ? spilled_->count_unreadable_orders(rows) : census_->count_unreadable_orders(rows);
+  }
+
   /// How much of the inputs has been taken. Units: 0..1; 0 when nobody knows.
   void foresee(double share_read);
 

@@ -5,6 +5,7 @@
 // itself input for idmerge; a row that is held as it stands has none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,13 @@
 #include "idmerge/disk/plan_file.hpp"
 
 namespace idmerge {
+
+/// Where a row's fault, or its unreadable order, stands in the input. Units: lines, and bytes of
+/// the line, both from 1.
+struct RowPlace {
+  std::uint64_t line = 0, column = 0;
+};
+RowPlace fault_place(const Row& row);
 
 /// Append the line about a faulty row, newline included.
 void append_faulty(std::string& out, const Row& row, std::string_view file);

@@ -60,6 +60,9 @@ class SpilledCensus {
   Result<void> take(const RowBlock& block, std::span<const Judged> judged);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
+  void count_unreadable_orders(const UnreadableOrders& rows) {
+    report_.unreadable_orders.add(rows);
+  }
 
   /// Of rows so far, links not counted; complete after judge().
   const CensusReport& report() const { return report_; }
