@@ -202,8 +202,7 @@ std::vector<Figure> link_figures(const JobView& view) {
     if (count > 0) out.push_back({2, name(verdict), count, std::move(words)});
   };
   const auto& options = view.plan.options;
-  held(Verdict::conflict, fmt::format("{} anonymous ids with more than one user",
-                                      count_text(census.conflicted_anons)));
+  held(Verdict::conflict, "it is not settled whose the anonymous id is");
   held(Verdict::outranked,
        fmt::format("another user's claim is the {} one", options.get("on_conflict")));
   held(Verdict::both_sides, "the anonymous id is a user id elsewhere");
@@ -224,6 +223,9 @@ std::vector<Figure> id_figures(const CensusReport& census) {
     out.push_back({0, "ids", census.anon.distinct + census.user.distinct,
                    census.unsided == 0 ? "" : "of pairs with sides"});
     side("anonymous", census.anon);
+    if (census.conflicted_anons > 0) {
+      out.push_back({2, "with more than one user", census.conflicted_anons});
+    }
     side("user", census.user);
   }
   out.push_back({0, "clusters to be made", census.clusters});

@@ -71,16 +71,27 @@ Words words(Verdict verdict) {
   return {"", ""};
 }
 
+std::string reason(Verdict verdict, const Words& words) {
+  std::string reason;
+  append_json_member(reason, "reason", name(verdict));
+  append_json_member(reason, "message", words.message);
+  append_json_member(reason, "hint", words.hint);
+  return reason;
+}
+
 Reasons reasons() {
   Reasons reasons;
   for (std::size_t i = 0; i < reasons.size(); ++i) {
     const auto verdict = static_cast<Verdict>(i);
-    append_json_member(reasons[i], "reason", name(verdict));
-    append_json_member(reasons[i], "message", words(verdict).message);
-    append_json_member(reasons[i], "hint", words(verdict).hint);
+    reasons[i] = reason(verdict, words(verdict));
   }
   return reasons;
 }
+
+/// Of a conflict without a second user, which only a decision makes.
+constexpr Words decided_words{
+    "the decision about the anonymous id is to wait, or names a user that does not claim it",
+    "decide anew in the list of show --held, then plan --decisions"};
 
 /// Ids that outlive the block or buffer they were read from.
 class Texts {
@@ -193,7 +204,9 @@ class Clashes {
     out += '{';
     append_link(out, link, inputs);
     out += ',';
-    out += reasons_[static_cast<std::size_t>(verdict)];
+    const bool is_decided =
+        verdict == Verdict::conflict && known != nullptr && !has_rival(*known, link);
+    out += is_decided ? decided_reason_ : reasons_[static_cast<std::size_t>(verdict)];
     if (known != nullptr) append_clashes(out, *known, link, verdict, inputs);
     out += "}\n";
   }
@@ -206,6 +219,12 @@ class Clashes {
     append_json_member(out, "file", inputs[other.file].path);
     append_json_member(out, "line", other.line);
     out += '}';
+  }
+
+  // A user makes fewer claims on an id, one an operation, than are kept.
+  static bool has_rival(const Known& known, const Link& link) {
+    return std::any_of(known.claims.begin(), known.claims.end(),
+                       [&](const Other& claim) { return claim.id != link.user; });
   }
 
   static void append_clashes(std::string& out, const Known& known, const Link& link,
@@ -241,6 +260,7 @@ class Clashes {
   std::string_view keep_held(std::string_view id) { return are_kept_ ? id : texts_.keep(id); }
 
   Reasons reasons_ = reasons();
+  std::string decided_reason_ = reason(Verdict::conflict, decided_words);
   bool are_kept_;
   // In memory that is given back as a whole.
   std::pmr::monotonic_buffer_resource memory_;

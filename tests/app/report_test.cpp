@@ -40,11 +40,29 @@ TEST_SUITE("app/report") {
     CHECK(count_of(text, "placeholder") == "1");
     CHECK(count_of(text, "to send") == "3");
     CHECK(count_of(text, "conflict") == "2");
-    CHECK(has(text, "1 anonymous ids with more than one user"));
+    CHECK(count_of(text, "with more than one user") == "1");
     CHECK(has(text, "p50 1, p99 1, max 2"));
     CHECK(has(text, "at 500/s: 6ms"));
     CHECK(has(text, "what 3f2504e0-4f89-41d3-9a0c-0305e82c3303 did will belong to user u,2"));
     CHECK(has(text, "3 ids with user-1@example.com"));
+  }
+
+  TEST_CASE("ids with more than one user are counted as ids, whatever became of their links") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id,at\n"
+                                           "s,u1,1\n"
+                                           "s,u2,2\n"
+                                           "p,u3,3\n"
+                                           "q,u4,3\n");
+    const auto decisions =
+        stage.scratch.write("d.csv", "anonymous_id,decision\np,later\nq,somebody else\n");
+    REQUIRE(stage.code({"plan", input, "--order-field", "at", "--on-conflict", "earliest",
+                        "--decisions", decisions, "--max-held", "none"}) == 0);
+    CHECK(count_of(stage.said, "outranked") == "1");
+    CHECK(count_of(stage.said, "conflict") == "2");
+    CHECK(stage.heard(" 2  it is not settled whose the anonymous id is\n"));
+    CHECK(count_of(stage.said, "with more than one user") == "1");
   }
 
   TEST_CASE("masked, the census shows no id") {

@@ -65,6 +65,39 @@ TEST_SUITE("run/held_file") {
     }
   }
 
+  TEST_CASE("a claim that only a decision holds is not said to clash with another") {
+    PlanOptions options;
+    options.intake.op_field = "op";
+    options.intake.alias_field = "anonymous_id";
+    options.intake.distinct_id_field = "user_id";
+    options.decisions.decisions = {{"a1", Decision::Says::later, "", 1},
+                                   {"a2", Decision::Says::user, "nobody", 2},
+                                   {"a3", Decision::Says::later, "", 3},
+                                   {"a4", Decision::Says::later, "", 4}};
+    Job job(
+        "anonymous_id,user_id,op\n"
+        "a1,u1,create\n"
+        "a2,u1,create\n"
+        "a3,u1,create\n"
+        "a3,u2,create\n"
+        "a4,u1,create\n"
+        "a4,u1,alias\n",
+        options);
+    for (const std::uint64_t memory : {0U, 1U}) {
+      CAPTURE(memory);
+      const auto text = job.write(memory);
+      CHECK(count(text, "\n") == 6);
+      CHECK(count(text, "\"reason\":\"conflict\"") == 6);
+      CHECK(count(text, "is claimed by more than one user") == 2);
+      CHECK(count(text, "is to wait, or names a user that does not claim it") == 4);
+      CHECK(count(text, "\"clashes_with\":[]") == 4);
+      for (const std::string id : {"a1", "a2", "a4"}) {
+        const auto line = text.substr(text.find("\"" + id + "\""));
+        CHECK(line.substr(0, line.find('\n')).find("more than one user") == std::string::npos);
+      }
+    }
+  }
+
   TEST_CASE("lines are the same, in the same order, however little memory there is") {
     std::mt19937_64 random(idmerge::testing::seed());
     const auto id = [&](const char* side, std::uint64_t below) {

@@ -78,7 +78,7 @@ struct Link {
 enum class Verdict : std::uint8_t {
   send,
   spare,       // merge: its ids are connected by links before it
-  conflict,    // held: the anonymous id is claimed by more than one user
+  conflict,    // held: it is not settled which user the anonymous id belongs to
   both_sides,  // held: the anonymous id of this link is a user id elsewhere
   oversize,    // held: the cluster would be too large
   outranked,   // held: another user's claim on the anonymous id is older, or newer
