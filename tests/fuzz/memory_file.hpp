@@ -39,8 +39,8 @@ class MemoryFile : public Files {
   int sys_mkdir(const char*, mode_t) override { return -EIO; }
   int sys_list(const char*, std::vector<std::string>&) override { return 0; }
   int sys_flock(int) override { return 0; }
-  int sys_free(const char*, std::uint64_t& bytes) override {
-    bytes = 0;
+  int sys_disk(const char*, DiskSpace& disk) override {
+    disk = {};
     return 0;
   }
 
