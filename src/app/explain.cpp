@@ -198,8 +198,9 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
                             out.words.empty() ? "" : ": ", out.words);
     return out;
   }
-  if (link.verdict != Verdict::send) {
-    out.words = name(link.verdict);
+  if (link.verdict == Verdict::voided) {
+    out.fate = Fate::skipped;
+    out.words = "void: a person decided against it";
     return out;
   }
   if (!run) {

@@ -6,6 +6,7 @@
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/emulator/server.hpp"
 
 #include "app_job.hpp"
 
@@ -78,6 +79,30 @@ TEST_SUITE("app/explain") {
         contains(said_of(stage, {"null", "--job", job}), ": line 7: rejected: the id is a place"));
     CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
           "x\\x1b[2J\n  nothing in this job names it\n");
+  }
+
+  TEST_CASE("a link that a person decided against is skipped, before a run and after it") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "anonymous_id,user_id\na1,u1\na1,u2\n");
+    const auto decisions = stage.scratch.write("d.csv", "anonymous_id,decision\na1,u2\n");
+    REQUIRE(stage.code({"plan", input, "--decisions", decisions}) == 0);
+    const auto job = input + ".idmerge";
+    const auto is_skipped = [&] {
+      CHECK(contains(said_of(stage, {"u1", "--job", job}),
+                     "a1 -> u1 (create, from " + input +
+                         ": line 2): skipped: void: a person decided against it\n"));
+      CHECK(contains(said_of(stage, {"u1", "--job", job, "--format", "ndjson"}),
+                     "\"verdict\":\"void\",\"fate\":\"skipped\"}"));
+    };
+    is_skipped();
+    EmulatorOptions emulator;
+    emulator.listen = "127.0.0.1:0";
+    const auto service = Emulator::start(std::move(emulator));
+    REQUIRE(service);
+    REQUIRE(stage.code({"run", "--job", job, "--to", (*service)->url()}) == 0);
+    is_skipped();
+    const auto sent = said_of(stage, {"u2", "--job", job});
+    CHECK_MESSAGE(contains(sent, "line 3): delivered, between "), sent);
   }
 
   TEST_CASE("for programs it is one object an id") {
