@@ -228,6 +228,8 @@ std::string_view fate_word(const KeptRow& row) {
 std::string_view why(const KeptRow& row) {
   if (row.is == RowIs::skipped) return "one side is blank";
   if (row.is != RowIs::rejected) return "";
+  // The other id of the row may be the one.
+  if (row.fault == Fault::denied) return "denied: --deny-file forbids to link one of its ids";
   return row.fault == Fault::none ? "the plan has no such link: see show --rejected"
                                   : sentence(row.fault);
 }

@@ -251,12 +251,21 @@ std::string why_unread(const PlanInput& input) {
   return {};
 }
 
+bool was_with_deny_list(const KeyValues& planned) {
+  const auto* const digest = planned.find("deny_file");
+  return digest != nullptr && !digest->empty();
+}
+
 /// The rows of the inputs that name a wanted id.
 class Rereading {
  public:
   Rereading(const PlanReader& plan, const PlanOptions& options, const Wanted& wanted,
             Explanation& out)
-      : inputs_(plan.facts().inputs), options_(options), wanted_(wanted), out_(out) {
+      : inputs_(plan.facts().inputs),
+        options_(options),
+        wanted_(wanted),
+        out_(out),
+        has_deny_list_(was_with_deny_list(plan.facts().options)) {
     for (const auto& id : out.ids) {
       auto& links = links_.emplace_back();
       for (std::size_t i = 0; i < id.links.size(); ++i) {
@@ -348,6 +357,8 @@ class Rereading {
         kept.link = found->second;
         kept.is =
             link.file == kept.file && link.line == kept.line ? RowIs::first : RowIs::duplicate;
+      } else if (has_deny_list_) {
+        kept.fault = Fault::denied;
       }
     }
     out_.ids[n].rows.push_back(std::move(kept));
@@ -357,6 +368,7 @@ class Rereading {
   const PlanOptions& options_;
   const Wanted& wanted_;
   Explanation& out_;
+  bool has_deny_list_;
   std::vector<std::unordered_map<std::string, std::size_t>> links_;  // of each id, by pair
   OrderKind order_kind_ = OrderKind::unknown;
 };

@@ -105,6 +105,21 @@ TEST_SUITE("app/explain") {
     CHECK_MESSAGE(contains(sent, "line 3): delivered, between "), sent);
   }
 
+  TEST_CASE("an id of the deny list is said to be denied, also when the list has changed") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "anonymous_id,user_id\na1,qa-1\na1,u1\n");
+    const auto list = stage.scratch.write("deny", "qa-1\n");
+    REQUIRE(stage.code({"plan", input, "--deny-file", list, "--max-rejected", "none"}) == 0);
+    stage.scratch.write("deny", "u1\n");
+    const auto job = input + ".idmerge";
+    CHECK(said_of(stage, {"qa-1", "--job", job}) ==
+          "qa-1\n  rows that name it: 1\n    " + input +
+              ": line 2: rejected: denied: --deny-file forbids to link one of its ids\n");
+    CHECK(contains(said_of(stage, {"a1", "--job", job, "--format", "ndjson"}),
+                   "\"line\":2,\"byte_offset\":21,\"is\":\"rejected\",\"reason\":\"denied\"},"
+                   "{\"file\":"));
+  }
+
   TEST_CASE("for programs it is one object an id") {
     Stage stage;
     const auto job = stage.planned();

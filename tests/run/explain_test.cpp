@@ -2,6 +2,7 @@
 #include "idmerge/run/explain.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -147,6 +148,27 @@ TEST_SUITE("run/explain") {
     CHECK(found.unread[1].why == "it was changed");
     CHECK(found.unread[2].why.starts_with("it was changed: "));
     CHECK(found.unread[3].why == "it is not there any more");
+  }
+
+  TEST_CASE("what a plan denied is denied, whatever became of the list, and nothing else is") {
+    const Scratch scratch;
+    PlanOptions options;
+    options.intake.inputs = {
+        scratch.write("pairs.csv", "anon_id,user_id\na,qa\nb,qa\nb,u\nb,null\n,qa\n")};
+    const std::vector<std::string> ids{"a", "b", "qa"};
+    SUBCASE("with a list, of which only the digest is kept") {
+      options.deny_digest = "00ff";
+      options.screen.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
+      const auto found = explained(scratch, options, ids);
+      CHECK(rows(found.ids[0]) == "2:rejected/denied");
+      CHECK(rows(found.ids[1]) == "3:rejected/denied 4:first 5:rejected/placeholder");
+      CHECK(rows(found.ids[2]) == "2:rejected/denied 3:rejected/denied 6:skipped");
+    }
+    SUBCASE("without one, a pair that the plan lacks has no reason") {
+      options.screen.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
+      const auto found = explained(scratch, options, ids);
+      CHECK(rows(found.ids[0]) == "2:rejected/none");
+    }
   }
 
   TEST_CASE("inputs are read again as they were read for the plan") {

@@ -3,7 +3,8 @@
 // Everything that a job knows about some ids. A plan keeps distinct pairs, not rows, so links and
 // clusters come from the plan and the rows from reading the inputs once more, as they were read
 // then. Only an input whose content is still what was planned may speak about the plan; of the
-// others it is said that they cannot.
+// others it is said that they cannot. The deny list is not read again, as it may be another one by
+// now: it is asked last of all, so a good pair that a plan with such a list lacks was denied.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,7 @@ enum class RowIs : std::uint8_t {
   first,      // the row that the link was made from
   duplicate,  // repeats a link
   skipped,    // one side is blank
-  rejected,   // `fault` says why; none: a rule of the plan that looks at no file, --deny-file
+  rejected,   // `fault` says why; none: nobody knows, as the row is a pair that the plan lacks
 };
 
 struct KeptRow {
