@@ -41,9 +41,11 @@ constexpr std::array rejected_columns{
     Column{"file", {}},   Column{"line", {}},    Column{"column", {}}, Column{"byte_offset", {}},
     Column{"reason", {}}, Column{"message", {}}, Column{"hint", {}},   Column{"row", {}},
 };
+// Decisions are about pairs with sides: of others the columns of the ids are empty, as of a row
+// that may be cut, and a decision there is an error.
 constexpr std::array held_columns{
-    Column{"anonymous_id", {"alias", "[0]"}},
-    Column{"user_id", {"distinct_id", "[1]"}},
+    Column{"anonymous_id", {"alias"}},
+    Column{"user_id", {"distinct_id"}},
     Column{"decision", {}},  // for a person to fill in: a user, never or later
     Column{"reason", {}},
     Column{"op", {}},
@@ -52,8 +54,10 @@ constexpr std::array held_columns{
     Column{"byte_offset", {}},
     Column{"message", {}},
     Column{"hint", {}},
+    Column{"won_by", {}},
     Column{"clashes_with", {}},
-    Column{"row", {}},  // of a row that may be cut: it has no ids to decide about
+    Column{"$distinct_ids", {}},
+    Column{"row", {}},  // of a row that may be cut
 };
 constexpr std::array refused_columns{
     Column{"anonymous_id", {"alias", "[0]"}},

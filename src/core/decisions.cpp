@@ -137,7 +137,9 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
     if (is_blank(decision)) continue;
     auto& anon = fields[places->anon];
     if (is_blank(anon)) {
-      return wrong(records.line(), "decides about no anonymous id: fill it in");
+      return wrong(records.line(),
+                   "decides about no anonymous id: fill it in, or leave the decision empty: a "
+                   "pair without sides cannot be decided about");
     }
     auto read = read_decision(std::move(anon), std::move(decision), records.line());
     const auto [at, is_new] = known.try_emplace(read.anon, decisions.size());

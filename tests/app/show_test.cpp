@@ -97,6 +97,34 @@ TEST_SUITE("app/show") {
     CHECK(view_job(stage.files, as_json + ".idmerge")->census.held() == 2);
   }
 
+  TEST_CASE("a held claim is listed with the one that won, and pairs without sides ask nothing") {
+    Stage stage;
+    const auto ranked =
+        stage.scratch.write("r.csv", "anonymous_id,user_id,at\na1,u1,1\na1,u2,2\na1,u3,3\n");
+    REQUIRE(stage.code({"plan", ranked, "--on-conflict", "earliest", "--order-field", "at",
+                        "--max-held", "none"}) == 0);
+    const auto list = shown(stage, {"--job", ranked + ".idmerge", "--held"});
+    CHECK(
+        list.starts_with("anonymous_id,user_id,decision,reason,op,file,line,byte_offset,message,"
+                         "hint,won_by,clashes_with,$distinct_ids,row\n"));
+    const auto place = "\"\"file\"\":\"\"" + ranked + "\"\",\"\"line\"\":";
+    CHECK(list.find(",\"{\"\"user_id\"\":\"\"u1\"\"," + place +
+                    "2}\",\"[{\"\"user_id\"\":\"\"u3\"\"," + place + "4}]\",,\n") !=
+          std::string::npos);
+
+    const auto merges = stage.scratch.write(
+        "m.ndjson", "{\"$distinct_ids\":[\"x\",\"y\"]}\n{\"$distinct_ids\":[\"y\",\"z\"]}\n");
+    REQUIRE(stage.code({"plan", merges, "--op", "merge", "--max-cluster", "2", "--max-held",
+                        "none"}) == 0);
+    auto unsided = shown(stage, {"--job", merges + ".idmerge", "--held"});
+    CHECK(unsided.find("\n,,,oversize,merge," + merges + ",1,") != std::string::npos);
+    CHECK(unsided.find(",,,\"[\"\"x\"\",\"\"y\"\"]\",\n") != std::string::npos);
+    unsided.replace(unsided.find("\n,,,"), 4, "\n,,never,");
+    const auto decided = stage.scratch.write("d.csv", unsided);
+    CHECK(stage.code({"plan", merges, "--op", "merge", "--decisions", decided}) == 2);
+    CHECK(stage.heard("line 2: decides about no anonymous id"));
+  }
+
   TEST_CASE("a job that has sent nothing has refused links neither") {
     Stage stage;
     const auto job = stage.planned();
