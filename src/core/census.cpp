@@ -294,6 +294,11 @@ void Census::give_ages(PageArray<std::int64_t>& ages) {
   }
 }
 
+/// Is the anonymous id of a sided link one that must not be, as it is a user elsewhere?
+bool Census::is_both_sides(std::uint64_t link) const {
+  return is_user_.test(link_anon_[link]) && op_of(link_flags_[link]) != Op::alias;
+}
+
 // Conflicts and both-sides are judged on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
 void Census::judge_claims() {
@@ -309,7 +314,7 @@ void Census::judge_claims() {
     if ((first_claim_[anon] & conflict_bit) != 0) claim = judge_dispute(anon, link_user_[i]);
     if (claim) {
       set_verdict(i, *claim);
-    } else if (is_user_.test(anon) && op_of(link_flags_[i]) != Op::alias) {
+    } else if (is_both_sides(i)) {
       set_verdict(i, Verdict::both_sides);
     }
   }
@@ -324,23 +329,27 @@ std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
     anons.push_back(anon);
     if (anon == no_id || first_claim_[anon] == 0) continue;
     const auto user = decision.says == Decision::Says::user ? index_.find(decision.user) : no_id;
-    decided_.emplace(anon, Settled{decision.says, user, decision.says != Decision::Says::user});
+    const bool settled = decision.says != Decision::Says::user;
+    decided_.emplace(anon, Settled{decision.says, user, settled, settled});
     first_claim_[anon] |= conflict_bit;
   }
   for (std::uint64_t i = 0; i < links_ && !decided_.empty(); ++i) {
     if (!is_sided(link_flags_[i]) || (first_claim_[link_anon_[i]] & conflict_bit) == 0) continue;
     const auto found = decided_.find(link_anon_[i]);
-    if (found != decided_.end() && found->second.user == link_user_[i])
-      found->second.claimed = true;
+    if (found == decided_.end() || found->second.user != link_user_[i]) continue;
+    found->second.claimed = true;
+    if (!is_both_sides(i)) found->second.goes = true;
   }
   for (const auto anon : anons) {
     const auto found = decided_.find(anon);
     if (found == decided_.end()) {
       ++report_.decisions_unknown;
-      answers.push_back(Obeyed::unknown_id);
+      answers.push_back(anon == no_id ? Obeyed::unknown_id : Obeyed::not_anonymous);
     } else if (!found->second.claimed) {
       ++report_.decisions_unclaimed;
       answers.push_back(Obeyed::unclaimed);
+    } else if (!found->second.goes) {
+      answers.push_back(Obeyed::both_sides);
     } else {
       answers.push_back(Obeyed::yes);
     }
@@ -352,7 +361,7 @@ std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
 std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const {
   const auto found = decided_.find(anon);
   if (found == decided_.end()) return judge_claim(anon, user);
-  const auto& [says, owner, claimed] = found->second;
+  const auto& [says, owner, claimed, goes] = found->second;
   if (says == Decision::Says::never) return Verdict::voided;
   if (says == Decision::Says::later || !claimed) return Verdict::conflict;
   if (owner != user) return Verdict::voided;

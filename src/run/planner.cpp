@@ -7,7 +7,9 @@
 #include <future>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -310,18 +312,65 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
   return decided;
 }
 
+/// Where a user was named and the cluster is held for its size, the answer is not `yes`.
+Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
+                           std::vector<Obeyed>& answers) {
+  std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: which decision
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto& decision = file.decisions[i];
+    if (answers[i] == Obeyed::yes && decision.says == Decision::Says::user) {
+      named.emplace(decision.anon, i);
+    }
+  }
+  if (named.empty()) return {};
+  const auto plan = PlanReader::open(files, path);
+  if (!plan) return plan.error();
+  PlanBlock block;
+  for (std::size_t n = 0; n < plan->blocks(); ++n) {
+    if (auto read = plan->read_columns(n, block); !read) return read;
+    const auto& verdicts = block.verdicts;
+    if (std::find(verdicts.begin(), verdicts.end(), Verdict::oversize) == verdicts.end()) continue;
+    if (auto read = plan->read_block(n, block); !read) return read;
+    for (std::size_t i = 0; i < block.links.size(); ++i) {
+      const auto& link = block.links[i];
+      if (block.verdicts[i] != Verdict::oversize || !link.sided) continue;
+      const auto found = named.find(link.anon);
+      if (found == named.end() || file.decisions[found->second].user != link.user) continue;
+      answers[found->second] = Obeyed::oversize;
+    }
+  }
+  return {};
+}
+
+std::string_view sentence(Obeyed answer) {
+  switch (answer) {
+    case Obeyed::yes:
+      break;
+    case Obeyed::unknown_id:
+      return "no row has this anonymous id: the decision does nothing here";
+    case Obeyed::not_anonymous:
+      return "no pair with sides has this anonymous id, and only such pairs can be decided about: "
+             "the decision does nothing here";
+    case Obeyed::unclaimed:
+      return "this user does not claim the anonymous id: its rows are held";
+    case Obeyed::both_sides:
+      return "the anonymous id is a user id elsewhere: its row stays held, also for this user; "
+             "write never if it must not go";
+    case Obeyed::oversize:
+      return "the cluster of this user would have more ids than --max-cluster: the row stays held; "
+             "write never if it must not go";
+  }
+  return "";
+}
+
 /// Tell the person which of the decisions mean nothing here.
 void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
   std::size_t said = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (answers[i] == Obeyed::yes) continue;
     if (++said > decisions_named_max) continue;
-    progress.note(
-        Weight::warning,
-        fmt::format("{}: line {}: {}", file.path, file.decisions[i].line,
-                    answers[i] == Obeyed::unknown_id
-                        ? "no row has this anonymous id: the decision does nothing here"
-                        : "this user does not claim the anonymous id: its rows are held"));
+    progress.note(Weight::warning, fmt::format("{}: line {}: {}", file.path, file.decisions[i].line,
+                                               sentence(answers[i])));
   }
   if (said > decisions_named_max) {
     progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
@@ -412,7 +461,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
       return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);
     });
   };
-  const auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), hold);
+  auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), hold);
   std::optional<HeldPart> held;
   if (held_written.valid()) {
     auto written = held_written.get();
@@ -420,7 +469,6 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
     held.emplace(std::move(*written));
   }
   if (!answers) return answers.error();
-  name_disobeyed(options.decisions, *answers, progress);
   const CensusReport report = census->report();
   // Its memory is given back beside what follows.
   const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
@@ -442,6 +490,11 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (auto committed = rejected->commit(); !committed) return committed.error();
   auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
   if (!facts) return facts.error();
+  if (report.verdicts[static_cast<std::size_t>(Verdict::oversize)] > 0) {
+    const auto found = find_oversize(files, plan->part_path(), options.decisions, *answers);
+    if (!found) return found.error();
+  }
+  name_disobeyed(options.decisions, *answers, progress);
   if (held && held->links == report.held_links()) {
     if (auto committed = held->file.commit(); !committed) return committed.error();
   } else {

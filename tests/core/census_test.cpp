@@ -209,11 +209,22 @@ Outcome model(const Table& table, const CensusOptions& options,
       out.components.push_back(number.emplace(all.find(anon), next).first->second);
     }
   }
+  std::set<std::string> ids;
+  std::set<std::pair<std::string, std::string>> aliases;
+  for (const auto i : out.link_rows) {
+    const Row& row = table.rows[i];
+    ids.emplace(row.anon);
+    ids.emplace(row.user);
+    if (row.op == Op::alias) aliases.emplace(row.anon, row.user);
+  }
   for (const auto& [anon, says, user] : choices) {
     if (!users_of.contains(anon)) {
-      out.obeyed.push_back(Obeyed::unknown_id);
+      out.obeyed.push_back(ids.contains(anon) ? Obeyed::not_anonymous : Obeyed::unknown_id);
     } else if (says == Decision::Says::user && !users_of[anon].contains(user)) {
       out.obeyed.push_back(Obeyed::unclaimed);
+    } else if (says == Decision::Says::user && user_side.contains(anon) &&
+               !aliases.contains({anon, user})) {
+      out.obeyed.push_back(Obeyed::both_sides);
     } else {
       out.obeyed.push_back(Obeyed::yes);
     }
@@ -411,21 +422,27 @@ TEST_SUITE("core/census") {
     t.add("x", "u1");
     t.add("x", "u2");
     t.add("a5", "x");
-    const std::vector<Choice> choices{{"a1", Says::user, "u2"}, {"a2", Says::never},
-                                      {"a3", Says::later},      {"a4", Says::user, "u9"},
-                                      {"x", Says::user, "u1"},  {"a9", Says::never}};
+    t.add("y", "u1");
+    t.add("z", "y", Op::merge, false);
+    t.add("a6", "y");
+    const std::vector<Choice> choices{
+        {"a1", Says::user, "u2"}, {"a2", Says::never},     {"a3", Says::later},
+        {"a4", Says::user, "u9"}, {"x", Says::user, "u1"}, {"a9", Says::never},
+        {"y", Says::never},       {"z", Says::never},      {"u2", Says::later}};
     for (const auto policy : {OnConflict::hold, OnConflict::send}) {
       const auto out = take(t, {.on_conflict = policy}, 1000, choices);
       CHECK(out.verdicts == std::vector{Verdict::voided, Verdict::send, Verdict::voided,
                                         Verdict::voided, Verdict::conflict, Verdict::conflict,
                                         Verdict::conflict, Verdict::both_sides, Verdict::voided,
+                                        Verdict::send, Verdict::voided, Verdict::send,
                                         Verdict::send});
       CHECK(out.obeyed == std::vector{Obeyed::yes, Obeyed::yes, Obeyed::yes, Obeyed::unclaimed,
-                                      Obeyed::yes, Obeyed::unknown_id});
+                                      Obeyed::both_sides, Obeyed::unknown_id, Obeyed::yes,
+                                      Obeyed::not_anonymous, Obeyed::not_anonymous});
       CHECK(out.report.decisions_unclaimed == 1);
-      CHECK(out.report.decisions_unknown == 1);
+      CHECK(out.report.decisions_unknown == 3);
       CHECK(out.report.held() == 4);
-      CHECK(out.report.voided() == 4);
+      CHECK(out.report.voided() == 5);
     }
   }
 

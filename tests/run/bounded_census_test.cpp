@@ -26,15 +26,18 @@ TEST_SUITE("run/bounded_census") {
     std::string text = "anonymous_id,user_id\n";
     for (int i = 0; i < 20'000; ++i)
       text += "a" + std::to_string(i) + ",u" + std::to_string(i / 3) + "\n";
+    text += "u3,v1\nu4,v2\nb1,u5\nb2,u5\n";
     Scratch scratch;
     PlanOptions options;
     options.intake.inputs = {scratch.write("t.csv", text)};
+    options.census.max_cluster = 4;
     using Says = Decision::Says;
     options.decisions.path = "decisions.csv";
-    options.decisions.decisions = {{"a1", Says::never, {}, 2},
-                                   {"nobody", Says::never, {}, 3},
-                                   {"a2", Says::user, "u9", 4},
-                                   {"a19999", Says::user, "u6666", 5}};
+    options.decisions.decisions = {{"a1", Says::never, {}, 2},  {"nobody", Says::never, {}, 3},
+                                   {"a2", Says::user, "u9", 4}, {"a19999", Says::user, "u6666", 5},
+                                   {"u9", Says::never, {}, 6},  {"u3", Says::user, "v1", 7},
+                                   {"u4", Says::never, {}, 8},  {"b1", Says::user, "u5", 9},
+                                   {"b2", Says::later, {}, 10}};
     RealFiles files;
     for (const std::uint64_t memory : {0U, 1U}) {
       CAPTURE(memory);
@@ -46,7 +49,13 @@ TEST_SUITE("run/bounded_census") {
                 "decisions.csv: line 3: no row has this anonymous id: the decision does nothing "
                 "here",
                 "decisions.csv: line 4: this user does not claim the anonymous id: its rows are "
-                "held"});
+                "held",
+                "decisions.csv: line 6: no pair with sides has this anonymous id, and only such "
+                "pairs can be decided about: the decision does nothing here",
+                "decisions.csv: line 7: the anonymous id is a user id elsewhere: its row stays "
+                "held, also for this user; write never if it must not go",
+                "decisions.csv: line 9: the cluster of this user would have more ids than "
+                "--max-cluster: the row stays held; write never if it must not go"});
     }
   }
 

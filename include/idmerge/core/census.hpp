@@ -59,8 +59,12 @@ struct Decided {
 /// What became of a decision.
 enum class Obeyed : std::uint8_t {
   yes,
-  unknown_id,  // no row has this anonymous id
-  unclaimed,   // rows have it, but not with this user: they are held
+  unknown_id,     // no row has this anonymous id
+  not_anonymous,  // rows have the id, but no pair with sides as its anonymous one
+  unclaimed,      // rows have it, but not with this user: they are held
+  both_sides,     // it is a user id elsewhere, so its rows are held for this user too
+  oversize,       // this user's cluster is too large, so they are held; no census says that, see
+                  // run/planner
 };
 
 /// Count a row that is no pair.
@@ -166,6 +170,7 @@ class Census {
   bool is_new_unsided(IdNumber first, IdNumber second);
   void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
 
+  bool is_both_sides(std::uint64_t link) const;
   void set_verdict(std::uint64_t link, Verdict verdict);
   std::optional<Verdict> judge_dispute(IdNumber anon, IdNumber user) const;
   std::optional<Verdict> judge_claim(IdNumber anon, IdNumber user) const;
@@ -189,6 +194,7 @@ class Census {
     Decision::Says says;
     IdNumber user;
     bool claimed;
+    bool goes;  // as far as claims say
   };
   std::unordered_map<IdNumber, Settled> decided_;  // by anonymous id
 

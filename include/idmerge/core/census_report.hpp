@@ -74,7 +74,7 @@ struct CensusReport {
   SideReport anon, user;
   std::uint64_t conflicted_anons = 0;
   std::uint64_t both_sides_ids = 0;
-  std::uint64_t decisions_unknown = 0;      // decisions about ids that no row has
+  std::uint64_t decisions_unknown = 0;      // decisions about no anonymous id
   std::uint64_t decisions_unclaimed = 0;    // ... for a user that does not claim the id
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
 
