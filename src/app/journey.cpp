@@ -126,15 +126,20 @@ Result<JobView> plan_now(const Settings& settings, World& world) {
 }
 
 /// Read the files that planning options name.
-Result<void> read_rule_files(Settings& settings, Files& files) {
+Result<void> read_rule_files(Settings& settings, World& world) {
   if (!settings.deny_file.empty()) {
-    auto deny = read_deny_file(files, settings.deny_file);
+    auto deny = read_deny_file(world.files, settings.deny_file);
     if (!deny) return deny.error();
+    if (deny->list->size() == 0) {
+      world.log.warning(
+          fmt::format("--deny-file: {}: has no line that denies an id: is it complete?",
+                      printable(settings.deny_file)));
+    }
     settings.plan.screen.deny = std::move(deny->list);
     settings.plan.deny_digest = std::move(deny->digest);
   }
   if (!settings.decisions_file.empty()) {
-    auto decisions = read_decision_file(files, settings.decisions_file);
+    auto decisions = read_decision_file(world.files, settings.decisions_file);
     if (!decisions) return decisions.error();
     settings.plan.decisions = std::move(*decisions);
   }
@@ -213,7 +218,7 @@ class Run {
     if (!job) return job.error();
     settings_.job = std::move(*job);
     if (auto allowed = check_summary_place(settings_); !allowed) return allowed;
-    if (auto read = read_rule_files(settings_, world_.files); !read) return read;
+    if (auto read = read_rule_files(settings_, world_); !read) return read;
     auto view = existing_plan(settings_, world_);
     if (!view) return view.error();
     view_ = std::move(*view);
@@ -611,7 +616,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (!job) return job.error();
   settings.job = std::move(*job);
   if (auto allowed = check_summary_place(settings); !allowed) return allowed.error();
-  if (auto read = read_rule_files(settings, world.files); !read) return read.error();
+  if (auto read = read_rule_files(settings, world); !read) return read.error();
   auto before = existing_plan(settings, world);
   if (!before) return before.error();
   std::optional<JobView> view = std::move(*before);

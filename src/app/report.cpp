@@ -293,7 +293,8 @@ std::vector<std::string> warnings(const JobView& view) {
         "swapped?");
   }
   const auto not_v4 = census.anon.distinct - census.anon.uuid_v4;
-  if (create > 0 && not_v4 > 0) {
+  const auto mode = view.plan.options.get("project_mode");
+  if (create > 0 && not_v4 > 0 && (mode.empty() || mode == "original")) {
     warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
                      count_text(not_v4)));
   }

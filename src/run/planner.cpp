@@ -378,6 +378,17 @@ void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, P
   }
 }
 
+/// Shape: of an option that was planned otherwise. Files are known by digests, which say nothing to
+/// a person.
+std::string how_it_differs(std::string_view key, std::string_view planned, std::string_view now) {
+  if (key != "deny_file" && key != "decisions") {
+    return fmt::format("the plan was made with '{}', now it is '{}'", planned, now);
+  }
+  if (planned.empty()) return "the plan was made without a file, now one is given";
+  if (now.empty()) return "the plan was made with a file, now none is given";
+  return "the plan was made with another file";
+}
+
 }  // namespace
 
 KeyValues plan_words(const PlanOptions& options) {
@@ -518,8 +529,9 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
   for (const auto& [key, value] : plan_words(options)) {
     const auto* const planned = plan.options.find(key);
     if (planned != nullptr && *planned == value) continue;
-    return Error{Errc::usage, fmt::format("{}: the plan was made with '{}', now it is '{}'", key,
-                                          planned != nullptr ? *planned : std::string(), value)};
+    return Error{
+        Errc::usage,
+        fmt::format("{}: {}", key, how_it_differs(key, planned == nullptr ? "" : *planned, value))};
   }
   const auto intake = Intake::open(options.intake);
   if (!intake) return intake.error();

@@ -196,7 +196,8 @@ TEST_SUITE("app/journey") {
     const auto service = emulator();
     std::vector<std::string> run{"run", input, "--to", service->url(), "--decisions", decisions};
     CHECK(stage.code(run) == 2);  // the plan was made without
-    CHECK(stage.heard("decisions: the plan was made with"));
+    CHECK(
+        stage.heard("decisions: the plan was made without a file, now one is given: the job has"));
     CHECK(stage.code({"plan", input, "--max-held", "none", "--decisions", decisions}) == 0);
     CHECK(stage.heard("planning anew"));
     CHECK(stage.heard(decisions + ": line 6: no row has this anonymous id"));
@@ -210,6 +211,8 @@ TEST_SUITE("app/journey") {
     // Another file is another plan, also for a job that is named alone.
     stage.scratch.write("d.csv", "anonymous_id,user_id\na1,u2\na2,never\n");
     CHECK(stage.code({"run", "--job", input + ".idmerge", "--decisions", decisions}) == 2);
+    CHECK(stage.code(run) == 2);
+    CHECK(stage.heard("decisions: the plan was made with another file: the job has"));
     stage.scratch.write("d.csv", "anonymous_id,user_id\na1,u1\na1,u2\n");
     CHECK(stage.code(run) == 2);
     CHECK(stage.heard("--decisions: " + decisions + ": line 3: decides otherwise than line 2"));
@@ -230,7 +233,7 @@ TEST_SUITE("app/journey") {
     CHECK(stage.scratch.read("p.csv.idmerge/rejected.ndjson").find("\"reason\":\"denied\"") !=
           std::string::npos);
     CHECK(stage.code({"run", input, "--to", "emulator", "--max-rejected", "none"}) == 2);
-    CHECK(stage.heard("deny_file: the plan was made with"));
+    CHECK(stage.heard("deny_file: the plan was made with a file, now none is given: the job has"));
     stage.scratch.write("deny", "qa-1\n");
     CHECK(stage.code(plan) == 0);
     CHECK(stage.heard("planning anew"));
@@ -238,6 +241,10 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code(plan) == 2);
     CHECK(stage.heard("--deny-file: " + list + ": line 2: is no regular expression"));
     CHECK(stage.code({"plan", input, "--deny-file", stage.scratch.path("none")}) == 2);
+    CHECK_FALSE(stage.heard("has no line that denies"));
+    stage.scratch.write("deny", "\n\r\n");
+    CHECK(stage.code(plan) == 0);
+    CHECK(stage.heard("--deny-file: " + list + ": has no line that denies an id"));
   }
 
   TEST_CASE("a real service is asked for, and only yes or the plan's id opens it") {

@@ -96,6 +96,13 @@ TEST_SUITE("app/report") {
     const auto text = census_text(view, IdMask(true), Rate{500, false});
     CHECK(has(text, "are the columns swapped?"));
     CHECK(has(text, "10 anonymous ids are no UUIDv4"));
+    for (const std::string mode : {"original", "simplified", "legacy"}) {
+      auto known = view;
+      known.plan.options.set("project_mode", mode);
+      CAPTURE(mode);
+      CHECK(has(census_text(known, IdMask(true), Rate{}), "are no UUIDv4: a project in mode") ==
+            (mode == "original"));
+    }
     CHECK(has(text, "2 users have more than 100 anonymous ids"));
     CHECK(has(text, "1 anonymous ids start with $device:$device:"));
     census.to_send = {0, 0, 10};
