@@ -74,7 +74,7 @@ struct Connection::State : Line {
   bool parse(boost::beast::error_code& ec);
   bool next_answer(boost::beast::error_code& ec);
   std::size_t bytes_awaited() const;
-  bool went_away();
+  Step look_after_a_rest();
 
   Step write_ready(std::string_view& rest);
   Task<bool> ready(Step::Want want);
@@ -202,16 +202,11 @@ Task<bool> Connection::State::ready(Step::Want want) {
   co_return !ec && !overdue;
 }
 
-/// Has the other side ended the connection, or said something unasked, since the last answer?
-bool Connection::State::went_away() {
-  if (begin != end) return true;
-  if (tls) {
-    const Step step = read_some();  // may take a session ticket, which is no answer
-    return step.want != Step::Want::read;
-  }
-  char byte = 0;
-  const auto n = ::recv(socket.native_handle(), &byte, 1, MSG_DONTWAIT | MSG_PEEK);
-  return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+/// What the other side did since the last answer: nothing (`read`), or it ended the connection or
+/// said something unasked.
+Step Connection::State::look_after_a_rest() {
+  if (begin != end) return {Step::Want::nothing, end - begin};
+  return read_some();  // may take a session ticket, which is no answer
 }
 
 // ---- Open
@@ -469,7 +464,9 @@ Answer Connection::State::broken(Step step, bool sent) {
   const bool stale = answers > 0 && nothing_came;
   if (overdue) return ended(ReplyEnd::timed_out, sent, false, "no complete answer in time");
   if (tls && step.want == Step::Want::failed) {
-    return ended(ReplyEnd::closed, sent, stale, tls.error(endpoint.options().target.host).what);
+    const bool refused = answers == 0 && tls.refused();
+    return ended(refused ? ReplyEnd::refused : ReplyEnd::closed, sent, stale,
+                 tls.error(endpoint.options().target.host).what);
   }
   if (step.want == Step::Want::failed) {
     return ended(ReplyEnd::closed, sent, stale,
@@ -482,8 +479,12 @@ Answer Connection::State::broken(Step step, bool sent) {
 
 Task<Answer> Connection::State::converse(std::string_view request, bool read_answer) {
   const Instant now = steady_clock::now();
-  if (!request.empty() && (begin != end || now - last_used > idle_suspect) && went_away()) {
-    co_return ended(ReplyEnd::closed, false, answers > 0, "the connection was closed while idle");
+  if (!request.empty() && (begin != end || now - last_used > idle_suspect)) {
+    const Step step = look_after_a_rest();
+    if (tls && step.want == Step::Want::failed) co_return broken(step, false);
+    if (step.want != Step::Want::read) {
+      co_return ended(ReplyEnd::closed, false, answers > 0, "the connection was closed while idle");
+    }
   }
   Guard guard(endpoint, *this, now + endpoint.options().timeout);
   const std::size_t size = request.size();

@@ -241,6 +241,25 @@ Step TlsStream::step(int result) {
   }
 }
 
+bool TlsStream::refused() const {
+  if (ssl_error_ == 0) return false;
+  switch (ERR_GET_REASON(ssl_error_) - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_HANDSHAKE_FAILURE:
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case SSL_AD_DECRYPT_ERROR:
+    case SSL_AD_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Error TlsStream::error(std::string_view host) const {
   if (ssl_error_ == 0) {
     if (errno_ == 0) {

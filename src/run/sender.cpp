@@ -319,6 +319,11 @@ class Sender {
       return;
     }
     tries.in_doubt = tries.in_doubt || answer.sent;
+    // What open() would have said of TLS 1.2, and for it the same holds.
+    if (answer.end == ReplyEnd::refused && !health_.ever_succeeded()) {
+      stop({Errc::service, std::string(answer.what)});
+      return;
+    }
     ++tries.failed;
     if (!answered) health_.failure(now, named(answer.what));
     if (tries.failed >= flight.failures_max && give_up(flight)) return;

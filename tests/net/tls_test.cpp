@@ -103,18 +103,49 @@ Result<void> open(EndpointOptions options) {
   return await(io, just_open(*endpoint));
 }
 
-/// Why a connection to `openssl s_server` could not be opened; empty if it could.
-Result<void> open_s_server(const std::string& certificate, const std::vector<std::string>& more,
-                           EndpointOptions options = to(1)) {
-  const auto port = free_port();
+/// `openssl s_server` on a port of this machine, as long as this object lives.
+Program s_server(std::uint16_t port, const std::string& certificate,
+                 const std::vector<std::string>& more) {
   std::vector<std::string> command{
       "openssl", "s_server",  "-accept", fmt::format("127.0.0.1:{}", port),
       "-cert",   certificate, "-key",    key_of(certificate),
       "-quiet",  "-www"};
   command.insert(command.end(), more.begin(), more.end());
-  const Program server(command, port);
-  options.target.port = port;
+  return Program(command, port);
+}
+
+/// Why a connection to `openssl s_server` could not be opened; empty if it could.
+Result<void> open_s_server(const std::string& certificate, const std::vector<std::string>& more,
+                           EndpointOptions options = to(1)) {
+  options.target.port = free_port();
+  const Program server = s_server(options.target.port, certificate, more);
   return open(options);
+}
+
+struct FirstAnswer {
+  ReplyEnd end;
+  bool stale;
+  std::string what;
+};
+
+/// What a request meets that leaves `rest` after the handshake.
+Task<Result<FirstAnswer>> ask_after(Endpoint& endpoint, std::chrono::milliseconds rest) {
+  Connection connection(endpoint);
+  const auto opened = co_await connection.open();
+  if (!opened) co_return opened.error();
+  co_await sleep_for(rest);
+  const Answer answer = co_await connection.exchange("GET / HTTP/1.0\r\nConnection: close\r\n\r\n");
+  co_return FirstAnswer{answer.end, answer.stale, std::string(answer.what)};
+}
+
+Result<FirstAnswer> ask_s_server(const std::vector<std::string>& more, EndpointOptions options,
+                                 std::chrono::milliseconds rest = 0ms) {
+  options.target.port = free_port();
+  const Program server = s_server(options.target.port, good_certificate(), more);
+  asio::io_context io(1);
+  auto endpoint = Endpoint::make(io, std::move(options));
+  if (!endpoint) return endpoint.error();
+  return await(io, ask_after(*endpoint, rest));
 }
 
 TEST_SUITE("net/tls") {
@@ -262,16 +293,46 @@ TEST_SUITE("net/tls") {
 
   TEST_CASE("openssl s_server: a client certificate is shown where it is asked for") {
     const auto client = certificates().sign("client", "DNS:client");
-    const std::vector<std::string> asks{"-Verify", "2",       "-verify_return_error",
-                                        "-tls1_2", "-CAfile", certificates().authority};
-    EndpointOptions options = to(1);
-    const auto without = open_s_server(good_certificate(), asks, options);
-    REQUIRE(without.has_error());
-    CHECK_MESSAGE(without.error().what.find("--client-cert") != std::string::npos,
-                  without.error().what);
-    options.tls.client_cert = client;
-    options.tls.client_key = key_of(client);
-    CHECK(open_s_server(good_certificate(), asks, options).has_value());
+    for (const std::string version : {"-tls1_2", "-tls1_3"}) {
+      CAPTURE(version);
+      const std::vector<std::string> asks{"-Verify", "2",       "-verify_return_error",
+                                          version,   "-CAfile", certificates().authority};
+      EndpointOptions options = to(1);
+      options.tls.client_cert = client;
+      options.tls.client_key = key_of(client);
+      const auto answer = ask_s_server(asks, options);
+      REQUIRE_MESSAGE(answer.has_value(), answer.error().what);
+      CHECK_MESSAGE(answer->end == ReplyEnd::answered, answer->what);
+    }
+  }
+
+  TEST_CASE("openssl s_server: whose client certificate is missing or unknown is told so") {
+    const Scratch elsewhere;
+    const Certificates stranger(elsewhere.path());
+    const auto unknown = stranger.sign("client", "DNS:client");
+    for (const bool shows_one : {false, true}) {
+      CAPTURE(shows_one);
+      EndpointOptions options = to(1);
+      if (shows_one) options.tls = {certificates().authority, unknown, key_of(unknown)};
+      std::vector<std::string> asks{
+          "-Verify", "2", "-verify_return_error", "-CAfile", certificates().authority, "-tls1_2"};
+      const auto early = ask_s_server(asks, options);
+      REQUIRE(early.has_error());
+      CHECK(early.error().code == Errc::service);
+      CHECK_MESSAGE(early.error().what.find("--client-cert") != std::string::npos,
+                    early.error().what);
+      // With TLS 1.3 the client is done first, and hears of it when the connection is open: while
+      // it waits for its answer, or for its turn.
+      asks.back() = "-tls1_3";
+      for (const auto rest : {0ms, 100ms}) {
+        CAPTURE(rest.count());
+        const auto late = ask_s_server(asks, options, rest);
+        REQUIRE_MESSAGE(late.has_value(), late.error().what);
+        CHECK(late->end == ReplyEnd::refused);
+        CHECK_FALSE(late->stale);
+        CHECK_MESSAGE(late->what.find("--client-cert") != std::string::npos, late->what);
+      }
+    }
   }
 
   TEST_CASE("a port that speaks no TLS is told apart") {

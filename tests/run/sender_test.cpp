@@ -29,6 +29,7 @@
 #include "support/allocations.hpp"
 #include "support/connected.hpp"
 #include "support/loopback_server.hpp"
+#include "support/outside.hpp"
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
 
@@ -36,9 +37,12 @@ using namespace idmerge;
 using namespace std::chrono_literals;
 using idmerge::testing::accepted;
 using idmerge::testing::allocations;
+using idmerge::testing::Certificates;
 using idmerge::testing::connected;
+using idmerge::testing::free_port;
 using idmerge::testing::http;
 using idmerge::testing::LoopbackServer;
+using idmerge::testing::Program;
 using idmerge::testing::Reaction;
 using idmerge::testing::Scratch;
 using idmerge::testing::SeenRequest;
@@ -521,6 +525,32 @@ TEST_SUITE("run/sender") {
     options.give_up_after = 200ms;
     const auto report = job.send(options);
     check_outage(report, 20);
+  }
+
+  TEST_CASE("a service that wants a client certificate says so at once, whatever its TLS") {
+    const Scratch scratch;
+    const Certificates authority(scratch.path());
+    const auto certificate = authority.sign("service", "DNS:localhost");
+    for (const std::string version : {"-tls1_2", "-tls1_3"}) {
+      CAPTURE(version);
+      const auto port = free_port();
+      const Program server(
+          {"openssl", "s_server", "-accept", fmt::format("127.0.0.1:{}", port), "-cert",
+           certificate, "-key", scratch.path("service.key"), "-CAfile", authority.authority,
+           "-Verify", "2", "-verify_return_error", "-quiet", "-www", version},
+          port);
+      Job job(20);
+      auto options = job.options(fmt::format("https://localhost:{}", port));
+      options.tls.ca_cert = authority.authority;
+      options.give_up_after = 5s;
+      const auto report = job.send(options);
+      REQUIRE(report.stop);
+      CHECK(report.stop->code == Errc::service);
+      CHECK_MESSAGE(report.stop->what.find("check --client-cert") != std::string::npos,
+                    report.stop->what);
+      CHECK(report.pending == 20);
+      CHECK(report.parked == 0);
+    }
   }
 
   TEST_CASE("what ends a connection is told with the target it was to") {

@@ -26,6 +26,8 @@ enum class ReplyEnd : std::uint8_t {
   answered,   // `reply` is a complete answer
   timed_out,  // by the deadline
   closed,     // the connection broke, before or within the answer
+  refused,    // our side of TLS was, after the handshake: with TLS 1.3 a server says only then
+              // that it does not take our certificate, or that it misses one
   garbage,    // the bytes are not HTTP
 };
 

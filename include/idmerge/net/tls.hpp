@@ -62,6 +62,9 @@ class TlsStream {
   /// not take our certificate; outage for the rest.
   Error error(std::string_view host) const;
 
+  /// Did the last step fail because the other side does not take our certificate, or misses one?
+  bool refused() const;
+
  private:
   friend class TlsContext;
   explicit TlsStream(SSL* ssl) : ssl_(ssl) {}
