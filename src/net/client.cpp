@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <fmt/format.h>
@@ -17,7 +15,7 @@
 #include "idmerge/base/check.hpp"
 #include "idmerge/core/encoding.hpp"
 
-#include "reply_parser.hpp"
+#include "answer_reader.hpp"
 
 namespace idmerge {
 namespace {
@@ -27,22 +25,13 @@ using std::chrono::steady_clock;
 // A connection that was idle for so long is asked whether it is still there before it is used.
 constexpr std::chrono::milliseconds idle_suspect{20};
 
-// Answers that only announce another one (100 Continue, 103 Early Hints).
-constexpr int interim_max = 16;
-
-// Room that a read is given at least.
-constexpr std::size_t read_bytes_min = 4 * 1024;
-
-// Answers of at most so many bytes, head and body, are known when they come again.
-constexpr std::size_t repeat_bytes_max = 1024;
-
 }  // namespace
 
 struct Connection::State : Line {
   explicit State(Endpoint& its_endpoint)
       : Line(its_endpoint.executor()),
         endpoint(its_endpoint),
-        buffer(its_endpoint.options().head_bytes_max + read_bytes_min) {
+        answers(its_endpoint.options().head_bytes_max, its_endpoint.options().body_bytes_max) {
     endpoint.watch(*this);
   }
   ~State() { endpoint.unwatch(*this); }
@@ -51,29 +40,16 @@ struct Connection::State : Line {
 
   Endpoint& endpoint;
   TlsStream tls;
-  std::vector<char> buffer;
-  std::size_t begin = 0;  // of the bytes that were read and not yet parsed
-  std::size_t end = 0;
-  ReplyParts parts;
-  std::optional<ReplyParser> parser;
-  bool parsing = false;       // has the parser begun with the next answer?
-  std::size_t parsed = 0;     // how many bytes of it
-  std::string known;          // the bytes of the answer that parser and parts hold, if remembered
-  std::size_t shortest = 0;   // bytes of the shortest answer; 0 before the first
-  std::size_t awaited = 0;    // answers
-  bool drained = true;        // the last read took all there was: wait before the next one
-  std::uint64_t answers = 0;  // on this connection
+  AnswerReader answers;
+  bool drained = true;    // the last read took all there was: wait before the next one
+  std::uint64_t had = 0;  // answers on this connection
   Instant last_used{};
   std::string what;
 
   void close();
-  asio::mutable_buffer room();
-  Step took(Step step);
+  Step took(Step step, std::size_t room);
   Step read_some();
   Step write_some(std::string_view bytes);
-  bool parse(boost::beast::error_code& ec);
-  bool next_answer(boost::beast::error_code& ec);
-  std::size_t bytes_awaited() const;
   Step look_after_a_rest();
 
   Step write_ready(std::string_view& rest);
@@ -84,7 +60,6 @@ struct Connection::State : Line {
   Task<Result<void>> shake_hands();
   Task<Answer> converse(std::string_view request, bool read_answer);
 
-  void start_answer();
   Answer answered(bool whole);
   Answer garbage(bool sent, const boost::beast::error_code& ec);
   Answer broken(Step step, bool sent);
@@ -128,42 +103,27 @@ void Connection::State::close() {
   boost::system::error_code ignored;
   socket.close(ignored);
   tls = TlsStream();
-  begin = end = 0;
-  parsing = false;
-  known.clear();
-  shortest = awaited = 0;
+  answers.clear();
   readable_at = 1;  // as sockets are made
   drained = true;
-  answers = 0;
-}
-
-/// Where the next bytes go. Units: at least `read_bytes_min`.
-asio::mutable_buffer Connection::State::room() {
-  if (begin == end) begin = end = 0;
-  if (buffer.size() - end < read_bytes_min && begin > 0) {
-    std::memmove(buffer.data(), buffer.data() + begin, end - begin);
-    end -= begin;
-    begin = 0;
-  }
-  return asio::buffer(buffer.data() + end, buffer.size() - end);
+  had = 0;
 }
 
 /// Count what a read has put into the room it was given.
-Step Connection::State::took(Step step) {
-  const std::size_t had = buffer.size() - end;
-  end += step.bytes;
-  drained = step.want != Step::Want::nothing || (!tls && step.bytes < had);
+Step Connection::State::took(Step step, std::size_t room) {
+  answers.came(step.bytes);
+  drained = step.want != Step::Want::nothing || (!tls && step.bytes < room);
   return step;
 }
 
 Step Connection::State::read_some() {
-  const auto into = room();
-  if (tls) return took(tls.read(static_cast<char*>(into.data()), into.size()));
+  const auto into = answers.room();
+  if (tls) return took(tls.read(static_cast<char*>(into.data()), into.size()), into.size());
   const auto n = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-  if (n > 0) return took({Step::Want::nothing, static_cast<std::size_t>(n)});
-  if (n == 0) return took({Step::Want::closed, 0});
+  if (n > 0) return took({Step::Want::nothing, static_cast<std::size_t>(n)}, into.size());
+  if (n == 0) return took({Step::Want::closed, 0}, into.size());
   const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  return took({again ? Step::Want::read : Step::Want::failed, 0});
+  return took({again ? Step::Want::read : Step::Want::failed, 0}, into.size());
 }
 
 Step Connection::State::write_some(std::string_view bytes) {
@@ -205,7 +165,7 @@ Task<bool> Connection::State::ready(Step::Want want) {
 /// What the other side did since the last answer: nothing (`read`), or it ended the connection or
 /// said something unasked.
 Step Connection::State::look_after_a_rest() {
-  if (begin != end) return {Step::Want::nothing, end - begin};
+  if (answers.unparsed() > 0) return {Step::Want::nothing, 0};
   return read_some();  // may take a session ticket, which is no answer
 }
 
@@ -317,10 +277,9 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
     if (!good) co_return outage("it did not answer in time");
   }
   wipe(request);
-  start_answer();
-  parser->skip(true);  // what follows a good answer is the tunnel
+  answers.start_tunnel();
   boost::beast::error_code ec;
-  while (!parse(ec)) {
+  while (!answers.parse(ec)) {
     if (ec) co_return outage("it does not answer as a proxy does: check --proxy");
     const bool good = co_await ready(Step::Want::read);
     if (!good) co_return outage("it did not answer in time");
@@ -329,10 +288,10 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
       co_return outage("it closed the connection");
     }
   }
-  const unsigned status = parser->status();
+  const unsigned status = answers.status();
   if (status >= 200 && status < 300) {
-    if (begin != end) co_return outage("it sent bytes that nobody asked for");
-    parsing = false;
+    if (answers.unparsed() > 0) co_return outage("it sent bytes that nobody asked for");
+    answers.tunnel();
     co_return Result<void>();
   }
   const std::string why = fmt::format("it answered {} to a tunnel to {}", status, where);
@@ -368,84 +327,15 @@ Task<Result<void>> Connection::State::shake_hands() {
 
 // ---- Talk
 
-void Connection::State::start_answer() {
-  const auto& options = endpoint.options();
-  parser.emplace(parts, options.head_bytes_max, options.body_bytes_max);
-  parsing = true;
-  parsed = 0;
-  known.clear();
-}
-
-/// Parse what was read; true when the answer is complete.
-bool Connection::State::parse(boost::beast::error_code& ec) {
-  for (int interim = 0; begin != end;) {
-    ec = {};
-    begin += parser->put(asio::const_buffer(buffer.data() + begin, end - begin), ec);
-    if (ec == boost::beast::http::error::need_more) {
-      ec = {};
-      return false;
-    }
-    if (ec) return false;
-    if (!parser->is_done()) continue;
-    if (parser->status() >= 200) return true;
-    if (parser->status() == 101 || ++interim > interim_max) {
-      ec = boost::beast::http::error::bad_status;
-      return false;
-    }
-    start_answer();
-  }
-  return false;
-}
-
-/// Go on with the next answer; true when it is complete. One that repeats the answer before, byte
-/// for byte, says the same and is not parsed again.
-bool Connection::State::next_answer(boost::beast::error_code& ec) {
-  const std::string_view there(buffer.data() + begin, end - begin);
-  if (there.empty()) return false;
-  const bool from_its_first_byte = !parsing;
-  if (from_its_first_byte) {
-    if (!known.empty() && there.substr(0, known.size()) == known) {
-      begin += known.size();
-      return true;
-    }
-    start_answer();
-  }
-  const bool complete = parse(ec);
-  const std::size_t size = there.size() - (end - begin);
-  parsed += size;
-  if (!complete) return false;
-  shortest = shortest == 0 ? parsed : std::min(shortest, parsed);
-  if (from_its_first_byte && size <= repeat_bytes_max) known = there.substr(0, size);
-  return true;
-}
-
-/// How many bytes are still to come, if no answer is shorter than those before; 1 when that says
-/// nothing.
-std::size_t Connection::State::bytes_awaited() const {
-  const std::size_t all = awaited * shortest;
-  const std::size_t there = end - begin + (parsing ? parsed : 0);
-  if (awaited <= 1 || all <= there) return 1;
-  return std::min(all - there, buffer.size() - end);
-}
-
 Answer Connection::State::answered(bool whole) {
-  parsing = false;
-  if (awaited > 0) --awaited;
-  Answer answer{.end = ReplyEnd::answered, .sent = whole};
-  answer.reply = {.status = parser->status(),
-                  .content_type = parts.content_type,
-                  .retry_after = parts.retry_after,
-                  .date = parts.date,
-                  .location = parts.location,
-                  .body = parts.body,
-                  .body_cut = parts.body_cut};
-  if (!parts.retry_after.empty()) {
+  Answer answer{.end = ReplyEnd::answered, .sent = whole, .reply = answers.taken()};
+  if (!answer.reply.retry_after.empty()) {
     answer.reply.received_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
                                        std::chrono::system_clock::now().time_since_epoch())
                                        .count();
   }
-  ++answers;
-  if (!parser->keep_alive() || !whole) close();
+  ++had;
+  if (!answers.keep_alive() || !whole) close();
   return answer;
 }
 
@@ -460,11 +350,11 @@ Answer Connection::State::garbage(bool sent, const boost::beast::error_code& ec)
 }
 
 Answer Connection::State::broken(Step step, bool sent) {
-  const bool nothing_came = begin == end && (!parsing || !parser->got_some());
-  const bool stale = answers > 0 && nothing_came;
+  const bool nothing_came = answers.nothing_came();
+  const bool stale = had > 0 && nothing_came;
   if (overdue) return ended(ReplyEnd::timed_out, sent, false, "no complete answer in time");
   if (tls && step.want == Step::Want::failed) {
-    const bool refused = answers == 0 && tls.refused();
+    const bool refused = had == 0 && tls.refused();
     return ended(refused ? ReplyEnd::refused : ReplyEnd::closed, sent, stale,
                  tls.error(endpoint.options().target.host).what);
   }
@@ -479,11 +369,11 @@ Answer Connection::State::broken(Step step, bool sent) {
 
 Task<Answer> Connection::State::converse(std::string_view request, bool read_answer) {
   const Instant now = steady_clock::now();
-  if (!request.empty() && (begin != end || now - last_used > idle_suspect)) {
+  if (!request.empty() && (answers.unparsed() > 0 || now - last_used > idle_suspect)) {
     const Step step = look_after_a_rest();
     if (tls && step.want == Step::Want::failed) co_return broken(step, false);
     if (step.want != Step::Want::read) {
-      co_return ended(ReplyEnd::closed, false, answers > 0, "the connection was closed while idle");
+      co_return ended(ReplyEnd::closed, false, had > 0, "the connection was closed while idle");
     }
   }
   Guard guard(endpoint, *this, now + endpoint.options().timeout);
@@ -506,15 +396,15 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
   }
 
   boost::beast::error_code ec;
-  while (!next_answer(ec)) {
+  while (!answers.next(ec)) {
     if (ec) co_return garbage(whole, ec);
     if (drained && !whole) co_return broken(wrote, false);
     Step step;
     if (drained && !tls) {
       // Not a wait and then a read: Asio arms epoll anew for every wait.
-      const auto into = room();
+      const auto into = answers.room();
       // Whoever sends byte by byte must not be waited for beyond the deadline.
-      set_readable_at(steady_clock::now() < deadline ? bytes_awaited() : 1);
+      set_readable_at(steady_clock::now() < deadline ? answers.bytes_awaited() : 1);
       const auto [failed, n] = co_await socket.async_read_some(into, use_tuple);
       if (overdue || failed == asio::error::operation_aborted) {
         co_return broken({Step::Want::closed, 0}, true);
@@ -523,7 +413,7 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
         errno = failed.value();
         co_return broken({Step::Want::failed, 0}, whole);
       }
-      step = took({failed ? Step::Want::closed : Step::Want::nothing, n});
+      step = took({failed ? Step::Want::closed : Step::Want::nothing, n}, into.size());
     } else {
       if (drained) {
         const auto [failed] = co_await socket.async_wait(Socket::wait_read, use_tuple);
@@ -534,10 +424,7 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     if (step.want == Step::Want::failed) co_return broken(step, whole);
     if (step.want == Step::Want::closed) {
       // The end of the connection may be the end of a body without a length.
-      const bool may_end = parsing && parser->is_header_done() && parser->need_eof();
-      if (!may_end) co_return broken(step, whole);
-      parser->put_eof(ec);
-      if (ec) co_return broken(step, whole);
+      if (!answers.ends_with_connection()) co_return broken(step, whole);
       break;
     }
     if (step.want == Step::Want::write) {
@@ -552,13 +439,13 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
 
 Task<Answer> Connection::exchange(std::string_view request) {
   IDMERGE_CHECK(is_open() && !request.empty());
-  state_->awaited = 1;
+  state_->answers.await(1);
   return state_->converse(request, true);
 }
 
 Task<std::optional<Answer>> Connection::send(std::string_view requests, std::size_t count) {
   IDMERGE_CHECK(is_open() && !requests.empty());
-  state_->awaited = count;
+  state_->answers.await(count);
   Answer answer = co_await state_->converse(requests, false);
   if (answer.end == ReplyEnd::answered) co_return std::nullopt;
   co_return answer;
@@ -576,7 +463,7 @@ Task<Answer> Connection::receive() {
 
 std::optional<Answer> Connection::received() {
   boost::beast::error_code ec;
-  if (state_->next_answer(ec)) return state_->answered(true);
+  if (state_->answers.next(ec)) return state_->answered(true);
   if (ec) return state_->garbage(true, ec);
   return std::nullopt;
 }

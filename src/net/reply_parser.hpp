@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
 
 namespace idmerge {
 
@@ -66,6 +67,7 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
   void on_response_impl(int code, view, int, error_code& ec) override {
     ec = {};
     status_ = static_cast<unsigned>(code);
+    if (code < 100) ec = boost::beast::http::error::bad_status;  // it would announce an answer
   }
 
   void on_field_impl(boost::beast::http::field name, view, view value, error_code& ec) override {

@@ -137,6 +137,7 @@ TEST_SUITE("net/client") {
     const std::string chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         "4\r\n{\"st\r\n8;x=y\r\natus\":1}\r\n0\r\nContent-Type: trailer/x\r\n\r\n";
+    const std::string no_chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     const std::string until_end = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"status\":1}";
     const std::string old = "HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\n{\"status\":1}";
     const std::string interim =
@@ -150,6 +151,9 @@ TEST_SUITE("net/client") {
       CHECK(answer.body == R"({"status":1})");
       CHECK(answer.content_type.empty());
       CHECK(answer.open_after);
+      answer = answer_to({.bytes = no_chunk, .slice = slice});
+      CHECK(answer.end == ReplyEnd::answered);
+      CHECK(answer.body.empty());
       answer = answer_to({.bytes = until_end, .then = Then::close, .slice = slice});
       CHECK(answer.end == ReplyEnd::answered);
       CHECK(answer.body == R"({"status":1})");
@@ -162,6 +166,12 @@ TEST_SUITE("net/client") {
       CHECK(answer.body == R"({"status":1})");
       CHECK(answer.open_after);
     }
+    LoopbackServer server([&](const SeenRequest& it) {
+      return Reaction{.bytes = interim + http(200, std::to_string(it.number))};
+    });
+    for (const auto& answer : talk(to(server), 20))
+      CHECK(answer.status == 200);
+    CHECK(server.connections() == 1);
   }
 
   TEST_CASE("answers without a body end where their head ends") {
@@ -265,6 +275,9 @@ TEST_SUITE("net/client") {
 
   TEST_CASE("what is not HTTP is garbage and ends the connection") {
     const std::string long_head = "HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n";
+    const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string long_extension = chunked + "5;" + std::string(40'000, 'x');
+    const std::string long_trailer = chunked + "0\r\nX: " + std::string(40'000, 'x');
     for (const std::string& bytes :
          {std::string("hello\r\n\r\n"), std::string("HTTP/1.1 2x0 OK\r\n\r\n"),
           std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
@@ -272,7 +285,8 @@ TEST_SUITE("net/client") {
           std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
           std::string("HTTP/1.1 200 OK\r\nbad header\r\n\r\n"),
           std::string("SSH-2.0-OpenSSH_9.2\r\n"), long_head,
-          std::string("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")}) {
+          std::string("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"),
+          std::string("HTTP/1.1 099 Nothing\r\n\r\n"), long_extension, long_trailer}) {
       CAPTURE(bytes.substr(0, 60));
       const auto answer = answer_to({.bytes = bytes, .then = Then::hang});
       CHECK(answer.end == ReplyEnd::garbage);
@@ -282,7 +296,10 @@ TEST_SUITE("net/client") {
     std::string endless;
     for (int i = 0; i < 100; ++i)
       endless += "HTTP/1.1 100 Continue\r\n\r\n";
-    CHECK(answer_to({.bytes = endless, .then = Then::hang}).end == ReplyEnd::garbage);
+    for (const std::size_t slice : {0, 25}) {
+      const auto answer = answer_to({.bytes = endless, .then = Then::hang, .slice = slice});
+      CHECK(answer.end == ReplyEnd::garbage);
+    }
   }
 
   TEST_CASE("a body beyond the limit is cut, not kept, and the connection goes on") {

@@ -394,7 +394,9 @@ TEST_SUITE("net/tls") {
       if (it.head.find("\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n") == std::string::npos) {
         return Reaction{.bytes = http(407, "who are you?")};
       }
-      return Reaction{.bytes = "HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n",
+      return Reaction{.bytes =
+                          "HTTP/1.1 103 Early Hints\r\n\r\n"
+                          "HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n",
                       .then = Then::tunnel,
                       .tunnel_port = service.port()};
     });

@@ -31,7 +31,7 @@ struct EndpointOptions {
                                               // its answer; also open(). Flag: --timeout
   std::chrono::milliseconds connect_timeout{5'000};   // to one address of several
   std::chrono::milliseconds addresses_fresh{60'000};  // then the name is looked up again
-  std::size_t head_bytes_max = 32 * 1024;             // of an answer
+  std::size_t head_bytes_max = 32 * 1024;             // of an answer, about
   std::size_t body_bytes_max = 1024 * 1024;           // of an answer; what is beyond is not kept
 };
 

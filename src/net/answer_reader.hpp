@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+//
+// What a connection reads, taken apart into answers: the bytes go in as they come, without a socket
+// in here, so that a fuzzer can play the service.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/error.hpp>
+
+#include "idmerge/core/reply.hpp"
+
+#include "reply_parser.hpp"
+
+namespace idmerge {
+
+class AnswerReader {
+ public:
+  using error_code = boost::beast::error_code;
+
+  /// Room that a read is given at least.
+  static constexpr std::size_t read_bytes_min = 4 * 1024;
+
+  /// Answers that only announce another one (100 Continue, 103 Early Hints), before each.
+  static constexpr int interim_max = 16;
+
+  /// Answers of at most so many bytes, head and body, are known when they come again.
+  static constexpr std::size_t repeat_bytes_max = 1024;
+
+  /// The end of a chunked body without trailers: "0", and two ends of lines.
+  static constexpr std::size_t chunked_end_bytes = 5;
+
+  /// Units: bytes of an answer. A longer head is an error (up to thrice as long, as it comes), of a
+  /// longer body the rest is not kept.
+  AnswerReader(std::size_t head_bytes_max, std::size_t body_bytes_max)
+      : head_bytes_max_(head_bytes_max),
+        body_bytes_max_(body_bytes_max),
+        buffer_(head_bytes_max + read_bytes_min) {}
+
+  /// Forget the connection; the latest answer stays.
+  void clear() {
+    begin_ = end_ = 0;
+    parsing_ = tunnel_ = false;
+    known_.clear();
+    shortest_ = awaited_ = 0;
+  }
+
+  /// Where the next bytes go. Units: at least one, and `read_bytes_min` but for overlong lines.
+  boost::asio::mutable_buffer room() {
+    if (begin_ == end_) begin_ = end_ = 0;
+    if (buffer_.size() - end_ < read_bytes_min && begin_ > 0) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    return boost::asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
+  }
+
+  /// So many bytes were put into the room.
+  void came(std::size_t bytes) { end_ += bytes; }
+
+  /// How many bytes have come that are not parsed.
+  std::size_t unparsed() const { return end_ - begin_; }
+
+  /// Has no byte come of an answer?
+  bool nothing_came() const { return begin_ == end_ && (!parsing_ || !parser_->got_some()); }
+
+  /// From now on so many answers are to come.
+  void await(std::size_t answers) { awaited_ = answers; }
+
+  /// Begin with the answer to CONNECT, which ends where its head does: what follows a good one is
+  /// the tunnel. parse() goes on with it, tunnel() is its end.
+  void start_tunnel() {
+    tunnel_ = true;
+    start();
+  }
+  void tunnel() { parsing_ = tunnel_ = false; }
+
+  /// Parse what was read; true when the answer is complete.
+  bool parse(error_code& ec) {
+    while (begin_ != end_) {
+      ec = {};
+      // Beast asserts, wrongly, that it is never given less of the end of a chunked body twice.
+      const bool in_chunks = parser_->is_header_done() && parser_->chunked();
+      if (in_chunks && unparsed() < chunked_end_bytes) return false;
+      begin_ += parser_->put(boost::asio::const_buffer(buffer_.data() + begin_, end_ - begin_), ec);
+      if (ec == boost::beast::http::error::need_more) {
+        ec = {};
+        // Of a chunk's header and of a trailer the parser bounds no length.
+        if (unparsed() == buffer_.size()) ec = boost::beast::http::error::header_limit;
+        return false;
+      }
+      if (ec) return false;
+      if (!parser_->is_done()) continue;
+      if (parser_->status() >= 200) return true;
+      if (parser_->status() == 101 || ++interim_ > interim_max) {
+        ec = boost::beast::http::error::bad_status;
+        return false;
+      }
+      restart();
+    }
+    return false;
+  }
+
+  /// Go on with the next answer; true when it is complete, and then until taken(). One that repeats
+  /// the answer before, byte for byte, says the same and is not parsed again.
+  bool next(error_code& ec) {
+    const std::string_view there(buffer_.data() + begin_, end_ - begin_);
+    if (there.empty()) return false;
+    const bool from_its_first_byte = !parsing_;
+    if (from_its_first_byte) {
+      if (!known_.empty() && there.substr(0, known_.size()) == known_) {
+        begin_ += known_.size();
+        return true;
+      }
+      start();
+    }
+    const bool complete = parse(ec);
+    const std::size_t size = there.size() - (end_ - begin_);
+    parsed_ += size;
+    if (!complete) return false;
+    shortest_ = shortest_ == 0 ? parsed_ : std::min(shortest_, parsed_);
+    if (from_its_first_byte && size <= repeat_bytes_max) known_ = there.substr(0, size);
+    return true;
+  }
+
+  /// No more bytes come; true when that is the end of an answer without a length.
+  bool ends_with_connection() {
+    if (!parsing_ || !parser_->is_header_done() || !parser_->need_eof()) return false;
+    error_code ec;
+    parser_->put_eof(ec);
+    return !ec;
+  }
+
+  /// The answer that is complete, and is one less to come.
+  /// Shape: its views last until the next bytes are parsed.
+  Reply taken() {
+    parsing_ = false;
+    if (awaited_ > 0) --awaited_;
+    return {.status = parser_->status(),
+            .content_type = parts_.content_type,
+            .retry_after = parts_.retry_after,
+            .date = parts_.date,
+            .location = parts_.location,
+            .body = parts_.body,
+            .body_cut = parts_.body_cut};
+  }
+
+  unsigned status() const { return parser_->status(); }
+
+  /// Of the latest answer.
+  bool keep_alive() const { return parser_->keep_alive(); }
+
+  /// How many bytes are still to come, if no answer is shorter than those before; 1 when that says
+  /// nothing.
+  std::size_t bytes_awaited() const {
+    const std::size_t all = awaited_ * shortest_;
+    const std::size_t there = end_ - begin_ + (parsing_ ? parsed_ : 0);
+    if (awaited_ <= 1 || all <= there) return 1;
+    return std::min(all - there, buffer_.size() - end_);
+  }
+
+ private:
+  void start() {
+    parsing_ = true;
+    parsed_ = 0;
+    interim_ = 0;
+    known_.clear();
+    restart();
+  }
+
+  void restart() {
+    parser_.emplace(parts_, head_bytes_max_, body_bytes_max_);
+    parser_->skip(tunnel_);
+  }
+
+  std::size_t head_bytes_max_;
+  std::size_t body_bytes_max_;
+  std::vector<char> buffer_;
+  std::size_t begin_ = 0;  // of the bytes that were read and not yet parsed
+  std::size_t end_ = 0;
+  ReplyParts parts_;
+  std::optional<ReplyParser> parser_;
+  bool tunnel_ = false;       // is it the one to CONNECT?
+  bool parsing_ = false;      // has the parser begun with the next answer?
+  std::size_t parsed_ = 0;    // how many bytes of it
+  int interim_ = 0;           // how many answers announced it
+  std::string known_;         // the bytes of the answer that parser and parts hold, if remembered
+  std::size_t shortest_ = 0;  // bytes of the shortest answer; 0 before the first
+  std::size_t awaited_ = 0;   // answers
+};
+
+}  // namespace idmerge
