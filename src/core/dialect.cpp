@@ -279,9 +279,13 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
 void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
   if (is_html(reply)) return foreign(reply, outcome);
   simdjson::dom::object object;
-  std::int64_t said = 0;
-  if (parse_object(json, reply, object) && !object["status"].get(said) && said != 0) {
-    return foreign(reply, outcome);
+  if (parse_object(json, reply, object)) {
+    for (const auto field : object) {
+      std::int64_t said = 0;
+      if (field.key == "status" && !field.value.get(said) && said == 1) {
+        return foreign(reply, outcome);
+      }
+    }
   }
   outcome.kind = OutcomeKind::refused;
   append_said(reply, outcome.message);

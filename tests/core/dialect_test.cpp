@@ -150,9 +150,11 @@ TEST_SUITE("core/dialect") {
         answer({.status = 400, .body = "<html><title>400 Bad Request</title></html>"});
     CHECK(page.kind == OutcomeKind::foreign);
     CHECK(page.message.find("check --to and what stands between") != std::string::npos);
-    CHECK(
-        answer(json(400, R"({"code":400,"error":"no such token","status":"Bad Request"})")).kind ==
-        OutcomeKind::refused);
+    for (const auto* own : {R"({"code":400,"error":"no such token","status":"Bad Request"})",
+                            R"({"status":400,"title":"Bad Request"})", R"({"status":0})"}) {
+      CHECK(answer(json(400, own)).kind == OutcomeKind::refused);
+    }
+    CHECK(answer(json(400, R"({"status":0,"status":1})")).kind == OutcomeKind::foreign);
   }
 
   TEST_CASE("a refusal that calls itself temporary is tried again") {
