@@ -122,11 +122,11 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
     // From here on the operation of a claim matters; all claims so far have the only one.
-    first_op_.grow_to_hold(first_claim_.size());
-    std::fill_n(first_op_.data(), first_op_.size(), static_cast<std::uint8_t>(*only_op_));
+    first_op_.grow_to_hold(index_.size());
+    std::fill_n(first_op_.data(), index_.size(), static_cast<std::uint8_t>(*only_op_));
     several_ops_ = true;
   }
-  if (several_ops_) first_op_.grow_to_hold(first_claim_.size());
+  if (several_ops_) first_op_.grow_to_hold(index_.size());
   if (seniority_) note_order(anon, user, row);
 
   auto& first_claim = first_claim_[anon];
@@ -395,7 +395,8 @@ std::size_t Census::bytes() const {
   return sum;
 }
 
-// What clusters know of an id, and their trees, lie in what was the index.
+// Of the 8 bytes that clusters know of an id, 4 lie where the claims were; the others and the trees
+// in what was the index.
 std::size_t Census::bytes_left_by_clusters() const {
   const std::size_t trees = only_stars() ? 0U : several_ops() ? 2U : 1U;
   return index_.bytes_used() - (1 + trees) * sizeof(IdNumber) * ids();

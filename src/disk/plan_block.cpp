@@ -71,6 +71,11 @@ inline bool LinkCursor::text(std::uint64_t size, std::string_view& value) {
 
 bool LinkCursor::next(Link& link) {
   if (at_ == end_) return false;
+  is_broken_ = !read(link);
+  return !is_broken_;
+}
+
+inline bool LinkCursor::read(Link& link) {
   const unsigned flags = static_cast<unsigned char>(*at_++);
   if ((flags & op_mask) > static_cast<unsigned>(Op::merge) ||
       flags > (op_mask | sided_flag | file_flag)) {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+//
+// A bit for each of many ids or links: what is known of ten million of them stays in a cache, and
+// grows in place as the arrays beside it do.
 #pragma once
 
 #include <cstddef>

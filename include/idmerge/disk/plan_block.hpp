@@ -73,13 +73,16 @@ class LinkCursor {
   /// when there is none, or it is not readable.
   bool next(Link& link);
 
-  bool at_end() const { return at_ == end_; }
+  /// Have all links been read?
+  bool at_end() const { return at_ == end_ && !is_broken_; }
 
  private:
+  bool read(Link& link);
   bool text(std::uint64_t size, std::string_view& value);
 
   const char* at_;
   const char* end_;
+  bool is_broken_ = false;  // a link is not readable
 };
 
 /// Unpack `count` links. Shape: replaces `links`; their ids are views into `bytes`; `order` is left
