@@ -71,10 +71,10 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
     if (belongs(entry, command.command)) names.push_back(entry.name);
   }
   auto hint = suggestion(name, names, "--");
-  if (hint.empty() && command.command == Command::explain) {
-    hint = "an id that begins with a dash stands behind --: idmerge explain --job DIR -- ID";
-  }
   if (hint.empty()) hint = fmt::format("see idmerge {} --help", command.name);
+  if (command.command == Command::explain) {
+    hint += "; an id that begins with a dash stands behind --: idmerge explain --job DIR -- ID";
+  }
   return usage(fmt::format("{}: unknown option: {}", printable(flag), hint));
 }
 

@@ -204,8 +204,8 @@ TEST_SUITE("app/explain") {
     CHECK(settings_of({"explain", "--job", "x", "--", "-dash"})->explain ==
           std::vector<std::string>{"-dash"});
     CHECK(settings_of({"explain", "-dash", "--job", "x"}).error().what ==
-          "-dash: unknown option: an id that begins with a dash stands behind --: idmerge explain "
-          "--job DIR -- ID");
+          "-dash: unknown option: see idmerge explain --help; an id that begins with a dash stands "
+          "behind --: idmerge explain --job DIR -- ID");
     CHECK(settings_of({"explain", "a", "--job", "x", "--format", "csv"}).error().code ==
           Errc::usage);
   }
