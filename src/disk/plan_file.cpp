@@ -17,7 +17,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the plan is little-endian");
 
 constexpr std::string_view magic = "idmplan\n";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::uint32_t orders_flag = 1;
 constexpr std::size_t preamble_bytes = 48;
 constexpr std::size_t entry_bytes = 80;
@@ -113,10 +113,8 @@ std::string inputs_bytes(const std::vector<PlanInput>& list) {
 
 std::string places_bytes(const std::vector<PlanInput>& list) {
   Out out;
-  for (const auto& input : list) {
+  for (const auto& input : list)
     out.put_text(input.path);
-    out.put(input.mtime_ns);
-  }
   return out.bytes();
 }
 
@@ -132,7 +130,6 @@ bool parse_inputs(std::string_view listed, std::string_view placed, std::vector<
     input.blank_lines = in.get<std::uint64_t>();
     input.format = in.get_text();
     input.path = place.get_text();
-    input.mtime_ns = place.get<std::int64_t>();
     list.push_back(std::move(input));
   }
   return in.ok_at_end() && place.ok_at_end();

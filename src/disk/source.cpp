@@ -31,12 +31,8 @@ constexpr std::size_t raw_bytes = 256 << 10;
 constexpr std::size_t chunks_ahead =
     4;  // one busy moment of either thread should not stop the other
 
-std::int64_t in_ns(const struct timespec& time) {
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
 std::int64_t changed_ns(const struct stat& facts) {
-  return in_ns(facts.st_mtim);
+  return std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
 }
 
 Error changed(const std::string& path, std::string_view how) {
@@ -321,10 +317,6 @@ std::uint64_t Source::size() const {
 
 std::int64_t Source::mtime_ns() const {
   return state_->pipe ? 0 : changed_ns(state_->opened);
-}
-
-std::int64_t Source::ctime_ns() const {
-  return state_->pipe ? 0 : in_ns(state_->opened.st_ctim);
 }
 
 std::array<std::uint64_t, 2> Source::identity() const {

@@ -126,6 +126,7 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
     return {};
   };
   Result<void> fits;
+  // Volumes of one pool (btrfs, ZFS) look like disks of their own: there the sum is not asked for.
   if (job_disk->device == spill_disk->device) {
     fits = use("plan and spill", need.plan_bytes + need.spill_bytes, dir_.dir(), *spill_disk,
                "--spill-dir");

@@ -302,7 +302,6 @@ Result<void> Intake::State::look_at_heads() {
     known.push_back(opened->identity());
     input.size = opened->size();
     input.mtime_ns = opened->mtime_ns();
-    input.ctime_ns = opened->ctime_ns();
     bytes_total += input.size;
     Chunk head;
     if (auto read = opened->next(head); !read) return read.error();

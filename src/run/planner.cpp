@@ -39,7 +39,7 @@ constexpr std::size_t blocks_under_way = 6;
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
-/// Decisions that cannot be obeyed, named one by one; the rest are counted.
+/// Decisions of a kind that cannot be obeyed, named one by one; the rest are counted.
 constexpr std::size_t decisions_named_max = 5;
 
 /// Rows with what the first judge said of them, and which of them the census found to be new links.
@@ -287,8 +287,7 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
                       .rows = file.rows,
                       .blank_lines = file.blank_lines,
                       .format = std::move(format),
-                      .path = file.path,
-                      .mtime_ns = file.mtime_ns});
+                      .path = file.path});
   }
   return inputs;
 }
@@ -363,18 +362,21 @@ std::string_view sentence(Obeyed answer) {
   return "";
 }
 
-/// Tell the person which of the decisions mean nothing here.
+/// Tell the person which of the decisions mean nothing here, a few of each kind: in a file that
+/// grew over the nights many are about ids that no longer come, and must not hide the others.
 void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
-  std::size_t said = 0;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i] == Obeyed::yes) continue;
-    if (++said > decisions_named_max) continue;
-    progress.note(Weight::warning, fmt::format("{}: line {}: {}", file.path, file.decisions[i].line,
-                                               sentence(answers[i])));
-  }
-  if (said > decisions_named_max) {
-    progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
-                                               said - decisions_named_max));
+  for (const auto kind : {Obeyed::unclaimed, Obeyed::both_sides, Obeyed::oversize,
+                          Obeyed::not_anonymous, Obeyed::unknown_id}) {
+    std::size_t said = 0;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i] != kind || ++said > decisions_named_max) continue;
+      progress.note(Weight::warning, fmt::format("{}: line {}: {}", file.path,
+                                                 file.decisions[i].line, sentence(kind)));
+    }
+    if (said > decisions_named_max) {
+      progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
+                                                 said - decisions_named_max));
+    }
   }
 }
 
@@ -551,11 +553,9 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
                                             "planned",
                                             inputs[i].path)};
     }
+    // Read it: another file of the same length may have been given its name, and its time.
     bool same = inputs[i].size == planned.size_bytes;
-    // A copy may keep the time of the file it replaces (cp -p, rsync -t), but came there later.
-    const bool untouched = inputs[i].mtime_ns == planned.mtime_ns &&
-                           inputs[i].ctime_ns / 1'000'000'000 < plan.preamble.created_s;
-    if (same && !untouched) {
+    if (same) {
       const auto content = Source::digest_of(inputs[i].path);
       if (!content) return content.error();
       same = *content == planned.content;

@@ -46,16 +46,31 @@ TEST_SUITE("run/bounded_census") {
       REQUIRE(make_plan(options, scratch.path("job"), files, heard));
       CHECK(heard.warnings ==
             std::vector<std::string>{
-                "decisions.csv: line 3: no row has this anonymous id: the decision does nothing "
-                "here",
                 "decisions.csv: line 4: this user does not claim the anonymous id: its rows are "
                 "held",
-                "decisions.csv: line 6: no pair with sides has this anonymous id, and only such "
-                "pairs can be decided about: the decision does nothing here",
                 "decisions.csv: line 7: the anonymous id is a user id elsewhere: its row stays "
                 "held, also for this user; write never if it must not go",
                 "decisions.csv: line 9: the cluster of this user would have more ids than "
-                "--max-cluster: the row stays held; write never if it must not go"});
+                "--max-cluster: the row stays held; write never if it must not go",
+                "decisions.csv: line 6: no pair with sides has this anonymous id, and only such "
+                "pairs can be decided about: the decision does nothing here",
+                "decisions.csv: line 3: no row has this anonymous id: the decision does nothing "
+                "here"});
+
+      // Many about ids that no longer come do not hide one that leaves a row held.
+      auto stale = options;
+      stale.decisions.decisions.clear();
+      for (int i = 0; i < 7; ++i) {
+        stale.decisions.decisions.push_back(
+            {"gone" + std::to_string(i), Says::never, {}, static_cast<std::uint64_t>(i) + 2});
+      }
+      stale.decisions.decisions.push_back({"u3", Says::user, "v1", 9});
+      heard.warnings.clear();
+      REQUIRE(make_plan(stale, scratch.path("stale"), files, heard));
+      REQUIRE(heard.warnings.size() == 7);
+      CHECK(
+          heard.warnings.front().starts_with("decisions.csv: line 9: the anonymous id is a user"));
+      CHECK(heard.warnings.back() == "decisions.csv: and 2 decisions more like these");
     }
   }
 

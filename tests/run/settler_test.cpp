@@ -44,8 +44,7 @@ struct World {
                                  .rows = 1,
                                  .blank_lines = 0,
                                  .format = "csv",
-                                 .path = "pairs.csv",
-                                 .mtime_ns = 0}};
+                                 .path = "pairs.csv"}};
   Batch batch;
   std::optional<RunLog> log;
   std::optional<Recorder> recorder;

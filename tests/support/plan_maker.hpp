@@ -21,8 +21,7 @@ struct PlanSketch {
                                  .rows = 7,
                                  .blank_lines = 1,
                                  .format = "csv",
-                                 .path = "/data/pairs.csv",
-                                 .mtime_ns = 123}};
+                                 .path = "/data/pairs.csv"}};
   std::string census = "links = 5\n";
 
   std::string anon(std::uint64_t i) const { return padded("a" + std::to_string(i)); }

@@ -15,14 +15,14 @@
 // length as u32 before it.
 //
 //   preamble   0  magic "idmplan\n"
-//              8  u32 version, 1      12  u32 zero
+//              8  u32 version, 2      12  u32 zero
 //             16  secret, 16 bytes    32  i64 created, seconds since 1970    40  u64 memory, bytes
 //   header        `key = value` lines: the options that the plan was made with
 //   links         blocks of packed links (disk/plan_block.hpp), each about 1 MiB
 //   columns       for each block of n links: verdict u8[n], component u32[n], and order i64[n] if
 //                 the plan has orders (footer, flag bit 0)
 //   inputs        u32 count; each: u64 size, digest 16, u64 rows, u64 blank lines, S format
-//   places        for each input: S path, i64 mtime in ns                  (not in the plan id)
+//   places        for each input: S path                                   (not in the plan id)
 //   census        text, as the planner wrote it
 //   index         a block: u64 first ordinal, u32 links, u32 zero,
 //                          u64 offset, u64 size, digest 16      of its links
@@ -38,7 +38,7 @@
 // Example: a plan with no options ("op = create\n"), no orders, no census and the two links of
 // disk/plan_block.hpp, from one input:
 //
-//   000  69 64 6d 70 6c 61 6e 0a 01 00 00 00 00 00 00 00   preamble, 48 bytes
+//   000  69 64 6d 70 6c 61 6e 0a 02 00 00 00 00 00 00 00   preamble, 48 bytes
 //   030  6f 70 20 3d 20 63 72 65 61 74 65 0a               header "op = create\n"
 //   03c  04 04 2a 02 02 61 31 75 31 04 02 0c 02 02 61 32 75 32   links
 //   04e  00 00  00 00 00 00 01 00 00 00                    verdicts send, send; components 0, 1
@@ -81,9 +81,8 @@ struct PlanInput {
   Digest content{};
   std::uint64_t rows = 0;
   std::uint64_t blank_lines = 0;
-  std::string format;         // "csv", "csv.gz"
-  std::string path;           // not in the plan id
-  std::int64_t mtime_ns = 0;  // not in the plan id
+  std::string format;  // "csv", "csv.gz"
+  std::string path;    // not in the plan id
   bool operator==(const PlanInput&) const = default;
 };
 

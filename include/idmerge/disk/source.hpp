@@ -83,10 +83,6 @@ class Source {
   /// When it was last changed, at opening; 0 for pipes.
   std::int64_t mtime_ns() const;
 
-  /// When anything about it last changed, by the system's clock, which nobody can set back; 0 for
-  /// pipes.
-  std::int64_t ctime_ns() const;
-
   /// Device and inode, which tell whether two names are one file.
   std::array<std::uint64_t, 2> identity() const;
 

@@ -75,7 +75,6 @@ struct InputFile {
   bool is_pipe = false;                   // it can be read once, and is known when it was
   std::uint64_t size = 0;                 // raw bytes
   std::int64_t mtime_ns = 0;              // 0 for pipes
-  std::int64_t ctime_ns = 0;              // 0 for pipes
   std::array<std::uint8_t, 16> digest{};  // XXH3-128 of the raw bytes, canonical byte order
   Format format = Format::automatic;      // what it turned out to be
   std::string compression;                // "none", "gzip" or "zstd"
