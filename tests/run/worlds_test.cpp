@@ -486,6 +486,7 @@ class World {
       options.give_up_after = 5s;
     } else {
       options.attempts = 50;
+      options.timeout = 60s;  // a machine that is busy is no weather
     }
     StopRequest stop;
     if (life != Service::calm_life && random_() % 4 == 0) {
