@@ -198,11 +198,11 @@ Result<Target> parse_target(std::string_view text) {
   const auto path_at = rest.find_first_of("/?#");
   const std::string_view authority = rest.substr(0, path_at);
   std::string_view path = path_at == std::string_view::npos ? "" : rest.substr(path_at);
-  if (authority.find('@') != std::string_view::npos ||
-      (scheme.empty() && path.find('@') != std::string_view::npos)) {
+  // Anywhere: a slash in the password would make a path of its rest, which is printed.
+  if (rest.find('@') != std::string_view::npos) {
     return usage(
         "--to: the URL has a user name in it, and command lines are seen by others: set "
-        "MIXPANEL_USERNAME and MIXPANEL_SECRET instead");
+        "MIXPANEL_USERNAME and MIXPANEL_SECRET instead (an @ of a path is written %40)");
   }
   if (scheme.empty()) {
     return usage(

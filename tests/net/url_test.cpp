@@ -73,7 +73,9 @@ TEST_SUITE("net/url") {
   TEST_CASE("a user name in the URL is refused and not repeated") {
     for (const auto* text :
          {"https://etl:hunter2@api.mixpanel.com", "https://hunter2@example.com/",
-          "https://etl:hunter2@[::1]/", "etl:hunter2@example.com", "etl:hunter2/x@example.com"}) {
+          "https://etl:hunter2@[::1]/", "etl:hunter2@example.com", "etl:hunter2/x@example.com",
+          "https://etl:5/hunter2@example.com", "https://etl/hunter2@example.com/",
+          "https://example.com?etl=hunter2@x"}) {
       const auto what = refusal(text);
       CHECK(what.find("hunter2") == std::string::npos);
       CHECK(what.find("MIXPANEL_SECRET") != std::string::npos);
