@@ -296,7 +296,7 @@ TEST_SUITE("net/client") {
     std::string endless;
     for (int i = 0; i < 100; ++i)
       endless += "HTTP/1.1 100 Continue\r\n\r\n";
-    for (const std::size_t slice : {0, 25}) {
+    for (const std::size_t slice : {0U, 25U}) {
       const auto answer = answer_to({.bytes = endless, .then = Then::hang, .slice = slice});
       CHECK(answer.end == ReplyEnd::garbage);
     }
