@@ -61,10 +61,11 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
   for (std::size_t begin = 0; begin < rows.size(); begin += rows_a_stage) {
     const auto end = std::min(begin + rows_a_stage, rows.size());
 
-    // First the numbers of all ids of the stage, then what is known of them, so that the misses
-    // of both tables overlap.
     hold_ids(index_.size() + 2 * (end - begin));
     hold_links(links_ + (end - begin));
+
+    // First the numbers of all ids of the stage, then what is known of them, so that the misses
+    // of both tables overlap.
     for (auto i = begin; i < end; ++i) {
       if (i + slots_ahead < rows.size() && judged[i + slots_ahead].screened == Screened::pair) {
         index_.prefetch(judged[i + slots_ahead].anon);

@@ -106,22 +106,16 @@ void Clusters::note_example() {
 // anonymous ids and the others are rare.
 void Clusters::count_users(CensusReport& report) const {
   constexpr std::uint32_t common_max = 4096;
-  // Ids that are no users are counted too, since a branch would be guessed wrong too often; and in
-  // turns, since a counter waits for what was just added to it.
-  std::array<std::array<std::uint64_t, common_max + 1>, 4> turns{};
+  // Ids that are no users are counted too: a branch would be guessed wrong too often.
+  std::vector<std::uint64_t> common(common_max + 1);
   std::vector<std::uint32_t> rare;
   for (std::size_t id = 0; id < scope_.ids; ++id) {
     const auto anons = ids_[id].anons;
     if (anons <= common_max) {
-      ++turns[id % turns.size()][anons];
+      ++common[anons];
     } else {
       rare.push_back(anons);
     }
-  }
-  auto& common = turns[0];
-  for (std::size_t turn = 1; turn < turns.size(); ++turn) {
-    for (std::size_t anons = 0; anons <= common_max; ++anons)
-      common[anons] += turns[turn][anons];
   }
   const std::uint64_t users = scope_.ids - common[0];
   if (users == 0) return;

@@ -110,10 +110,6 @@ Result<std::size_t> File::read_at(std::uint64_t offset, std::span<char> into) co
   return count;
 }
 
-void File::begin_writeback() noexcept {
-  if (files_ != nullptr) files_->sys_begin_writeback(fd_);
-}
-
 Result<void> File::sync() {
   IDMERGE_CHECK(files_ != nullptr);
   const auto result = retried([&] { return files_->sys_fdatasync(fd_); });
@@ -351,10 +347,6 @@ ssize_t RealFiles::sys_write(int fd, const char* bytes, std::size_t count) {
 
 ssize_t RealFiles::sys_pread(int fd, char* bytes, std::size_t count, off_t offset) {
   return or_errno(::pread(fd, bytes, count, offset));
-}
-
-void RealFiles::sys_begin_writeback(int fd) noexcept {
-  ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 int RealFiles::sys_fdatasync(int fd) {

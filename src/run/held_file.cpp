@@ -35,9 +35,6 @@ constexpr std::size_t parts_max = 64;
 constexpr std::size_t part_buffer_bytes = 64U << 10U;
 constexpr std::size_t line_buffer_bytes = 64U << 10U;
 
-/// Bytes after which the disk begins to write what is synced at the end.
-constexpr std::size_t writeback_bytes = 4U << 20U;
-
 /// Do several users claim the anonymous id?
 constexpr bool is_disputed(Verdict verdict) {
   return verdict == Verdict::conflict || verdict == Verdict::outranked;
@@ -338,19 +335,13 @@ class LineFile {
   }
   Result<void> flush() {
     auto written = part_.append(text_);
-    since_writeback_ += text_.size();
     text_.clear();
-    if (since_writeback_ >= writeback_bytes) {
-      part_.begin_writeback();
-      since_writeback_ = 0;
-    }
     return written;
   }
 
  private:
   PartFile& part_;
   std::string text_;
-  std::size_t since_writeback_ = 0;  // bytes
 };
 
 Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {

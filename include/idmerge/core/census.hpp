@@ -79,7 +79,7 @@ class Census {
 
   /// Count the rows, and append to `new_links` the index of each row that is a distinct pair not
   /// seen before. Their order is that of the link ordinals.
-  /// Bounds: 16 bytes a slot of the index, 4 and a bit an id, 9 a link.
+  /// Bounds: 16 bytes a slot of the index, 4 bytes and a bit an id, 9 bytes a link.
   /// Errors: Errc::usage when there are more ids than the census can number.
   Result<void> take(std::span<const Row> rows, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& new_links);

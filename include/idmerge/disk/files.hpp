@@ -60,10 +60,6 @@ class File {
   /// Read at an offset; fewer bytes than asked for only at the end of the file.
   Result<std::size_t> read_at(std::uint64_t offset, std::span<char> into) const;
 
-  /// Have the kernel begin to write what was appended, so that sync() has less to wait for. Advice
-  /// only: it promises nothing.
-  void begin_writeback() noexcept;
-
   /// Make what was written durable. After an error nothing more is known about the file: stop.
   Result<void> sync();
 
@@ -144,7 +140,6 @@ class Files {
   virtual int sys_close(int fd) = 0;
   virtual ssize_t sys_write(int fd, const char* bytes, std::size_t count) = 0;
   virtual ssize_t sys_pread(int fd, char* bytes, std::size_t count, off_t offset) = 0;
-  virtual void sys_begin_writeback(int /*fd*/) noexcept {}
   virtual int sys_fdatasync(int fd) = 0;
   virtual int sys_fsync(int fd) = 0;
   virtual int sys_ftruncate(int fd, off_t size) = 0;
@@ -164,7 +159,6 @@ class RealFiles final : public Files {
   int sys_close(int fd) override;
   ssize_t sys_write(int fd, const char* bytes, std::size_t count) override;
   ssize_t sys_pread(int fd, char* bytes, std::size_t count, off_t offset) override;
-  void sys_begin_writeback(int fd) noexcept override;
   int sys_fdatasync(int fd) override;
   int sys_fsync(int fd) override;
   int sys_ftruncate(int fd, off_t size) override;
@@ -190,9 +184,6 @@ class PartFile {
   ~PartFile();
 
   Result<void> append(std::string_view bytes) { return file_.append(bytes); }
-
-  /// As File has it.
-  void begin_writeback() noexcept { file_.begin_writeback(); }
 
   /// Make durable what was appended: commit() has less to wait for then.
   Result<void> sync() { return file_.sync(); }
