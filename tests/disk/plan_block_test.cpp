@@ -94,6 +94,20 @@ TEST_SUITE("disk/plan_block") {
     CHECK(packer.count() == BlockPacker::links_max);
   }
 
+  TEST_CASE("a cursor whose bytes end within a link has not read all links") {
+    BlockPacker packer;
+    packer.add(link("a1", "u1", 2, 21));
+    const auto first = packer.bytes().size();
+    packer.add(link("a2", "u2", 3, 300));
+    for (std::size_t size = 0; size <= packer.bytes().size(); ++size) {
+      CAPTURE(size);
+      LinkCursor links(packer.bytes().substr(0, size));
+      for (Link read; links.next(read);) {
+      }
+      CHECK(links.at_end() == (size == 0 || size == first || size == packer.bytes().size()));
+    }
+  }
+
   TEST_CASE("what no packer writes is refused") {
     std::vector<Link> links;
     for (const auto* text : {
