@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "idmerge/core/ledger.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/disk/timeline.hpp"
 #include "idmerge/run/explain.hpp"
 #include "idmerge/run/letters.hpp"
 #include "idmerge/run/rounds.hpp"
@@ -30,6 +32,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t letters_max = std::size_t{1} << 30U;
+constexpr std::size_t timeline_max = std::size_t{1} << 30U;
 
 /// What the service said of a link that it refused.
 struct Refusal {
@@ -48,8 +51,8 @@ struct Run {
   std::uint64_t letters_bytes = 0;
   std::uint64_t round = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // in which spares were sent
-  std::string began;                                        // RFC 3339
-  std::string saved;
+  TimeSpan whole;
+  std::vector<TimelineEntry> timeline;
 };
 
 /// The fate of a link, and what more there is to say.
@@ -57,12 +60,17 @@ struct LinkFate {
   Fate fate = Fate::pending;
   std::string words;  // for people, behind the fate
   const Refusal* refusal = nullptr;
-  bool answered = false;
-  std::uint64_t round = 0;  // in which a spare was sent; 0: in none
+  std::optional<TimeSpan> answered;  // when
+  std::uint64_t round = 0;           // in which a spare was sent; 0: in none
 };
 
-std::string time_of(std::chrono::system_clock::duration since_1970) {
-  return rfc3339(std::chrono::system_clock::time_point(since_1970));
+std::string time_of(std::int64_t unix_s) {
+  return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
+}
+
+/// The two ends of a span. Shape: RFC 3339.
+std::vector<std::string> ends_of(const TimeSpan& span) {
+  return {time_of(span.from_s), time_of(span.to_s)};
 }
 
 Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint64_t bytes) {
@@ -102,6 +110,28 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
   return refusals;
 }
 
+/// Nothing rests on the timeline: what cannot be read of it is not there.
+std::vector<TimelineEntry> read_timeline(Files& files, const std::string& path,
+                                         const Digest& plan) {
+  const auto text = files.read_all(path, timeline_max);
+  return text ? parse_timeline(*text, plan) : std::vector<TimelineEntry>();
+}
+
+/// From the begin of a run to the last that was written of it.
+Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& state,
+                         std::span<const TimelineEntry> timeline) {
+  TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
+  const auto reach = [&](std::int64_t time_s) { span.to_s = std::max(span.to_s, time_s + 1); };
+  for (const auto& path : {paths.checkpoint(), paths.journal(state.generation_top)}) {
+    const auto there = files.stat(path);
+    if (!there) return there.error();
+    if (*there) reach((*there)->mtime_ns / 1'000'000'000);
+  }
+  for (const auto& entry : timeline)
+    reach(entry.time_s);
+  return span;
+}
+
 Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, const Digest& plan) {
   const auto state = read_run(files, paths, plan);
   if (!state) return state.error();
@@ -111,16 +141,17 @@ Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, con
   if (!ledger) return ledger.error();
   auto refusals = read_refusals(files, paths.refused(), checkpoint.letters_bytes);
   if (!refusals) return refusals.error();
-  const auto saved = files.stat(paths.checkpoint());
-  if (!saved) return saved.error();
+  auto timeline = read_timeline(files, paths.timeline(), plan);
+  const auto whole = span_of(files, paths, **state, timeline);
+  if (!whole) return whole.error();
   return std::optional(Run{
       .ledger = std::move(*ledger),
       .refusals = std::move(*refusals),
       .letters_bytes = checkpoint.letters_bytes,
       .round = checkpoint.round,
       .rounds = {},
-      .began = time_of(std::chrono::seconds(checkpoint.pinned_time_s)),
-      .saved = time_of(std::chrono::nanoseconds(*saved ? (*saved)->mtime_ns : 0)),
+      .whole = *whole,
+      .timeline = std::move(timeline),
   });
 }
 
@@ -151,11 +182,16 @@ Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& 
   return {};
 }
 
+/// A link whose answer is known: when it came.
+TimeSpan answered_within(const KeptLink& link, const Run& run, const LinkFate& fate) {
+  return settled_within(run.timeline, fate.round, link.ordinal, run.whole);
+}
+
 /// A link that was sent, or will be: in round 0, or as a spare in a later one.
 void say_answer(const KeptLink& link, const Run& run, LinkFate& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
     out.fate = Fate::delivered;
-    out.answered = true;
+    out.answered = answered_within(link, run, out);
   } else if (run.ledger.is_parked(link.ordinal)) {
     out.words = fmt::format("parked after {} attempts without an answer, tried again later",
                             run.ledger.parked().at(link.ordinal));
@@ -176,7 +212,7 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
     if (letter != run->refusals.end()) {
       out.fate = Fate::refused;
       out.refusal = &letter->second;
-      out.answered = true;
+      out.answered = answered_within(link, *run, out);
       out.words = fmt::format("after {} attempts, status {}: {}", letter->second.attempts,
                               letter->second.status, printable(letter->second.message));
       return out;
@@ -270,7 +306,9 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
       out += fmt::format("    {} ({}, from {}): {}", pair_text(link), name(link.op),
                          place(inputs, link.file, link.line), name(fate.fate));
       if (!fate.words.empty()) out += ": " + fate.words;
-      if (fate.answered) out += fmt::format(", between {} and {}", run->began, run->saved);
+      if (fate.answered) {
+        out += fmt::format(", between {}", fmt::join(ends_of(*fate.answered), " and "));
+      }
       out += '\n';
     }
   }
@@ -354,7 +392,7 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
       append_json_member(out, "message", fate.refusal->message);
     }
     if (fate.round > 0) append_json_member(out, "round", fate.round);
-    if (fate.answered) append_ids(out, "between", {run->began, run->saved});
+    if (fate.answered) append_ids(out, "between", ends_of(*fate.answered));
     out += '}';
   }
   out += ']';

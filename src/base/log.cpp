@@ -121,6 +121,11 @@ std::string json_quoted(std::string_view text) {
   return out += '"';
 }
 
+std::int64_t unix_now_s() {
+  using namespace std::chrono;
+  return floor<seconds>(system_clock::now().time_since_epoch()).count();
+}
+
 std::string rfc3339(std::chrono::system_clock::time_point time) {
   using namespace std::chrono;
   const auto whole = floor<seconds>(time);

@@ -7,6 +7,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/fault_point.hpp"
+#include "idmerge/base/log.hpp"
 
 namespace idmerge {
 namespace {
@@ -265,7 +266,10 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
 // RunSaver --------------------------------------------------------------------------------------
 
 RunSaver::RunSaver(Files& files, RunPaths paths, File letters)
-    : files_(&files), paths_(std::move(paths)), letters_(std::move(letters)) {}
+    : files_(&files),
+      paths_(std::move(paths)),
+      letters_(std::move(letters)),
+      timeline_(files, paths_.timeline()) {}
 
 Result<RunSaver> RunSaver::open(Files& files, const RunPaths& paths) {
   auto letters = files.open_append(paths.refused());
@@ -283,7 +287,7 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
     if (auto done = files_->remove(paths_.journal(old)); !done) return done.error();
     fault_point("journal_remove");
   }
-  return {};
+  return timeline_.note(snapshot.checkpoint, snapshot.taken_s);
 }
 
 // RunLog ----------------------------------------------------------------------------------------
@@ -310,7 +314,7 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
   // Nothing is dropped by the saver; stale journals of any number are removed below.
-  const Snapshot snapshot{checkpoint, checkpoint.generation, 0};
+  const Snapshot snapshot{checkpoint, checkpoint.generation, 0, unix_now_s()};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
     return done.error();
@@ -410,7 +414,7 @@ Result<Snapshot> RunLog::snapshot() {
   facts_.generation = next;
   facts_.journal_chain = journal_.chain();
   facts_ = now();
-  return Snapshot{facts_, before, handed_out_};
+  return Snapshot{facts_, before, handed_out_, unix_now_s()};
 }
 
 Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/fingerprint.hpp"
 #include "idmerge/run/owner.hpp"
@@ -14,12 +15,6 @@
 
 namespace idmerge {
 namespace {
-
-std::int64_t unix_now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
   if (rehearsal) return make_rehearsal(files, job);

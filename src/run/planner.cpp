@@ -17,6 +17,7 @@
 #include <fmt/ranges.h>
 
 #include "idmerge/base/batch.hpp"
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
@@ -290,12 +291,6 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
                       .path = file.path});
   }
   return inputs;
-}
-
-std::int64_t unix_now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 std::string yes_no(bool yes) {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/explain.hpp"
 
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/disk/timeline.hpp"
 #include "idmerge/emulator/server.hpp"
 
 #include "app_job.hpp"
@@ -118,6 +121,52 @@ TEST_SUITE("app/explain") {
     CHECK(contains(said_of(stage, {"a1", "--job", job, "--format", "ndjson"}),
                    "\"line\":2,\"byte_offset\":21,\"is\":\"rejected\",\"reason\":\"denied\"},"
                    "{\"file\":"));
+  }
+
+  TEST_CASE("when a link was answered is told as closely as the timeline knows") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "anonymous_id,user_id\na1,u1\na2,u1\na3,u2\n");
+    REQUIRE(stage.code({"plan", input}) == 0);
+    const auto job = input + ".idmerge";
+    EmulatorOptions emulator;
+    emulator.listen = "127.0.0.1:0";
+    const auto service = Emulator::start(std::move(emulator));
+    REQUIRE(service);
+    REQUIRE(stage.code({"run", "--job", job, "--to", (*service)->url()}) == 0);
+    const auto paths = JobPaths{job}.run();
+    const auto digest = PlanReader::open(stage.files, JobPaths{job}.plan())->facts().digest;
+    const auto written =
+        parse_timeline(stage.files.read_all(paths.timeline(), 10'000).value(), digest);
+    REQUIRE(written.size() >= 2);
+    CHECK(written.front().settled == 0);
+    CHECK(written.back().settled == written.back().end);
+    CHECK(written.back().end > 0);
+    const auto whole = said_of(stage, {"a1", "--job", job});
+    CHECK_MESSAGE(contains(whole, ": delivered, between "), whole);
+
+    // As if it had taken a week, and the links had been answered on its third day.
+    const std::int64_t begun = written.front().time_s;
+    constexpr std::int64_t day_s = 86'400;
+    const auto end = written.back().end;
+    std::string lines;
+    for (const TimelineEntry& entry : {TimelineEntry{begun, 0, 0, 0},
+                                       {begun + 2 * day_s, 0, 0, 0},
+                                       {begun + 2 * day_s + 10, 0, end, end},
+                                       {begun + 7 * day_s, 0, end, end}})
+      lines += timeline_line(entry, digest);
+    REQUIRE(stage.files.replace(paths.timeline(), lines));
+    const auto moment = [](std::int64_t unix_s) {
+      return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
+    };
+    const auto from = moment(begun + 2 * day_s);
+    const auto to = moment(begun + 2 * day_s + 11);
+    const auto said = said_of(stage, {"a1", "--job", job});
+    CHECK_MESSAGE(contains(said, ": delivered, between " + from + " and " + to), said);
+    const auto object = said_of(stage, {"a1", "--job", job, "--format", "ndjson"});
+    CHECK_MESSAGE(contains(object, "\"between\":[\"" + from + "\",\"" + to + "\"]"), object);
+    // It is only to be more exact by: without it there is an answer, too.
+    REQUIRE(stage.files.remove(paths.timeline()));
+    CHECK(contains(said_of(stage, {"a1", "--job", job}), ": delivered, between "));
   }
 
   TEST_CASE("for programs it is one object an id") {

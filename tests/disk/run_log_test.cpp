@@ -97,7 +97,7 @@ TEST_SUITE("disk/run_log") {
           std::vector<std::string>{"sync /w/refused.ndjson", "create /w/checkpoint.part",
                                    "write /w/checkpoint.part", "sync /w/checkpoint.part",
                                    "rename /w/checkpoint.part /w/checkpoint", "sync /w",
-                                   "remove /w/journal.1"});
+                                   "remove /w/journal.1", "write /w/timeline"});
   }
 
   TEST_CASE("the io thread never syncs while it settles") {

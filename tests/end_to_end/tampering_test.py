@@ -96,7 +96,7 @@ class Tampering(journey.Case):
 
     def test_a_hard_link_in_the_place_of_a_file_of_ours_is_not_written_through(self):
         job = self.stopped_job("job")
-        for name in ("lock", "refused.ndjson"):
+        for name in ("lock", "refused.ndjson", "timeline"):
             with self.subTest(name):
                 file, other = job / "runs/1-of-1" / name, self.dir / f"precious-{name}"
                 good = file.read_bytes()
@@ -113,7 +113,7 @@ class Tampering(journey.Case):
                 (job / "copy").rename(file)
         self.check_goes_on(job)
         self.assertEqual([(self.dir / f"precious-{name}").read_bytes().endswith(b"precious\n")
-                          for name in ("lock", "refused.ndjson")], [True, True])
+                          for name in ("lock", "refused.ndjson", "timeline")], [True] * 3)
 
     def test_another_version_is_named(self):
         job = self.stopped_job("job")

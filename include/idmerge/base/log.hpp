@@ -23,6 +23,9 @@ std::string printable(std::string_view text);
 /// `text` as a JSON string, with its quotes. Bytes that are not UTF-8 become U+FFFD.
 std::string json_quoted(std::string_view text);
 
+/// Units: seconds since 1970, rounded down.
+std::int64_t unix_now_s();
+
 /// "2026-11-23T18:00:00.123Z"
 std::string rfc3339(std::chrono::system_clock::time_point time);
 

@@ -6,7 +6,7 @@
 //   io thread    settle ... settle · flush        letters, then journal: one write() each, no sync
 //                take a snapshot                  the journal's next generation begins
 //   disk thread  save the snapshot                sync letters, replace checkpoint, drop old
-//   journals
+//                                                 journals, append to the timeline
 //
 // After a kill everything flushed is known. After a power loss everything saved is known, and what
 // can be read of the rest if it fits together. At most one snapshot is under way at a time.
@@ -25,6 +25,7 @@
 #include "idmerge/disk/files.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/journal.hpp"
+#include "idmerge/disk/timeline.hpp"
 
 namespace idmerge {
 
@@ -59,6 +60,7 @@ struct Snapshot {
   Checkpoint checkpoint;
   std::uint64_t journal_before = 0;  // the oldest generation that it makes superfluous
   std::uint64_t handed_out = 0;      // links that had left when it was taken
+  std::int64_t taken_s = 0;          // when that was; since 1970, rounded down
 };
 
 /// The disk thread's half.
@@ -66,7 +68,8 @@ class RunSaver {
  public:
   static Result<RunSaver> open(Files& files, const RunPaths& paths);
 
-  /// Sync the dead letters, replace the checkpoint, remove the journals before it.
+  /// Sync the dead letters, replace the checkpoint, remove the journals before it, and note in the
+  /// timeline how far the run was.
   ///
   /// Errors: Errc::outage; the checkpoint before stays in force. Stop the run.
   Result<void> save(const Snapshot& snapshot);
@@ -77,6 +80,7 @@ class RunSaver {
   Files* files_;
   RunPaths paths_;
   File letters_;  // a handle of its own: the io thread appends through another
+  Timeline timeline_;
 };
 
 /// The io thread's half.

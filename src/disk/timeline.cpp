@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/timeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace idmerge {
+namespace {
+
+/// So that three weeks fit into some 8 MB.
+constexpr std::int64_t every_s = 10;
+
+/// No clock shows a time past this one, and sums stay far from where they would wrap.
+constexpr std::int64_t time_s_max = std::int64_t{1} << 40;
+
+constexpr std::size_t checksum_digits = 16;
+
+std::uint64_t line_checksum(std::string_view text, const Digest& plan) {
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, plan.data(), sizeof seed);
+  return checksum(text, seed);
+}
+
+std::string line_text(const TimelineEntry& entry) {
+  return fmt::format("{} {} {} {} ", entry.time_s, entry.round, entry.settled, entry.end);
+}
+
+/// Take a number and the blank behind it.
+template <class Number>
+bool take(std::string_view& text, Number& number) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || stop == text.data() + text.size() || *stop != ' ') return false;
+  text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
+  return true;
+}
+
+std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& plan) {
+  TimelineEntry entry;
+  auto rest = line;
+  if (!take(rest, entry.time_s) || !take(rest, entry.round) || !take(rest, entry.settled) ||
+      !take(rest, entry.end)) {
+    return {};
+  }
+  if (entry.time_s < 0 || entry.time_s > time_s_max) return {};
+  // One spelling for each content, as the checksum is over what was read.
+  if (fmt::format("{}\n", line) != timeline_line(entry, plan)) return {};
+  return entry;
+}
+
+}  // namespace
+
+TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
+  const auto& ledger = checkpoint.ledger;
+  // A parked link is pending, though the watermark has passed it.
+  const auto settled = ledger.parked.empty()
+                           ? ledger.watermark
+                           : std::min(ledger.watermark, ledger.parked.front().ordinal);
+  return {time_s, checkpoint.round, settled, ledger.end()};
+}
+
+std::string timeline_line(const TimelineEntry& entry, const Digest& plan) {
+  const auto text = line_text(entry);
+  return fmt::format("{}{:0{}x}\n", text, line_checksum(text, plan), checksum_digits);
+}
+
+std::vector<TimelineEntry> parse_timeline(std::string_view text, const Digest& plan) {
+  std::vector<TimelineEntry> entries;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    if (const auto entry = parse_line(text.substr(0, end), plan)) entries.push_back(*entry);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return entries;
+}
+
+TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t round,
+                        std::uint64_t ordinal, TimeSpan run) {
+  TimeSpan span = run;
+  for (const auto& entry : timeline) {
+    if (entry.round > round || (entry.round == round && entry.settled > ordinal)) {
+      span.to_s = entry.time_s + 1;  // it was rounded down
+      break;
+    }
+    if (entry.round < round || entry.end <= ordinal) span.from_s = entry.time_s;
+  }
+  // Where the clock was set, the lines contradict the run or each other.
+  return span.from_s > span.to_s || span.from_s < run.from_s || span.to_s > run.to_s ? run : span;
+}
+
+Result<void> Timeline::open() {
+  auto file = files_->open_append(path_);
+  if (!file) return file.error();
+  const auto stat = file->stat();
+  if (!stat) return stat.error();
+  // The process before may have died within its last line.
+  std::array<char, 1> last{'\n'};
+  if (stat->size_bytes > 0) {
+    if (const auto read = file->read_at(stat->size_bytes - 1, last); !read) return read.error();
+  }
+  if (last.front() != '\n') {
+    if (auto done = file->append("\n"); !done) return done.error();
+  }
+  file_ = std::move(*file);
+  return {};
+}
+
+Result<void> Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
+  const auto entry = timeline_entry(checkpoint, time_s);
+  if (last_) {
+    const bool is_new = entry.round != last_->round || entry.settled != last_->settled;
+    const bool has_ended = checkpoint.in_flight_max == 0;
+    const bool is_due =
+        has_ended || entry.round != last_->round || time_s >= last_->time_s + every_s;
+    if (!is_new || !is_due) return {};
+  }
+  if (!file_) {
+    if (auto opened = open(); !opened) return opened;
+  }
+  if (auto done = file_.append(timeline_line(entry, checkpoint.plan)); !done) return done;
+  last_ = entry;
+  return {};
+}
+
+}  // namespace idmerge

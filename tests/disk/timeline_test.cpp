@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/timeline.hpp"
+
+#include <random>
+
+#include <doctest/doctest.h>
+
+#include "idmerge/core/ledger.hpp"
+
+#include "support/flaky_files.hpp"
+#include "support/seed.hpp"
+
+using namespace idmerge;
+using namespace idmerge::testing;
+
+namespace {
+
+const Digest plan = digest("plan");
+constexpr std::int64_t noon = 1'795'456'800;
+
+Checkpoint at(std::uint64_t watermark, std::vector<LinkRange> above = {}, std::uint64_t round = 0) {
+  Checkpoint checkpoint;
+  checkpoint.plan = plan;
+  checkpoint.round = round;
+  checkpoint.in_flight_max = 8;
+  checkpoint.ledger.links = 1000;
+  checkpoint.ledger.watermark = watermark;
+  checkpoint.ledger.above = std::move(above);
+  return checkpoint;
+}
+
+std::vector<TimelineEntry> noted(FlakyFiles& files) {
+  return parse_timeline(files.content("/w/timeline"), plan);
+}
+
+}  // namespace
+
+TEST_SUITE("disk/timeline") {
+  TEST_CASE("a checkpoint says what was settled and what was not") {
+    CHECK(timeline_entry(at(400, {{402, 3}, {410, 3}}), noon) == TimelineEntry{noon, 0, 400, 413});
+    CHECK(timeline_entry(at(7, {}, 2), noon) == TimelineEntry{noon, 2, 7, 7});
+    auto parked = at(400);
+    parked.ledger.parked = {{17, 10}, {90, 10}};
+    CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 17, 400});
+  }
+
+  TEST_CASE("a line is read as it was written, and one that is not says nothing") {
+    const TimelineEntry entry{noon, 0, 400, 413};
+    const auto line = timeline_line(entry, plan);
+    CHECK(line.starts_with("1795456800 0 400 413 "));
+    CHECK(parse_timeline(line, plan) == std::vector{entry});
+    CHECK(parse_timeline(line, digest("another plan")).empty());
+    for (const std::int64_t time_s : {std::int64_t{-1}, INT64_MAX})
+      CHECK(parse_timeline(timeline_line({time_s, 0, 1, 1}, plan), plan).empty());
+    CHECK(parse_timeline("\n" + line + "torn 17\n\n" + line, plan) == std::vector{entry, entry});
+    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+      CAPTURE(i);
+      CHECK(parse_timeline(line.substr(0, i), plan).empty());
+      auto flipped = line;
+      flipped[i] ^= 1;
+      CHECK(parse_timeline(flipped, plan).empty());
+    }
+  }
+
+  TEST_CASE("one is written when it says something new and the last is ten seconds old") {
+    FlakyFiles files;
+    Timeline timeline(files, "/w/timeline");
+    REQUIRE(timeline.note(at(0), noon));
+    REQUIRE(timeline.note(at(10), noon + 9));
+    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}});
+    REQUIRE(timeline.note(at(20), noon + 10));
+    REQUIRE(timeline.note(at(20, {{30, 1}}), noon + 30));
+    CHECK(noted(files).back() == TimelineEntry{noon + 10, 0, 20, 20});
+    REQUIRE(timeline.note(at(0, {}, 1), noon + 31));
+    auto ended = at(1, {}, 1);
+    ended.in_flight_max = 0;
+    REQUIRE(timeline.note(ended, noon + 32));
+    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0},
+                                      {noon + 10, 0, 20, 20},
+                                      {noon + 31, 1, 0, 0},
+                                      {noon + 32, 1, 1, 1}});
+  }
+
+  TEST_CASE("a line that a process died in does not spoil the next one's") {
+    FlakyFiles files;
+    files.put("/w/timeline", timeline_line({noon, 0, 0, 0}, plan) + "17954568");
+    Timeline timeline(files, "/w/timeline");
+    REQUIRE(timeline.note(at(5), noon + 60));
+    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}, {noon + 60, 0, 5, 5}});
+    REQUIRE(Timeline(files, "/w/timeline").note(at(6), noon + 70));
+    CHECK(files.content("/w/timeline").find("\n\n") == std::string::npos);
+  }
+
+  TEST_CASE("a disk that fails is told") {
+    FlakyFiles files;
+    Timeline timeline(files, "/w/timeline");
+    files.harm(0, Harm::fail, true);
+    const auto done = timeline.note(at(5), noon);
+    REQUIRE(!done);
+    CHECK(done.error().code == Errc::outage);
+  }
+
+  TEST_CASE("a link lies between the last line before it and the first behind it") {
+    const TimeSpan run{noon, noon + 100};
+    const std::vector<TimelineEntry> lines{{noon + 1, 0, 0, 0},
+                                           {noon + 20, 0, 50, 60},
+                                           {noon + 40, 0, 100, 100},
+                                           {noon + 60, 1, 0, 0},
+                                           {noon + 80, 1, 70, 70}};
+    CHECK(settled_within(lines, 0, 0, run) == TimeSpan{noon + 1, noon + 21});
+    CHECK(settled_within(lines, 0, 49, run) == TimeSpan{noon + 1, noon + 21});
+    CHECK(settled_within(lines, 0, 50, run) == TimeSpan{noon + 1, noon + 41});  // or before 60
+    CHECK(settled_within(lines, 0, 60, run) == TimeSpan{noon + 20, noon + 41});
+    CHECK(settled_within(lines, 0, 100, run) == TimeSpan{noon + 40, noon + 61});
+    CHECK(settled_within(lines, 1, 69, run) == TimeSpan{noon + 60, noon + 81});
+    CHECK(settled_within(lines, 1, 70, run) == TimeSpan{noon + 80, noon + 100});
+    CHECK(settled_within({}, 0, 7, run) == run);
+  }
+
+  TEST_CASE(
+      "after a power loss the first line behind a link counts, not one of its sending again") {
+    const TimeSpan run{noon, noon + 100};
+    const std::vector<TimelineEntry> lines{
+        {noon, 0, 0, 0}, {noon + 10, 0, 50, 50}, {noon + 20, 0, 10, 10}, {noon + 30, 0, 90, 90}};
+    CHECK(settled_within(lines, 0, 40, run) == TimeSpan{noon, noon + 11});
+    CHECK(settled_within(lines, 0, 60, run) == TimeSpan{noon + 20, noon + 31});
+  }
+
+  TEST_CASE("where the clock was set, only the whole run is known") {
+    const TimeSpan run{noon, noon + 100};
+    const std::vector<TimelineEntry> back{{noon + 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
+    CHECK(settled_within(back, 0, 20, run) == run);
+    const std::vector<TimelineEntry> early{{noon - 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
+    CHECK(settled_within(early, 0, 20, run) == run);
+    const std::vector<TimelineEntry> late{{noon + 50, 0, 10, 10}, {noon + 200, 0, 30, 30}};
+    CHECK(settled_within(late, 0, 20, run) == run);
+  }
+
+  TEST_CASE("every link was settled when the lines say, in any order of answers") {
+    std::mt19937_64 random(seed());
+    for (int round = 0; round < 200; ++round) {
+      const std::uint64_t links = 1 + random() % 60;
+      Ledger ledger(links);
+      std::vector<std::int64_t> when(links, 0);
+      std::vector<TimelineEntry> lines;
+      std::int64_t now = noon;
+      const auto look = [&] {
+        auto checkpoint = at(0);
+        checkpoint.ledger = ledger.state();
+        lines.push_back(timeline_entry(checkpoint, now));
+      };
+      look();
+      while (!ledger.is_done()) {
+        now += static_cast<std::int64_t>(random() % 3);
+        const auto deliver = [&](std::uint64_t ordinal) {
+          ledger.deliver(ordinal);
+          when[ordinal] = now;
+        };
+        const auto ordinal = std::min(links - 1, ledger.watermark() + random() % 8);
+        if (ledger.at_end()) {
+          deliver(ledger.parked().begin()->first);  // tried again at the end
+        } else if (!ledger.is_settled(ordinal) && !ledger.is_parked(ordinal)) {
+          if (random() % 10 == 0) {
+            ledger.park(ordinal, 1);
+          } else {
+            deliver(ordinal);
+          }
+        }
+        if (random() % 3 == 0) look();
+      }
+      look();
+      const TimeSpan run{noon, now + 1};
+      for (std::uint64_t ordinal = 0; ordinal < links; ++ordinal) {
+        const auto span = settled_within(lines, 0, ordinal, run);
+        CHECK(span.from_s <= when[ordinal]);
+        CHECK(when[ordinal] <= span.to_s);
+      }
+    }
+  }
+}
