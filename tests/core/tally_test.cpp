@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/tally.hpp"
 
+#include <array>
+
 #include <doctest/doctest.h>
 
 using namespace idmerge;
@@ -27,5 +29,13 @@ TEST_SUITE("core/tally") {
     CHECK(tally.refused == 3);
     CHECK(name(Fate::refused) == "refused");
     CHECK(name(Fate::pending) == "pending");
+  }
+
+  TEST_CASE("who only reads an account finds each fate where it was counted") {
+    const Tally tally{28, 1, 2, 3, 4, 5, 6, 7};
+    const std::array counts{tally.delivered, tally.duplicate, tally.skipped, tally.rejected,
+                            tally.held,      tally.refused,   tally.pending};
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      CHECK(tally[static_cast<Fate>(i)] == counts[i]);
   }
 }
