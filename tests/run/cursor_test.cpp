@@ -125,6 +125,30 @@ TEST_SUITE("run/cursor") {
     CHECK(taken == std::vector<std::uint64_t>{4, 8});
   }
 
+  TEST_CASE("a link too far past one that is not settled waits for it") {
+    constexpr auto window = Ledger::window_max;
+    World world(window + 10);
+    constexpr auto last_admitted = window - 2;  // the one behind it is held
+    REQUIRE(PlanSketch::verdict(last_admitted) == Verdict::send);
+    world.log->deliver(1, last_admitted - 1, 1);
+    for (const bool in_round : {false, true}) {
+      CAPTURE(in_round);
+      PlanCursor cursor(*world.plan, *world.log);
+      if (in_round) cursor.begin_round({0, last_admitted, window + 1});
+      Batch first, last, later;
+      REQUIRE(cursor.take(1, first).value() == Taken::links);
+      CHECK(first.ordinals == std::vector<std::uint64_t>{0});
+      REQUIRE(cursor.take(3, last).value() == Taken::links);
+      CHECK(last.ordinals == std::vector<std::uint64_t>{last_admitted});
+      CHECK(cursor.take(3, later).value() == Taken::window_full);
+      CHECK(later.links.empty());
+      if (!in_round) continue;
+      world.log->deliver(0, 1, 1);
+      REQUIRE(cursor.take(3, later).value() == Taken::links);
+      CHECK(later.ordinals == std::vector<std::uint64_t>{window + 1});
+    }
+  }
+
   TEST_CASE("an empty plan is at its end") {
     World world(0);
     PlanCursor cursor(*world.plan, *world.log);
