@@ -114,6 +114,27 @@ TEST_SUITE("run/rates") {
     CHECK(world.heard.lines[0].find("the rate stays as it is") != std::string::npos);
   }
 
+  TEST_CASE("what was said last can be read beside a run, its words and its table") {
+    World world;
+    const auto none = said_rate(world.files, paths);
+    REQUIRE(none);
+    CHECK(!none->has_value());
+    REQUIRE(say_rate(world.files, paths, "08:00,20/s 19:00,pause"));
+    const auto said = said_rate(world.files, paths);
+    REQUIRE(said);
+    REQUIRE(said->has_value());
+    CHECK((*said)->words == "08:00,20/s 19:00,pause");
+    CHECK((*said)->table.at(9h).rate == Rate{20, false});
+    CHECK((*said)->table.at(20h).paused);
+    REQUIRE(world.files.replace(paths.rate(), "fast\n"));
+    const auto broken = said_rate(world.files, paths);
+    REQUIRE(!broken);
+    CHECK(broken.error().what.starts_with(paths.rate() + ": "));
+    REQUIRE(world.files.remove(paths.rate()));
+    REQUIRE(world.files.make_dir(paths.rate()));
+    CHECK(!said_rate(world.files, paths));
+  }
+
   TEST_CASE("a timetable is asked at every look, and the burst follows the rate if it may") {
     World world;
     WeekTime now = 7h;
