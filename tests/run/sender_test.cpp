@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <new>
 #include <random>
 #include <set>
 #include <string>
@@ -1143,6 +1144,27 @@ TEST_SUITE("run/sender") {
     options.dialect.token = Secret("another-token-42");
     CHECK(!send_plan(options, job.dir(), job.files, job.progress, job.stop));
     CHECK(other.seen().empty());
+  }
+
+  TEST_CASE("want of memory in the middle ends the run in words, and the next one goes on") {
+    struct Starved : Progress {
+      void sending(const SendingNow& now) override {
+        if (now.delivered > 0) throw std::bad_alloc();
+      }
+    } starved;
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(300);
+    auto options = job.options(server);
+    options.rate = Rate{500, false};
+    options.burst = 50;
+    const auto ended = send_plan(options, job.dir(), job.files, starved, job.stop);
+    REQUIRE(!ended);
+    CHECK(ended.error().code == Errc::internal);
+    CHECK(ended.error().what.starts_with("out of memory"));
+    options.rate = Rate{0, false};
+    CHECK(job.send(options).delivered == 300);
+    CHECK(server.seen().size() >= 300);
+    CHECK(server.seen().size() <= 300 + 2 * options.connections);
   }
 
   TEST_CASE("a rehearsal spoils nothing") {
