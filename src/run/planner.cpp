@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/planner.hpp"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <future>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -26,6 +23,7 @@
 #include "idmerge/run/bounded_census.hpp"
 #include "idmerge/run/held_file.hpp"
 #include "idmerge/run/letters.hpp"
+#include "idmerge/run/obedience.hpp"
 #include "idmerge/run/owner.hpp"
 
 namespace idmerge {
@@ -39,9 +37,6 @@ constexpr std::size_t blocks_under_way = 6;
 
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
-
-/// Decisions of a kind that cannot be obeyed, named one by one; the rest are counted.
-constexpr std::size_t decisions_named_max = 5;
 
 /// Rows with what the first judge said of them, and which of them the census found to be new links.
 struct JudgedBlock {
@@ -295,84 +290,6 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
 
 std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
-}
-
-/// What a person decided, as the census knows ids.
-std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print) {
-  std::vector<Decided> decided;
-  decided.reserve(file.decisions.size());
-  for (const auto& decision : file.decisions)
-    decided.push_back({print(decision.anon), print(decision.user), decision.says});
-  return decided;
-}
-
-/// Where a user was named and the cluster is held for its size, the answer is not `yes`.
-Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
-                           std::vector<Obeyed>& answers) {
-  std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: which decision
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    const auto& decision = file.decisions[i];
-    if (answers[i] == Obeyed::yes && decision.says == Decision::Says::user) {
-      named.emplace(decision.anon, i);
-    }
-  }
-  if (named.empty()) return {};
-  const auto plan = PlanReader::open(files, path);
-  if (!plan) return plan.error();
-  PlanBlock block;
-  for (std::size_t n = 0; n < plan->blocks(); ++n) {
-    if (auto read = plan->read_columns(n, block); !read) return read;
-    const auto& verdicts = block.verdicts;
-    if (std::find(verdicts.begin(), verdicts.end(), Verdict::oversize) == verdicts.end()) continue;
-    if (auto read = plan->read_block(n, block); !read) return read;
-    for (std::size_t i = 0; i < block.links.size(); ++i) {
-      const auto& link = block.links[i];
-      if (block.verdicts[i] != Verdict::oversize || !link.sided) continue;
-      const auto found = named.find(link.anon);
-      if (found == named.end() || file.decisions[found->second].user != link.user) continue;
-      answers[found->second] = Obeyed::oversize;
-    }
-  }
-  return {};
-}
-
-std::string_view sentence(Obeyed answer) {
-  switch (answer) {
-    case Obeyed::yes:
-      break;
-    case Obeyed::unknown_id:
-      return "no row has this anonymous id: the decision does nothing here";
-    case Obeyed::not_anonymous:
-      return "no pair with sides has this anonymous id, and only such pairs can be decided about: "
-             "the decision does nothing here";
-    case Obeyed::unclaimed:
-      return "this user does not claim the anonymous id: its rows are held";
-    case Obeyed::both_sides:
-      return "the anonymous id is a user id elsewhere: its row stays held, also for this user; "
-             "write never if it must not go";
-    case Obeyed::oversize:
-      return "the cluster of this user would have more ids than --max-cluster: the row stays held; "
-             "write never if it must not go";
-  }
-  return "";
-}
-
-/// Tell the person which of the decisions mean nothing here, a few of each kind: in a file that
-/// grew over the nights many are about ids that no longer come, and must not hide the others.
-void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
-  for (const auto kind : {Obeyed::unclaimed, Obeyed::both_sides, Obeyed::oversize,
-                          Obeyed::not_anonymous, Obeyed::unknown_id}) {
-    std::size_t said = 0;
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (answers[i] != kind || ++said > decisions_named_max) continue;
-      progress.note(Weight::warning, fmt::format("{}: line {}: {}", file.path,
-                                                 file.decisions[i].line, sentence(kind)));
-    }
-    if (said > decisions_named_max) {
-      progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
-                                                 said - decisions_named_max));
-    }
-  }
 }
 
 /// Shape: of an option that was planned otherwise. Files are known by digests, which say nothing to

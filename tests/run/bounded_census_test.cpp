@@ -56,21 +56,6 @@ TEST_SUITE("run/bounded_census") {
                 "pairs can be decided about: the decision does nothing here",
                 "decisions.csv: line 3: no row has this anonymous id: the decision does nothing "
                 "here"});
-
-      // Many about ids that no longer come do not hide one that leaves a row held.
-      auto stale = options;
-      stale.decisions.decisions.clear();
-      for (int i = 0; i < 7; ++i) {
-        stale.decisions.decisions.push_back(
-            {"gone" + std::to_string(i), Says::never, {}, static_cast<std::uint64_t>(i) + 2});
-      }
-      stale.decisions.decisions.push_back({"u3", Says::user, "v1", 9});
-      heard.warnings.clear();
-      REQUIRE(make_plan(stale, scratch.path("stale"), files, heard));
-      REQUIRE(heard.warnings.size() == 7);
-      CHECK(
-          heard.warnings.front().starts_with("decisions.csv: line 9: the anonymous id is a user"));
-      CHECK(heard.warnings.back() == "decisions.csv: and 2 decisions more like these");
     }
   }
 

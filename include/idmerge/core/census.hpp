@@ -64,7 +64,7 @@ enum class Obeyed : std::uint8_t {
   unclaimed,      // rows have it, but not with this user: they are held
   both_sides,     // it is a user id elsewhere, so its rows are held for this user too
   oversize,       // this user's cluster is too large, so they are held; no census says that, see
-                  // run/planner
+                  // run/obedience
 };
 
 /// Count a row that is no pair.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/run/obedience.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "idmerge/disk/plan_file.hpp"
+
+namespace idmerge {
+namespace {
+
+/// Decisions of a kind that cannot be obeyed, named one by one; the rest are counted.
+constexpr std::size_t decisions_named_max = 5;
+
+struct Kind {
+  Obeyed answer;
+  std::string_view sentence;
+};
+
+/// All but `yes`: first those that leave rows held.
+constexpr std::array<Kind, 5> kinds{{
+    {Obeyed::unclaimed, "this user does not claim the anonymous id: its rows are held"},
+    {Obeyed::both_sides,
+     "the anonymous id is a user id elsewhere: its row stays held, also for this user; write never "
+     "if it must not go"},
+    {Obeyed::oversize,
+     "the cluster of this user would have more ids than --max-cluster: the row stays held; write "
+     "never if it must not go"},
+    {Obeyed::not_anonymous,
+     "no pair with sides has this anonymous id, and only such pairs can be decided about: the "
+     "decision does nothing here"},
+    {Obeyed::unknown_id, "no row has this anonymous id: the decision does nothing here"},
+}};
+
+}  // namespace
+
+std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print) {
+  std::vector<Decided> decided;
+  decided.reserve(file.decisions.size());
+  for (const auto& decision : file.decisions)
+    decided.push_back({print(decision.anon), print(decision.user), decision.says});
+  return decided;
+}
+
+Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
+                           std::vector<Obeyed>& answers) {
+  std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: which decision
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const auto& decision = file.decisions[i];
+    if (answers[i] == Obeyed::yes && decision.says == Decision::Says::user) {
+      named.emplace(decision.anon, i);
+    }
+  }
+  if (named.empty()) return {};
+  const auto plan = PlanReader::open(files, path);
+  if (!plan) return plan.error();
+  PlanBlock block;
+  for (std::size_t n = 0; n < plan->blocks(); ++n) {
+    if (auto read = plan->read_columns(n, block); !read) return read;
+    const auto& verdicts = block.verdicts;
+    if (std::find(verdicts.begin(), verdicts.end(), Verdict::oversize) == verdicts.end()) continue;
+    if (auto read = plan->read_block(n, block); !read) return read;
+    for (std::size_t i = 0; i < block.links.size(); ++i) {
+      const auto& link = block.links[i];
+      if (block.verdicts[i] != Verdict::oversize || !link.sided) continue;
+      const auto found = named.find(link.anon);
+      if (found == named.end() || file.decisions[found->second].user != link.user) continue;
+      answers[found->second] = Obeyed::oversize;
+    }
+  }
+  return {};
+}
+
+void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
+  for (const auto& [kind, sentence] : kinds) {
+    std::size_t said = 0;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i] != kind || ++said > decisions_named_max) continue;
+      progress.note(Weight::warning,
+                    fmt::format("{}: line {}: {}", file.path, file.decisions[i].line, sentence));
+    }
+    if (said > decisions_named_max) {
+      progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
+                                                 said - decisions_named_max));
+    }
+  }
+}
+
+}  // namespace idmerge
