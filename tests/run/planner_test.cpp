@@ -328,6 +328,48 @@ TEST_SUITE("run/planner") {
     CHECK(differs.error().what.find("on_conflict") != std::string::npos);
   }
 
+  TEST_CASE("an option that differs is named with both words, and a file without its digest") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto plain = options_for({scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n")});
+    auto other = plain;
+    other.census.max_cluster = 12;
+    auto denied = plain;
+    denied.deny_digest = "0123";
+    auto denied_others = plain;
+    denied_others.deny_digest = "4567";
+    auto decided = plain;
+    decided.decisions.digest = "89ab";
+    const auto difference = [&](const PlanOptions& planned, const PlanOptions& now) {
+      const auto made = make_plan(planned, scratch.path("job"), files, progress);
+      REQUIRE_MESSAGE(made, made);
+      CHECK(match_plan(*made, planned));
+      const auto matched = match_plan(*made, now);
+      REQUIRE(!matched);
+      CHECK(matched.error().code == Errc::usage);
+      return matched.error().what;
+    };
+    CHECK(difference(other, plain) == "max_cluster: the plan was made with '12', now it is '499'");
+    CHECK(difference(plain, denied) ==
+          "deny_file: the plan was made without a file, now one is given");
+    CHECK(difference(denied, plain) ==
+          "deny_file: the plan was made with a file, now none is given");
+    CHECK(difference(denied, denied_others) == "deny_file: the plan was made with another file");
+    CHECK(difference(decided, plain) ==
+          "decisions: the plan was made with a file, now none is given");
+    // A plan of an idmerge that did not know an option was made without it.
+    auto made = make_plan(plain, scratch.path("job"), files, progress);
+    REQUIRE(made);
+    KeyValues fewer;
+    for (const auto& [key, value] : made->options) {
+      if (key != "max_cluster") fewer.set(key, value);
+    }
+    made->options = fewer;
+    CHECK(match_plan(*made, plain).error().what ==
+          "max_cluster: the plan was made with '', now it is '499'");
+  }
+
   TEST_CASE(
       "a person is told what was passed over, what looks wrong, and what is held as it stands") {
     struct Listener : Progress {

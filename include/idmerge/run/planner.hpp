@@ -64,8 +64,8 @@ KeyValues plan_words(const PlanOptions& options);
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
                             Progress& progress);
 
-/// Is this plan the one that make_plan() would make of these inputs with these options? Contents
-/// are read only where a file's time is not the one recorded.
+/// Is this plan the one that make_plan() would make of these inputs with these options? A file of
+/// the size that is recorded is read whole: its time says nothing.
 ///
 /// Errors: usage, naming the first option that differs; input, naming the first input that does.
 Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options);
