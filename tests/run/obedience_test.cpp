@@ -123,7 +123,8 @@ TEST_SUITE("run/obedience") {
         {"a1", "big", Verdict::oversize}, {"a2", "big", Verdict::oversize},
         {"a3", "big", Verdict::oversize}, {"a4", "big", Verdict::oversize},
         {"a5", "u5", Verdict::send},      {"a6", "big", Verdict::oversize, false},
-        {"a6", "u6", Verdict::send}};
+        {"a6", "u6", Verdict::send},      {"a8", "big", Verdict::oversize},
+        {"a8", "u8", Verdict::send}};
     for (int i = 0; i < 40'000; ++i)
       links.push_back({"filler" + std::to_string(i) + std::string(60, '-'), "u7"});
     links.push_back({"z1", "big", Verdict::oversize});
@@ -137,14 +138,15 @@ TEST_SUITE("run/obedience") {
                                {"a5", Says::user, "u5", 6},
                                {"a6", Says::user, "u6", 7},
                                {"a7", Says::user, "big", 8},
-                               {"z1", Says::user, "big", 9}});
+                               {"a8", Says::user, "u8", 9},
+                               {"z1", Says::user, "big", 10}});
     std::vector<Obeyed> answers{Obeyed::yes,        Obeyed::unclaimed, Obeyed::yes,
                                 Obeyed::both_sides, Obeyed::yes,       Obeyed::yes,
-                                Obeyed::unknown_id, Obeyed::yes};
+                                Obeyed::unknown_id, Obeyed::yes,       Obeyed::yes};
     REQUIRE(find_oversize(files, "/w/plan", file, answers));
     CHECK(answers == std::vector{Obeyed::oversize, Obeyed::unclaimed, Obeyed::yes,
                                  Obeyed::both_sides, Obeyed::yes, Obeyed::yes, Obeyed::unknown_id,
-                                 Obeyed::oversize});
+                                 Obeyed::yes, Obeyed::oversize});
   }
 
   TEST_CASE("a pair without sides says nothing about a decision of the same two ids") {
