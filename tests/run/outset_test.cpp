@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/outset.hpp"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 #include "idmerge/run/planner.hpp"
@@ -104,6 +108,33 @@ TEST_SUITE("run/outset") {
     }
     outset.reset();  // and its lock
     CHECK(world.read()->doubt.ranges == std::vector<LinkRange>{{2, 1}});
+  }
+
+  TEST_CASE("what a death has torn is told to people, before the links that are sent again") {
+    struct Heard : Progress {
+      void note(Weight weight, std::string_view line) override { lines.emplace_back(weight, line); }
+      std::vector<std::pair<Weight, std::string>> lines;
+    } heard;
+    World world;
+    {
+      auto outset = world.read();
+      REQUIRE(outset);
+      auto log =
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+      REQUIRE(log);
+      log->deliver(0, 1, 1);
+      REQUIRE(log->flush());
+    }
+    const std::string journal = "job/runs/1-of-1/journal.1";
+    world.scratch.write(journal, world.scratch.read(journal) + "torn");
+    const auto outset = read_outset(world.options, world.job, world.files, heard);
+    REQUIRE(outset);
+    CHECK(outset->report().delivered == 1);
+    REQUIRE(heard.lines.size() == 2);
+    CHECK(heard.lines[0].first == Weight::warning);
+    CHECK(heard.lines[0].second.starts_with(world.scratch.path(journal) + ": "));
+    CHECK(heard.lines[1].first == Weight::info);
+    CHECK(heard.lines[1].second.starts_with("re-sending at most 2 links"));
   }
 
   TEST_CASE("a finished job has nothing to do") {

@@ -21,10 +21,13 @@
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/disk/job.hpp"
 
+#include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
 
 namespace {
@@ -436,6 +439,50 @@ TEST_SUITE("run/planner") {
     CHECK(!scratch.exists("job/plan"));
     CHECK(!scratch.exists("job/plan.part"));
     CHECK(!scratch.exists("job/rejected.ndjson"));
+  }
+
+  TEST_CASE("a disk that fails at any step, for once or for good, leaves no plan but a whole one") {
+    std::string text = "anonymous_id,user_id\n";
+    for (int i = 0; i < 1'000; ++i) {
+      text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
+      text += "null,u" + std::to_string(i) + "\n";  // rejected: more lines than one write takes
+    }
+    text += "a1,u2\n";
+    Scratch scratch;
+    const auto options = options_for({scratch.write("pairs.csv", text)});
+    Progress progress;
+    FlakyFiles whole;
+    const auto expected = make_plan(options, "/w/job", whole, progress);
+    REQUIRE_MESSAGE(expected, expected);
+    const auto steps = whole.steps();
+    struct Fault {
+      Harm kind;
+      bool lasting;
+    };
+    for (const auto [kind, lasting] :
+         {Fault{Harm::full, true}, Fault{Harm::fail, true}, Fault{Harm::fail, false},
+          Fault{Harm::interrupt, false}, Fault{Harm::shorten, false}, Fault{Harm::kill, false}}) {
+      const bool is_error = lasting || kind == Harm::kill;
+      // The last step gives the lock back, when all is done.
+      for (std::uint64_t step = 0; step + 1 < steps; ++step) {
+        CAPTURE(static_cast<int>(kind));
+        CAPTURE(step);
+        FlakyFiles files;
+        files.harm(step, kind, lasting);
+        auto made = make_plan(options, "/w/job", files, progress);
+        files.revive();
+        if (is_error) CHECK(!made);
+        if (!made) {
+          CHECK(made.error().code == Errc::outage);
+          CHECK(!files.exists("/w/job/plan"));
+          made = make_plan(options, "/w/job", files, progress);  // the same command again
+        }
+        REQUIRE_MESSAGE(made, made);
+        CHECK(made->id() == expected->id());
+        for (const std::string name : {"rejected.ndjson", "held.ndjson"})
+          CHECK((files.content("/w/job/" + name) == whole.content("/w/job/" + name)));
+      }
+    }
   }
 
   TEST_CASE("many files and formats are one table") {
