@@ -459,16 +459,16 @@ TEST_SUITE("run/planner") {
       Harm kind;
       bool lasting;
     };
-    for (const auto [kind, lasting] :
+    for (const auto& fault :
          {Fault{Harm::full, true}, Fault{Harm::fail, true}, Fault{Harm::fail, false},
           Fault{Harm::interrupt, false}, Fault{Harm::shorten, false}, Fault{Harm::kill, false}}) {
-      const bool is_error = lasting || kind == Harm::kill;
+      const bool is_error = fault.lasting || fault.kind == Harm::kill;
       // The last step gives the lock back, when all is done.
       for (std::uint64_t step = 0; step + 1 < steps; ++step) {
-        CAPTURE(static_cast<int>(kind));
+        CAPTURE(static_cast<int>(fault.kind));
         CAPTURE(step);
         FlakyFiles files;
-        files.harm(step, kind, lasting);
+        files.harm(step, fault.kind, fault.lasting);
         auto made = make_plan(options, "/w/job", files, progress);
         files.revive();
         if (is_error) CHECK(!made);
