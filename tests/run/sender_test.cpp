@@ -39,7 +39,6 @@ using namespace std::chrono_literals;
 using idmerge::testing::accepted;
 using idmerge::testing::allocations;
 using idmerge::testing::Certificates;
-using idmerge::testing::connected;
 using idmerge::testing::free_port;
 using idmerge::testing::http;
 using idmerge::testing::LoopbackServer;
@@ -260,7 +259,8 @@ Pair merge_of(const SeenRequest& seen) {
 struct MergeJob : Job {
   explicit MergeJob(std::mt19937_64& random) : MergeJob(random, draw(random)) {}
 
-  MergeJob(std::mt19937_64& random, std::vector<Pair> drawn) : Job(text(drawn)), pairs(drawn) {
+  MergeJob(std::mt19937_64& random, const std::vector<Pair>& drawn)
+      : Job(text(drawn)), pairs(drawn) {
     // Each cluster loses a link that it has a spare for, and by lot some more.
     std::bernoulli_distribution lot(0.3);
     for (const auto& pair : pairs) {
