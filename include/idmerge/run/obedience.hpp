@@ -24,7 +24,7 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
 
 /// Where a user was named whose cluster the plan at `path` holds for its size, the answer is not
 /// `yes`, but `oversize`. Shape: an answer a decision, in the order of the file.
-/// Errors: input, for a damaged plan; the answers are not all given then.
+/// Errors: as PlanReader; not all answers are given then.
 Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
                            std::vector<Obeyed>& answers);
 
