@@ -6,6 +6,8 @@
 
 #include <boost/system/error_code.hpp>
 
+#include "idmerge/run/lane.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -21,14 +23,31 @@ bool covers_nap(const BucketOptions& options) {
 
 }  // namespace
 
+/// A place in the queue, held until its turn or its owner's end. Those that open a connection stand
+/// before all that wait and have none: only the first is told to.
 struct Gate::Waiter {
-  Waiter(const Executor& executor, Cost its_cost) : cost(its_cost), wake(executor) {}
+  enum class State : std::uint8_t { waiting, opening, dismissed };
 
+  Waiter(Gate& its_gate, Lane& its_lane, Cost its_cost)
+      : gate(its_gate), lane(its_lane), cost(its_cost), wake(its_gate.executor_) {
+    gate.join(*this);
+  }
+  ~Waiter() {
+    if (state != State::dismissed) gate.give_up(*this);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  bool waits() const { return state == State::waiting; }
+
+  Gate& gate;
+  Lane& lane;
   Cost cost;
   Wake wake;
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
-  bool queued = false;
+  State state = State::waiting;
+  Instant turn{};  // that it opens a connection for
   bool passed = false;
 };
 
@@ -36,67 +55,146 @@ Gate::Gate(asio::io_context& io, Turnstile& turnstile)
     : executor_(io.get_executor()), timer_(executor_), turnstile_(turnstile) {}
 
 bool Gate::try_pass(const Cost& cost, Instant now) {
-  return !closed_ && first_ == nullptr && turnstile_.try_pass(cost, now);
+  return !closed_ && waiting_ == 0 && turnstile_.try_pass(cost, now);
 }
 
-Task<bool> Gate::pass(Cost cost) {
-  if (try_pass(cost, steady_clock::now())) co_return true;
+Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
+  if (lane.connection.is_open() && try_pass(cost, steady_clock::now())) co_return true;
   if (closed_) co_return false;
 
-  Waiter waiter(executor_, cost);
-  waiter.queued = true;
-  waiter.previous = last_;
-  (last_ != nullptr ? last_->next : first_) = &waiter;
-  last_ = &waiter;
-  ++waiting_;
-  if (first_ == &waiter) serve();
+  Waiter waiter(*this, lane, cost);
+  const Lane& first = first_waiting()->lane;
+  const bool brings_connection = lane.connection.is_open() && !first.connection.is_open();
+  if (&first == &lane || brings_connection) serve();
   co_await waiter.wake.wait();
-  if (waiter.queued) {  // cancelled
-    const bool was_first = first_ == &waiter;
-    if (was_first) turnstile_.take_back();
-    unlink(waiter);
-    if (was_first) serve();
+  if (waiter.state == Waiter::State::opening) {
+    const auto opened = co_await lane.connection.open();
+    if (!opened) {
+      give_up(waiter);
+      serve();
+      co_return opened.error();
+    }
+    if (closed_) co_return false;
+    turnstile_.take_back();  // from one behind it
+    waiter.state = Waiter::State::waiting;
+    ++waiting_;
+    serve();
+    co_await waiter.wake.wait();
+  }
+  if (waiter.waits()) {  // cancelled
+    give_up(waiter);
+    serve();
   }
   co_return waiter.passed;
 }
 
+void Gate::hand_over(Lane& lane) {
+  if (!lane.connection.is_open()) return;
+  for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
+    if (!waiter->waits() || !waiter->lane.may_take_connection()) continue;
+    waiter->lane.swap_connection(lane);
+    serve();
+    return;
+  }
+}
+
 void Gate::serve() {
   const Instant now = steady_clock::now();
-  while (first_ != nullptr) {
-    const Instant at = turnstile_.reserve(first_->cost, now);
+  while (Waiter* const first = first_waiting()) {
+    Waiter* const other = with_connection_for(*first);
+    const Instant at =
+        other != nullptr ? turnstile_.reserve(first->cost, now) : turn_to_open(*first, now);
     if (at > now) {
       arm(at, now);
       return;
     }
+    if (other == nullptr) {
+      first->state = Waiter::State::opening;
+      first->turn = at;
+      --waiting_;
+      first->wake.notify();
+      continue;
+    }
     turnstile_.pass();
-    dismiss(*first_, true);
+    if (other != first) first->lane.swap_connection(other->lane);
+    dismiss(*first, true);
   }
+  disarm();
+}
+
+Gate::Waiter* Gate::first_waiting() const {
+  Waiter* waiter = first_;
+  while (waiter != nullptr && !waiter->waits())
+    waiter = waiter->next;
+  return waiter;
+}
+
+/// Whose connection the waiter may use: its own, or the one that was used last, so that the others
+/// become superfluous.
+Gate::Waiter* Gate::with_connection_for(Waiter& waiter) const {
+  if (waiter.lane.connection.is_open()) return &waiter;
+  if (!waiter.lane.may_take_connection()) return nullptr;
+  Waiter* other = last_;
+  while (other != nullptr && !(other->waits() && other->lane.connection.is_open()))
+    other = other->previous;
+  return other;
+}
+
+/// When a turn comes that is nobody's yet: those that open a connection go before.
+Instant Gate::turn_to_open(const Waiter& waiter, Instant now) {
+  turnstile_.take_back();
+  Turnstile behind = turnstile_;
+  for (Waiter* before = first_; before != nullptr; before = before->next) {
+    if (before->state == Waiter::State::opening) behind.spend(before->cost, before->turn);
+  }
+  return behind.reserve(waiter.cost, now);
 }
 
 void Gate::arm(Instant at, Instant now) {
-  if (at == Instant::max()) {  // until renew()
-    timer_.cancel();
-    return;
-  }
   const TurnOptions pace = turnstile_.options();
   const bool lazy = covers_nap(pace.links) && covers_nap(pace.requests) && covers_nap(pace.bytes);
-  timer_.expires_at(lazy ? std::max(at, now + nap) : at);
+  const Instant until = lazy ? std::max(at, now + nap) : at;
+  if (armed_for_ <= until) return;  // and looks again then
+  armed_for_ = until;
+  timer_.expires_at(until);
   timer_.async_wait([this](const boost::system::error_code& ec) {
-    if (!ec) serve();
+    if (ec) return;
+    armed_for_ = Instant::max();
+    serve();
   });
 }
 
+void Gate::disarm() {
+  if (armed_for_ == Instant::max()) return;
+  armed_for_ = Instant::max();
+  timer_.cancel();
+}
+
 void Gate::dismiss(Waiter& waiter, bool passed) {
-  unlink(waiter);
+  leave(waiter);
   waiter.passed = passed;
   waiter.wake.notify();
 }
 
-void Gate::unlink(Waiter& waiter) {
+void Gate::join(Waiter& waiter) {
+  waiter.previous = last_;
+  (last_ != nullptr ? last_->next : first_) = &waiter;
+  last_ = &waiter;
+  ++waiting_;
+}
+
+/// Without having passed: what was reserved for the first, who may be this one, or may have been
+/// about to use its connection, is found anew.
+void Gate::give_up(Waiter& waiter) {
+  if (waiter.waits()) turnstile_.take_back();
+  leave(waiter);
+}
+
+void Gate::leave(Waiter& waiter) {
   (waiter.previous != nullptr ? waiter.previous->next : first_) = waiter.next;
   (waiter.next != nullptr ? waiter.next->previous : last_) = waiter.previous;
-  waiter.queued = false;
-  --waiting_;
+  if (waiter.waits()) --waiting_;
+  waiter.state = Waiter::State::dismissed;
 }
 
 void Gate::renew() {
@@ -106,9 +204,9 @@ void Gate::renew() {
 void Gate::close() {
   closed_ = true;
   turnstile_.take_back();
-  while (first_ != nullptr)
-    dismiss(*first_, false);
-  timer_.cancel();
+  while (Waiter* const waiter = first_waiting())
+    dismiss(*waiter, false);
+  disarm();
 }
 
 }  // namespace idmerge

@@ -2,6 +2,7 @@
 #include "idmerge/run/lane.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "idmerge/base/check.hpp"
 
@@ -45,6 +46,16 @@ void Flight::split_next() {
 
 bool Lane::has_parts() const {
   return std::any_of(flights.begin(), flights.end(), [](auto& f) { return f.has_parts(); });
+}
+
+bool Lane::has_passed() const {
+  return std::any_of(flights.begin(), flights.end(),
+                     [](auto& f) { return f.has_parts() && f.passed; });
+}
+
+void Lane::swap_connection(Lane& other) noexcept {
+  connection.swap(other.connection);
+  std::swap(pipe_max, other.pipe_max);
 }
 
 Flight* Lane::first_due(Instant now) {

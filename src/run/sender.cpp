@@ -146,6 +146,7 @@ class Sender {
     co_await send_all(lane, Source::plan);
     // The lane that ends last tries the parked links once more, when its neighbours are done.
     if (lanes_active_ == 1) co_await send_all(lane, Source::parked);
+    gate_.hand_over(lane);
     lane.connection.close();
     if (--lanes_active_ == 0) tick_.cancel();
   }
@@ -155,7 +156,13 @@ class Sender {
     while (!stop_) {
       const Taken taken = fill(lane, source);
       if (lane.has_parts()) {
-        if (lane.connection.is_open() || co_await open(lane)) co_await send_pipe(lane);
+        if (lane.connection.is_open()) {
+          co_await send_pipe(lane);
+        } else if (lane.has_passed()) {
+          co_await open(lane);
+        } else {
+          co_await wait_for_turn(lane, Clock::now());
+        }
       } else if (taken == Taken::window_full) {
         co_await wait(lane, window_wait);
       } else {
@@ -231,8 +238,7 @@ class Sender {
 
   /// False when it may not leave now.
   bool join_pipe(Lane& lane, Flight& flight, Instant now) {
-    flight.prepare(dialect_, credentials_);
-    if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
+    prepare(flight, now);
     if (!flight.passed && !gate_.try_pass(cost(flight), now)) return false;
     flight.passed = true;
     Tries& tries = flight.next().tries;
@@ -246,14 +252,27 @@ class Sender {
     return true;
   }
 
-  /// Wait until the first flight may leave: for the end of its backoff, or at the gate.
+  void prepare(Flight& flight, Instant now) {
+    flight.prepare(dialect_, credentials_);
+    if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
+  }
+
+  /// Wait until the first flight may leave: for the end of its backoff, or at the gate, where the
+  /// lane gets a connection if it has none.
   Task<void> wait_for_turn(Lane& lane, Instant now) {
     if (stop_) co_return;
     Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
-    if (flight != nullptr) {
-      flight->passed = co_await gate_.pass(cost(*flight));
-    } else {
+    if (flight == nullptr) {
       co_await wait(lane, lane.earliest_due() - now);
+      co_return;
+    }
+    prepare(*flight, now);
+    const auto passed = co_await gate_.pass(lane, cost(*flight));
+    flight->passed = passed && *passed;
+    if (passed) {
+      lane.failures = 0;
+    } else {
+      co_await bear_failed_open(lane, passed.error());
     }
   }
 
@@ -262,22 +281,25 @@ class Sender {
             static_cast<double>(flight.request.size())};
   }
 
-  /// False when the connection could not be opened; the wait for the next try is over then.
-  Task<bool> open(Lane& lane) {
+  /// Open a connection for a turn that the lane has; where that fails, wait for the next try.
+  Task<void> open(Lane& lane) {
     const auto opened = co_await lane.connection.open();
     if (opened) {
       lane.failures = 0;
-      co_return true;
+    } else {
+      co_await bear_failed_open(lane, opened.error());
     }
+  }
+
+  Task<void> bear_failed_open(Lane& lane, Error error) {
     // A certificate that does not hold puts the service itself in doubt, unless other machines of
     // it were fine.
-    if (opened.error().code != Errc::outage && !health_.ever_succeeded()) {
-      stop(opened.error());
-      co_return false;
+    if (error.code != Errc::outage && !health_.ever_succeeded()) {
+      stop(std::move(error));
+      co_return;
     }
-    health_.failure(Clock::now(), opened.error().what);
+    health_.failure(Clock::now(), error.what);
     co_await wait(lane, next_backoff(++lane.failures));
-    co_return false;
   }
 
   Task<void> wait(Lane& lane, std::chrono::nanoseconds time) {

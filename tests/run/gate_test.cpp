@@ -3,13 +3,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include "idmerge/run/lane.hpp"
+
 #include "support/await.hpp"
+#include "support/loopback_server.hpp"
+#include "support/outside.hpp"
 
 namespace idmerge::testing {
 namespace {
@@ -23,10 +28,43 @@ TurnOptions links(double rate_per_s, double burst) {
   return options;
 }
 
-/// A gate with its turnstile.
+/// A server that answers, and never a TLS handshake.
+LoopbackServer& far_side() {
+  static LoopbackServer server([](const SeenRequest&) { return accepted(); });
+  return server;
+}
+
+Endpoint endpoint_at(asio::io_context& io, const std::string& url) {
+  EndpointOptions options;
+  options.target = parse_target(url).value();
+  options.timeout = 1h;
+  return Endpoint::make(io, std::move(options)).value();
+}
+
+/// A gate with its turnstile and with lanes, of which so many have a connection.
 struct Turns {
-  Turns(asio::io_context& io, const TurnOptions& options)
-      : turnstile(options), gate(io, turnstile) {}
+  Turns(asio::io_context& its_io, const TurnOptions& options, std::size_t count = 1)
+      : Turns(its_io, options, count, count) {}
+  Turns(asio::io_context& its_io, const TurnOptions& options, std::size_t count,
+        std::size_t connected)
+      : io(its_io),
+        turnstile(options),
+        gate(io, turnstile),
+        endpoint(endpoint_at(io, far_side().url())) {
+    for (std::size_t i = 0; i < count; ++i)
+      lanes.push_back(std::make_unique<Lane>(io, endpoint, 1));
+    for (std::size_t i = 0; i < connected; ++i)
+      REQUIRE(await(io, lanes[i]->connection.open()));
+  }
+
+  /// Which lanes have a connection.
+  std::vector<int> connected() const {
+    std::vector<int> numbers;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (lanes[i]->connection.is_open()) numbers.push_back(static_cast<int>(i));
+    }
+    return numbers;
+  }
 
   bool try_pass(const Cost& cost) { return gate.try_pass(cost, steady_clock::now()); }
 
@@ -38,9 +76,24 @@ struct Turns {
     gate.renew();
   }
 
+  asio::io_context& io;
   Turnstile turnstile;
   Gate gate;
+  Endpoint endpoint;
+  std::vector<std::unique_ptr<Lane>> lanes;
 };
+
+/// So many turns and no more.
+TurnOptions only(double turns) {
+  return links(1e-6, turns);
+}
+
+/// No turn, until only() is set.
+TurnOptions nothing() {
+  TurnOptions options = only(100);
+  options.closed = true;
+  return options;
+}
 
 double seconds(Instant from, Instant to) {
   return std::chrono::duration<double>(to - from).count();
@@ -52,12 +105,23 @@ struct Passage {
   Instant at;
 };
 
-Task<void> lane(Gate& gate, int number, int times, std::vector<Passage>& log) {
+Task<void> lane(Turns& turns, int number, int times, std::vector<Passage>& log) {
   for (int i = 0; i < times; ++i) {
-    const bool passed = co_await gate.pass({});
-    log.push_back({number, passed, steady_clock::now()});
-    if (!passed) co_return;
+    auto& lane = *turns.lanes[static_cast<std::size_t>(number)];
+    const auto passed = co_await turns.gate.pass(lane, {});
+    log.push_back({number, passed && *passed, steady_clock::now()});
+    if (!log.back().passed) co_return;
+    CHECK(lane.connection.is_open());
   }
+}
+
+/// Lanes that pass in this order, once, until so many have; who comes then is sent away.
+Task<void> once(Turns& turns, int number, std::size_t turns_in_all, std::vector<int>& order) {
+  std::vector<Passage> log;
+  co_await lane(turns, number, 1, log);
+  if (!log.front().passed) co_return;
+  order.push_back(number);
+  if (order.size() == turns_in_all) turns.gate.close();
 }
 
 /// Started behind lanes, it acts when they wait and before any timer can have fired.
@@ -67,11 +131,22 @@ Task<void> when_waiting(F act) {
   co_return;
 }
 
-std::vector<Task<void>> lanes(Gate& gate, int count, int times, std::vector<Passage>& log) {
+std::vector<Task<void>> lanes(Turns& turns, int times, std::vector<Passage>& log) {
   std::vector<Task<void>> tasks;
-  for (int i = 0; i < count; ++i)
-    tasks.push_back(lane(gate, i, times, log));
+  for (std::size_t i = 0; i < turns.lanes.size(); ++i)
+    tasks.push_back(lane(turns, static_cast<int>(i), times, log));
   return tasks;
+}
+
+/// The order in which lanes pass that come in this order while nothing may, when so many may.
+std::vector<int> order_of(Turns& turns, const std::vector<int>& come, std::size_t turns_in_all) {
+  std::vector<int> order;
+  std::vector<Task<void>> tasks;
+  for (const int number : come)
+    tasks.push_back(once(turns, number, turns_in_all, order));
+  tasks.push_back(when_waiting([&] { turns.set_rate(only(static_cast<double>(turns_in_all))); }));
+  await(turns.io, join(std::move(tasks)));
+  return order;
 }
 
 TEST_SUITE("run/gate") {
@@ -89,10 +164,10 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("lanes pass in the order in which they came, at the pace, and none is lost") {
     asio::io_context io(1);
-    Turns gate(io, links(200, 1));
+    Turns gate(io, links(200, 1), 5);
     std::vector<Passage> log;
     const Instant start = steady_clock::now();
-    await(io, join(lanes(gate.gate, 5, 12, log)));
+    await(io, join(lanes(gate, 12, log)));
     REQUIRE(log.size() == 60);
     for (std::size_t i = 0; i < log.size(); ++i) {
       // The first one passed at once and came back before the others had come at all.
@@ -110,12 +185,12 @@ TEST_SUITE("run/gate") {
     double best = 1e9;
     for (int tries = 0; tries < 20 && best >= 0.45; ++tries) {
       asio::io_context io(1);
-      Turns gate(io, links(20'000, 2'000));
+      Turns gate(io, links(20'000, 2'000), 16);
       std::vector<Passage> log;
       const Instant start = steady_clock::now();  // tokens come back from here on
       for (int i = 0; i < 2'000; ++i)
         REQUIRE(gate.try_pass({}));
-      await(io, join(lanes(gate.gate, 16, 500, log)));
+      await(io, join(lanes(gate, 500, log)));
       const double took = seconds(start, log.back().at);
       CHECK(took >= 0.399);
       best = std::min(best, took);
@@ -139,9 +214,9 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("a pause holds everyone who waits, and those who come") {
     asio::io_context io(1);
-    Turns gate(io, links(1'000, 1));
+    Turns gate(io, links(1'000, 1), 3);
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 3, 20, log);
+    auto tasks = lanes(gate, 20, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([&] {
       gate.pause_until(start + 150ms);
@@ -160,10 +235,10 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("a changed rate is in force at once for those who wait") {
     asio::io_context io(1);
-    Turns gate(io, links(0.1, 1));
+    Turns gate(io, links(0.1, 1), 4);
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 4, 5, log);
+    auto tasks = lanes(gate, 5, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([&] { gate.set_rate(links(1'000, 1)); }));
     await(io, join(std::move(tasks)));
@@ -176,7 +251,7 @@ TEST_SUITE("run/gate") {
     Turns gate(io, links(100, 1));
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 1, 1, log);
+    auto tasks = lanes(gate, 1, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([&] { gate.set_rate(links(5, 1)); }));
     await(io, join(std::move(tasks)));
@@ -187,10 +262,10 @@ TEST_SUITE("run/gate") {
     asio::io_context io(1);
     TurnOptions none = links(0, 1);
     none.closed = true;
-    Turns gate(io, none);
+    Turns gate(io, none, 4);
     CHECK_FALSE(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 4, 5, log);
+    auto tasks = lanes(gate, 5, log);
     tasks.push_back(when_waiting([&] {
       CHECK(log.empty());
       gate.set_rate(none);
@@ -203,17 +278,17 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("a closed gate sends everyone away") {
     asio::io_context io(1);
-    Turns gate(io, links(0.1, 1));
+    Turns gate(io, links(0.1, 1), 3);
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 3, 5, log);
+    auto tasks = lanes(gate, 5, log);
     tasks.push_back(when_waiting([&] { gate.gate.close(); }));
     await(io, join(std::move(tasks)));
     REQUIRE(log.size() == 3);
     for (const auto& passage : log)
       CHECK_FALSE(passage.passed);
     CHECK_FALSE(gate.try_pass({}));
-    CHECK_FALSE(await(io, gate.gate.pass({})));
+    CHECK_FALSE(await(io, gate.gate.pass(*gate.lanes[0], {})).value());
   }
 
   TEST_CASE("a pause holds the first one, too, though it has its reservation already") {
@@ -221,7 +296,7 @@ TEST_SUITE("run/gate") {
     Turns gate(io, links(10, 1));
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 1, 1, log);
+    auto tasks = lanes(gate, 1, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([&] { gate.pause_until(start + 250ms); }));
     await(io, join(std::move(tasks)));
@@ -230,16 +305,123 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("a cancelled lane gives its place up and claims nothing") {
     asio::io_context io(1);
-    Turns gate(io, links(1, 1));
+    Turns gate(io, links(1, 1), 50);
     CHECK(gate.try_pass({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate.gate, 50, 5, log);
+    auto tasks = lanes(gate, 5, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([] { throw std::runtime_error("stop"); }));
     CHECK_THROWS_WITH(await(io, join(std::move(tasks))), "stop");
     CHECK(gate.gate.waiting() == 0);
-    CHECK(await(io, gate.gate.pass({})));
+    CHECK(await(io, gate.gate.pass(*gate.lanes[0], {})).value());
     CHECK(seconds(start, steady_clock::now()) < 25);  // the claims of dead lanes would make it 51
+  }
+
+  TEST_CASE("a turn takes the idle connection of another lane, and no new one is opened") {
+    asio::io_context io(1);
+    Turns turns(io, nothing(), 4, 1);
+    CHECK(order_of(turns, {1, 2, 3, 0}, 1) == std::vector{1});
+    CHECK(turns.connected() == std::vector{1});
+  }
+
+  TEST_CASE("what is known about a connection goes with it") {
+    asio::io_context io(1);
+    Turns turns(io, nothing(), 2, 1);
+    turns.lanes[0]->pipe_max = 8;
+    CHECK(order_of(turns, {1, 0}, 1) == std::vector{1});
+    CHECK(turns.lanes[0]->pipe_max == 1);
+    CHECK(turns.lanes[1]->pipe_max == 8);
+  }
+
+  TEST_CASE("when all are busy another is opened, and no more of them than there are turns") {
+    asio::io_context io(1);
+    Turns turns(io, nothing(), 6, 1);
+    CHECK(order_of(turns, {1, 2, 3, 4, 5, 0}, 3) == std::vector{1, 2, 3});
+    CHECK(turns.connected() == std::vector{1, 2, 3});
+  }
+
+  TEST_CASE("who brings a connection brings it for the first in line") {
+    asio::io_context io(1);
+    Turns turns(io, links(20, 1), 2, 1);
+    CHECK(turns.try_pass({}));
+    std::vector<int> order;
+    std::vector<Task<void>> tasks;
+    tasks.push_back(once(turns, 1, 2, order));
+    tasks.push_back(once(turns, 0, 2, order));
+    await(io, join(std::move(tasks)));
+    CHECK(order == std::vector{1, 0});
+  }
+
+  TEST_CASE("who is long in opening a connection holds up nobody") {
+    asio::io_context io(1);
+    Endpoint silent = endpoint_at(io, "https" + far_side().url().substr(4));  // shakes no hands
+    Turns turns(io, links(200, 1), 4, 1);
+    turns.lanes[2] = std::make_unique<Lane>(io, silent, 1);
+    std::vector<Passage> log;
+    std::vector<Task<void>> tasks;
+    tasks.push_back([](Turns& of) -> Task<void> {
+      const auto passed = co_await of.gate.pass(*of.lanes[2], {});
+      CHECK(!passed);
+    }(turns));
+    tasks.push_back([](Turns& of, std::vector<Passage>& to) -> Task<void> {
+      std::vector<Task<void>> others;
+      others.push_back(lane(of, 0, 20, to));
+      others.push_back(lane(of, 3, 20, to));
+      co_await join(std::move(others));
+      of.lanes[2]->connection.close();
+    }(turns, log));
+    await(io, join(std::move(tasks)));
+    CHECK(log.size() == 40);
+    for (const auto& passage : log)
+      CHECK(passage.passed);
+  }
+
+  TEST_CASE("a connection that cannot be opened costs no turn, and the next in line gets it") {
+    asio::io_context io(1);
+    Endpoint gone = endpoint_at(io, "http://127.0.0.1:" + std::to_string(free_port()));
+    Turns turns(io, nothing(), 2, 0);
+    turns.lanes[0] = std::make_unique<Lane>(io, gone, 1);
+    std::vector<int> order;
+    std::vector<Task<void>> tasks;
+    tasks.push_back([](Turns& of) -> Task<void> {
+      const auto passed = co_await of.gate.pass(*of.lanes[0], {});
+      REQUIRE(!passed);
+      CHECK(passed.error().code == Errc::outage);
+    }(turns));
+    tasks.push_back(once(turns, 1, 1, order));
+    tasks.push_back(when_waiting([&] { turns.set_rate(only(1)); }));
+    await(io, join(std::move(tasks)));
+    CHECK(order == std::vector{1});
+  }
+
+  TEST_CASE("who is suspected of having ended a connection gets none of another lane's") {
+    asio::io_context io(1);
+    Turns turns(io, nothing(), 2, 1);
+    turns.lanes[1]->suspect = &turns.lanes[1]->flights[0];
+    order_of(turns, {1, 0}, 2);
+    CHECK(turns.connected() == std::vector{0, 1});
+    turns.lanes[1]->connection.close();
+    turns.gate.hand_over(*turns.lanes[0]);
+    CHECK(turns.connected() == std::vector{0});
+  }
+
+  TEST_CASE("a lane that has ended leaves its connection to one that waits") {
+    asio::io_context io(1);
+    Turns turns(io, nothing(), 3, 1);
+    std::vector<int> order;
+    std::vector<Task<void>> tasks;
+    tasks.push_back(once(turns, 1, 1, order));
+    tasks.push_back(once(turns, 2, 1, order));
+    tasks.push_back(when_waiting([&] {
+      turns.gate.hand_over(*turns.lanes[0]);
+      CHECK(turns.connected() == std::vector{1});
+      turns.gate.hand_over(*turns.lanes[0]);  // it has none any more
+      CHECK(turns.connected() == std::vector{1});
+      turns.set_rate(only(1));
+    }));
+    await(io, join(std::move(tasks)));
+    CHECK(order == std::vector{1});
+    CHECK(turns.connected() == std::vector{1});
   }
 }
 

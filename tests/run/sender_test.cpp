@@ -140,13 +140,15 @@ std::multiset<std::string> anons(const LoopbackServer& server) {
 /// Send a plan of which one link always meets this reaction: it alone is parked, in spite of its
 /// neighbours. How often it was tried.
 std::size_t tries_of_parked(const std::string& bad, const Reaction& reaction, int links,
-                            std::uint32_t connections, std::uint32_t pipeline = 1) {
+                            std::uint32_t connections, std::uint32_t pipeline = 1,
+                            Rate rate = {0, false}) {
   LoopbackServer server(
       [&](const SeenRequest& seen) { return anon_of(seen) == bad ? reaction : accepted(); });
   Job job(links);
   auto options = job.options(server);
   options.connections = connections;
   options.pipeline = pipeline;
+  options.rate = rate;
   options.attempts = 3;
   const auto report = job.send(options);
   CHECK(!report.stop);
@@ -726,6 +728,8 @@ TEST_SUITE("run/sender") {
 
   TEST_CASE("a link upon which the service always hangs up is parked, on a kept connection, too") {
     CHECK(tries_of_parked("a5", {"", Reaction::Then::close}, 50, 2) <= 2 * 4);
+    // Nor does it go from one kept connection to the next while its turns come slowly.
+    CHECK(tries_of_parked("a5", {"", Reaction::Then::close}, 50, 8, 1, Rate{200, false}) <= 2 * 4);
   }
 
   TEST_CASE(
@@ -1205,6 +1209,45 @@ TEST_SUITE("run/sender") {
     const auto report = job.send(options);
     CHECK(report.delivered == 150);
     CHECK(report.elapsed >= 1'390ms);
+  }
+
+  TEST_CASE("a slow run needs one connection, and hands it from lane to lane") {
+    for (const std::uint32_t pipeline : {1U, 4U}) {
+      CAPTURE(pipeline);
+      // On a busy machine an answer may take longer than a turn, so the best of some tries counts.
+      int fewest = 20;
+      for (int tries = 0; tries < 8 && fewest > 1; ++tries) {
+        LoopbackServer server([](const SeenRequest&) { return accepted(); });
+        Job job(20);
+        auto options = job.options(server);
+        options.connections = 16;
+        options.pipeline = pipeline;
+        options.rate = Rate{10, false};
+        options.burst = 1;
+        const auto report = job.send(options);
+        CHECK(report.delivered == 20);
+        CHECK(report.elapsed >= 1'890ms);
+        fewest = std::min(fewest, server.connections());
+        if (fewest > 1 || pipeline > 1) continue;
+        const auto seen = server.seen();  // nobody's turn was skipped
+        for (std::size_t i = 0; i < seen.size(); ++i)
+          CHECK(anon_of(seen[i]) == "a" + std::to_string(i));
+      }
+      REQUIRE(fewest == 1);
+    }
+  }
+
+  TEST_CASE("where answers take their time, all connections are used") {
+    LoopbackServer server([](const SeenRequest&) {
+      auto reaction = accepted();
+      reaction.wait = 50ms;
+      return reaction;
+    });
+    Job job(64);
+    auto options = job.options(server);
+    options.connections = 16;
+    CHECK(job.send(options).delivered == 64);
+    CHECK(server.connections() == 16);
   }
 
   TEST_CASE("whatever the service does, every link ends as it says") {

@@ -64,6 +64,9 @@ class Connection {
   bool is_open() const;
   void close();
 
+  /// Change lines with another connection of the same endpoint. Bug while one is at work.
+  void swap(Connection& other) noexcept { state_.swap(other.state_); }
+
   /// Was the TLS handshake of this connection a short one?
   bool resumed() const;
 

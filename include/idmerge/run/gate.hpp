@@ -3,15 +3,20 @@
 // Where all lanes wait for their turn. Lanes queue in order of arrival and only the first holds the
 // turnstile's reservation; so a `Retry-After`, a new rate and the timetable are in force for all
 // lanes at once. One timer serves them all; with tokens at hand a lane passes without being
-// suspended.
+// suspended. Whoever waits needs no connection: a turn that comes to a lane without one takes that
+// of another lane in the queue, and only when all are busy a new one is opened. Nothing is claimed
+// for it before it is open, so a slow handshake holds up nobody and no two turns pile up behind it.
 #pragma once
 
 #include <cstddef>
 
+#include "idmerge/base/result.hpp"
 #include "idmerge/core/turnstile.hpp"
 #include "idmerge/net/async.hpp"
 
 namespace idmerge {
+
+struct Lane;
 
 /// Shape: must outlive the run of its io_context and everyone who waits; `turnstile` must outlive
 /// it.
@@ -21,15 +26,22 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  /// Pass now, if nobody waits and the turnstile allows it.
+  /// Pass now with an open connection, if nobody waits and the turnstile allows it.
   bool try_pass(const Cost& cost, Instant now);
 
-  /// Wait for the turn, then pass: `if (!gate.try_pass(cost, now)) co_await gate.pass(cost);`
-  /// spares a frame, pass() alone does the same.
+  /// Wait for the turn, then pass, with a connection that is open then: the lane's own, or one for
+  /// which it has changed its own. For a lane with an open connection
+  /// `if (!gate.try_pass(cost, now)) co_await gate.pass(lane, cost);` spares a frame, pass() alone
+  /// does the same.
   ///
-  /// Shape: false when the gate is closed: nothing was claimed.
+  /// Shape: false when the gate is closed: nothing was claimed. An idle connection of the lane may
+  /// be taken from it while it waits.
+  /// Errors: those of Connection::open; nothing was claimed.
   /// Cancel: the place in the queue is given up, nothing is claimed.
-  Task<bool> pass(Cost cost);
+  Task<Result<bool>> pass(Lane& lane, Cost cost);
+
+  /// The lane sends no more: one that waits without a connection gets that of this one.
+  void hand_over(Lane& lane);
 
   /// The turnstile was given another pace or a pause: in force at once for all who wait.
   void renew();
@@ -38,18 +50,27 @@ class Gate {
   void close();
 
   bool is_closed() const { return closed_; }
+
+  /// How many wait for their turn; without those that are opening a connection for it.
   std::size_t waiting() const { return waiting_; }
 
  private:
   struct Waiter;
 
   void serve();
+  Waiter* first_waiting() const;
+  Waiter* with_connection_for(Waiter& waiter) const;
+  Instant turn_to_open(const Waiter& waiter, Instant now);
   void arm(Instant at, Instant now);
+  void disarm();
   void dismiss(Waiter& waiter, bool passed);
-  void unlink(Waiter& waiter);
+  void join(Waiter& waiter);
+  void give_up(Waiter& waiter);
+  void leave(Waiter& waiter);
 
   Executor executor_;
   Timer timer_;
+  Instant armed_for_ = Instant::max();  // when the timer fires
   Turnstile& turnstile_;
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;

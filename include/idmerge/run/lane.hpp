@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// One keep-alive line to the service, with the links that travel on it. A lane has as many flights
-// as requests may be under way on it at once; a flight carries one batch, in parts: whole at first,
-// in halves when the service does not take it whole. What is known about links (how often they were
-// sent, whether they may be delivered already) stays with the part and is inherited by its halves.
-// Buffers are kept from batch to batch, so that the steady path allocates nothing.
+// One keep-alive line to the service, with the links that travel on it. While it waits for its
+// turn, a lane may lend its connection to one whose turn comes first: see Gate. A lane has as many
+// flights as requests may be under way on it at once; a flight carries one batch, in parts: whole
+// at first, in halves when the service does not take it whole. What is known about links (how often
+// they were sent, whether they may be delivered already) stays with the part and is inherited by
+// its halves. Buffers are kept from batch to batch, so that the steady path allocates nothing.
 #pragma once
 
 #include <cstddef>
@@ -83,6 +84,16 @@ struct Lane {
 
   /// Is there anything left to be sent?
   bool has_parts() const;
+
+  /// Does a flight have its turn, still unused?
+  bool has_passed() const;
+
+  /// May it send on a connection that another lane has used? Not after an end of which its request
+  /// is suspected: on a connection of its own it is seen whether that is to blame.
+  bool may_take_connection() const { return !connection.is_open() && suspect == nullptr; }
+
+  /// Change connections, with what is known about them, while neither is at work.
+  void swap_connection(Lane& other) noexcept;
 
   /// The first flight that waits for nothing but its turn at the gate.
   Flight* first_due(Instant now);
