@@ -41,15 +41,18 @@ std::string other_job(const std::string& job) {
   }
 }
 
-/// The command line as it was typed, for another job.
-std::string same_command_for(const World& world, const std::string& job) {
+/// The command line as it was typed, for another job, and without `option`.
+std::string same_command_for(const World& world, const std::string& job,
+                             std::string_view option = "job") {
   std::vector<std::string> words;
   for (std::size_t i = 0; i < world.arguments.size(); ++i) {
-    const auto& word = world.arguments[i];
-    if (word == "--job" || word == "--approve") {
-      ++i;
-    } else if (!word.starts_with("--job=") && !word.starts_with("--approve=")) {
-      words.push_back(word);
+    const std::string_view word = world.arguments[i];
+    const auto end = std::min(word.find('='), word.size());
+    const auto name = word.starts_with("--") ? word.substr(2, end - 2) : std::string_view();
+    if (name != "job" && name != "approve" && name != option) {
+      words.emplace_back(word);
+    } else if (end == word.size()) {
+      ++i;  // its value
     }
   }
   words.insert(words.end(), {"--job", job});
@@ -405,7 +408,9 @@ class Run {
       ending.stop = fmt::format("{} links failed again and again while others succeeded",
                                 count_text(view_->pending()));
     }
-    if (!ending.stop.empty() && !settings_.rehearse) ending.next = next_command(settings_);
+    if (!ending.stop.empty() && !settings_.rehearse) {
+      ending.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
+    }
 
     if (settings_.rehearse) world_.log.info("rehearsal: nothing of this is remembered");
     say_account(*view_, world_);
@@ -420,6 +425,20 @@ class Run {
     if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     world_.log.info("job: " + printable(settings_.job));
     return finish(ending);
+  }
+
+  /// The job keeps `option`, and cannot go on with it. Empty when no input was named that could be
+  /// planned again: the reason of the stop says what to do.
+  std::string command_of_new_job(std::string_view option) const {
+    if (settings_.plan.intake.inputs.empty()) return {};
+    std::string_view value = "us|eu|in|URL";
+    if (option == "project-id") value = "N";
+    if (option == "project-mode") {
+      const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
+      value = is_simplified ? "original|legacy" : "simplified";
+    }
+    return fmt::format("{} --{} {}", same_command_for(world_, other_job(settings_.job), option),
+                       option, value);
   }
 
   bool is_canary(const SendReport& sent) const {

@@ -712,7 +712,7 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{
-        "connections", "N", "16", "Pace", on_run, "lanes to the service, each a kept connection",
+        "connections", "N", "16", "Pace", on_run, "connections to the service at most, opened as needed and kept",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
     OptionEntry{
         "pipeline", "N", "1", "Pace", on_run,

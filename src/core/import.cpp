@@ -350,7 +350,7 @@ bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<co
                    ProjectMode mode, Outcome& outcome) {
   const BatchWords words = BatchReader(links, mode, outcome).read(json, reply);
   if (!words.remedy.empty() && reply.status != 413) {
-    outcome.kind = OutcomeKind::wrong_project;
+    outcome.kind = OutcomeKind::wrong_mode;
     outcome.refusals.clear();
     outcome.message = words.remedy;
     return true;

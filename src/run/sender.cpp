@@ -106,6 +106,7 @@ class Sender {
     report.throttled_now = pace_.limited_count();
     report.elapsed = limits_.elapsed(Clock::now());
     report.stop = stop_;
+    report.unfit = unfit_;
   }
 
  private:
@@ -385,7 +386,9 @@ class Sender {
         health_.failure(now, outcome.message);
         return Next::after_a_wait;
       case OutcomeKind::foreign:
-        if (!health_.bears_foreign(now, outcome.message)) stop({Errc::service, outcome.message});
+        if (!health_.bears_foreign(now, outcome.message)) {
+          stop({Errc::service, outcome.message}, health_.ever_succeeded() ? "" : "to");
+        }
         return Next::after_a_wait;
       case OutcomeKind::unauthorized:
         if (flight.credentials == credentials_ && !renew_credentials()) {
@@ -396,9 +399,12 @@ class Sender {
         }
         return Next::at_the_gate;
       case OutcomeKind::wrong_project:
+        stop({Errc::service, outcome.message}, health_.ever_succeeded() ? "" : "project-id");
+        return Next::at_the_gate;
+      case OutcomeKind::wrong_mode:
         break;
     }
-    stop({Errc::service, outcome.message});
+    stop({Errc::service, outcome.message}, "project-mode");
     return Next::at_the_gate;
   }
 
@@ -498,9 +504,11 @@ class Sender {
     if (pace_.is_paused()) health_.rest(now);
   }
 
-  void stop(Error error) {
+  /// `unfit`: see SendReport.
+  void stop(Error error, std::string_view unfit = {}) {
     if (stop_) return;
     stop_ = std::move(error);
+    unfit_ = unfit;
     limits_.begin_drain(Clock::now());
     gate_.close();
     for (auto& lane : lanes_)
@@ -544,6 +552,7 @@ class Sender {
   Progress& progress_;
 
   std::optional<Error> stop_;
+  std::string_view unfit_;
   std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
   std::uint64_t retries_now_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/app/journey.hpp"
 
+#include <atomic>
+
 #include <fmt/format.h>
 
 #include "idmerge/app/status.hpp"
@@ -471,6 +473,72 @@ TEST_SUITE("app/journey") {
     CHECK(status.error().code == Errc::input);
     service->stop();
     CHECK(service->service().stats({}).find("\"requests\":2,") != std::string::npos);
+  }
+
+  TEST_CASE("with what a job keeps and the service does not take, only another job goes on") {
+    struct World {
+      Reaction reaction;
+      std::vector<std::string> keeps;
+      std::string next;
+    };
+    const std::string simplified =
+        R"({"code":400,"error":"some data points in the request failed validation",)"
+        R"("failed_records":["identity events are not allowed when project is using simplified )"
+        R"(identity management"],"num_records_imported":0,"status":"Bad Request"})";
+    const std::string missing =
+        R"({"code":400,"error":"some data points in the request failed validation",)"
+        R"("failed_records":[{"index":0,"field":"properties.distinct_id","message":)"
+        R"("'properties.distinct_id' is invalid: must not be missing"}],)"
+        R"("num_records_imported":0,"status":"Bad Request"})";
+    const std::string no_project =
+        R"({"code":400,"error":"project_id: is required","status":"Bad Request"})";
+    const std::vector<World> worlds{
+        {{http(404, "not here")}, {}, "--to us|eu|in|URL"},
+        {{http(400, simplified)},
+         {"--api", "import", "--project-mode", "original", "--project-id", "1"},
+         "--project-mode simplified"},
+        {{http(400, missing)},
+         {"--api", "import", "--project-mode=simplified", "--project-id", "1"},
+         "--project-mode original|legacy"},
+        {{http(400, no_project)},
+         {"--api", "import", "--project-mode", "original", "--project-id", "1"},
+         "--project-id N"},
+    };
+    for (const auto& world : worlds) {
+      CAPTURE(world.next);
+      LoopbackServer server([&](const SeenRequest&) { return world.reaction; });
+      Stage stage;
+      const auto input = stage.scratch.write("p.csv", clean_rows);
+      const auto job = input + ".idmerge";
+      std::vector<std::string> run{"run", input, "--yes", "--to", server.url()};
+      run.insert(run.end(), world.keeps.begin(), world.keeps.end());
+      CHECK(stage.code(run) == 7);
+      const auto begin = stage.said.find("go on: ");
+      REQUIRE_MESSAGE(begin != std::string::npos, stage.said);
+      const auto next = stage.said.substr(begin, stage.said.find('\n', begin) - begin);
+      CHECK(next.starts_with("go on: idmerge run " + input + " --yes "));
+      CHECK_MESSAGE(next.ends_with(" --job " + input + ".2.idmerge " + world.next), next);
+      const auto option = world.next.substr(0, world.next.find(' '));
+      CHECK(next.find(option) == next.rfind(option));
+      // Without an input nothing can be planned, and the reason of the stop has said what to do.
+      CHECK(stage.code({"run", "--job", job, "--yes"}) == 7);
+      CHECK(!stage.heard("go on: "));
+    }
+  }
+
+  TEST_CASE("what the service does not take for now is sent by the same command") {
+    std::atomic<bool> right = false;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (right) return accepted();
+      return seen.number == 0 ? accepted() : Reaction{http(401, R"({"error":"no"})")};
+    });
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const std::string job = input + ".idmerge";
+    CHECK(stage.code({"run", input, "--yes", "--to", server.url(), "--connections", "1"}) == 7);
+    CHECK(stage.heard("go on: idmerge run --job " + job + " --yes --to " + server.url()));
+    right = true;
+    CHECK(stage.code({"run", "--job", job, "--yes", "--to", server.url()}) == 0);
   }
 
   TEST_CASE("plan on a job that has begun does not offer to send it") {

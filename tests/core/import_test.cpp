@@ -348,7 +348,7 @@ TEST_SUITE("core/import") {
         R"({"code":400,"error":"some data points in the request failed validation",)"
         R"("failed_records":["identity events are not allowed when project is using simplified )"
         R"(identity management"],"num_records_imported":0,"status":"Bad Request"})");
-    CHECK(outcome.kind == OutcomeKind::wrong_project);
+    CHECK(outcome.kind == OutcomeKind::wrong_mode);
     CHECK(outcome.message.find("--project-mode simplified") != std::string::npos);
 
     const auto* missing =
@@ -356,7 +356,7 @@ TEST_SUITE("core/import") {
         R"([{"index":0,"field":"properties.distinct_id","message":"'properties.distinct_id' is )"
         R"(invalid: must not be missing"}],"num_records_imported":0,"status":"Bad Request"})";
     outcome = answer(400, missing, 1, ProjectMode::simplified);
-    CHECK(outcome.kind == OutcomeKind::wrong_project);
+    CHECK(outcome.kind == OutcomeKind::wrong_mode);
     CHECK(outcome.message.find("--project-mode original") != std::string::npos);
     CHECK(answer(400, missing, 1, ProjectMode::original).kind == OutcomeKind::refused);
 

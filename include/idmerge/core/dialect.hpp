@@ -60,6 +60,7 @@ enum class OutcomeKind : std::uint8_t {
   split,          // too large, or refused as a whole: repeat in two halves (never for one link)
   unauthorized,   // 401, 403: credentials
   wrong_project,  // the project does not take such requests: stop at once
+  wrong_mode,     // the project is of another mode: only another plan can be sent there
   foreign,        // well-formed, but not an answer of this API
 };
 

@@ -92,6 +92,9 @@ struct SendReport {
   std::chrono::milliseconds elapsed{0};
   bool nothing_to_do = false;
   std::optional<Error> stop;
+
+  /// The option that the stop is about, of those that a job keeps: with this one it cannot go on.
+  std::string_view unfit = {};
 };
 
 /// Set from a signal handler or another thread. First request: drain; second: stop at once.
