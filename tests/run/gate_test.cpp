@@ -37,8 +37,12 @@ LoopbackServer& far_side() {
 Endpoint endpoint_at(asio::io_context& io, const std::string& url) {
   EndpointOptions options;
   options.target = parse_target(url).value();
-  options.timeout = 1h;
+  options.timeout = 1min;
   return Endpoint::make(io, std::move(options)).value();
+}
+
+Endpoint silent_endpoint(asio::io_context& io) {
+  return endpoint_at(io, "https" + far_side().url().substr(4));
 }
 
 /// A gate with its turnstile and with lanes, of which so many have a connection.
@@ -115,7 +119,14 @@ Task<void> lane(Turns& turns, int number, int times, std::vector<Passage>& log) 
   }
 }
 
-/// Lanes that pass in this order, once, until so many have; who comes then is sent away.
+/// A lane that cannot open a connection.
+Task<void> in_vain(Turns& turns, std::size_t number) {
+  const auto passed = co_await turns.gate.pass(*turns.lanes[number], {});
+  REQUIRE(!passed);
+  CHECK(passed.error().code == Errc::outage);
+}
+
+/// A lane that passes once and says so; when so many have, the others are sent away.
 Task<void> once(Turns& turns, int number, std::size_t turns_in_all, std::vector<int>& order) {
   std::vector<Passage> log;
   co_await lane(turns, number, 1, log);
@@ -342,32 +353,37 @@ TEST_SUITE("run/gate") {
 
   TEST_CASE("who brings a connection brings it for the first in line") {
     asio::io_context io(1);
-    Turns turns(io, links(20, 1), 2, 1);
-    CHECK(turns.try_pass({}));
+    Endpoint silent = silent_endpoint(io);
+    Turns turns(io, only(1), 3, 1);
+    turns.lanes[2] = std::make_unique<Lane>(io, silent, 1);
     std::vector<int> order;
     std::vector<Task<void>> tasks;
+    tasks.push_back(in_vain(turns, 2));  // opens a connection for the only turn
     tasks.push_back(once(turns, 1, 2, order));
     tasks.push_back(once(turns, 0, 2, order));
+    tasks.push_back(when_waiting([&] {
+      turns.gate.close();
+      turns.lanes[2]->connection.close();
+    }));
     await(io, join(std::move(tasks)));
-    CHECK(order == std::vector{1, 0});
+    CHECK(order == std::vector{1});
+    CHECK(turns.connected() == std::vector{1});
   }
 
   TEST_CASE("who is long in opening a connection holds up nobody") {
     asio::io_context io(1);
-    Endpoint silent = endpoint_at(io, "https" + far_side().url().substr(4));  // shakes no hands
+    Endpoint silent = silent_endpoint(io);
     Turns turns(io, links(200, 1), 4, 1);
     turns.lanes[2] = std::make_unique<Lane>(io, silent, 1);
     std::vector<Passage> log;
     std::vector<Task<void>> tasks;
-    tasks.push_back([](Turns& of) -> Task<void> {
-      const auto passed = co_await of.gate.pass(*of.lanes[2], {});
-      CHECK(!passed);
-    }(turns));
+    tasks.push_back(in_vain(turns, 2));
     tasks.push_back([](Turns& of, std::vector<Passage>& to) -> Task<void> {
       std::vector<Task<void>> others;
       others.push_back(lane(of, 0, 20, to));
       others.push_back(lane(of, 3, 20, to));
       co_await join(std::move(others));
+      CHECK(of.lanes[2]->connection.is_open());  // it is at it still
       of.lanes[2]->connection.close();
     }(turns, log));
     await(io, join(std::move(tasks)));
@@ -383,11 +399,7 @@ TEST_SUITE("run/gate") {
     turns.lanes[0] = std::make_unique<Lane>(io, gone, 1);
     std::vector<int> order;
     std::vector<Task<void>> tasks;
-    tasks.push_back([](Turns& of) -> Task<void> {
-      const auto passed = co_await of.gate.pass(*of.lanes[0], {});
-      REQUIRE(!passed);
-      CHECK(passed.error().code == Errc::outage);
-    }(turns));
+    tasks.push_back(in_vain(turns, 0));
     tasks.push_back(once(turns, 1, 1, order));
     tasks.push_back(when_waiting([&] { turns.set_rate(only(1)); }));
     await(io, join(std::move(tasks)));
@@ -398,11 +410,18 @@ TEST_SUITE("run/gate") {
     asio::io_context io(1);
     Turns turns(io, nothing(), 2, 1);
     turns.lanes[1]->suspect = &turns.lanes[1]->flights[0];
-    order_of(turns, {1, 0}, 2);
+    std::vector<int> order;
+    std::vector<Task<void>> tasks;
+    tasks.push_back(once(turns, 1, 1, order));
+    tasks.push_back(once(turns, 0, 1, order));
+    tasks.push_back(when_waiting([&] {
+      turns.gate.hand_over(*turns.lanes[0]);
+      CHECK(turns.connected() == std::vector{0});
+      turns.set_rate(only(1));
+    }));
+    await(io, join(std::move(tasks)));
+    CHECK(order == std::vector{0});  // while the other one opened its own
     CHECK(turns.connected() == std::vector{0, 1});
-    turns.lanes[1]->connection.close();
-    turns.gate.hand_over(*turns.lanes[0]);
-    CHECK(turns.connected() == std::vector{0});
   }
 
   TEST_CASE("a lane that has ended leaves its connection to one that waits") {
