@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The second journey: plan in, fates out. One io thread runs N lanes, each a keep-alive connection
-// that takes the next link of the plan, waits for its turn at the gate, posts, and settles; one
+// The second journey: plan in, fates out. One io thread runs N lanes, each of which takes the next
+// link of the plan, waits at the gate for its turn and a kept connection, posts, and settles; one
 // disk thread does every sync. Lanes pull from a shared cursor instead of a queue: nothing is
 // taken from the plan before a lane can send it, so at most one batch a lane is in flight when the
 // process dies.
