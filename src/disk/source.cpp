@@ -264,7 +264,8 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   if (S_ISDIR(mode)) {
     return Error{Errc::usage, fmt::format("{}: this is a directory: name its files", path)};
   }
-  state->pipe = !S_ISREG(mode);
+  // Also where a shell has put a file there: it is read from where it stands, and once.
+  state->pipe = path == "-" || !S_ISREG(mode);
   return Source(std::move(state));
 }
 

@@ -49,6 +49,21 @@ class Streams(journey.Case):
             self.assertEqual(process.wait(), 0)
             self.check_account(job, delivered=200)
 
+    def test_a_file_that_a_shell_has_put_on_stdin_is_read_from_where_it_stands(self):
+        path = self.pairs("pairs.csv", "--rows", 200)
+        self.run_idmerge("plan", path, "--job", self.dir / "named")
+        piped = []
+        for skip in 0, len(path.read_bytes().split(b"\n")[0]) + 1:
+            with open(path, "rb", buffering=0) as file:
+                file.seek(skip)
+                columns = ["--no-header", "--anon-field", "#1", "--user-field", "#2"]
+                columns = columns if skip else []
+                self.run_idmerge("plan", "-", "--job", self.dir / f"piped-{skip}", *columns,
+                                 stdin=file)
+            piped.append(self.summary(self.dir / f"piped-{skip}"))
+        self.assertEqual(piped[0]["plan"], self.summary(self.dir / "named")["plan"])
+        self.assertEqual([each["account"]["pending"] for each in piped], [200, 200])
+
 
 if __name__ == "__main__":
     journey.main()
