@@ -117,11 +117,15 @@ std::vector<TimelineEntry> read_timeline(Files& files, const std::string& path,
   return text ? parse_timeline(*text, plan) : std::vector<TimelineEntry>();
 }
 
-/// From the begin of a run to the last that was written of it.
+/// From the begin of a run to the last that was written of it; whatever the clock was set to
+/// meanwhile, all its times lie there.
 Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& state,
                          std::span<const TimelineEntry> timeline) {
   TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
-  const auto reach = [&](std::int64_t time_s) { span.to_s = std::max(span.to_s, time_s + 1); };
+  const auto reach = [&](std::int64_t time_s) {
+    span.from_s = std::min(span.from_s, time_s);
+    span.to_s = std::max(span.to_s, time_s + 1);
+  };
   for (const auto& path : {paths.checkpoint(), paths.journal(state.generation_top)}) {
     const auto there = files.stat(path);
     if (!there) return there.error();

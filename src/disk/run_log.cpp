@@ -287,7 +287,8 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
     if (auto done = files_->remove(paths_.journal(old)); !done) return done.error();
     fault_point("journal_remove");
   }
-  return timeline_.note(snapshot.checkpoint, snapshot.taken_s);
+  timeline_.note(snapshot.checkpoint, snapshot.taken_s);
+  return {};
 }
 
 // RunLog ----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ constexpr std::int64_t every_s = 10;
 constexpr std::int64_t time_s_max = std::int64_t{1} << 40;
 
 constexpr std::size_t checksum_digits = 16;
+constexpr std::size_t parked_max = 16;
 
 std::uint64_t line_checksum(std::string_view text, const Digest& plan) {
   std::uint64_t seed = 0;
@@ -26,23 +27,35 @@ std::uint64_t line_checksum(std::string_view text, const Digest& plan) {
 }
 
 std::string line_text(const TimelineEntry& entry) {
-  return fmt::format("{} {} {} {} ", entry.time_s, entry.round, entry.settled, entry.end);
+  return fmt::format("{} {} {} {} {} ", entry.time_s, entry.round, entry.settled, entry.end,
+                     entry.parked.empty() ? "-" : fmt::format("{}", fmt::join(entry.parked, ",")));
 }
 
-/// Take a number and the blank behind it.
+/// Take a number and the sign behind it.
 template <class Number>
-bool take(std::string_view& text, Number& number) {
+bool take(std::string_view& text, Number& number, std::string_view signs = " ") {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || stop == text.data() + text.size() || *stop != ' ') return false;
+  if (error != std::errc{} || stop == text.data() + text.size()) return false;
+  if (signs.find(*stop) == std::string_view::npos) return false;
   text.remove_prefix(static_cast<std::size_t>(stop - text.data()) + 1);
   return true;
+}
+
+bool take_list(std::string_view text, std::vector<std::uint64_t>& numbers) {
+  if (text.starts_with("- ")) return true;
+  for (char sign = ','; sign == ',';) {
+    const auto all = text;
+    if (!take(text, numbers.emplace_back(), ", ")) return false;
+    sign = all[all.size() - text.size() - 1];
+  }
+  return std::is_sorted(numbers.begin(), numbers.end());
 }
 
 std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& plan) {
   TimelineEntry entry;
   auto rest = line;
   if (!take(rest, entry.time_s) || !take(rest, entry.round) || !take(rest, entry.settled) ||
-      !take(rest, entry.end)) {
+      !take(rest, entry.end) || !take_list(rest, entry.parked)) {
     return {};
   }
   if (entry.time_s < 0 || entry.time_s > time_s_max) return {};
@@ -55,11 +68,15 @@ std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& pla
 
 TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
   const auto& ledger = checkpoint.ledger;
+  TimelineEntry entry{time_s, checkpoint.round, ledger.watermark, ledger.end()};
   // A parked link is pending, though the watermark has passed it.
-  const auto settled = ledger.parked.empty()
-                           ? ledger.watermark
-                           : std::min(ledger.watermark, ledger.parked.front().ordinal);
-  return {time_s, checkpoint.round, settled, ledger.end()};
+  if (ledger.parked.size() > parked_max) {
+    entry.settled = std::min(ledger.watermark, ledger.parked.front().ordinal);
+  } else {
+    for (const auto& parked : ledger.parked)
+      entry.parked.push_back(parked.ordinal);
+  }
+  return entry;
 }
 
 std::string timeline_line(const TimelineEntry& entry, const Digest& plan) {
@@ -81,11 +98,13 @@ TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t r
                         std::uint64_t ordinal, TimeSpan run) {
   TimeSpan span = run;
   for (const auto& entry : timeline) {
-    if (entry.round > round || (entry.round == round && entry.settled > ordinal)) {
+    const bool is_parked = std::binary_search(entry.parked.begin(), entry.parked.end(), ordinal);
+    const bool is_settled = entry.settled > ordinal && !is_parked;
+    if (entry.round > round || (entry.round == round && is_settled)) {
       span.to_s = entry.time_s + 1;  // it was rounded down
       break;
     }
-    if (entry.round < round || entry.end <= ordinal) span.from_s = entry.time_s;
+    if (entry.round < round || entry.end <= ordinal || is_parked) span.from_s = entry.time_s;
   }
   // Where the clock was set, the lines contradict the run or each other.
   return span.from_s > span.to_s || span.from_s < run.from_s || span.to_s > run.to_s ? run : span;
@@ -108,21 +127,30 @@ Result<void> Timeline::open() {
   return {};
 }
 
-Result<void> Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
-  const auto entry = timeline_entry(checkpoint, time_s);
-  if (last_) {
-    const bool is_new = entry.round != last_->round || entry.settled != last_->settled;
-    const bool has_ended = checkpoint.in_flight_max == 0;
-    const bool is_due =
-        has_ended || entry.round != last_->round || time_s >= last_->time_s + every_s;
-    if (!is_new || !is_due) return {};
-  }
+Result<void> Timeline::append(const TimelineEntry& entry, const Digest& plan) {
   if (!file_) {
     if (auto opened = open(); !opened) return opened;
   }
-  if (auto done = file_.append(timeline_line(entry, checkpoint.plan)); !done) return done;
-  last_ = entry;
-  return {};
+  return file_.append(timeline_line(entry, plan));
+}
+
+void Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
+  auto entry = timeline_entry(checkpoint, time_s);
+  if (last_) {
+    const bool is_later_round = entry.round != last_->round;
+    const bool is_new = is_later_round || entry.settled != last_->settled ||
+                        entry.end != last_->end || entry.parked != last_->parked;
+    const bool has_ended = checkpoint.in_flight_max == 0;
+    // A clock that was set back is told at once: the times before it mean something else.
+    const bool is_due =
+        has_ended || is_later_round || time_s < last_->time_s || time_s >= last_->time_s + every_s;
+    if (!is_new || !is_due) return;
+  }
+  if (append(entry, checkpoint.plan)) {
+    last_ = std::move(entry);
+  } else {
+    file_ = File();  // opened anew, so that a line that is torn spoils no other
+  }
 }
 
 }  // namespace idmerge

@@ -12,6 +12,7 @@
 
 using namespace idmerge;
 using idmerge::testing::FlakyFiles;
+using idmerge::testing::Harm;
 
 namespace {
 
@@ -98,6 +99,21 @@ TEST_SUITE("disk/run_log") {
                                    "write /w/checkpoint.part", "sync /w/checkpoint.part",
                                    "rename /w/checkpoint.part /w/checkpoint", "sync /w",
                                    "remove /w/journal.1", "write /w/timeline"});
+  }
+
+  TEST_CASE("a timeline that cannot be written stops nothing") {
+    FlakyFiles files;
+    auto log = RunLog::begin(files, paths, first());
+    auto saver = RunSaver::open(files, paths);
+    REQUIRE(log);
+    REQUIRE(saver);
+    log->deliver(0, 1, 1);
+    const auto snapshot = log->snapshot();
+    REQUIRE(snapshot);
+    files.harm(7, Harm::fail);  // the step behind the checkpoint and the journal
+    CHECK(saver->save(*snapshot));
+    CHECK(files.steps() == 8);
+    CHECK(state_of(files).checkpoint.ledger.delivered == 1);
   }
 
   TEST_CASE("the io thread never syncs while it settles") {

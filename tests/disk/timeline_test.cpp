@@ -41,13 +41,20 @@ TEST_SUITE("disk/timeline") {
     CHECK(timeline_entry(at(7, {}, 2), noon) == TimelineEntry{noon, 2, 7, 7});
     auto parked = at(400);
     parked.ledger.parked = {{17, 10}, {90, 10}};
+    CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 400, 400, {17, 90}});
+    for (std::uint64_t i = 0; i < 15; ++i)
+      parked.ledger.parked.push_back({100 + i, 10});
     CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 17, 400});
   }
 
   TEST_CASE("a line is read as it was written, and one that is not says nothing") {
     const TimelineEntry entry{noon, 0, 400, 413};
     const auto line = timeline_line(entry, plan);
-    CHECK(line.starts_with("1795456800 0 400 413 "));
+    CHECK(line.starts_with("1795456800 0 400 413 - "));
+    const TimelineEntry parked{noon, 1, 400, 413, {17, 90}};
+    CHECK(timeline_line(parked, plan).starts_with("1795456800 1 400 413 17,90 "));
+    CHECK(parse_timeline(timeline_line(parked, plan), plan) == std::vector{parked});
+    CHECK(parse_timeline(timeline_line({noon, 0, 400, 413, {90, 17}}, plan), plan).empty());
     CHECK(parse_timeline(line, plan) == std::vector{entry});
     CHECK(parse_timeline(line, digest("another plan")).empty());
     for (const std::int64_t time_s : {std::int64_t{-1}, INT64_MAX})
@@ -65,39 +72,55 @@ TEST_SUITE("disk/timeline") {
   TEST_CASE("one is written when it says something new and the last is ten seconds old") {
     FlakyFiles files;
     Timeline timeline(files, "/w/timeline");
-    REQUIRE(timeline.note(at(0), noon));
-    REQUIRE(timeline.note(at(10), noon + 9));
+    timeline.note(at(0), noon);
+    timeline.note(at(10), noon + 9);
     CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}});
-    REQUIRE(timeline.note(at(20), noon + 10));
-    REQUIRE(timeline.note(at(20, {{30, 1}}), noon + 30));
+    timeline.note(at(20), noon + 10);
+    timeline.note(at(20), noon + 25);
     CHECK(noted(files).back() == TimelineEntry{noon + 10, 0, 20, 20});
-    REQUIRE(timeline.note(at(0, {}, 1), noon + 31));
+    timeline.note(at(20, {{30, 1}}), noon + 30);
+    CHECK(noted(files).back() == TimelineEntry{noon + 30, 0, 20, 31});
+    timeline.note(at(0, {}, 1), noon + 31);
     auto ended = at(1, {}, 1);
     ended.in_flight_max = 0;
-    REQUIRE(timeline.note(ended, noon + 32));
+    timeline.note(ended, noon + 32);
     CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0},
                                       {noon + 10, 0, 20, 20},
+                                      {noon + 30, 0, 20, 31},
                                       {noon + 31, 1, 0, 0},
                                       {noon + 32, 1, 1, 1}});
+  }
+
+  TEST_CASE("a clock that was set back is told by the next line") {
+    FlakyFiles files;
+    Timeline timeline(files, "/w/timeline");
+    timeline.note(at(10), noon);
+    timeline.note(at(20), noon - 3600);
+    timeline.note(at(30), noon - 3595);
+    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 10, 10}, {noon - 3600, 0, 20, 20}});
   }
 
   TEST_CASE("a line that a process died in does not spoil the next one's") {
     FlakyFiles files;
     files.put("/w/timeline", timeline_line({noon, 0, 0, 0}, plan) + "17954568");
     Timeline timeline(files, "/w/timeline");
-    REQUIRE(timeline.note(at(5), noon + 60));
+    timeline.note(at(5), noon + 60);
     CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}, {noon + 60, 0, 5, 5}});
-    REQUIRE(Timeline(files, "/w/timeline").note(at(6), noon + 70));
+    Timeline(files, "/w/timeline").note(at(6), noon + 70);
     CHECK(files.content("/w/timeline").find("\n\n") == std::string::npos);
   }
 
-  TEST_CASE("a disk that fails is told") {
+  TEST_CASE("what a disk does not take costs a line, and the next one is whole") {
     FlakyFiles files;
     Timeline timeline(files, "/w/timeline");
-    files.harm(0, Harm::fail, true);
-    const auto done = timeline.note(at(5), noon);
-    REQUIRE(!done);
-    CHECK(done.error().code == Errc::outage);
+    timeline.note(at(5), noon);
+    files.harm(0, Harm::full, true);  // takes all but the line end
+    timeline.note(at(6), noon + 10);
+    files.harm(0, Harm::none);
+    CHECK(!files.content("/w/timeline").ends_with('\n'));
+    timeline.note(at(7), noon + 11);
+    CHECK(noted(files).front() == TimelineEntry{noon, 0, 5, 5});
+    CHECK(noted(files).back() == TimelineEntry{noon + 11, 0, 7, 7});
   }
 
   TEST_CASE("a link lies between the last line before it and the first behind it") {
@@ -115,6 +138,10 @@ TEST_SUITE("disk/timeline") {
     CHECK(settled_within(lines, 1, 69, run) == TimeSpan{noon + 60, noon + 81});
     CHECK(settled_within(lines, 1, 70, run) == TimeSpan{noon + 80, noon + 100});
     CHECK(settled_within({}, 0, 7, run) == run);
+    const std::vector<TimelineEntry> parks{
+        {noon + 10, 0, 50, 50, {17}}, {noon + 30, 0, 90, 90, {17}}, {noon + 50, 0, 90, 90}};
+    CHECK(settled_within(parks, 0, 17, run) == TimeSpan{noon + 30, noon + 51});
+    CHECK(settled_within(parks, 0, 18, run) == TimeSpan{noon, noon + 11});
   }
 
   TEST_CASE(

@@ -96,7 +96,7 @@ class Tampering(journey.Case):
 
     def test_a_hard_link_in_the_place_of_a_file_of_ours_is_not_written_through(self):
         job = self.stopped_job("job")
-        for name in ("lock", "refused.ndjson", "timeline"):
+        for name in ("lock", "refused.ndjson"):
             with self.subTest(name):
                 file, other = job / "runs/1-of-1" / name, self.dir / f"precious-{name}"
                 good = file.read_bytes()
@@ -113,7 +113,16 @@ class Tampering(journey.Case):
                 (job / "copy").rename(file)
         self.check_goes_on(job)
         self.assertEqual([(self.dir / f"precious-{name}").read_bytes().endswith(b"precious\n")
-                          for name in ("lock", "refused.ndjson", "timeline")], [True] * 3)
+                          for name in ("lock", "refused.ndjson")], [True] * 2)
+
+    def test_nor_is_one_in_the_place_of_the_timeline_which_nothing_rests_on(self):
+        job = self.stopped_job("job")
+        file, other = job / "runs/1-of-1/timeline", self.dir / "precious"
+        other.write_bytes(file.read_bytes() + b"precious\n")
+        file.unlink()
+        os.link(other, file)
+        self.check_goes_on(job)
+        self.assertTrue(other.read_bytes().endswith(b"precious\n"))
 
     def test_another_version_is_named(self):
         job = self.stopped_job("job")

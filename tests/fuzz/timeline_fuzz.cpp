@@ -36,7 +36,7 @@ void check(std::string_view bytes) {
   }
 }
 
-/// The same lines, each with the checksum of its text before its last blank.
+/// The same lines, each with the checksum of its text up to its last blank.
 std::string sealed(std::string_view bytes) {
   std::string out;
   while (!bytes.empty()) {

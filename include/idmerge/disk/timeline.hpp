@@ -5,10 +5,13 @@
 // links were settled, appended beside the checkpoint and never synced, since nothing rests on it: a
 // line that is torn or missing makes an answer less exact, not wrong.
 //
-// Example: at 1795456810, in round 0, all of the first 400 links were settled, and none from 413
-// on:
+// Example: at 1795456810, in round 0, all of the first 400 links were settled but 17, which was
+// parked, and none from 413 on:
 //
-//   1795456810 0 400 413 1122334455667788
+//   1795456810 0 400 413 17 1122334455667788
+//
+// Parked links stand there with commas between them, "-" if there are none. Where they are many,
+// they are not listed, and what lies behind the first of them does not count as settled.
 //
 // The last word is the XXH3-64 of the text before it, seeded with the start of the plan digest.
 // Lines that do not fit it, of another plan for example, say nothing.
@@ -29,10 +32,11 @@
 namespace idmerge {
 
 struct TimelineEntry {
-  std::int64_t time_s = 0;    // since 1970, rounded down
-  std::uint64_t round = 0;    // links below are of this one
-  std::uint64_t settled = 0;  // every ordinal below it was settled
-  std::uint64_t end = 0;      // no ordinal from it on was
+  std::int64_t time_s = 0;                 // since 1970, rounded down
+  std::uint64_t round = 0;                 // links below are of this one
+  std::uint64_t settled = 0;               // every ordinal below it was settled ...
+  std::uint64_t end = 0;                   // ... and no ordinal from it on was
+  std::vector<std::uint64_t> parked = {};  // but these were not; ascending
   bool operator==(const TimelineEntry&) const = default;
 };
 
@@ -62,12 +66,15 @@ class Timeline {
  public:
   Timeline(Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
 
-  /// Append what a checkpoint that was taken at a time says, if it says something new and the last
-  /// line is old enough, of another round, or not of the end of the run. Errors: Errc::outage.
-  Result<void> note(const Checkpoint& checkpoint, std::int64_t time_s);
+  /// Append what a checkpoint that was taken at a time says, if it says something new, and the last
+  /// line is old enough, of another round or of a later time, or the run has ended.
+  ///
+  /// Errors: kept to itself, as nothing rests on the line; the next one is written in its place.
+  void note(const Checkpoint& checkpoint, std::int64_t time_s);
 
  private:
   Result<void> open();
+  Result<void> append(const TimelineEntry& entry, const Digest& plan);
 
   Files* files_;
   std::string path_;
