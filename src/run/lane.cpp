@@ -59,9 +59,20 @@ void Lane::swap_connection(Lane& other) noexcept {
 }
 
 Flight* Lane::first_due(Instant now) {
-  const auto found = std::find_if(flights.begin(), flights.end(),
-                                  [&](auto& f) { return f.has_parts() && f.due <= now; });
-  return found == flights.end() ? nullptr : &*found;
+  for (std::size_t i = 0; i < flights.size(); ++i) {
+    Flight& flight = flights[(next + i) % flights.size()];
+    if (flight.has_parts() && flight.due <= now) return &flight;
+  }
+  return nullptr;
+}
+
+void Lane::has_left(const Flight& flight) {
+  next = (static_cast<std::size_t>(&flight - flights.data()) + 1) % flights.size();
+}
+
+void Lane::give_up_turns() {
+  for (Flight& flight : flights)
+    flight.passed = false;
 }
 
 Instant Lane::earliest_due() const {

@@ -230,10 +230,13 @@ class Sender {
       join_pipe(lane, *lane.suspect, now);
       return;
     }
-    for (Flight& flight : lane.flights) {
+    const auto first = lane.next;
+    for (std::size_t i = 0; i < lane.flights.size(); ++i) {
+      Flight& flight = lane.flights[(first + i) % lane.flights.size()];
       if (lane.pipe.size() == lane.pipe_max) return;
       if (!flight.has_parts() || flight.due > now) continue;
       if (!join_pipe(lane, flight, now)) return;
+      lane.has_left(flight);
     }
   }
 
@@ -282,12 +285,14 @@ class Sender {
             static_cast<double>(flight.request.size())};
   }
 
-  /// Open a connection for a turn that the lane has; where that fails, wait for the next try.
+  /// Open a connection for a turn that came to one that had ended. Where that fails, the turn is
+  /// given up, so that those of all lanes do not leave together when the service is back.
   Task<void> open(Lane& lane) {
     const auto opened = co_await lane.connection.open();
     if (opened) {
       lane.failures = 0;
     } else {
+      lane.give_up_turns();
       co_await bear_failed_open(lane, opened.error());
     }
   }

@@ -113,6 +113,32 @@ TEST_SUITE("run/lane") {
     CHECK(world.lane.first_due(now + 2s) == &world.lane.flights[1]);
   }
 
+  TEST_CASE("behind a flight that has left, the next one goes first, around the lane") {
+    World world;
+    const Instant now = Instant{} + 1h;
+    auto& flights = world.lane.flights;
+    for (std::size_t i = 0; i < 3; ++i)
+      world.load(i, 1);
+    for (const std::size_t expected : {0U, 1U, 2U, 0U}) {
+      CHECK(world.lane.first_due(now) == &flights[expected]);
+      world.lane.has_left(flights[expected]);  // and is filled again at once
+    }
+    flights[1].due = now + 1s;
+    CHECK(world.lane.first_due(now) == &flights[2]);
+    world.lane.has_left(flights[3]);
+    CHECK(world.lane.first_due(now) == &flights[0]);
+  }
+
+  TEST_CASE("turns that are given up are not used any more") {
+    World world;
+    world.load(1, 1);
+    world.lane.flights[1].passed = true;
+    CHECK(world.lane.has_passed());
+    world.lane.give_up_turns();
+    CHECK(!world.lane.has_passed());
+    CHECK(world.lane.has_parts());
+  }
+
   TEST_CASE("a lane names what it sent without an answer") {
     World world;
     world.load(0, 5);

@@ -46,6 +46,8 @@ using idmerge::testing::Program;
 using idmerge::testing::Reaction;
 using idmerge::testing::Scratch;
 using idmerge::testing::SeenRequest;
+using idmerge::testing::ServerOptions;
+using idmerge::testing::Welcome;
 
 namespace {
 
@@ -489,6 +491,43 @@ TEST_SUITE("run/sender") {
     CHECK(report.stop->code == Errc::service);
     CHECK(report.pending == 100);
     CHECK(report.requests_now <= 4);
+  }
+
+  TEST_CASE("what a job keeps and cannot go on with is named, unless it has served already") {
+    struct World {
+      std::string error;
+      std::string_view unfit;
+      std::string_view later;  // after a success
+    };
+    const std::vector<World> worlds{
+        {R"({"code":400,"error":"some data points in the request failed validation",)"
+         R"("failed_records":["identity events are not allowed when project is using simplified )"
+         R"(identity management"],"num_records_imported":0,"status":"Bad Request"})",
+         "project-mode", "project-mode"},
+        {R"({"code":400,"error":"project_id: is required","status":"Bad Request"})", "project-id",
+         ""}};
+    for (const auto& world : worlds) {
+      for (const int taken : {0, 1}) {
+        CAPTURE(world.unfit);
+        CAPTURE(taken);
+        LoopbackServer server([&](const SeenRequest& seen) {
+          if (seen.number < taken) {
+            return Reaction{http(200, R"({"code":200,"num_records_imported":5,"status":"OK"})")};
+          }
+          return Reaction{http(400, world.error)};
+        });
+        Job job(20);
+        auto options = job.import_options(server);
+        options.dialect.batch_links_max = 5;
+        options.connections = 1;
+        const auto report = job.send(options);
+        REQUIRE(report.stop);
+        CHECK(report.stop->code == Errc::service);
+        CHECK(report.unfit == (taken == 0 ? world.unfit : world.later));
+        CHECK(report.delivered == 5U * static_cast<unsigned>(taken));
+        CHECK(report.refused == 0);
+      }
+    }
   }
 
   TEST_CASE("foreign answers after a success are borne, three in a row are not") {
@@ -1045,6 +1084,52 @@ TEST_SUITE("run/sender") {
     CHECK(paced.delivered == 400);
     CHECK(paced.elapsed >= 288ms);  // 299 links, of which 10 go at once
     CHECK(server.requests() == 400);
+  }
+
+  TEST_CASE("under a rate no flight of a pipe waits for what was taken after it") {
+    LoopbackServer server([](const SeenRequest&) { return accepted(); });
+    Job job(120);
+    auto options = job.options(server);
+    options.connections = 1;
+    options.pipeline = 8;
+    options.rate = Rate{2'000, false};
+    options.burst = 1;
+    CHECK(job.send(options).delivered == 120);
+    const auto seen = server.seen();
+    REQUIRE(seen.size() == 120);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      CAPTURE(i);
+      const auto place = std::stoull(anon_of(seen[i]).substr(1));  // a17
+      CHECK(place < i + 8);
+      CHECK(i < place + 8);
+    }
+  }
+
+  TEST_CASE("a turn does not last until a service is back, where others have gone meanwhile") {
+    const Scratch scratch;
+    const Certificates authority(scratch.path());
+    std::vector<Instant> came;
+    ServerOptions service;
+    service.certificate = authority.sign("service", "DNS:localhost");
+    service.key = scratch.path("service.key");
+    service.react = [&](const SeenRequest&) {
+      came.push_back(std::chrono::steady_clock::now());
+      Reaction reaction = accepted();
+      if (came.size() == 1) reaction.then = Reaction::Then::close;
+      return reaction;
+    };
+    service.welcome = [](int connection) { return Welcome{.reset = connection == 1}; };
+    LoopbackServer server(std::move(service));
+    Job job(2);
+    auto options = job.options(fmt::format("https://localhost:{}", server.port()));
+    options.tls.ca_cert = authority.authority;
+    options.connections = 1;
+    options.rate = Rate{2, false};
+    options.burst = 1;
+    CHECK(job.send(options).delivered == 2);
+    REQUIRE(came.size() == 2);
+    // The turn after half a second came to a line that had ended, and to no other.
+    CHECK(came[1] - came[0] >= 900ms);
   }
 
   TEST_CASE("what is under way at a kill is at most 2 x connections x pipeline x batch") {

@@ -6,6 +6,7 @@
 // suspended. Whoever waits needs no connection: a turn that comes to a lane without one takes that
 // of another lane in the queue, and only when all are busy a new one is opened. Nothing is claimed
 // for it before it is open, so a slow handshake holds up nobody and no two turns pile up behind it.
+// (An idle one may turn out to have ended: its turn then lasts while another is opened, once.)
 #pragma once
 
 #include <cstddef>
