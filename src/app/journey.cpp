@@ -41,21 +41,33 @@ std::string other_job(const std::string& job) {
   }
 }
 
-/// The command line as it was typed, for another job, and without `option`.
+/// The command line as it was typed, for another job. `option`, if any, is to have another value:
+/// what was agreed to was not this, so --yes is left out.
 std::string same_command_for(const World& world, const std::string& job,
-                             std::string_view option = "job") {
+                             std::string_view option = {}, std::string_view value = {}) {
   std::vector<std::string> words;
+  std::vector<std::string> more{"--job", job};
+  if (!option.empty()) {
+    more.push_back(fmt::format("--{}", option));
+    more.emplace_back(value);
+  }
   for (std::size_t i = 0; i < world.arguments.size(); ++i) {
     const std::string_view word = world.arguments[i];
     const auto end = std::min(word.find('='), word.size());
     const auto name = word.starts_with("--") ? word.substr(2, end - 2) : std::string_view();
-    if (name != "job" && name != "approve" && name != option) {
+    if (word == "--") {  // options stand before it
+      more.insert(more.end(), world.arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                  world.arguments.end());
+      break;
+    }
+    if (name == "yes" && !option.empty()) continue;
+    if (name.empty() || (name != "job" && name != "approve" && name != option)) {
       words.emplace_back(word);
     } else if (end == word.size()) {
       ++i;  // its value
     }
   }
-  words.insert(words.end(), {"--job", job});
+  words.insert(words.end(), more.begin(), more.end());
   return command_line(words);
 }
 
@@ -422,6 +434,7 @@ class Run {
       if (auto said = say_what_to_look_up(); !said) return said.error();
     }
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
+    if (!ending.next.empty() && !sent.unfit.empty()) say_of_new_job(sent.unfit);
     if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     world_.log.info("job: " + printable(settings_.job));
     return finish(ending);
@@ -430,15 +443,22 @@ class Run {
   /// The job keeps `option`, and cannot go on with it. Empty when no input was named that could be
   /// planned again: the reason of the stop says what to do.
   std::string command_of_new_job(std::string_view option) const {
-    if (settings_.plan.intake.inputs.empty()) return {};
+    const auto& inputs = settings_.plan.intake.inputs;
+    if (inputs.empty() || inputs.front() == "-") return {};
     std::string_view value = "us|eu|in|URL";
     if (option == "project-id") value = "N";
     if (option == "project-mode") {
       const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
       value = is_simplified ? "original|legacy" : "simplified";
     }
-    return fmt::format("{} --{} {}", same_command_for(world_, other_job(settings_.job), option),
-                       option, value);
+    return same_command_for(world_, other_job(settings_.job), option, value);
+  }
+
+  void say_of_new_job(std::string_view option) {
+    if (view_->delivered() > 0) {
+      world_.log.warning("another job sends all links again, also those that were delivered");
+    }
+    if (option == "to") world_.log.info("or, if the address is right: " + next_command(settings_));
   }
 
   bool is_canary(const SendReport& sent) const {
@@ -469,7 +489,7 @@ class Run {
     Ending ending;
     ending.next = command("approve");
     ending.next += fmt::format(" --approve {}{}", view_->plan.id(),
-                               settings_.to.empty() ? " --to us|eu|in|URL" : "");
+                               settings_.to.empty() ? fmt::format(" --to {}", any_target) : "");
     world_.log.info("dry run: nothing was sent; " + ending.next);
     return finish(ending);
   }
@@ -670,13 +690,13 @@ Result<int> do_plan(Settings& settings, World& world) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
-    ending.next = fmt::format("{} --to us|eu|in|URL --approve {} --{} none",
-                              first_command(settings, guard), view->plan.id(), guard);
+    ending.next = fmt::format("{} --to {} --approve {} --{} none", first_command(settings, guard),
+                              any_target, view->plan.id(), guard);
     world.log.error(ending.stop);
     world.log.info("go on: " + ending.next);
   } else {
-    ending.next =
-        fmt::format("{} --to us|eu|in|URL --approve {}", first_command(settings), view->plan.id());
+    ending.next = fmt::format("{} --to {} --approve {}", first_command(settings), any_target,
+                              view->plan.id());
     world.log.info("send it: " + ending.next);
   }
   const auto written = write_reports(*view, ending, JobPaths{settings.job}, settings, world);

@@ -66,10 +66,10 @@ Result<std::optional<LastJob>> read_last_job(const Settings& settings, const Key
   const auto last = view_job(files, job);
   if (!last) return Error{last.error().code, fmt::format("--last-job: {}", last.error().what)};
   if (!last->finished()) {
-    return unfit(
-        Errc::input, job,
-        fmt::format("is not finished: finish it ({}{}), or name the job before it",
-                    command_line({"run", "--job", job}), last->run ? "" : " --to us|eu|in|URL"));
+    return unfit(Errc::input, job,
+                 fmt::format("is not finished: finish it ({}{}), or name the job before it",
+                             command_line({"run", "--job", job}),
+                             last->run ? "" : fmt::format(" --to {}", any_target)));
   }
   if (auto same = check_kind(settings, planned, *last); !same) return same.error();
   return std::optional(LastJob{job, last->census.sendable()});

@@ -66,7 +66,7 @@ TEST_SUITE("app/journey") {
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     CHECK(stage.code({"plan", input}) == 6);
     CHECK(stage.said.ends_with(
-        "go on: idmerge run --job " + input + ".idmerge --to us|eu|in|URL --approve " +
+        "go on: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
         view_job(stage.files, input + ".idmerge")->plan.id() + " --max-rejected none\n"));
     const auto service = emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 6);
@@ -120,13 +120,13 @@ TEST_SUITE("app/journey") {
     const auto run_job = "idmerge run --job " + job;
     CHECK(stage.code(plan) == 6);
     CHECK(stage.said.ends_with("go on: " + run_job +
-                               " --max-held none --max-links 7 --to us|eu|in|URL" + approve() +
+                               " --max-held none --max-links 7 --to 'us|eu|in|URL'" + approve() +
                                " --max-rejected none\n"));
     plan.insert(plan.end(), {"--max-rejected", "20%"});
     CHECK(stage.code(plan) == 0);
     CHECK(stage.said.ends_with("send it: " + run_job +
                                " --max-rejected 20% --max-held none --max-links 7"
-                               " --to us|eu|in|URL" +
+                               " --to 'us|eu|in|URL'" +
                                approve() + "\n"));
     std::vector<std::string> run{"run", input, "--to", service->url(), "--max-rejected", "1%"};
     run.insert(run.end(), guards.begin(), guards.end());
@@ -493,13 +493,13 @@ TEST_SUITE("app/journey") {
     const std::string no_project =
         R"({"code":400,"error":"project_id: is required","status":"Bad Request"})";
     const std::vector<World> worlds{
-        {{http(404, "not here")}, {}, "--to us|eu|in|URL"},
+        {{http(404, "not here")}, {}, "--to 'us|eu|in|URL'"},
         {{http(400, simplified)},
          {"--api", "import", "--project-mode", "original", "--project-id", "1"},
          "--project-mode simplified"},
         {{http(400, missing)},
          {"--api", "import", "--project-mode=simplified", "--project-id", "1"},
-         "--project-mode original|legacy"},
+         "--project-mode 'original|legacy'"},
         {{http(400, no_project)},
          {"--api", "import", "--project-mode", "original", "--project-id", "1"},
          "--project-id N"},
@@ -516,14 +516,46 @@ TEST_SUITE("app/journey") {
       const auto begin = stage.said.find("go on: ");
       REQUIRE_MESSAGE(begin != std::string::npos, stage.said);
       const auto next = stage.said.substr(begin, stage.said.find('\n', begin) - begin);
-      CHECK(next.starts_with("go on: idmerge run " + input + " --yes "));
+      CHECK(next.starts_with("go on: idmerge run " + input + " --"));
+      // What was agreed to was not this.
+      CHECK(next.find("--yes") == std::string::npos);
       CHECK_MESSAGE(next.ends_with(" --job " + input + ".2.idmerge " + world.next), next);
       const auto option = world.next.substr(0, world.next.find(' '));
       CHECK(next.find(option) == next.rfind(option));
+      CHECK(stage.heard("or, if the address is right: idmerge run --job " + job + " --yes") ==
+            (option == "--to"));
+      CHECK(!stage.heard("another job sends all links again"));
       // Without an input nothing can be planned, and the reason of the stop has said what to do.
       CHECK(stage.code({"run", "--job", job, "--yes"}) == 7);
       CHECK(!stage.heard("go on: "));
     }
+  }
+
+  TEST_CASE("another job is offered with its options before the -- of the inputs") {
+    LoopbackServer server([](const SeenRequest&) { return Reaction{http(404, "not here")}; });
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"run", "--yes", "--to", server.url(), "--", input}) == 7);
+    CHECK(stage.heard("go on: idmerge run --job " + input + ".2.idmerge --to 'us|eu|in|URL' -- " +
+                      input + "\n"));
+  }
+
+  TEST_CASE("that another job sends all links again is said where some were delivered") {
+    const std::string simplified =
+        R"({"code":400,"error":"some data points in the request failed validation",)"
+        R"("failed_records":["identity events are not allowed when project is using simplified )"
+        R"(identity management"],"num_records_imported":0,"status":"Bad Request"})";
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (seen.number > 1) return Reaction{http(400, simplified)};
+      return Reaction{http(200, R"({"code":200,"num_records_imported":1,"status":"OK"})")};
+    });
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    CHECK(stage.code({"run", input, "--yes", "--to", server.url(), "--api", "import",
+                      "--project-mode", "original", "--project-id", "1", "--batch", "1",
+                      "--connections", "1"}) == 7);
+    CHECK(stage.heard("another job sends all links again, also those that were delivered"));
+    CHECK(stage.heard(" --project-mode simplified\n"));
   }
 
   TEST_CASE("what the service does not take for now is sent by the same command") {

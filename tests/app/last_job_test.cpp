@@ -169,7 +169,7 @@ TEST_SUITE("app/last_job") {
     const auto unfinished = planned + ".idmerge";
     stops(4, unfinished,
           ": is not finished: finish it (idmerge run --job " + unfinished +
-              " --to us|eu|in|URL), or name the job before it");
+              " --to 'us|eu|in|URL'), or name the job before it");
     REQUIRE(stage.code({"run", "--job", unfinished, "--to", "emulator"}) == 0);
     stops(4, unfinished, ": is not finished");  // a rehearsal finishes nothing
     const auto begun = nights.write("begun.csv", 2);

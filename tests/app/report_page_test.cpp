@@ -287,9 +287,10 @@ TEST_SUITE("app/report_page") {
     REQUIRE(with_guards({"plan", input}) == 0);
     const auto planned = read("report.html");
     CHECK(has(planned, "Planned: 3 links to send"));
-    CHECK(has(planned, "idmerge run --job " + input +
-                           ".idmerge --max-rejected none --max-held none --to us|eu|in|URL "
-                           "--approve "));
+    CHECK(
+        has(planned, "idmerge run --job " + input +
+                         ".idmerge --max-rejected none --max-held none --to &#39;us|eu|in|URL&#39; "
+                         "--approve "));
     CHECK(has(read("summary.json"), "\"next\":\"idmerge run --job " + input));
 
     // A rehearsal has a page of its own.

@@ -27,7 +27,7 @@ TEST_SUITE("app/status") {
     const auto text = status_text(stage.files, job);
     REQUIRE_MESSAGE(text, text);
     CHECK(text->find("planned, nothing sent yet\n") != std::string::npos);
-    CHECK(text->ends_with("go on: idmerge run --job " + job + " --to us|eu|in|URL\n"));
+    CHECK(text->ends_with("go on: idmerge run --job " + job + " --to 'us|eu|in|URL'\n"));
   }
 
   TEST_CASE("a job at work is named with its owner, and asking needs no lock") {

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Law 2: a service that is down, or is another one than we think, costs no link."""
 import http.server
+import re
 import socket
+import subprocess
 import threading
 
 import journey
@@ -53,18 +55,39 @@ class Service(journey.Case):
         self.assertEqual(emulator.clusters(), self.truth.clusters())
 
     def test_a_web_server_is_not_the_service(self):
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            Page.requests = 0
-            try:
-                _, err = self.run_to(f"http://127.0.0.1:{server.server_port}", expect=7)
-            finally:
-                server.shutdown()
-                thread.join()
-        self.assertIn("404", err)
-        self.assertLessEqual(Page.requests, 16)
-        self.check_all_pending()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        Page.requests = 0
+        url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            _, err = self.run_to(url, expect=7)
+            self.assertIn("404", err)
+            self.assertLessEqual(Page.requests, 16)
+            self.check_all_pending()
+            self.check_way_on(url, err)
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def check_way_on(self, url, err):
+        """What is printed sends nothing by being pasted; a pipe has no command to paste at all."""
+        way_on = re.search(r"go on: (.*)\n", err).group(1)
+        self.assertIn(" --to 'us|eu|in|URL'", way_on)
+        self.assertNotIn("--yes", way_on)
+        requests = Page.requests
+        pasted = subprocess.run(["sh", "-c", way_on.replace("idmerge", journey.IDMERGE, 1)],
+                                env=self.environment(), stdin=subprocess.DEVNULL,
+                                capture_output=True, text=True)
+        self.assertEqual(pasted.returncode, 2, pasted.stderr)
+        self.assertIn("--to", pasted.stderr)
+        self.assertEqual(Page.requests, requests)
+        with open(self.path, "rb") as pipe:
+            _, err = self.run_idmerge("run", "-", "--job", self.dir / "piped", "--to", url, "--yes",
+                                      "--expect-rows", "any",
+                                      stdin=pipe, expect=7)
+        self.assertNotIn("go on:", err)
 
     def test_an_outage_leaves_everything_pending_and_a_later_run_finishes_it(self):
         with socket.socket() as reserved:  # bound but not listening: connections are refused
