@@ -445,7 +445,7 @@ class Run {
   std::string command_of_new_job(std::string_view option) const {
     const auto& inputs = settings_.plan.intake.inputs;
     if (inputs.empty() || inputs.front() == "-") return {};
-    std::string_view value = "us|eu|in|URL";
+    std::string_view value = any_target;
     if (option == "project-id") value = "N";
     if (option == "project-mode") {
       const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
@@ -488,8 +488,9 @@ class Run {
   Result<int> end_of_dry_run() {
     Ending ending;
     ending.next = command("approve");
-    ending.next += fmt::format(" --approve {}{}", view_->plan.id(),
-                               settings_.to.empty() ? fmt::format(" --to {}", any_target) : "");
+    ending.next +=
+        fmt::format(" --approve {}{}", view_->plan.id(),
+                    settings_.to.empty() ? fmt::format(" --to {}", shell_word(any_target)) : "");
     world_.log.info("dry run: nothing was sent; " + ending.next);
     return finish(ending);
   }
@@ -691,12 +692,12 @@ Result<int> do_plan(Settings& settings, World& world) {
     ending.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
     ending.next = fmt::format("{} --to {} --approve {} --{} none", first_command(settings, guard),
-                              any_target, view->plan.id(), guard);
+                              shell_word(any_target), view->plan.id(), guard);
     world.log.error(ending.stop);
     world.log.info("go on: " + ending.next);
   } else {
-    ending.next = fmt::format("{} --to {} --approve {}", first_command(settings), any_target,
-                              view->plan.id());
+    ending.next = fmt::format("{} --to {} --approve {}", first_command(settings),
+                              shell_word(any_target), view->plan.id());
     world.log.info("send it: " + ending.next);
   }
   const auto written = write_reports(*view, ending, JobPaths{settings.job}, settings, world);

@@ -69,7 +69,7 @@ Result<std::optional<LastJob>> read_last_job(const Settings& settings, const Key
     return unfit(Errc::input, job,
                  fmt::format("is not finished: finish it ({}{}), or name the job before it",
                              command_line({"run", "--job", job}),
-                             last->run ? "" : fmt::format(" --to {}", any_target)));
+                             last->run ? "" : fmt::format(" --to {}", shell_word(any_target))));
   }
   if (auto same = check_kind(settings, planned, *last); !same) return same.error();
   return std::optional(LastJob{job, last->census.sendable()});

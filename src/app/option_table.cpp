@@ -712,7 +712,8 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{
-        "connections", "N", "16", "Pace", on_run, "connections to the service at most, opened as needed and kept",
+        "connections", "N", "16", "Pace", on_run,
+        "connections to the service at most, opened as needed and kept",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
     OptionEntry{
         "pipeline", "N", "1", "Pace", on_run,

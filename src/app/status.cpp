@@ -109,7 +109,7 @@ Result<std::string> status_text(Files& files, const std::string& job) {
   out += account_text(*view);
   if (owner->empty() && (view->pending() > 0 || (view->run && !view->finished()))) {
     out += fmt::format("go on: {}{}\n", command_line({"run", "--job", job}),
-                       view->run ? "" : fmt::format(" --to {}", any_target));
+                       view->run ? "" : fmt::format(" --to {}", shell_word(any_target)));
   }
   return out;
 }

@@ -60,14 +60,14 @@ void Lane::swap_connection(Lane& other) noexcept {
 
 Flight* Lane::first_due(Instant now) {
   for (std::size_t i = 0; i < flights.size(); ++i) {
-    Flight& flight = flights[(next + i) % flights.size()];
+    Flight& flight = flights[(first + i) % flights.size()];
     if (flight.has_parts() && flight.due <= now) return &flight;
   }
   return nullptr;
 }
 
-void Lane::has_left(const Flight& flight) {
-  next = (static_cast<std::size_t>(&flight - flights.data()) + 1) % flights.size();
+void Lane::advance_past(const Flight& flight) {
+  first = (static_cast<std::size_t>(&flight - flights.data()) + 1) % flights.size();
 }
 
 void Lane::give_up_turns() {

@@ -230,13 +230,11 @@ class Sender {
       join_pipe(lane, *lane.suspect, now);
       return;
     }
-    const auto first = lane.next;
-    for (std::size_t i = 0; i < lane.flights.size(); ++i) {
-      Flight& flight = lane.flights[(first + i) % lane.flights.size()];
-      if (lane.pipe.size() == lane.pipe_max) return;
-      if (!flight.has_parts() || flight.due > now) continue;
-      if (!join_pipe(lane, flight, now)) return;
-      lane.has_left(flight);
+    while (lane.pipe.size() < lane.pipe_max) {
+      Flight* const flight = lane.first_due(now);
+      const bool is_around = !lane.pipe.empty() && flight == lane.pipe.front();
+      if (flight == nullptr || is_around || !join_pipe(lane, *flight, now)) return;
+      lane.advance_past(*flight);
     }
   }
 

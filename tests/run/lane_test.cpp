@@ -121,11 +121,11 @@ TEST_SUITE("run/lane") {
       world.load(i, 1);
     for (const std::size_t expected : {0U, 1U, 2U, 0U}) {
       CHECK(world.lane.first_due(now) == &flights[expected]);
-      world.lane.has_left(flights[expected]);  // and is filled again at once
+      world.lane.advance_past(flights[expected]);  // and is filled again at once
     }
     flights[1].due = now + 1s;
     CHECK(world.lane.first_due(now) == &flights[2]);
-    world.lane.has_left(flights[3]);
+    world.lane.advance_past(flights[3]);
     CHECK(world.lane.first_due(now) == &flights[0]);
   }
 

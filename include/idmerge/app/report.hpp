@@ -97,9 +97,9 @@ std::string summary_json(const JobView& view, const Ending& ending, const IdMask
 /// One word as a shell takes it: quoted where needed.
 std::string shell_word(std::string_view word);
 
-/// What a person puts in place of itself, quoted, so that a shell that is given it as it stands
-/// starts nothing but an error.
-inline constexpr std::string_view any_target = "'us|eu|in|URL'";
+/// Where a command has no target yet: a person is to choose. As a shell_word(), since a shell that
+/// is given it as it stands takes it for pipes and runs what is before them.
+inline constexpr std::string_view any_target = "us|eu|in|URL";
 
 /// "idmerge run --job pairs.csv.idmerge"
 std::string command_line(const std::vector<std::string>& words);

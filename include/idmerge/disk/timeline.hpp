@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "idmerge/base/result.hpp"
@@ -56,8 +57,8 @@ struct TimeSpan {
   bool operator==(const TimeSpan&) const = default;
 };
 
-/// When a link was settled in its round, as closely as the lines tell, within the span of the whole
-/// run. Bug if it was not settled.
+/// When a link that has an answer got it, in its round: as closely as the lines tell, within the
+/// span of the whole run.
 TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t round,
                         std::uint64_t ordinal, TimeSpan run);
 

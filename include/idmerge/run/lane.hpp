@@ -75,7 +75,7 @@ struct Lane {
   Connection connection;
   Timer timer;  // of its waits
   std::vector<Flight> flights;
-  std::size_t next = 0;       // which of them goes first: none waits for what came after it
+  std::size_t first = 0;      // which of them goes first: none waits for what came after it
   std::vector<Flight*> pipe;  // under way, in the order of their answers
   std::string requests;       // of the pipe, when there are several
   std::size_t pipe_max = 1;   // until the service has shown that it keeps the connection
@@ -99,8 +99,8 @@ struct Lane {
   /// The first flight that waits for nothing but its turn at the gate.
   Flight* first_due(Instant now);
 
-  /// The flight has left: the one behind it goes first now.
-  void has_left(const Flight& flight);
+  /// The flight leaves: the one behind it goes first now.
+  void advance_past(const Flight& flight);
 
   /// The turns that are still unused are given up.
   void give_up_turns();
