@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -53,6 +54,23 @@ ReadFile config_reader(Files& files) {
   };
 }
 
+/// How to log before the options are understood, or when they cannot be.
+LogOptions early_log_options(const std::vector<std::string>& arguments,
+                             const Environment& environment) {
+  constexpr std::string_view flag = "--log-format";
+  auto format = environment("IDMERGE_LOG_FORMAT").value_or("");
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string_view word = arguments[i];
+    if (word == flag && i + 1 < arguments.size()) format = arguments[i + 1];
+    if (word.starts_with(flag) && word.substr(flag.size()).starts_with('=')) {
+      format = word.substr(flag.size() + 1);
+    }
+  }
+  LogOptions options;
+  if (format == "json") options.format = LogFormat::json;
+  return options;
+}
+
 /// Does the same command go on once the world has changed?
 bool passes(Errc code) {
   return code == Errc::outage || code == Errc::locked || code == Errc::interrupted;
@@ -96,20 +114,47 @@ class App {
 
   int run() {
     const auto environment = process_environment();
+    log_ = early_log_options(arguments_, environment);
     const auto typed = parse_typed(command_table(), option_table(), arguments_, environment,
                                    config_reader(files_));
-    if (!typed) return fail(typed.error());
-    if (typed->version) return print(fmt::format("idmerge {}\n", IDMERGE_VERSION));
-    if (typed->help) return print(help(*typed));
-    auto settings = parse_settings(*typed);
+    if (typed && typed->version) return print(fmt::format("idmerge {}\n", IDMERGE_VERSION));
+    if (typed && typed->help) return print(help(*typed));
+    auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
+    if (settings) log_ = settings->output.log;
+    // Whether or not the rest is right: a setting that is lost may be why it is not.
+    const auto guard_lost = name_unknown_variables();
     if (!settings) return fail(settings.error());
-    for (const auto& name : unknown_variables(variable_names())) {
-      Log({}).warning(fmt::format("{}: is no option: unset it", printable(name)));
-    }
+    if (guard_lost && judges(settings->command)) return fail(*guard_lost);
     return obey(*settings);
   }
 
  private:
+  /// Do the guards hold for this command?
+  static bool judges(Command command) {
+    return command == Command::plan || command == Command::run;
+  }
+
+  /// Warn of variables that set nothing; returns an error for the first that was probably meant to
+  /// be a guard.
+  std::optional<Error> name_unknown_variables() const {
+    std::optional<Error> guard_lost;
+    for (const auto& variable : unknown_variables(variable_names(), option_table())) {
+      Log(said_at_once()).warning(fmt::format("{}: {}", printable(variable.name), variable.what));
+      if (!variable.is_guard || guard_lost) continue;
+      guard_lost = Error{Errc::usage, fmt::format("{}: a guard that is misspelt guards nothing: "
+                                                  "correct its name, or unset it",
+                                                  printable(variable.name))};
+    }
+    return guard_lost;
+  }
+
+  /// Outside of plan and run, nothing that is said waits for an exit code.
+  LogOptions said_at_once() const {
+    auto options = log_;
+    options.deferred = false;
+    return options;
+  }
+
   static std::string help(const Typed& typed) {
     for (const auto& command : command_table()) {
       if (typed.command == command.command) {
@@ -119,14 +164,14 @@ class App {
     return help_text(command_table());
   }
 
-  static int print(std::string_view text) {
+  int print(std::string_view text) const {
     ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
     const auto printed = to_reader()(text);
     return printed ? 0 : fail(printed.error());
   }
 
-  static int fail(const Error& error) {
-    Log({}).error(error.what);
+  int fail(const Error& error) const {
+    Log(said_at_once()).error(error.what);
     return exit_code(error.code);
   }
 
@@ -225,13 +270,14 @@ class App {
                              printable(settings.job), settings.say_rate));
   }
 
-  static int emulate(const Settings& settings) {
+  int emulate(const Settings& settings) const {
     const auto ended = run_emulator(settings.emulator, stdout);
     return ended ? 0 : fail(ended.error());
   }
 
   RealFiles files_;
   const std::vector<std::string>& arguments_;
+  LogOptions log_;
 };
 
 }  // namespace

@@ -281,18 +281,4 @@ Result<void> check_typed_against(const Settings& settings, const KeyValues& plan
   return {};
 }
 
-std::vector<std::string> unknown_variables(const std::vector<std::string>& names) {
-  // Of the tests, which start the program with their own environment.
-  constexpr std::array<std::string_view, 2> others{"IDMERGE_SEED", "IDMERGE_FAULT"};
-  std::vector<std::string> unknown;
-  for (const auto& name : names) {
-    if (!name.starts_with("IDMERGE_")) continue;
-    const bool known = std::find(others.begin(), others.end(), name) != others.end() ||
-                       std::any_of(option_table().begin(), option_table().end(),
-                                   [&](const auto& entry) { return variable_name(entry) == name; });
-    if (!known) unknown.push_back(name);
-  }
-  return unknown;
-}
-
 }  // namespace idmerge

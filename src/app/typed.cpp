@@ -2,6 +2,7 @@
 #include "idmerge/app/typed.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 
@@ -57,11 +58,60 @@ std::string commands_that_take(const OptionEntry& entry, std::span<const Command
   return out;
 }
 
+/// The part of `--rate=5/s` that names an option, without its dashes.
+std::string_view name_in(std::string_view word) {
+  const auto flag = word.substr(0, word.find('='));
+  return flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+}
+
+/// Is this an option's full name behind a single dash? CLI11 reads such a word letter by letter.
+bool is_single_dashed(std::string_view word, std::span<const OptionEntry> options,
+                      Command command) {
+  return word.size() > 2 && word[0] == '-' && word[1] != '-' &&
+         find_option(options, name_in(word), command) != nullptr;
+}
+
+/// Names that people try in order to give a secret on the command line, where every process of the
+/// machine can read it.
+bool names_secret(std::string_view name) {
+  constexpr std::array<std::string_view, 10> names{
+      "token",   "project-token", "secret",   "api-secret", "project-secret",
+      "api-key", "username",      "password", "user",       "service-account"};
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Is this word a unit of the option's values, which a blank has separated from its number?
+bool is_unit_of(const OptionEntry& entry, std::string_view word) {
+  constexpr std::array<std::string_view, 5> times{"ms", "s", "m", "h", "d"};
+  constexpr std::array<std::string_view, 10> sizes{"B",  "kB",  "KB",  "MB",  "GB",
+                                                   "TB", "KiB", "MiB", "GiB", "TiB"};
+  const auto is_one_of = [&](const auto& units) {
+    return std::find(units.begin(), units.end(), word) != units.end();
+  };
+  if (entry.value.find('%') != std::string_view::npos) return word == "%";
+  if (entry.value == "DURATION") return is_one_of(times);
+  if (entry.value == "SIZE") return is_one_of(sizes);
+  if (entry.value.starts_with("RATE")) return word == "/s" || word == "req/s";
+  if (entry.value != "SIZE/s" || !word.ends_with("/s")) return false;
+  word.remove_suffix(2);
+  return is_one_of(sizes);
+}
+
 /// What to say of `--ratte` behind `command`.
 Error unknown_option(std::string_view word, const CommandEntry& command,
                      std::span<const CommandEntry> commands, std::span<const OptionEntry> options) {
   const auto flag = word.substr(0, word.find('='));
-  const auto name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+  const auto name = name_in(word);
+  if (command.command != Command::emulator && names_secret(name)) {
+    return usage(fmt::format(
+        "{}: secrets are never options, because other processes can read the command line: set "
+        "MIXPANEL_TOKEN, MIXPANEL_USERNAME and MIXPANEL_SECRET, or use --credentials FILE",
+        printable(flag)));
+  }
+  if (command.command == Command::status && name == "format") {
+    return usage(
+        "--format: status prints text only: programs read summary.json in the job's directory");
+  }
   if (const auto* elsewhere = find_option(options, name, {})) {
     return usage(fmt::format("--{}: {} does not have this option: it belongs to {}", name,
                              command.name, commands_that_take(*elsewhere, commands)));
@@ -101,10 +151,9 @@ class FlagParser {
     if (command.takes_inputs) app_.add_option("INPUT", inputs_);
   }
 
-  Result<void> parse(std::vector<std::string> arguments, Typed& typed) {
-    std::reverse(arguments.begin(), arguments.end());
+  Result<void> parse(const std::vector<std::string>& arguments, Typed& typed) {
     try {
-      app_.parse(arguments);
+      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& e) {
       return explain(e);
     }
@@ -112,15 +161,43 @@ class FlagParser {
     if (typed.help) return {};
     for (const auto& word : app_.remaining()) {
       if (word == "--") continue;
-      if (word.starts_with('-')) return unknown_option(word, command_, commands_, options_);
+      if (word.starts_with('-')) return unknown(word, arguments);
       return usage(fmt::format("\"{}\": {} takes no input: see idmerge {} --help", printable(word),
                                command_.name, command_.name));
     }
     typed.inputs = inputs_;
+    if (auto whole = check_units(arguments); !whole) return whole;
     return collect(typed);
   }
 
  private:
+  /// `word` is what CLI11 left over of one of the arguments.
+  Error unknown(std::string_view word, const std::vector<std::string>& arguments) const {
+    for (const auto& argument : arguments) {
+      if (argument == "--") break;
+      if (!is_single_dashed(argument, options_, command_.command)) continue;
+      const auto flag = std::string_view(argument).substr(0, argument.find('='));
+      return usage(
+          fmt::format("{}: has a single dash: write -{}", printable(flag), printable(flag)));
+    }
+    return unknown_option(word, command_, commands_, options_);
+  }
+
+  /// A unit that stands alone behind an option's value belongs to that value, and is no input.
+  Result<void> check_units(const std::vector<std::string>& arguments) const {
+    for (std::size_t i = 0; i + 2 < arguments.size() && arguments[i] != "--"; ++i) {
+      const std::string_view flag = arguments[i];
+      if (!flag.starts_with("--") || flag.find('=') != std::string_view::npos) continue;
+      const auto* entry = find_option(options_, name_in(flag), command_.command);
+      const auto& unit = arguments[i + 2];
+      if (entry == nullptr || !is_unit_of(*entry, unit)) continue;
+      const auto& number = arguments[i + 1];
+      return usage(fmt::format("{} {} {}: number and unit are one word: write {} {}{}", flag,
+                               printable(number), unit, flag, printable(number), unit));
+    }
+    return {};
+  }
+
   void add(const OptionEntry& entry) {
     const auto flags = entry.letter != 0 ? fmt::format("-{},--{}", entry.letter, entry.name)
                                          : fmt::format("--{}", entry.name);
@@ -321,6 +398,36 @@ std::string variable_name(const OptionEntry& entry) {
     out += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   }
   return out;
+}
+
+std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& names,
+                                               std::span<const OptionEntry> options) {
+  constexpr std::string_view prefix = "IDMERGE_";
+  // Of the tests, which start the program with their own environment.
+  constexpr std::array<std::string_view, 2> others{"SEED", "FAULT"};
+  std::vector<std::string> variables;
+  for (const auto& entry : options)
+    variables.push_back(variable_name(entry).substr(prefix.size()));
+  const std::vector<std::string_view> known(variables.begin(), variables.end());
+  const auto is_among = [](const auto& words, std::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  std::vector<UnknownVariable> unknown;
+  for (const auto& name : names) {
+    if (!name.starts_with(prefix)) continue;
+    const auto rest = std::string_view(name).substr(prefix.size());
+    if (is_among(others, rest) || is_among(known, rest)) continue;
+    const auto near = nearest(rest, known);
+    if (!near) {
+      unknown.push_back({name, "is no option: unset it, or see idmerge run --help", false});
+      continue;
+    }
+    const auto at = std::find(known.begin(), known.end(), *near) - known.begin();
+    const bool guard = options[static_cast<std::size_t>(at)].group == "Guards";
+    unknown.push_back(
+        {name, fmt::format("is no option: did you mean {}{}?", prefix, *near), guard});
+  }
+  return unknown;
 }
 
 std::optional<std::string_view> nearest(std::string_view typed,

@@ -21,6 +21,9 @@ constexpr std::array commands{
 };
 
 const std::array options{
+    OptionEntry{"max-held", "N|P%|none", "5%", "Guards", run | plan, "held links"},
+    OptionEntry{"timeout", "DURATION", "30s", "Pace", run, "of an answer"},
+    OptionEntry{"row-max", "SIZE", "1MiB", "Input", run | plan, "longest row"},
     OptionEntry{"rate", "RATE", "500/s", "Pace", run, "links a second"},
     OptionEntry{"burst", "N", "", "Pace", run, "at once"},
     OptionEntry{"no-collapse", "", "", "Guards", run | plan, "send every pair", nullptr, 'n'},
@@ -112,6 +115,58 @@ TEST_SUITE("app/typed") {
           "\"x.csv\": show takes no input: see idmerge show --help");
     CHECK(world.error_of({"run", "--\x1b[31m"}) ==
           "--\\x1b[31m: unknown option: see idmerge run --help");
+  }
+
+  TEST_CASE("a long option behind a single dash is named as it should be written") {
+    const World world;
+    CHECK(world.error_of({"run", "-rate", "5/s"}) == "-rate: has a single dash: write --rate");
+    CHECK(world.error_of({"run", "-null-word=x"}) ==
+          "-null-word: has a single dash: write --null-word");
+    // CLI11 takes the letter n, which exists, and leaves the rest.
+    CHECK(world.error_of({"run", "-no-collapse"}) ==
+          "-no-collapse: has a single dash: write --no-collapse");
+    CHECK(world.parse({"run", "--null-word", "-rate"})->find("null-word")->text == "-rate");
+  }
+
+  TEST_CASE("a secret is no option, and its value is not repeated") {
+    const World world;
+    for (const auto* name : {"--token", "--secret", "--api-secret", "--password"}) {
+      const auto error = world.error_of({"run", std::string(name) + "=hunter22"});
+      CHECK(error.starts_with(std::string(name) + ": secrets are never options"));
+      CHECK(error.find("MIXPANEL_TOKEN") != std::string::npos);
+      CHECK(error.find("hunter22") == std::string::npos);
+    }
+  }
+
+  TEST_CASE("a unit belongs to its number") {
+    const World world;
+    CHECK(world.error_of({"run", "x.csv", "--max-held", "5", "%"}) ==
+          "--max-held 5 %: number and unit are one word: write --max-held 5%");
+    CHECK(world.error_of({"run", "--timeout", "30", "s", "x.csv"}) ==
+          "--timeout 30 s: number and unit are one word: write --timeout 30s");
+    CHECK(world.error_of({"run", "--row-max", "2", "MiB"}) ==
+          "--row-max 2 MiB: number and unit are one word: write --row-max 2MiB");
+    CHECK(world.error_of({"run", "--rate", "20", "/s"}) ==
+          "--rate 20 /s: number and unit are one word: write --rate 20/s");
+    // Files may be called like units of other options, and like anything behind --.
+    CHECK(world.parse({"run", "--max-held", "5", "s"})->inputs == std::vector<std::string>{"s"});
+    CHECK(world.parse({"run", "--burst", "5", "MiB"})->inputs == std::vector<std::string>{"MiB"});
+    CHECK(world.parse({"run", "--max-held", "5", "--", "%"})->inputs ==
+          std::vector<std::string>{"%"});
+  }
+
+  TEST_CASE("a variable that sets nothing is found, with the name it is near to") {
+    const auto unknown = unknown_variables({"PATH", "IDMERGE_RATE", "IDMERGE_RATTE", "IDMERGE_SEED",
+                                            "IDMERGE_MAX_HEDL", "IDMERGE_FROBNICATE", "IDMERGE_"},
+                                           options);
+    REQUIRE(unknown.size() == 4);
+    CHECK(unknown[0] ==
+          UnknownVariable{"IDMERGE_RATTE", "is no option: did you mean IDMERGE_RATE?", false});
+    CHECK(unknown[1] == UnknownVariable{"IDMERGE_MAX_HEDL",
+                                        "is no option: did you mean IDMERGE_MAX_HELD?", true});
+    CHECK(unknown[2].what == "is no option: unset it, or see idmerge run --help");
+    CHECK_FALSE(unknown[2].is_guard);
+    CHECK(unknown[3].name == "IDMERGE_");
   }
 
   TEST_CASE("the flag goes before the environment, and that before the file") {

@@ -129,7 +129,26 @@ class Options(Case):
 
     def test_a_variable_that_is_no_option_is_warned_of(self):
         _, err = self.call(0, "plan", self.file(), env=self.environment(IDMERGE_RATTE="5/s"))
-        self.assertIn("idmerge: warning: IDMERGE_RATTE: is no option", err)
+        self.assertIn("idmerge: warning: IDMERGE_RATTE: is no option: did you mean IDMERGE_RATE?",
+                      err)
+
+    def test_a_lost_variable_is_named_when_other_settings_fail_too(self):
+        env = self.environment(IDMERGE_ANON_FEILD="a")
+        _, err = self.call(2, "plan", self.file(), "--no-such-option", env=env)
+        self.assertIn("IDMERGE_ANON_FEILD: is no option: did you mean IDMERGE_ANON_FIELD?", err)
+        _, err = self.call(2, "plan", self.file(), "--no-such-option", "--log-format", "json",
+                           env=env)
+        lines = [json.loads(line) for line in err.splitlines()]
+        self.assertEqual([line["level"] for line in lines], ["warning", "error"])
+        self.assertIn("IDMERGE_ANON_FEILD", lines[0]["msg"])
+
+    def test_a_misspelt_guard_ends_what_it_should_guard(self):
+        env = self.environment(IDMERGE_MAX_HEDL="0")
+        self.mistake(2, "plan", self.file(), env=env, says="guards nothing")
+        self.call(0, "plan", self.file(), "--job", "made")
+        # It guards nothing where only is looked.
+        _, err = self.call(0, "status", "--job", "made", env=env)
+        self.assertIn("IDMERGE_MAX_HEDL", err)
 
     def test_help_and_version(self):
         out, err = self.call(0, "--version")

@@ -41,7 +41,4 @@ Result<void> adopt_plan(Settings& settings, const KeyValues& planned);
 /// Errors: usage, naming the first that does not.
 Result<void> check_typed_against(const Settings& settings, const KeyValues& planned);
 
-/// Names of variables that start with IDMERGE_ and are no option: a setting that would be lost.
-std::vector<std::string> unknown_variables(const std::vector<std::string>& names);
-
 }  // namespace idmerge

@@ -95,6 +95,19 @@ Result<Typed> parse_typed(std::span<const CommandEntry> commands,
 /// "IDMERGE_ANON_FIELD"
 std::string variable_name(const OptionEntry& entry);
 
+/// A variable that is named like an option's and is none.
+struct UnknownVariable {
+  std::string name;
+  std::string what;       // what is wrong, and what to do
+  bool is_guard = false;  // probably meant to be a safety limit, which is now not set
+
+  bool operator==(const UnknownVariable&) const = default;
+};
+
+/// Of all the environment's `names`, those that begin like an option's variable and set nothing.
+std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& names,
+                                               std::span<const OptionEntry> options);
+
 /// The name among `names` that `typed` is probably meant to be, or nothing.
 std::optional<std::string_view> nearest(std::string_view typed,
                                         std::span<const std::string_view> names);
