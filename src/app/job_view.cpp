@@ -118,4 +118,10 @@ Tally tally_of(const JobView& view) {
   return tally;
 }
 
+Tally doubtful_of(const JobView& view) {
+  auto tally = tally_of(view);
+  tally.held -= view.census.outranked();
+  return tally;
+}
+
 }  // namespace idmerge

@@ -531,7 +531,7 @@ class Run {
 
   std::string reason_of_exit_fates() const {
     return fmt::format("finished, but with rows that need a person: {} (exit 3, see --fail-on)",
-                       fates_text(tally_of(*view_), settings_.output.fail_on));
+                       fates_text(doubtful_of(*view_), settings_.output.fail_on));
   }
 
   static constexpr int exit_fates = 3;
@@ -615,12 +615,13 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                     count_text(rejected), count_text(naming), limit_text(settings.max_rejected),
                     shell_word(view.job + "/rejected.ndjson"))};
   }
-  if (settings.max_held.exceeded(census.held_links(), census.links)) {
+  const auto doubtful = census.held_links() - census.outranked();
+  if (settings.max_held.exceeded(doubtful, census.links)) {
     return Error{
         Errc::guard,
         fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
-                    count_text(census.held_links()), count_text(census.links),
+                    count_text(doubtful), count_text(census.links),
                     limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
   }
   return check_links(settings, census.sendable(), last);
@@ -628,7 +629,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
 
 int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
   if (view.pending() > 0) return exit_code(Errc::outage);
-  const auto tally = tally_of(view);
+  const auto tally = doubtful_of(view);
   const bool failed =
       std::any_of(fail_on.begin(), fail_on.end(), [&](Fate fate) { return tally[fate] > 0; });
   return failed ? 3 : 0;

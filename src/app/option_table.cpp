@@ -385,7 +385,8 @@ const std::array entries{
                 "of those that name a pair (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_rejected, parse_limit(t)); }},
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
-                "send nothing when more links are held (exit 6)",
+                "send nothing when more links are held (exit 6), besides those that lost to the claim which "
+                "--on-conflict earliest or latest prefers",
                 [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
     OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
                 "send nothing when more links are to be sent, or more than such a share, 150% say, "
@@ -546,7 +547,8 @@ const std::array entries{
                 "ids in census and messages; auto: on a terminal only, else masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
     OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
-                "end with 3 instead of 0 when rows met one of these fates", set_fail_on},
+                "end with 3 instead of 0 when rows met one of these fates; held: besides those that lost "
+                "to the claim which --on-conflict prefers", set_fail_on},
     OptionEntry{"quiet", "", "", "Output", on_both, "silent exactly when the exit code is 0",
                 [](Text t, Settings& s) -> Done {
                   s.output.quiet = is_on(t);

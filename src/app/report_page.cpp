@@ -173,7 +173,7 @@ std::string headline(const JobView& view, const Ending& ending) {
   } else {
     out += fmt::format("{} of {} delivered", count_text(view.delivered()), links_text(to_send));
   }
-  const auto left = fates_text(tally_of(view), fates_for_a_person);
+  const auto left = fates_text(doubtful_of(view), fates_for_a_person);
   if (!left.empty()) out += fmt::format("; {}", left);
   return out;
 }

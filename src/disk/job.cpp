@@ -53,6 +53,20 @@ Result<void> make_ours(Files& files, const std::string& dir) {
   return files.sync_dir(parent_of(dir));
 }
 
+/// Make the directories above `dir` that are missing, for their owner alone, as the job is.
+Result<void> make_parents(Files& files, const std::string& dir) {
+  const auto parent = parent_of(dir);
+  const auto there = files.stat(parent);
+  if (!there) return there.error();
+  if (*there) return {};
+  if (auto done = make_parents(files, parent); !done) return done;
+  if (auto made = files.make_dir(parent); !made) {  // perhaps another process was faster
+    const auto now = files.stat(parent);
+    if (!now || !*now) return made;
+  }
+  return files.sync_dir(parent_of(parent));
+}
+
 /// Without a trailing slash, so that the parent is the parent.
 std::string trimmed(std::string dir) {
   while (dir.size() > 1 && dir.back() == '/')
@@ -125,6 +139,7 @@ Result<JobPaths> make_job(Files& files, const std::string& dir) {
         files, job, **stat, "holds other files and no job: give --job a directory of its own");
     if (!checked) return checked.error();
   }
+  if (const auto made = make_parents(files, job.dir); !made) return made.error();
   if (const auto made = make_ours(files, job.dir); !made) return made.error();
   const auto path = fmt::format("{}/{}", job.dir, mark);
   if (auto done = make_mark(files, path); !done) return done.error();

@@ -61,6 +61,30 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code({"run", "--job", job, "--fail-on", "refused"}) == 0);
   }
 
+  TEST_CASE("who lost to the claim that the policy prefers needs nobody") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id,at\n"
+                                           "a1,u1,1\na1,u2,2\na2,u3,1\n");
+    const auto service = emulator();
+    const std::vector<std::string> run{"run",           input, "--on-conflict", "latest",
+                                       "--order-field", "at",  "--to",          service->url()};
+    CHECK_MESSAGE(stage.code(run) == 0, stage.said);
+    const auto view = view_job(stage.files, input + ".idmerge");
+    CHECK(view->census.outranked() == 1);
+    CHECK(tally_of(*view).held == 1);  // still a fate of its own
+    CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
+    // Two claims of the same age are doubt: nobody was preferred.
+    const auto tie = stage.scratch.write("tie.csv",
+                                         "anonymous_id,user_id,at\n"
+                                         "a1,u1,2\na1,u2,2\na2,u3,1\n");
+    CHECK(stage.code({"plan", tie, "--on-conflict", "latest", "--order-field", "at"}) == 6);
+    CHECK(stage.heard("--max-held: 2 of 3 links are held"));
+    CHECK(stage.code({"run", tie, "--on-conflict", "latest", "--order-field", "at", "--to",
+                      service->url(), "--max-held", "none"}) == 3);
+    CHECK(stage.heard("2 held"));
+  }
+
   TEST_CASE("a guard stops before anything leaves") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);

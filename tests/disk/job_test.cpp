@@ -37,6 +37,19 @@ TEST_SUITE("disk/job") {
     CHECK(open_job(files, job->dir));
   }
 
+  TEST_CASE("missing directories above a job are made, for us alone") {
+    const Scratch scratch;
+    RealFiles files;
+    REQUIRE(make_job(files, scratch / "jobs/2026/tonight"));
+    CHECK((*files.stat(scratch / "jobs"))->mode == 0700);
+    CHECK((*files.stat(scratch / "jobs/2026"))->mode == 0700);
+    CHECK(make_job(files, scratch / "jobs/2026/tomorrow"));
+    std::ofstream(scratch / "file") << "x";
+    const auto below_file = make_job(files, scratch / "file/jobs/tonight");
+    REQUIRE_FALSE(below_file);
+    CHECK(below_file.error().code == Errc::usage);
+  }
+
   TEST_CASE("an empty directory may become a job, one with other files may not") {
     const Scratch scratch;
     RealFiles files;

@@ -64,4 +64,8 @@ Result<JobView> view_rehearsal(Files& files, const std::string& job);
 /// Every row and its fate. Law 1: it adds up, or this is a bug.
 Tally tally_of(const JobView& view);
 
+/// The rows that a person has to look at, as --fail-on and the headline of the report count them:
+/// held ones without those that lost to the claim which the policy prefers. Does not add up.
+Tally doubtful_of(const JobView& view);
+
 }  // namespace idmerge

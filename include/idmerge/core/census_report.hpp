@@ -105,6 +105,9 @@ struct CensusReport {
   std::uint64_t rejected() const;
   std::uint64_t held_rows() const;  // faulty, but readable: they make no link
   std::uint64_t held_links() const;
+  /// Held links that lost to the claim which --on-conflict earliest or latest was asked to prefer:
+  /// settled by a rule, so nobody has to look at them.
+  std::uint64_t outranked() const { return verdicts[static_cast<std::size_t>(Verdict::outranked)]; }
   std::uint64_t held() const { return held_rows() + held_links(); }
   std::uint64_t sendable() const { return verdicts[static_cast<std::size_t>(Verdict::send)]; }
   /// Links that a person decided against: they name no pair to be sent, so their fate is `skipped`.
