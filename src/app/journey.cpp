@@ -621,8 +621,8 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
         Errc::guard,
         fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
-                    count_text(doubtful), count_text(census.links),
-                    limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
+                    count_text(doubtful), count_text(census.links), limit_text(settings.max_held),
+                    shell_word(view.job + "/held.ndjson"))};
   }
   return check_links(settings, census.sendable(), last);
 }
@@ -636,8 +636,7 @@ int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
 }
 
 int exit_code_of(const Error& error, int signal_number) {
-  if (error.code == Errc::interrupted && signal_number > 0) return 128 + signal_number;
-  return exit_code(error.code);
+  return signal_number > 0 ? exit_code(error.code, signal_number) : exit_code(error.code);
 }
 
 std::string next_command(const Settings& settings, std::string_view left_out) {

@@ -8,7 +8,7 @@
 
 namespace idmerge {
 
-int exit_code(Errc code) {
+int exit_code(Errc code, int signal_number) {
   switch (code) {
     case Errc::internal:
       return 1;
@@ -29,7 +29,7 @@ int exit_code(Errc code) {
     case Errc::locked:
       return 11;
     case Errc::interrupted:
-      return 130;
+      return 128 + signal_number;
   }
   return 1;
 }

@@ -94,8 +94,7 @@ class Sender {
     do {
       run_task(io, all());
     } while (begin_round());
-    const auto finished =
-        recorder_.finish(stop_ ? exit_code(stop_->code) : 0, unanswered(), rounds_.over());
+    const auto finished = recorder_.finish(exit_code_now(), unanswered(), rounds_.over());
     if (!finished) stop_ = finished.error();
   }
 
@@ -110,6 +109,16 @@ class Sender {
   }
 
  private:
+  /// What the command will end with as far as sending decides it; rows of other fates are not known
+  /// here.
+  int exit_code_now() const {
+    if (stop_) {
+      const int signal_number = limits_.signal_number();
+      return signal_number > 0 ? exit_code(stop_->code, signal_number) : exit_code(stop_->code);
+    }
+    return recorder_.ledger().is_done() && rounds_.over() ? 0 : exit_code(Errc::outage);
+  }
+
   /// The pending links that were sent without an answer.
   std::vector<std::uint64_t> unanswered() const {
     std::vector<std::uint64_t> ordinals;

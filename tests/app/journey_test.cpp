@@ -431,6 +431,8 @@ TEST_SUITE("app/journey") {
     const auto view = view_job(stage.files, input + ".idmerge");
     CHECK(view->pending() == 1);
     CHECK(view->delivered() == 1);
+    CHECK(status_text(stage.files, input + ".idmerge")->find("stopped, exit 5\n") !=
+          std::string::npos);
   }
 
   TEST_CASE("the import API delivers batches, and a later run knows that it does") {

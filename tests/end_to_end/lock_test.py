@@ -39,6 +39,9 @@ class Lock(journey.Case):
             process.wait()
             self.assertEqual(process.returncode, code, self.said(process))
             self.assertIn("run --job", self.said(process)[1])
+            status, _ = self.run_idmerge("status", "--job", job)
+            self.assertIn(f"stopped, exit {code}\n", status)
+            self.assertEqual(self.summary(job)["exit_code"], code)
             sent = emulator.stats()["distinct_links"]
             self.check_account(job, delivered=sent, pending=1000 - sent)
         self.run_idmerge("run", "--job", job, "--rate", "0")

@@ -30,8 +30,8 @@ enum class Errc : std::uint8_t {
 };
 
 /// The exit code of a command that ends with this error, a part of the command-line contract.
-/// Interrupted is 130 here; who knows the signal makes it 128 plus its number.
-int exit_code(Errc code);
+/// Interrupted is 128 plus the number of the signal, as a shell reports it; SIGINT unless told.
+int exit_code(Errc code, int signal_number = 2);
 
 /// Shape: `what` reads `subject: what is wrong: what to do`, lower case, no full stop.
 struct Error {

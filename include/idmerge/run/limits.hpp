@@ -44,6 +44,9 @@ class Limits {
   bool drained(Instant now) const { return request_.asked() > 1 || now >= drain_until_; }
 
   std::uint64_t requests() const { return requests_; }
+
+  /// The signal that asked for the end, or 0.
+  int signal_number() const { return request_.signal_number(); }
   Instant began() const { return began_; }
   std::chrono::milliseconds elapsed(Instant now) const;
 
