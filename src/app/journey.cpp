@@ -243,6 +243,13 @@ class Run {
       return usage(
           fmt::format("--job: {}: has no plan: name the INPUT to plan", printable(settings_.job)));
     }
+    if (auto right = check_sendable(view_->plan, view_->census); !right && !view_->finished()) {
+      if (has_inputs) {
+        world_.log.info("start a new job: " + same_command_for(world_, other_job(settings_.job)));
+      }
+      return Error{right.error().code,
+                   fmt::format("{}: {}", printable(settings_.job), right.error().what)};
+    }
     if (has_inputs) {
       if (auto same = match_plan(view_->plan, settings_.plan); !same) {
         return another_plan(settings_, world_, same.error(), *view_);
@@ -592,7 +599,8 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                     share_text(census.user.uuids, census.user.distinct),
                     share_text(census.anon.uuids, census.anon.distinct))};
   }
-  const auto rejected = census.rejected();
+  const auto rejected =  // headers are no rows that somebody meant to be linked
+      census.rejected() - census.faults[static_cast<std::size_t>(Fault::repeated_header)];
   const auto unreadable = census.unreadable_orders.rows;
   const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {

@@ -127,6 +127,8 @@ void derive(Settings& s) {
   if (s.own_emulator()) s.rehearse = true;
   const bool capless = s.send.dialect.mode == ProjectMode::simplified;
   s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
+  s.plan.intake.verbs = verbs_of(s.send.dialect.mode);
+  s.plan.screen.simplified = s.send.dialect.mode == ProjectMode::simplified;
   s.send.rate = s.typed_rate.value_or(default_rate(s.send.dialect.api));
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
@@ -246,9 +248,7 @@ Result<void> recall(Settings& settings, const KeyValues& words) {
 
 Result<void> adopt_plan(Settings& settings, const KeyValues& planned) {
   const auto mode = planned.get("project_mode");
-  for (const auto known : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
-    if (name(known) == mode) settings.send.dialect.mode = known;
-  }
+  if (const auto known = parse_project_mode(mode)) settings.send.dialect.mode = *known;
   settings.plan.project_mode = mode;
   settings.plan.api = planned.get("api");
   if (settings.plan.api == name(Api::import)) settings.send.dialect.api = Api::import;

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "idmerge/core/cell.hpp"
+#include "idmerge/core/columns.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/json_text.hpp"
+#include "idmerge/run/planner.hpp"
 
 namespace idmerge {
 namespace {
@@ -305,6 +307,12 @@ std::vector<std::string> warnings(const JobView& view) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
                      count_text(census.doubled_device_prefix)));
   }
+  if (census.prefixed_rows > 0) {
+    warn(fmt::format(
+        "{} rows have anonymous ids that start with $device:, others do not: outside of "
+        "simplified projects X and $device:X are two ids",
+        count_text(census.prefixed_rows)));
+  }
   if (alias > 0 && census.both_sides_ids > 0) {
     warn(fmt::format("{} ids stand on both sides: aliases of aliases",
                      count_text(census.both_sides_ids)));
@@ -343,12 +351,37 @@ std::string example_sentence(const NamedLink& link, const IdMask& mask) {
   return fmt::format("{}{}{}{}{}", before, mask(link.anon), between, mask(link.user), behind);
 }
 
+namespace {
+
+/// What was taken for the header of an input, or stands first where there is none; empty where
+/// columns are known by name.
+std::string first_row_text(const JobView& view, std::size_t input, const IdMask& mask) {
+  const auto* const row = view.plan.options.find(first_row_key(input));
+  if (row == nullptr) return {};
+  std::vector<std::string> cells;
+  for (std::string_view rest = *row;;) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    cells.emplace_back(rest.substr(0, end));
+    if (end == rest.size()) break;
+    rest.remove_prefix(end + 1);
+  }
+  if (view.plan.options.get("header") != "no") return ", header: " + list_names(cells, mask);
+  std::string out = ", no header, first row: ";
+  for (const auto& cell : cells)
+    out += fmt::format("{}{}", &cell == &cells.front() ? "" : ", ", mask(cell));
+  return out;
+}
+
+}  // namespace
+
 std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
                         std::size_t batch) {
   auto out = fmt::format("plan {} in {}\n", view.plan.id(), printable(view.job));
   for (const auto& input : view.plan.inputs) {
-    out += fmt::format("  {}: {}, {} rows\n", printable(input.path), printable(input.format),
-                       count_text(input.rows));
+    out += fmt::format(
+        "  {}: {}, {} rows{}\n", printable(input.path), printable(input.format),
+        count_text(input.rows),
+        first_row_text(view, static_cast<std::size_t>(&input - view.plan.inputs.data()), mask));
     if (view.plan.inputs.size() > 12 && &input == &view.plan.inputs[9]) {
       out += fmt::format("  and {} files more\n", view.plan.inputs.size() - 10);
       break;
@@ -393,9 +426,9 @@ std::string census_json(const JobView& view, const IdMask& mask) {
   out += fmt::format(R"("decisions_unknown":{},"decisions_unclaimed":{},)",
                      census.decisions_unknown, census.decisions_unclaimed);
   out += fmt::format(
-      R"("both_sides_ids":{},"doubled_device_prefix":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
-      census.both_sides_ids, census.doubled_device_prefix, census.clusters, census.hubs,
-      census.anons_per_user_p50, census.anons_per_user_p99, census.anons_per_user_max);
+      R"("both_sides_ids":{},"doubled_device_prefix":{},"prefixed_rows":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
+      census.both_sides_ids, census.doubled_device_prefix, census.prefixed_rows, census.clusters,
+      census.hubs, census.anons_per_user_p50, census.anons_per_user_p99, census.anons_per_user_max);
   out += fmt::format(R"("largest_clusters":{},"hub_users":{}}})",
                      users_json(view.largest, "ids", mask),
                      users_json(view.hubs, "anonymous_ids", mask));

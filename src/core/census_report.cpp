@@ -11,10 +11,11 @@
 namespace idmerge {
 namespace {
 
-/// Call `field(key, number)` for every number of the report, in the order of the text. One list
-/// serves writing and reading, so the two cannot drift apart.
-template <class Report, class Field>
-void each_number(Report& report, Field field) {
+/// Call `field(key, number)` for every number of the report, in the order of the text, and `late`
+/// for those that plans of version 2 may lack. One list serves writing and reading, so the two
+/// cannot drift apart.
+template <class Report, class Field, class Late>
+void each_number(Report& report, Field field, Late late) {
   field("read", report.read);
   field("blank_lines", report.blank_lines);
   field("duplicates", report.duplicates);
@@ -23,8 +24,8 @@ void each_number(Report& report, Field field) {
   field("skipped_both", report.skipped_both);
   for (std::size_t i = 1; i < report.faults.size(); ++i) {
     const auto fault = static_cast<Fault>(i);
-    field(fmt::format("{}.{}", is_doubtful(fault) ? "held" : "rejected", name(fault)),
-          report.faults[i]);
+    const auto key = fmt::format("{}.{}", is_doubtful(fault) ? "held" : "rejected", name(fault));
+    is_late(fault) ? late(key, report.faults[i]) : field(key, report.faults[i]);
   }
   field("unreadable_orders", report.unreadable_orders.rows);
   field("unreadable_orders.file", report.unreadable_orders.file);
@@ -49,6 +50,7 @@ void each_number(Report& report, Field field) {
   field("decisions_unknown", report.decisions_unknown);
   field("decisions_unclaimed", report.decisions_unclaimed);
   field("doubled_device_prefix", report.doubled_device_prefix);
+  late("prefixed_rows", report.prefixed_rows);
   field("clusters", report.clusters);
   field("anons_per_user_p50", report.anons_per_user_p50);
   field("anons_per_user_p99", report.anons_per_user_p99);
@@ -78,6 +80,10 @@ class Lines {
     value = line.substr(3);
     rest_.remove_prefix(end + 1);
     return true;
+  }
+
+  bool begins_with(std::string_view key) const {
+    return rest_.starts_with(key) && rest_.substr(key.size()).starts_with(" = ");
   }
 
   bool number(std::string_view key, std::uint64_t& number) {
@@ -164,8 +170,11 @@ bool CensusReport::adds_up() const {
 std::string to_text(const CensusReport& report) {
   std::string text;
   const auto out = std::back_inserter(text);
-  each_number(report, [&](std::string_view key, std::uint64_t number) {
+  const auto line = [&](std::string_view key, std::uint64_t number) {
     fmt::format_to(out, "{} = {}\n", key, number);
+  };
+  each_number(report, line, [&](std::string_view key, std::uint64_t number) {
+    if (number > 0) line(key, number);
   });
   const auto clusters = [&](std::string_view key, const std::vector<ClusterSize>& list) {
     fmt::format_to(out, "{} = ", key);
@@ -190,8 +199,11 @@ Result<CensusReport> parse_census_report(std::string_view text) {
   CensusReport report;
   Lines lines(text);
   std::string wrong_key;
-  each_number(report, [&](std::string_view key, std::uint64_t& number) {
+  const auto take = [&](std::string_view key, std::uint64_t& number) {
     if (wrong_key.empty() && !lines.number(key, number)) wrong_key = key;
+  };
+  each_number(report, take, [&](std::string_view key, std::uint64_t& number) {
+    if (lines.begins_with(key)) take(key, number);
   });
   const auto bad = [](std::string_view key) {
     return Error{Errc::input, fmt::format("the census of the plan: no usable line for {}: "

@@ -432,6 +432,16 @@ bool is_uuid(std::string_view text) {
 
 }  // namespace
 
+std::span<const std::string_view> default_names_of_first(Op op) {
+  if (op == Op::alias) return alias_names;
+  return anon_names;
+}
+
+std::span<const std::string_view> default_names_of_second(Op op) {
+  if (op == Op::alias) return distinct_id_names;
+  return user_names;
+}
+
 std::string list_names(const std::vector<std::string>& names, const IdMask& mask) {
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -221,11 +221,13 @@ Result<std::optional<CsvHeader>> read_header(std::string_view bytes, bool last,
   return std::optional{std::move(header)};
 }
 
-CsvReader::CsvReader(CsvOptions options, const Columns& columns, std::string header, CsvStart start)
+CsvReader::CsvReader(CsvOptions options, const Columns& columns,
+                     const std::vector<std::string>& header, CsvStart start)
     : options_(std::move(options)),
       columns_(columns),
       null_words_(options_.null_words),
-      header_(std::move(header)),
+      header_rows_(columns, header),
+      below_header_(!header.empty()),
       offset_(start.offset),
       line_(start.line) {}
 
@@ -251,6 +253,7 @@ Result<std::size_t> CsvReader::feed(std::string_view bytes, bool last, RowBlock&
         taken = *careful;
       }
     }
+    if (other_columns_) return *other_columns_;
     if (taken == 0) break;
     taken_all += taken;
     offset_ += taken;
@@ -446,13 +449,29 @@ void CsvReader::add_row(std::string_view text, std::size_t field_count, FieldAt 
     add_fault(text, Fault::ragged_row, surplus ? field_at(columns_.count).start : text.size(), out);
     return;
   }
-  if (text.size() == header_.size() && text == header_) {
-    add_fault(text, Fault::repeated_header, 0, out);
-    return;
-  }
   auto& row = add_row(text, out);
   row.fault = read_cells(field_count, field_at, row, out);
+  if (judge_header(row)) {
+    row.fault = Fault::repeated_header;
+    row.fault_at = 0;
+  }
   if (row.fault != Fault::none) row.anon = row.user = {};
+}
+
+/// Is this row a header, or the types below one? Its other cells may be anything.
+bool CsvReader::judge_header(const Row& row) {
+  const auto kind = header_rows_.look(row.op, row.anon, row.user, below_header_);
+  below_header_ = kind == RowKind::header;
+  if (kind == RowKind::pair) return false;
+  if (kind == RowKind::other_columns && !other_columns_) {
+    other_columns_ = Error{
+        Errc::input,
+        fmt::format("line {}: the row names columns, but not those of the header in its place: "
+                    "another table begins here, in which the ids may stand the other way round: "
+                    "give the tables as separate files",
+                    row.line)};
+  }
+  return true;
 }
 
 template <class FieldAt>
@@ -463,14 +482,22 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
     at = field.start;
     return cell(row.text.substr(field.start, field.end - field.start), out);
   };
+  const auto read_ids = [&](const Sides& sides) {
+    row.anon = read(sides.first, row.anon_at);
+    row.user = read(sides.second, row.user_at);
+  };
   std::uint32_t at = 0;
   std::uint32_t order_at = 0;
   if (columns_.op) {
     const auto text = read(*columns_.op, at);
     const auto op = text.empty() ? columns_.op_default : parse_op(text);
     row.fault_at = at;
-    if (!op) return Fault::unknown_op;
+    if (!op) {  // perhaps the name of the column
+      if (const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)]) read_ids(*sides);
+      return Fault::unknown_op;
+    }
     row.op = *op;
+    if (!columns_.verbs.contains(row.op)) return Fault::verb_not_in_mode;
   }
   if (columns_.order) {
     const auto text = read(*columns_.order, order_at);
@@ -482,8 +509,7 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
   const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
   if (!sides) return Fault::missing_field;
   row.sided = sides->sided;
-  row.anon = read(sides->first, row.anon_at);
-  row.user = read(sides->second, row.user_at);
+  read_ids(*sides);
   if (row.has_unreadable_order) row.fault_at = order_at;
   return Fault::none;
 }

@@ -74,13 +74,21 @@ std::string_view name(ProjectMode mode) {
   return names[static_cast<std::size_t>(mode)];
 }
 
+std::optional<ProjectMode> parse_project_mode(std::string_view text) {
+  for (const auto mode :
+       {ProjectMode::none, ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
+    if (text == name(mode)) return mode;
+  }
+  return std::nullopt;
+}
+
 Result<void> check_op(Api api, ProjectMode mode, Op op) {
   const auto usage = [&](std::string_view why) {
     return Error{Errc::usage, fmt::format("--op {}: {}", name(op), why)};
   };
-  if (api == Api::identity) return {};
   switch (mode) {
     case ProjectMode::none:
+      if (api == Api::identity) return {};
       return Error{Errc::usage,
                    "--api import: the project mode is not given: add --project-mode original, "
                    "simplified or legacy, as the project's settings show it under Identity Merge"};
@@ -96,6 +104,11 @@ Result<void> check_op(Api api, ProjectMode mode, Op op) {
   }
   if (op == Op::alias) return {};
   return usage("a legacy project takes alias only: use --op alias");
+}
+
+Verbs verbs_of(ProjectMode mode) {
+  const auto has = [&](Op op) { return check_op(Api::identity, mode, op).has_value(); };
+  return {.create = has(Op::create), .alias = has(Op::alias), .merge = has(Op::merge)};
 }
 
 // ---- The parts of a dialect

@@ -130,14 +130,13 @@ std::size_t ImportWriter::write(std::span<const Link> links) {
 
 void ImportWriter::append_event(const Link& link) {
   if (mode_ == ProjectMode::simplified) {
-    // The service derives the distinct id from the two. One prefix is its own and not part of the
-    // device id; sent twice, it would create a phantom.
-    std::string_view device = link.anon;
-    if (device.starts_with(device_prefix)) device.remove_prefix(device_prefix.size());
+    // The service derives the distinct id from the two, and puts the prefix before the device's. An
+    // id that had it already would create a phantom, another verb make a user a device.
+    IDMERGE_CHECK(link.op == Op::create && !has_device_prefix(link.anon));
     body_ += R"({"event":")";
     body_ += simplified_event;
     body_ += R"(","properties":{"$device_id":)";
-    append_json(device, body_);
+    append_json(link.anon, body_);
     body_ += R"(,"$user_id":)";
     append_json(link.user, body_);
   } else if (link.op == Op::create) {

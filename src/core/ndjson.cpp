@@ -321,6 +321,7 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
     row.fault_at = at;
     if (fault != Fault::none || !op) return Fault::unknown_op;
     row.op = *op;
+    if (!columns_.verbs.contains(row.op)) return Fault::verb_not_in_mode;
   }
   if (columns_.order) {
     const auto& token = line_reader_.token(*columns_.order);

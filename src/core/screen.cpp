@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #endif
 
+#include "idmerge/base/check.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -125,11 +127,6 @@ string_view undress(string_view text) {
   return text.substr(begin, text.find_last_not_of(dress) - begin + 1);
 }
 
-/// Without a call for ids that do not begin so, which nearly all do not.
-constexpr bool has_device_prefix(string_view id) {
-  return !id.empty() && id.front() == device_prefix.front() && id.starts_with(device_prefix);
-}
-
 /// Eight bytes at a time: has any the high bit, or is it below 0x20 or 0x7F?
 constexpr std::uint64_t ones = 0x0101010101010101U;
 constexpr std::uint64_t highs = 0x8080808080808080U;
@@ -219,6 +216,18 @@ Finding examine(string_view id, IdForm form) {
 std::size_t place(const Row& row, std::size_t field_at, const Finding& found) {
   const bool quoted = field_at < row.text.size() && row.text[field_at] == '"';
   return field_at + found.at + (quoted && found.fault != Fault::placeholder ? 1 : 0);
+}
+
+/// An expression of a deny list may be written for either spelling of a device.
+bool denies_anon(const DenyList& deny, string_view anon, bool simplified) {
+  if (deny.denies(anon)) return true;
+  if (!simplified) return false;
+  std::array<char, device_prefix.size() + id_bytes_max> spelled;
+  IDMERGE_CHECK(anon.size() <= id_bytes_max);
+  const auto end =
+      std::copy(anon.begin(), anon.end(),
+                std::copy(device_prefix.begin(), device_prefix.end(), spelled.begin()));
+  return deny.denies({spelled.data(), static_cast<std::size_t>(end - spelled.begin())});
 }
 
 Screened mark(Row& row, Fault fault, std::size_t at) {
@@ -346,8 +355,16 @@ Screened screen(Row& row, const ScreenOptions& options, IdForms* forms) {
     return anon_blank ? Screened::skipped_anon : Screened::skipped_user;
   }
 
+  const auto anon = wire_anon(row.anon, options.simplified);
+  const auto prefix = row.anon.size() - anon.size();
+  row.anon = anon;
+  if (options.simplified && has_device_prefix(anon)) {
+    return mark(row, Fault::doubled_prefix, row.anon_at);
+  }
+  if (prefix > 0 && is_blank(anon)) return mark(row, Fault::placeholder, row.anon_at);
   const IdForms looks{id_form(row.anon), id_form(row.user)};
-  if (const auto found = examine(row.anon, looks.anon); found.fault != Fault::none) {
+  if (auto found = examine(row.anon, looks.anon); found.fault != Fault::none) {
+    if (found.fault != Fault::placeholder) found.at += prefix;
     return mark(row, found.fault, place(row, row.anon_at, found));
   }
   if (const auto found = examine(row.user, looks.user); found.fault != Fault::none) {
@@ -358,7 +375,9 @@ Screened screen(Row& row, const ScreenOptions& options, IdForms* forms) {
     return mark(row, Fault::device_user, row.user_at);
   }
   if (options.deny) {
-    if (options.deny->denies(row.anon)) return mark(row, Fault::denied, row.anon_at);
+    if (denies_anon(*options.deny, row.anon, options.simplified)) {
+      return mark(row, Fault::denied, row.anon_at);
+    }
     if (options.deny->denies(row.user)) return mark(row, Fault::denied, row.user_at);
   }
   if (forms != nullptr) *forms = looks;

@@ -10,12 +10,13 @@
 namespace idmerge {
 namespace {
 
+constexpr std::string_view device_prefix = "$device:";
+
 /// Five groups of hex digits between dashes.
 ///
 /// Source: mixpanel-facts section 2.1: the service's pattern is not published; the ids of older
 /// Mixpanel libraries have five groups, not always of a UUID's lengths.
 bool is_uuid_like(std::string_view id) {
-  constexpr std::string_view device_prefix = "$device:";
   if (id.starts_with(device_prefix)) id.remove_prefix(device_prefix.size());
   int dashes = 0;
   bool group_is_empty = true;
@@ -76,8 +77,9 @@ Ruling Graph::link(Op op, std::string_view first, std::string_view second) {
 
 Ruling Graph::link_device(std::string_view device, std::string_view user) {
   IDMERGE_CHECK(options_.mode == IdentityMode::simplified);
-  std::string named = "$device:";
-  named += device;
+  // Source: mixpanel-facts section 2.2: ingestion strips one prefix that a client has put there.
+  std::string named(device_prefix);
+  named += device.starts_with(device_prefix) ? device.substr(device_prefix.size()) : device;
   return unite(Op::create, named, user);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/core/dialect.hpp"
 #include "idmerge/core/screen.hpp"
 #include "idmerge/run/intake.hpp"
 
@@ -332,13 +333,14 @@ class Rereading {
       }
       return;
     }
-    const auto anon = wanted_.find(row.anon);
+    const auto wire = wire_anon(row.anon, options_.screen.simplified);
+    const auto anon = wanted_.find(wire);
     const auto user = wanted_.find(row.user);
     if (!anon && !user) return;
     const KeptRow kept{.file = file,
                        .line = row.line,
                        .offset = row.offset,
-                       .anon = std::string(row.anon),
+                       .anon = std::string(wire),
                        .user = std::string(row.user)};
     const auto screened = screen(row, options_.screen);
     if (anon) judge(*anon, kept, row, screened);
@@ -421,6 +423,9 @@ Result<PlanOptions> reading_options(const KeyValues& planned) {
   intake.allow_ragged = word("allow_ragged") == "yes";
   intake.allow_lazy_quotes = word("allow_lazy_quotes") == "yes";
   options.screen.reject_blank = word("blank") == "reject";
+  const auto mode = parse_project_mode(word("project_mode")).value_or(ProjectMode::none);
+  options.screen.simplified = mode == ProjectMode::simplified;
+  options.intake.verbs = verbs_of(mode);
   if (!known) {
     return Error{Errc::input,
                  "the plan does not say how its inputs were read: use the idmerge that made it"};
@@ -432,10 +437,15 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   const auto options = reading_options(plan.facts().options);
   if (!options) return options.error();
   Explanation out;
-  for (const auto& id : ids)
-    out.ids.push_back({.id = id});
-  const Wanted wanted(ids);
-  IDMERGE_CHECK(wanted.all().size() == ids.size());
+  std::vector<std::string> wire_ids;
+  for (const std::string_view id : ids) {
+    const std::string wire(wire_anon(id, options->screen.simplified));
+    if (std::find(wire_ids.begin(), wire_ids.end(), wire) != wire_ids.end()) continue;
+    wire_ids.push_back(wire);
+    out.ids.push_back({.id = wire});
+  }
+  const Wanted wanted(wire_ids);
+  IDMERGE_CHECK(wanted.all().size() == wire_ids.size());
   if (auto found = find_links(plan, wanted, out); !found) return found.error();
   if (auto found = find_clusters(plan, out); !found) return found.error();
   if (auto found = find_clashes(plan, out); !found) return found.error();

@@ -31,9 +31,10 @@ struct Plan {
   Format format = Format::automatic;
   std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
   std::size_t start = 0;                                         // where the rows begin
-  std::vector<std::string> numbered{};  // of each column asked for as #N, its name in the header
-  std::size_t columns = 0;              // of CSV
-  bool undecided = false;               // more bytes are needed to say
+  std::vector<std::string> numbered{};   // of each column asked for as #N, its name in the header
+  std::size_t columns = 0;               // of CSV
+  std::vector<std::string> first_row{};  // of CSV where no column is known by its name
+  bool undecided = false;                // more bytes are needed to say
 };
 
 struct Magic {
@@ -145,13 +146,15 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
   auto columns =
       options.no_header ? choose_columns(names, count) : choose_columns(names, (*header)->names);
   if (!columns) return columns.error();
+  columns->verbs = options.verbs;
   plan.columns = count;
   if (!options.no_header) plan.numbered = numbered_columns(names, (*header)->names);
+  if (options.no_header || !plan.numbered.empty()) plan.first_row = (*header)->names;
   const auto& first = **header;
   const bool row = options.no_header;
   plan.start = row ? first.start : first.bytes;
   plan.reader.emplace<CsvReader>(
-      csv, *columns, row ? std::string() : first.text,
+      csv, *columns, row ? std::vector<std::string>() : first.names,
       CsvStart{.offset = plan.start, .line = (row ? first.lines_before : first.lines) + 1});
   return plan;
 }
@@ -187,6 +190,7 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
                              1 + std::count(text.begin(), text.begin() + first, '\n'))};
   }
   if (!fields) return fields.error();
+  fields->columns.verbs = options.verbs;
   plan.reader.emplace<NdjsonReader>(
       NdjsonOptions{.row_max = options.row_max, .pipe = pipe, .null_words = options.null_words},
       *fields, plan.start);
@@ -310,6 +314,7 @@ Result<void> Intake::State::look_at_heads() {
     if (found && found->undecided) found = examine_head(input.path, options.row_max + 5);
     if (!found) return prefixed(input.path, found.error());
     if (auto alike = check_alike(input.path, *found); !alike) return alike;
+    input.first_row = found->first_row;
   }
   if (!pipes.empty()) bytes_total = 0;
   return {};
@@ -392,6 +397,7 @@ Result<void> Intake::State::open_next() {
       },
       plan.reader);
   file().format = plan.format;
+  file().first_row = plan.first_row;
   return {};
 }
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/core/screen.hpp"
 #include "idmerge/disk/plan_file.hpp"
 
 namespace idmerge {
@@ -37,6 +38,29 @@ constexpr std::array<Kind, 5> kinds{{
 }};
 
 }  // namespace
+
+Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified) {
+  if (!simplified) return file;
+  DecisionFile out{.path = file.path, .digest = file.digest, .decisions = {}};
+  std::unordered_map<std::string_view, std::size_t> known;
+  for (const auto& decision : file.decisions) {
+    const auto anon = wire_anon(decision.anon, simplified);
+    const auto [at, is_new] = known.try_emplace(anon, out.decisions.size());
+    if (is_new) {
+      out.decisions.push_back(decision);
+      out.decisions.back().anon = anon;
+      continue;
+    }
+    const auto& before = out.decisions[at->second];
+    if (before.says == decision.says && before.user == decision.user) continue;
+    return Error{Errc::usage,
+                 fmt::format("--decisions: {}: line {}: decides otherwise than line {}, and in a "
+                             "simplified project X and $device:X are one anonymous id: keep one of "
+                             "the two",
+                             file.path, decision.line, before.line)};
+  }
+  return out;
+}
 
 std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print) {
   std::vector<Decided> decided;

@@ -16,6 +16,8 @@
 #include "idmerge/base/batch.hpp"
 #include "idmerge/base/log.hpp"
 #include "idmerge/base/thrown.hpp"
+#include "idmerge/core/columns.hpp"
+#include "idmerge/core/dialect.hpp"
 #include "idmerge/disk/digest.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/source.hpp"
@@ -45,6 +47,7 @@ struct JudgedBlock {
   std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
   UnreadableOrders unreadable_orders;
+  std::uint64_t prefixed = 0;    // rows whose anonymous id begins with $device:
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
@@ -93,6 +96,7 @@ class Judging {
   void judge_rows(JudgedBlock& block) {
     bool any_faulty = false;
     block.unreadable_orders = {};
+    block.prefixed = 0;
     auto row = block.rows.rows.begin();
     for (auto& judged : block.judged) {
       judged.screened = screen(*row, screen_, &judged.forms);
@@ -100,6 +104,7 @@ class Judging {
       if (judged.screened == Screened::pair) {
         prints_.add(row->anon, judged.anon);
         prints_.add(row->user, judged.user);
+        if (row->sided && has_device_prefix(row->anon)) ++block.prefixed;
         if (row->has_unreadable_order) {
           const auto [line, column] = fault_place(*row);
           block.unreadable_orders.add(
@@ -247,6 +252,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
     }
     if (auto taken = census.take(block->rows, block->judged, block->fresh); !taken) return taken;
     census.count_unreadable_orders(block->unreadable_orders);
+    census.count_prefixed(block->prefixed);
     for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];
@@ -286,6 +292,18 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
                       .path = file.path});
   }
   return inputs;
+}
+
+/// Ids of this plan were judged as they are sent. Plans of simplified projects have it, older ones
+/// do not; in other modes both are the same.
+constexpr std::string_view wire_forms_key = "wire_forms";
+
+/// Keep the first rows that a person should look at; of a pipe they are not known yet.
+void add_first_rows(const std::vector<InputFile>& files, KeyValues& words) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i].first_row.empty()) continue;
+    words.set(first_row_key(i), fmt::format("{}", fmt::join(files[i].first_row, "\n")));
+  }
 }
 
 std::string yes_no(bool yes) {
@@ -331,7 +349,36 @@ KeyValues plan_words(const PlanOptions& options) {
   words.set("decisions", options.decisions.digest);
   words.set("collapse", yes_no(options.census.collapse));
   words.set("max_cluster", std::to_string(options.census.max_cluster));
+  if (options.screen.simplified) words.set(wire_forms_key, "yes");
   return words;
+}
+
+std::string first_row_key(std::size_t input) {
+  return fmt::format("first_row.{}", input);
+}
+
+Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
+  const auto mode =
+      parse_project_mode(plan.options.get("project_mode")).value_or(ProjectMode::none);
+  const auto refuse = [](std::string_view why) {
+    return Error{
+        Errc::input,
+        fmt::format("the plan was made by an earlier idmerge, {}: plan the inputs again as "
+                    "a new job",
+                    why)};
+  };
+  if (mode == ProjectMode::simplified && plan.options.find(wire_forms_key) == nullptr) {
+    return refuse("which took X and $device:X for two ids, where the project has one");
+  }
+  const auto verbs = verbs_of(mode);
+  for (const auto op : {Op::create, Op::alias, Op::merge}) {
+    if (verbs.contains(op) || census.to_send[static_cast<std::size_t>(op)] == 0) continue;
+    return refuse(
+        fmt::format("which did not reject rows with the verb {}, where a {} project has "
+                    "none",
+                    name(op), name(mode)));
+  }
+  return {};
 }
 
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
@@ -349,8 +396,10 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
   const bool has_orders = !options.intake.order_field.empty();
+  auto words = plan_words(options);
+  add_first_rows(intake->files(), words);
   auto plan = PlanWriter::create(files, paths->plan(), {secret, unix_now_s(), options.memory_bytes},
-                                 plan_words(options), has_orders);
+                                 words, has_orders);
   if (!plan) return plan.error();
   auto rejected = RejectedFile::begin(files, paths->rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
@@ -364,6 +413,8 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   SpillDir spill_dir(files, options.spill_dir.empty() ? paths->dir : options.spill_dir, paths->dir);
   std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
                                       has_orders, *plan, files, spill_dir, progress);
+  auto decisions = in_wire_form(options.decisions, options.screen.simplified);
+  if (!decisions) return decisions.error();
   Judging judging(*intake, options, secret, belt);
   Packing packing(*plan, belt);
   judging.start();
@@ -386,7 +437,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
       return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);
     });
   };
-  auto answers = census->judge(decided_by(options.decisions, Fingerprinter(secret)), hold);
+  auto answers = census->judge(decided_by(*decisions, Fingerprinter(secret)), hold);
   std::optional<HeldPart> held;
   if (held_written.valid()) {
     auto written = held_written.get();
@@ -394,9 +445,17 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
     held.emplace(std::move(*written));
   }
   if (!answers) return answers.error();
-  const CensusReport report = census->report();
+  CensusReport report = census->report();
+  if (report.prefixed_rows == report.links + report.duplicates) report.prefixed_rows = 0;
   // Its memory is given back beside what follows.
   const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
+  for (const auto& file : intake->files()) {
+    if (!file.is_pipe || file.first_row.empty()) continue;
+    progress.note(Weight::info,
+                  fmt::format("{}: {}: {}", file.path == "-" ? "stdin" : file.path,
+                              options.intake.no_header ? "no header; the first row" : "header",
+                              list_names(file.first_row, options.intake.mask)));
+  }
   for (const auto& file : intake->files()) {
     if (file.long_rows == 0) continue;
     progress.note(
@@ -416,10 +475,10 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
   if (!facts) return facts.error();
   if (report.verdicts[static_cast<std::size_t>(Verdict::oversize)] > 0) {
-    const auto found = find_oversize(files, plan->part_path(), options.decisions, *answers);
+    const auto found = find_oversize(files, plan->part_path(), *decisions, *answers);
     if (!found) return found.error();
   }
-  name_disobeyed(options.decisions, *answers, progress);
+  name_disobeyed(*decisions, *answers, progress);
   if (held && held->links == report.held_links()) {
     if (auto committed = held->file.commit(); !committed) return committed.error();
   } else {

@@ -85,6 +85,15 @@ TEST_SUITE("app/journey") {
     CHECK(stage.heard("2 held"));
   }
 
+  TEST_CASE("headers in the middle of a file do not stop a job") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv",
+                                           "anonymous_id,user_id\na1,u1\nANONYMOUS_ID,USER_ID\n"
+                                           "a2,u2\nanonymous_id ,user_id\na3,u3\n");
+    CHECK(stage.code({"plan", input, "--max-rejected", "0"}) == 0);
+    CHECK(view_job(stage.files, input + ".idmerge")->census.rejected() == 2);
+  }
+
   TEST_CASE("a guard stops before anything leaves") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);

@@ -94,7 +94,7 @@ Result<Count> parse(std::string_view bytes) {
   const auto columns = choose_columns(FieldNames{}, (*header)->names);
   if (!columns) return columns.error();
   const auto start = (*header)->bytes;
-  return parse(CsvReader({}, *columns, (*header)->text, {.offset = start, .line = 2}),
+  return parse(CsvReader({}, *columns, (*header)->names, {.offset = start, .line = 2}),
                bytes.substr(start));
 }
 

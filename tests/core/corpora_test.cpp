@@ -58,8 +58,7 @@ ReadFile two_columns(std::string_view bytes, std::uint32_t first, std::uint32_t 
   columns.count = count;
   const auto header_end = bytes.find('\n') + 1;
   const CsvOptions options{.allow_lazy_quotes = true};  // one file has bare quotes
-  return read_all(CsvReader(options, columns, std::string(bytes.substr(0, header_end)), {}),
-                  bytes.substr(header_end), slice);
+  return read_all(CsvReader(options, columns, {}, {}), bytes.substr(header_end), slice);
 }
 
 /// What is made of one line: "x|y", a fault's name, or "blank".

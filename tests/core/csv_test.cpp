@@ -24,11 +24,12 @@ Columns columns(std::uint32_t count = 2) {
 }
 
 ReadFile read(std::string_view bytes, const CsvOptions& options = {}, std::uint32_t count = 2) {
-  const auto whole = read_all(CsvReader(options, columns(count), "anon,user", {}), bytes);
+  const auto whole = read_all(CsvReader(options, columns(count), {"anon", "user"}, {}), bytes);
   // However the file is cut, nothing changes.
   for (const std::size_t slice : {1U, 2U, 3U, 5U, 7U, 16U, 63U, 64U, 65U}) {
     CAPTURE(slice);
-    CHECK(read_all(CsvReader(options, columns(count), "anon,user", {}), bytes, slice) == whole);
+    CHECK(read_all(CsvReader(options, columns(count), {"anon", "user"}, {}), bytes, slice) ==
+          whole);
   }
   return whole;
 }
@@ -168,8 +169,8 @@ TEST_SUITE("core/csv") {
             bytes = crlf(bytes);
             offset += before;
           }
-          const auto file = read_all(CsvReader({}, columns(), "anon,user", {}), bytes);
-          CHECK(read_all(CsvReader({}, columns(), "anon,user", {}), bytes, 64) == file);
+          const auto file = read_all(CsvReader({}, columns(), {"anon", "user"}, {}), bytes);
+          CHECK(read_all(CsvReader({}, columns(), {"anon", "user"}, {}), bytes, 64) == file);
           REQUIRE(file.rows.size() == before + 2);
           const auto& row = file.rows[before];
           CHECK(name(row.fault) == c.fault);
@@ -279,7 +280,7 @@ TEST_SUITE("core/csv") {
     both.sides[2] = both.sides[0];
     both.op = 2;
     both.order = 3;
-    CsvReader reader({}, both, "", {});
+    CsvReader reader({}, both, {}, {});
     const auto file = read_all(std::move(reader), "a,b,merge,5\na,b,,\na,b,alias,1\na,b,drop,1\n");
     REQUIRE(file.rows.size() == 4);
     CHECK(file.rows[0].op == Op::merge);
@@ -297,7 +298,7 @@ TEST_SUITE("core/csv") {
     ordered.op = 3;
     ordered.order = 2;
     // The first that can be read says what all are.
-    const auto file = read_all(CsvReader({}, ordered, "", {}),
+    const auto file = read_all(CsvReader({}, ordered, {}, {}),
                                "a,b,yesterday,\na,b,5,\na,b,,\na,b,2026-11-23T18:00:00Z,\n"
                                "\"a\nc\",b, ,\na,b,\\N,\na,b,x,alias\na,b,x,drop\n");
     REQUIRE(file.rows.size() == 8);
@@ -363,7 +364,7 @@ TEST_SUITE("core/csv") {
                                .allow_lazy_quotes = random() % 4 == 0,
                                .pipe = random() % 4 == 0};
       CAPTURE(bytes);
-      const auto make = [&] { return CsvReader(options, columns(), "a,b", {}); };
+      const auto make = [&] { return CsvReader(options, columns(), {"anon", "user"}, {}); };
       const auto whole = read_all(make(), bytes);
       for (int i = 0; i < 4; ++i) {
         const std::size_t slice = 1 + random() % 70;

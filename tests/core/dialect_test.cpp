@@ -313,7 +313,15 @@ TEST_SUITE("core/dialect") {
       CHECK(check_op(Api::import, ProjectMode::none, op).has_error());
       CHECK(check_op(Api::import, ProjectMode::simplified, op).has_value() == (op == Op::create));
       CHECK(check_op(Api::import, ProjectMode::legacy, op).has_value() == (op == Op::alias));
+      // What a project has does not depend on the way to it.
+      CHECK(check_op(Api::identity, ProjectMode::simplified, op).has_value() == (op == Op::create));
+      CHECK(check_op(Api::identity, ProjectMode::legacy, op).has_value() == (op == Op::alias));
     }
+    CHECK(verbs_of(ProjectMode::none) == Verbs{});
+    CHECK(verbs_of(ProjectMode::original) == Verbs{});
+    CHECK(verbs_of(ProjectMode::simplified) ==
+          Verbs{.create = true, .alias = false, .merge = false});
+    CHECK(verbs_of(ProjectMode::legacy) == Verbs{.create = false, .alias = true, .merge = false});
     CHECK(check_op(Api::import, ProjectMode::simplified, Op::merge).error().code == Errc::usage);
   }
 

@@ -135,8 +135,8 @@ TEST_SUITE("core/import") {
               tail(one));
   }
 
-  TEST_CASE("in a simplified project one $device: prefix is the service's own") {
-    CHECK(body_of(ProjectMode::simplified, link("$device:d1", "u")).find(R"("$device_id":"d1")") !=
+  TEST_CASE("ids are sent as the plan has them") {
+    CHECK(body_of(ProjectMode::simplified, link("d1", "u")).find(R"("$device_id":"d1")") !=
           std::string::npos);
     CHECK(body_of(ProjectMode::original, link("$device:d1", "u")).find(R"("$device:d1")") !=
           std::string::npos);

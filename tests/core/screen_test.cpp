@@ -212,6 +212,56 @@ TEST_SUITE("core/screen") {
     CHECK(fault_of("a", "$device:x1", Op::alias) == Fault::none);
   }
 
+  TEST_CASE("in a simplified project an anonymous id is judged without its prefix") {
+    const ScreenOptions simplified{.simplified = true};
+    const auto judged = [&](std::string_view anon, std::string_view user) {
+      Row r = row(anon, user);
+      const auto said = screen(r, simplified);
+      return std::pair(said == Screened::faulty ? r.fault : Fault::none, r.anon);
+    };
+    CHECK(judged("$device:d1", "u") == std::pair(Fault::none, std::string_view("d1")));
+    CHECK(judged("d1", "u").second == "d1");
+    CHECK(judged("$device:u", "u").first == Fault::same_ids);
+    CHECK(judged("$device:$device:d1", "u").first == Fault::doubled_prefix);
+    CHECK(judged("$device:$device:$device:d1", "u").first == Fault::doubled_prefix);
+    CHECK(judged("$device:$device:", "u").first == Fault::doubled_prefix);
+    CHECK(judged("d1", "$device:u").first == Fault::device_user);
+    CHECK(judged("$device:null", "u").first == Fault::placeholder);
+    CHECK(judged("$device:", "u").first == Fault::placeholder);
+    CHECK(judged("$device: \xC2\xA0", "u").first == Fault::placeholder);
+    // What only resembles the prefix is part of the id.
+    for (const auto* id : {"$Device:d1", " $device:d1", "device:d1", "$device;d1", "$device"}) {
+      CHECK(judged(id, "u") == std::pair(Fault::none, std::string_view(id)));
+    }
+    // The service cuts what is longer than 255 bytes without its own prefix.
+    const std::string longest(255, 'x');
+    CHECK(judged("$device:" + longest, "u").first == Fault::none);
+    CHECK(judged("$device:" + longest + "x", "u").first == Fault::id_too_long);
+    // The place of a fault is that in the row.
+    Row bad = row("$device:a\x01", "u");
+    const auto at = bad.anon_at;
+    CHECK(screen(bad, simplified) == Screened::faulty);
+    CHECK(bad.fault_at == at + 9);
+  }
+
+  TEST_CASE("a deny list meets a device in either spelling") {
+    for (const auto* rule :
+         {"bot17\n", "$device:bot17\n", "/^bot[0-9]+$/\n", "/^\\$device:bot/\n"}) {
+      auto list = DenyList::parse(rule);
+      REQUIRE(list);
+      const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
+                                  .simplified = true};
+      for (const auto* id : {"bot17", "$device:bot17"}) {
+        CAPTURE(rule);
+        Row r = row(id, "u");
+        CHECK(screen(r, options) == Screened::faulty);
+        CHECK(r.fault == Fault::denied);
+        Row other = row("abot17", "u");
+        CHECK(screen(other, options) == Screened::pair);
+      }
+    }
+  }
+
   TEST_CASE("an id of the deny list is rejected on either side, after every other fault") {
     auto list = DenyList::parse("qa-1\n/^kiosk-/\n");
     REQUIRE(list);

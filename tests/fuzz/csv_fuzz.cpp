@@ -67,7 +67,7 @@ void check_good_row(const ReadRow& row, const CsvOptions& options, std::uint32_t
   const auto again = quote(row.anon) + options.delimiter + quote(row.user) + "\n";
   if (again.size() > options.row_max) return;
   const auto copy = read_all(
-      CsvReader({.delimiter = options.delimiter, .row_max = options.row_max}, columns(2), "", {}),
+      CsvReader({.delimiter = options.delimiter, .row_max = options.row_max}, columns(2), {}, {}),
       again);
   IDMERGE_CHECK(copy.rows.size() == 1 && copy.rows[0].fault == Fault::none);
   IDMERGE_CHECK(copy.rows[0].anon == row.anon && copy.rows[0].user == row.user);
@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint32_t count = 2 + (bits >> 6U);
   const std::size_t slice = 1 + data[1];
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  const auto make = [&] { return CsvReader(options, columns(count), "a,b", {}); };
+  const auto make = [&] { return CsvReader(options, columns(count), {"anon", "user"}, {}); };
   const auto whole = read_all(make(), bytes);
   IDMERGE_CHECK(read_all(make(), bytes, slice) == whole);
   check_rows(whole, bytes);

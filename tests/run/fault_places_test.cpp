@@ -96,6 +96,20 @@ const std::vector<Sample>& samples() {
        {},
        ndjson_ids},
       {{Fault::unknown_op}, "a,u,^delete,n", [](auto& o) { o.op_field = "op"; }, {}, csv_op},
+      {{Fault::verb_not_in_mode},
+       "a,u,^merge,n",
+       [](auto& o) {
+         o.op_field = "op";
+         o.verbs.merge = false;
+       },
+       {},
+       csv_op},
+      {{Fault::repeated_header}, "^\xEF\xBB\xBF ANONYMOUS_ID,user_id ,other"},
+      {{Fault::repeated_header},
+       "^anonymous_id,user_id,op,note",
+       [](auto& o) { o.op_field = "op"; },
+       {},
+       csv_op},
       {{Fault::blank_id}, "a,^,n", {}, [](auto& s) { s.reject_blank = true; }},
       {{Fault::bad_utf8}, "a,u^\xFFv,n"},
       {{Fault::control_byte}, "a,u^\x01v,n"},
@@ -110,6 +124,7 @@ const std::vector<Sample>& samples() {
       {{Fault::placeholder}, "^null,u,n"},
       {{Fault::placeholder}, R"({"anonymous_id":"a","user_id":^"undefined"})", {}, {}, ndjson},
       {{Fault::device_user}, "a,^$device:u,n"},
+      {{Fault::doubled_prefix}, "^$device:$device:a,u,n", {}, [](auto& s) { s.simplified = true; }},
       {{Fault::denied},
        "a,^forbidden,n",
        {},

@@ -62,6 +62,25 @@ void write_plan(Files& files, const std::vector<Planned>& links) {
 }  // namespace
 
 TEST_SUITE("run/obedience") {
+  TEST_CASE("decisions are about ids as they are sent") {
+    const auto file = file_of({{"$device:a", Says::user, "u1", 2},
+                               {"a", Says::user, "u1", 3},
+                               {"b", Says::never, "", 4}});
+    CHECK(in_wire_form(file, false)->decisions.size() == 3);
+    const auto wire = in_wire_form(file, true);
+    REQUIRE(wire);
+    REQUIRE(wire->decisions.size() == 2);
+    CHECK(wire->decisions[0].anon == "a");
+    CHECK(wire->decisions[1].anon == "b");
+    CHECK(wire->digest == file.digest);
+    const auto twice = in_wire_form(
+        file_of({{"$device:a", Says::user, "u1", 2}, {"a", Says::later, "", 7}}), true);
+    REQUIRE_FALSE(twice);
+    CHECK(twice.error().code == Errc::usage);
+    CHECK(twice.error().what.starts_with(
+        "--decisions: d.csv: line 7: decides otherwise than line 2"));
+  }
+
   TEST_CASE("the census gets each decision with the fingerprints of its ids, in order") {
     const Fingerprinter print(Secret16{1, 2, 3});
     const auto decided =

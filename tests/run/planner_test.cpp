@@ -70,6 +70,28 @@ std::size_t count_lines(const std::string& text) {
 }  // namespace
 
 TEST_SUITE("run/planner") {
+  TEST_CASE("a plan of an older idmerge is sent only where it says what the service would read") {
+    PlanFacts plan;
+    CensusReport census;
+    census.to_send = {3, 0, 0};
+    plan.options.set("project_mode", "original");
+    CHECK(check_sendable(plan, census));
+    plan.options.set("project_mode", "simplified");
+    const auto refused = check_sendable(plan, census);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Errc::input);
+    CHECK(refused.error().what.find("plan the inputs again") != std::string::npos);
+    plan.options.set("wire_forms", "yes");
+    CHECK(check_sendable(plan, census));
+    census.to_send = {3, 0, 1};
+    CHECK_FALSE(check_sendable(plan, census));
+    plan.options.set("project_mode", "legacy");
+    census.to_send = {1, 5, 0};
+    CHECK_FALSE(check_sendable(plan, census));
+    census.to_send = {0, 5, 0};
+    CHECK(check_sendable(plan, census));
+  }
+
   TEST_CASE("a small table becomes a plan, every row with its fate") {
     Scratch scratch;
     const auto input = scratch.write("pairs.csv",

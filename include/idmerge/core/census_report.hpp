@@ -77,6 +77,9 @@ struct CensusReport {
   std::uint64_t decisions_unknown = 0;      // decisions about no anonymous id
   std::uint64_t decisions_unclaimed = 0;    // ... for a user that does not claim the id
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
+  /// Rows whose anonymous id begins with one $device:, where others have none: outside of
+  /// simplified projects `X` and `$device:X` are two ids. 0 where all rows are alike.
+  std::uint64_t prefixed_rows = 0;
 
   // Clusters of what is to be sent; ids per user before --max-cluster holds the largest.
   std::uint64_t clusters = 0;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,13 @@ struct Columns {
   std::optional<std::uint32_t> order;
   Op op_default = Op::create;
   std::uint32_t count = 0;  // fields in a row (CSV)
+  Verbs verbs{};            // of the project: a row with another one is rejected
 };
+
+/// What the anonymous id (the alias) and the user id (the distinct id) are called where nobody
+/// names them. Shape: in lower case.
+std::span<const std::string_view> default_names_of_first(Op op);
+std::span<const std::string_view> default_names_of_second(Op op);
 
 /// A path into an object: one key, or more for nested ones.
 using Pointer = std::vector<std::string>;

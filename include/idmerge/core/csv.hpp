@@ -21,6 +21,7 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/cell.hpp"
 #include "idmerge/core/columns.hpp"
+#include "idmerge/core/header_row.hpp"
 #include "idmerge/core/pair.hpp"
 #include "idmerge/core/separators.hpp"
 
@@ -67,8 +68,10 @@ struct CsvField {
 /// Reads the rows of one file from slices of it.
 class CsvReader {
  public:
-  /// `header`: the raw header row, to recognise it when it is repeated; empty if there is none.
-  CsvReader(CsvOptions options, const Columns& columns, std::string header, CsvStart start);
+  /// `header`: the names of the columns, to recognise them when they are repeated; empty if the
+  /// file has none.
+  CsvReader(CsvOptions options, const Columns& columns, const std::vector<std::string>& header,
+            CsvStart start);
 
   /// Fill `out` with the rows that `bytes` begins with, and say how many bytes they took.
   ///
@@ -76,7 +79,8 @@ class CsvReader {
   /// long as the rows. Ids that had to be decoded are in `out.scratch`. When less is taken and
   /// `out` has fewer than rows_max rows, more bytes are needed; with `last` all are taken in time.
   /// Bounds: a row needs row_max + 2 bytes at most before it is taken.
-  /// Errors: input, "line L, column C: ...", for a quote that stays open for row_max.
+  /// Errors: input, "line L, column C: ...", for a quote that stays open for row_max, and for a
+  /// header with other columns, behind which the ids would be read the wrong way round.
   Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
 
   /// The line that is read next, from 1.
@@ -104,13 +108,16 @@ class CsvReader {
   template <class FieldAt>
   Fault read_cells(std::size_t field_count, FieldAt field_at, Row& row, RowBlock& out);
   Row& add_row(std::string_view text, RowBlock& out);
+  bool judge_header(const Row& row);
   void add_fault(std::string_view text, Fault fault, std::size_t fault_at, RowBlock& out);
   std::string_view cell(std::string_view raw, RowBlock& out);
 
   CsvOptions options_;
   Columns columns_;
   NullWords null_words_;
-  std::string header_;
+  HeaderRows header_rows_;
+  bool below_header_ = false;             // the next row stands below a header
+  std::optional<Error> other_columns_{};  // such a header was found
   OrderKind order_kind_ = OrderKind::unknown;
   std::uint64_t offset_;           // of the next byte to be taken
   std::uint64_t line_;             // on which it stands

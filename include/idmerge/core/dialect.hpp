@@ -35,6 +35,9 @@ enum class ProjectMode : std::uint8_t { none, original, simplified, legacy };
 std::string_view name(Api api);
 std::string_view name(ProjectMode mode);
 
+/// Shape: as name() has it; nothing for another word.
+std::optional<ProjectMode> parse_project_mode(std::string_view text);
+
 struct DialectOptions {
   Api api = Api::identity;               // Flag: --api
   ProjectMode mode = ProjectMode::none;  // needed for import. Flag: --project-mode
@@ -81,9 +84,12 @@ struct Outcome {
   std::string message;
 };
 
-/// Does this project take this operation, by this API?
-/// Errors: usage, naming the API or mode that does.
+/// Does a project of this mode have this operation, and can this API carry it?
+/// Errors: usage, naming the operation that it has, or the mode that is missing.
 Result<void> check_op(Api api, ProjectMode mode, Op op);
+
+/// The operations of a project of this mode; all while the mode is not known.
+Verbs verbs_of(ProjectMode mode);
 
 class Dialect {
  public:

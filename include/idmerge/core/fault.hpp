@@ -22,7 +22,7 @@ enum class Fault : std::uint8_t {
   bare_quote,            // a quote inside an unquoted field
   lone_cr,               // a carriage return that ends no line
   partial_row,           // the last line of a pipe has no line end: the writer may have died
-  repeated_header,       // the header row once more, in the middle of a file
+  repeated_header,       // the row names the columns, or their types, as a header does
   not_json,              // the line is not one JSON value
   not_an_object,         // a JSON value, but not an object
   trailing_bytes,        // something stands behind the object
@@ -32,21 +32,28 @@ enum class Fault : std::uint8_t {
   lone_surrogate,        // half of an escaped surrogate pair
   not_a_pair,            // $distinct_ids is not an array of two
   unknown_op,            // the --op-field names no verb
+  verb_not_in_mode,      // the --op-field names a verb that the project mode does not have
   // What the ids say: found by the screen.
-  blank_id,      // empty or only white space, with --blank reject
-  bad_utf8,      // not UTF-8
-  control_byte,  // NUL, another control character, or a line separator
-  id_too_long,   // over 255 bytes, where the service cuts
-  same_ids,      // both sides are equal
-  placeholder,   // a known stand-in for "no id", such as null or undefined
-  device_user,   // a user id that starts with $device:
-  denied,        // an id of --deny-file
+  blank_id,        // empty or only white space, with --blank reject
+  bad_utf8,        // not UTF-8
+  control_byte,    // NUL, another control character, or a line separator
+  id_too_long,     // over 255 bytes, where the service cuts
+  same_ids,        // both sides are equal
+  placeholder,     // a known stand-in for "no id", such as null or undefined
+  device_user,     // a user id that starts with $device:
+  doubled_prefix,  // an anonymous id with two $device: prefixes, in a simplified project
+  denied,          // an id of --deny-file
   count,
 };
 
 /// May the row read otherwise than its writer meant? Then its fate is `held`, not `rejected`.
 constexpr bool is_doubtful(Fault fault) {
   return fault == Fault::partial_row;
+}
+
+/// Was this fault added after plans of version 2? Their census does not count it.
+constexpr bool is_late(Fault fault) {
+  return fault == Fault::verb_not_in_mode || fault == Fault::doubled_prefix;
 }
 
 /// The stable name, as written to `reason`: "row-too-long".

@@ -21,6 +21,18 @@ enum class Op : std::uint8_t { create, alias, merge };
 /// The verb as users write it: "create".
 std::string_view name(Op op);
 
+/// A set of operations.
+struct Verbs {
+  bool create = true;
+  bool alias = true;
+  bool merge = true;
+
+  constexpr bool contains(Op op) const {
+    return op == Op::create ? create : op == Op::alias ? alias : merge;
+  }
+  bool operator==(const Verbs&) const = default;
+};
+
 /// No --order-field, or a row without a value in it that can be read.
 inline constexpr std::int64_t no_order = std::numeric_limits<std::int64_t>::min();
 

@@ -4,6 +4,10 @@
 // what is certain without the others. Ids are byte strings: nothing is trimmed, folded or parsed
 // into a number here, only looked at.
 //
+// Ids are judged in the form in which they are sent (wire form). In a project with simplified
+// identity merge `$device:X` and `X` on the anonymous side are one device, because the service adds
+// the prefix itself; so one prefix is taken off before anything looks at the id.
+//
 // Source: mixpanel-facts section 3 (placeholders that Mixpanel, PostHog and Segment block, the cut
 // at 255 bytes, user ids that start with $device:).
 #pragma once
@@ -24,7 +28,22 @@ inline constexpr std::size_t id_bytes_max = 255;
 struct ScreenOptions {
   bool reject_blank = false;               // a blank side is a fault, not `skipped`. Flag: --blank
   std::shared_ptr<const DenyList> deny{};  // null: none. Flag: --deny-file
+  bool simplified = false;                 // anonymous ids are devices. Flag: --project-mode
 };
+
+inline constexpr std::string_view device_prefix = "$device:";
+
+/// Shape: without a call for ids that do not begin so, which nearly all do not.
+constexpr bool has_device_prefix(std::string_view id) {
+  return !id.empty() && id.front() == device_prefix.front() && id.starts_with(device_prefix);
+}
+
+/// An anonymous id as it is sent: in a simplified project without its prefix. Of a doubled prefix
+/// one is left, with which the id is rejected.
+constexpr std::string_view wire_anon(std::string_view anon, bool simplified) {
+  if (simplified && has_device_prefix(anon)) anon.remove_prefix(device_prefix.size());
+  return anon;
+}
 
 enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
 
@@ -45,8 +64,9 @@ struct IdForms {
   IdForm user = IdForm::other;
 };
 
-/// Judge one row. A row that came with a fault stays faulty; otherwise `row.fault` and
-/// `row.fault_at` are set when it cannot be used. The forms of a pair's ids go to `forms`, unless
+/// Judge one row, once. `row.anon` is in wire form afterwards, unless the row is faulty or skipped.
+/// A row that came with a fault stays faulty; otherwise `row.fault` and `row.fault_at` are set when
+/// it cannot be used. The forms of a pair's ids go to `forms`, unless
 /// null.
 Screened screen(Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
 
@@ -64,7 +84,5 @@ std::size_t find_bad_utf8(std::string_view text);
 /// Offset of the first control character, or npos: C0, DEL, and in valid UTF-8 also C1 and the
 /// line and paragraph separators.
 std::size_t find_control(std::string_view text);
-
-inline constexpr std::string_view device_prefix = "$device:";
 
 }  // namespace idmerge

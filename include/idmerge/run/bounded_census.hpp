@@ -48,6 +48,11 @@ class BoundedCensus {
                     std::vector<std::uint32_t>& fresh);
 
   /// Of the rows that were taken last.
+  /// Rows whose anonymous id begins with $device:, in a mode where that is part of the id.
+  void count_prefixed(std::uint64_t rows) {
+    spilled_ ? spilled_->count_prefixed(rows) : census_->count_prefixed(rows);
+  }
+
   void count_unreadable_orders(const UnreadableOrders& rows) {
     spilled_ ? spilled_->count_unreadable_orders(rows) : census_->count_unreadable_orders(rows);
   }

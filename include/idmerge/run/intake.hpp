@@ -31,6 +31,8 @@ struct IntakeOptions {
   Format format = Format::automatic;
   /// Flag: --op. The verb of rows that do not name their own.
   Op op = Op::create;
+  /// What the project mode has. Rows with another verb are rejected. Flag: --project-mode
+  Verbs verbs{};
   /// Flags: --anon-field, --user-field, --alias-field, --distinct-id-field: a column's name, `#N`
   /// from 1, or for NDJSON a key or a JSON pointer. Empty: the default names.
   std::string anon_field{};
@@ -78,7 +80,10 @@ struct InputFile {
   std::array<std::uint8_t, 16> digest{};  // XXH3-128 of the raw bytes, canonical byte order
   Format format = Format::automatic;      // what it turned out to be
   std::string compression;                // "none", "gzip" or "zstd"
-  std::uint64_t rows = 0;                 // good or not, without the header
+  /// The header where a column is known by its number only, the first row where there is none; else
+  /// empty. Somebody should look at it: nothing else says which of the two it is.
+  std::vector<std::string> first_row;
+  std::uint64_t rows = 0;  // good or not, without the header
   std::uint64_t blank_lines = 0;
   std::uint64_t long_rows = 0;      // good rows of several lines: a stray quote makes such rows
   std::uint64_t longest_lines = 0;  // of these, how many the longest has ...

@@ -19,6 +19,10 @@
 
 namespace idmerge {
 
+/// The decisions with anonymous ids as they are sent; see wire_anon().
+/// Errors: usage, with the line, for two that differ about ids which are one in wire form.
+Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified);
+
 /// The decisions, as the census knows ids. Shape: in the order of the file.
 std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print);
 

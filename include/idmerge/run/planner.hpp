@@ -54,6 +54,14 @@ struct PlanOptions {
 /// The options that a plan depends on, as it records them.
 KeyValues plan_words(const PlanOptions& options);
 
+/// Under which key a plan keeps the first row of an input, where InputFile::first_row has one.
+/// Shape: its cells, one a line.
+std::string first_row_key(std::size_t input);
+
+/// May the links of this plan be sent to a project of its mode, as they stand? An older idmerge
+/// made plans whose ids or verbs the service would read otherwise. Errors: input: plan again.
+Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census);
+
 /// Judge the inputs and write `plan`, `rejected.ndjson` and `held.ndjson` into the job directory,
 /// which is made if it is not there. A plan that stands there already is replaced.
 ///

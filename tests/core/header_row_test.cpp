@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/header_row.hpp"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace idmerge;
+
+namespace {
+
+HeaderRows rows_of(const std::vector<std::string>& header, const FieldNames& names = {}) {
+  const auto columns = choose_columns(names, header);
+  REQUIRE_MESSAGE(columns, columns);
+  return {*columns, header};
+}
+
+RowKind kind(const HeaderRows& rows, std::string_view first, std::string_view second,
+             bool below = false, Op op = Op::create) {
+  return rows.look(op, first, second, below);
+}
+
+}  // namespace
+
+TEST_SUITE("core/header_row") {
+  TEST_CASE("a header is known in any dress") {
+    const auto rows = rows_of({"device_id", "identified_id", "ts"});
+    for (const auto* first : {"device_id", "DEVICE_ID",
+                              "\xEF\xBB\xBF"
+                              "device_id",
+                              " device_id\t", "\"device_id\"", "'Device_Id'", "`device_id`",
+                              "\xEF\xBB\xBF\"device_id\""}) {
+      for (const auto* second :
+           {"identified_id", "identified_id ", "Identified_ID", "\"identified_id"}) {
+        CAPTURE(first);
+        CAPTURE(second);
+        CHECK(kind(rows, first, second) == RowKind::header);
+      }
+    }
+    // Of another export of the same table.
+    CHECK(kind(rows, "anonymous_id", "user_id") == RowKind::header);
+    CHECK(kind(rows, "$anon_id", "$identified_id") == RowKind::header);
+  }
+
+  TEST_CASE("an id that is called like a column is an id") {
+    const auto rows = rows_of({"device_id", "identified_id", "ts"});
+    for (const auto* other : {"u1", "", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "identified-id",
+                              "my identified_id", "identified_ids"}) {
+      CHECK(kind(rows, "device_id", other) == RowKind::pair);
+      CHECK(kind(rows, other, "identified_id") == RowKind::pair);
+    }
+    CHECK(kind(rows, "device_id", "device_id") == RowKind::pair);  // equal ids are no pair anyway
+    CHECK(kind(rows, "", "") == RowKind::pair);
+  }
+
+  TEST_CASE("names in another order are another table") {
+    const auto rows = rows_of({"device_id", "identified_id", "ts"});
+    CHECK(kind(rows, "identified_id", "device_id") == RowKind::other_columns);
+    CHECK(kind(rows, "user_id", "anonymous_id") == RowKind::other_columns);
+    CHECK(kind(rows, "ts", "device_id") == RowKind::other_columns);
+    CHECK(kind(rows, "identified_id", "TS") == RowKind::other_columns);
+    CHECK(kind(rows, "email", "device_id") == RowKind::pair);  // no column of this table
+  }
+
+  TEST_CASE("named and numbered columns have the names of their header besides the usual ones") {
+    FieldNames names;
+    names.anon = "visitor";
+    names.user = "#3";
+    const auto rows = rows_of({"visitor", "ts", "login"}, names);
+    CHECK(kind(rows, "Visitor", "LOGIN") == RowKind::header);
+    CHECK(kind(rows, "login", "visitor") == RowKind::other_columns);
+    CHECK(kind(rows, "visitor", "user_id") == RowKind::header);
+    CHECK(kind(rows, "anonymous_id", "user_id") == RowKind::header);
+    FieldNames numbers;
+    numbers.anon = "#1";
+    numbers.user = "#2";
+    const auto columns = choose_columns(numbers, std::uint32_t{2});
+    REQUIRE(columns);
+    const HeaderRows without(*columns, {});
+    CHECK(kind(without, "device_id", "user_id") == RowKind::header);
+    CHECK(kind(without, "user_id", "device_id") == RowKind::other_columns);
+    CHECK(kind(without, "visitor", "login") == RowKind::pair);
+  }
+
+  TEST_CASE("every verb has names of its own") {
+    FieldNames names;
+    names.op = Op::alias;
+    const auto rows = rows_of({"alias", "distinct_id"}, names);
+    CHECK(kind(rows, "Alias", "distinct_id", false, Op::alias) == RowKind::header);
+    CHECK(kind(rows, "distinct_id", "alias", false, Op::alias) == RowKind::other_columns);
+    CHECK(kind(rows, "anonymous_id", "user_id", false, Op::alias) == RowKind::pair);
+  }
+
+  TEST_CASE("types are known below a header, and only there") {
+    const auto rows = rows_of({"anonymous_id", "user_id"});
+    const std::vector<std::pair<std::string, std::string>> types{
+        {"UUID", "Nullable(String)"},         {"String", "LowCardinality(String)"},
+        {"FixedString(36)", "UInt64"},        {"VARCHAR(36)", "BIGINT"},
+        {"character varying(255)", "int"},    {"STRING", "INT64"},
+        {"uniqueidentifier", "nvarchar(64)"}, {"Array<String>", "text"}};
+    for (const auto& [first, second] : types) {
+      CAPTURE(first);
+      CAPTURE(second);
+      CHECK(kind(rows, first, second, true) == RowKind::types);
+      CHECK(kind(rows, first, second, false) == RowKind::pair);
+      CHECK(kind(rows, first, "u1", true) == RowKind::pair);
+      CHECK(kind(rows, "a1", second, true) == RowKind::pair);
+    }
+    CHECK(kind(rows, "strings", "uuid-1", true) == RowKind::pair);
+  }
+}
