@@ -220,7 +220,8 @@ def expected(rows, options):
         if isinstance(link, str):
             fates[link] += 1
             continue
-        claims[link[1]].append((row.order, link[2]))
+        order = "" if is_blank(row.order, options) else row.order  # Asked: null words of any field
+        claims[link[1]].append((order, link[2]))
         if link in links:
             fates["duplicate"] += 1
         else:

@@ -6,17 +6,19 @@ A table is drawn from its own seed: IDMERGE_SEED=N with the number that a failur
 first. The failure shows the table cut down to the rows that it needs.
 """
 import collections
+import concurrent.futures
 import contextlib
 import csv
 import dataclasses
 import gzip
 import http.server
-import io
 import json
+import pathlib
+import queue
 import random
 import re
-import shutil
 import subprocess
+import tempfile
 import threading
 import urllib.parse
 
@@ -25,6 +27,7 @@ import model
 from model import Options, Row
 
 TABLES = 2000 if journey.LONG else 30 if journey.SANITIZED else min(160, max(40, journey.ROWS // 25))
+WORKERS = 4
 PATHS = {"/identity/create": "create", "/identity/create-alias": "alias", "/identity/merge": "merge"}
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
@@ -136,7 +139,7 @@ class Table:
     guard: tuple = ()      # a guard and by how many rows or links it is missed
 
     def __str__(self):
-        lines = [f"{dataclasses.replace(self.options)}", f"{self.form}, guard {self.guard}"]
+        lines = [f"{self.options}", f"{self.form}, guard {self.guard}"]
         return "\n".join(lines + [f"  {row}" for row in self.rows])
 
 
@@ -387,27 +390,33 @@ def arguments(table, directory):
 class Models(journey.Case):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service()
-        cls.thread = threading.Thread(target=cls.service.serve_forever, kwargs={"poll_interval": 0.05})
-        cls.thread.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.service.shutdown()
-        cls.thread.join()
-        cls.service.server_close()
+        """Most of a run waits for the disk: several tables at a time, each with its own service."""
+        cls.services = queue.Queue()
+        for _ in range(WORKERS):
+            service = Service()
+            thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
+            thread.start()
+            cls.addClassCleanup(service.server_close)
+            cls.addClassCleanup(thread.join)
+            cls.addClassCleanup(service.shutdown)
+            cls.services.put(service)
 
     def setUp(self):
         super().setUp()
-        self.silent = self.environment()
+        self.credentials = self.environment()
 
     # -- one table
 
     def send(self, table, seed):
         """Plan and run a table; returns (exit code, links, faults, summary or None, stderr)."""
-        directory = self.dir / "table"
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+        service = self.services.get()
+        try:
+            with tempfile.TemporaryDirectory(dir=self.dir) as directory:
+                return self.send_to(service, pathlib.Path(directory), table, seed)
+        finally:
+            self.services.put(service)
+
+    def send_to(self, service, directory, table, seed):
         path = directory / f"pairs.{table.form}"
         lot = random.Random(seed)
         (write_ndjson if table.form == "ndjson" else write_csv)(table, path, lot)
@@ -415,20 +424,20 @@ class Models(journey.Case):
         want = self.wanted(table)
         if table.guard:
             guards[table.guard[0]] = max(0, self.measure(want, table.guard[0]) - table.guard[1])
-        self.service.drain()
+        service.drain()
         done = subprocess.run(
             [journey.IDMERGE, *map(str, [
-                "run", path, "--job", directory / "job", "--to", self.service.url, "--yes",
+                "run", path, "--job", directory / "job", "--to", service.url, "--yes",
                 "--rate", 0, "--connections", 2, "--max-uuid-lead", "none", "--max-refused", "none",
                 "--project-id", 5, "--progress", "never", "--show-ids", "always",
                 *[w for name, most in guards.items() for w in (f"--max-{name}", most)],
                 *arguments(table, directory)])],
-            env=self.silent, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True)
+            env=self.credentials, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True)
         summary = directory / "job" / "summary.json"
         with contextlib.suppress(FileNotFoundError):
-            return (done.returncode, *self.service.drain(), json.loads(summary.read_text()),
+            return (done.returncode, *service.drain(), json.loads(summary.read_text()),
                     done.stderr.decode())
-        return done.returncode, *self.service.drain(), None, done.stderr.decode()
+        return done.returncode, *service.drain(), None, done.stderr.decode()
 
     @staticmethod
     def wanted(table):
@@ -524,13 +533,17 @@ class Models(journey.Case):
         return table
 
     def check_tables(self, kind, share):
-        for n in range(max(1, int(TABLES * share))):
-            seed = journey.SEED + n
+        def check(seed):
             table = Lot(f"{seed} {kind}").table(kind)
-            if self.difference(table, seed):
-                table = self.smallest(table, seed)
-                self.fail(f"table {n} of {kind}, IDMERGE_SEED={seed}\n{table}\n"
-                          + "\n".join(self.difference(table, seed)))
+            return seed if self.difference(table, seed) else None
+
+        seeds = range(journey.SEED, journey.SEED + max(1, int(TABLES * share)))
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
+            wrong = [seed for seed in workers.map(check, seeds) if seed is not None]
+        if wrong:
+            table = self.smallest(Lot(f"{wrong[0]} {kind}").table(kind), wrong[0])
+            self.fail(f"{len(wrong)} of {len(seeds)} tables of {kind}, first: IDMERGE_SEED={wrong[0]}"
+                      f"\n{table}\n" + "\n".join(self.difference(table, wrong[0])))
 
     def test_all_verbs_policies_and_guards(self):
         self.check_tables("rules", 0.4)
