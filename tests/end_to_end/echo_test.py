@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A service that repeats what it was sent, in ten dresses and every place of an answer: of the
-credentials no byte is written, whole or in part.
+"""A service that repeats what it was sent, in every encoding and every place of an answer: of the
+credentials nothing is written, whole or in part.
 
 Looked for is every run of eight characters of the secret and of what only sender and service know:
-the pair in base64, the token but for its end, the secret in base64 at each of its three alignments,
-percent-encoded, in hex, reversed, as escapes of JSON or HTML. All texts are undressed first, so that
+the pair in base64 and the token but for its end; and the same in hex, in base64 at each of its three
+alignments, percent-encoded, as escapes of JSON or HTML. Escapes are undone before the search, so that
 mixtures are found too.
 """
 import base64
@@ -21,7 +21,7 @@ import urllib.parse
 
 import journey
 
-SEEDS = 60 if journey.LONG else 2 if journey.SANITIZED else 6
+SEEDS = 60 if journey.LONG else 2 if journey.SANITIZED else 4
 LINKS = 60
 LEAST = 8           # so many characters of a secret are a leak
 MOST_REQUESTS = 400  # of a run: bounded, whatever the service says
@@ -29,7 +29,7 @@ SHOWN = 4           # the end of the token that people may see
 WINDOWS = (64, 160, 320, 512, 1024, 4096)
 USER = "importer.4711.mp-service-account"
 
-# -- dresses
+# -- encodings, here called dresses: one secret, many looks
 
 
 def percent(text, lower=False, everything=True):
@@ -55,7 +55,6 @@ DRESSES = {
     "HTML": lambda t: "".join(f"&#{ord(c)};" for c in t),
     "HTML, hex": lambda t: "".join(f"&#x{ord(c):X};" for c in t),
     "HTML, names": html.escape,
-    "reversed": lambda t: t[::-1],
 }
 
 # What a search undoes, again and again until nothing changes.
@@ -98,16 +97,16 @@ class Wanted:
     def __init__(self, credentials):
         self.parts = collections.defaultdict(dict)
         for name, secret in credentials.items():
-            for text in (secret, secret[::-1]):
-                self.add(name, text, LEAST)
-                self.add(f"{name} in hex", text.encode().hex(), 2 * LEAST)
-                for made in base64_of_inside(text):
-                    # Three bytes are four characters: of eight bytes are ten.
-                    self.add(f"{name} in base64", made, 10)
+            # Three bytes are four characters of base64: eight bytes determine ten.
+            least = 10 if name == "pair" else LEAST
+            self.add(name, secret, least)
+            self.add(f"{name} in hex", secret.encode().hex(), 2 * least)
+            for made in base64_of_inside(secret):
+                self.add(f"{name} in base64", made, least * 4 // 3)
         self.parts = dict(self.parts)
 
     def add(self, name, text, size):
-        for part in windows(text, min(size, max(len(text), 6))):
+        for part in windows(text, size):
             self.parts[len(part)][part] = name
 
     def found_in(self, text):
@@ -136,7 +135,7 @@ class Echo(http.server.ThreadingHTTPServer):
         self.answers = collections.Counter()
 
     def next_place(self, is_import):
-        """Where the answer to this request repeats it: places that let the run go on first."""
+        """Where the answer to this request repeats it."""
         refusals = ["status 0", "400"]
         if is_import:
             refusals = ["failed records", "failed texts", "400"]
@@ -146,8 +145,7 @@ class Echo(http.server.ThreadingHTTPServer):
             "outage": ["429", "503", "500"],
             "stop": ["401", "403"],
         }
-        place = self.random.choice(roles[self.role])
-        return place
+        return self.random.choice(roles[self.role])
 
 
 class Exchange(http.server.BaseHTTPRequestHandler):
@@ -246,11 +244,8 @@ class Echoes(journey.Case):
     def credentials(self):
         """Credentials by lot, in which stands what other encodings change."""
         lot = self.random
-        letters = string.ascii_letters + string.digits
+        letters = string.ascii_letters + string.digits  # no blank: the program refuses those
         secret = "".join(lot.choices(letters + "+/=%&<>\"'-_~!" * 2, k=lot.randrange(10, 65)))
-        secret = lot.choice(letters) + secret + lot.choice(letters)  # lines of files lose blanks
-        if lot.random() < 0.3:
-            secret = secret[:5] + " " + secret[5:]
         return "".join(lot.choices("0123456789abcdef", k=32)), secret
 
     def run_all(self, role, api, seed):
@@ -268,7 +263,7 @@ class Echoes(journey.Case):
             f"anon-{n},user-{n}\n" for n in range(LINKS)))
         try:
             texts = self.texts(path, job, server, env, role, api)
-            self.assertGreater(server.requests, 0)
+            self.assertGreater(server.requests, 0, texts)
             self.assertLess(server.requests, MOST_REQUESTS)
         finally:
             server.shutdown()
@@ -299,25 +294,27 @@ class Echoes(journey.Case):
             process = self.start(*args, env=env)
             process.wait()
             self.assertGreaterEqual(process.returncode, 0, name)
-            self.assertNotEqual(process.returncode, 1, self.said(process))
+            self.assertNotIn(process.returncode, (1, 2), self.said(process))
             texts[f"{name}: stdout"], texts[f"{name}: stderr"] = self.said(process)
 
         call("run", "run", path, "--job", job, *words, "--show-ids", shown, "--log-format", form)
-        call("resume", "run", "--job", job, "--max-requests", "20", "--max-duration", "2s",
+        call("resume", "run", "--job", job, "--yes", "--max-requests", "20", "--max-duration", "2s",
              "--log-level", "debug", "--log-format", "json" if form == "text" else "text")
-        call("status", "status", "--job", job, "--format", "json")
-        call("status as text", "status", "--job", job)
-        for what in ("--refused", "--in-doubt", "--links"):
-            for form in ("csv", "ndjson"):
-                call(f"show {what}", "show", "--job", job, what, "--format", form, "--show-ids", "always")
-        for id in ("anon-0", "user-1"):
-            call(f"explain {id}", "explain", id, "--job", job, "--show-ids", "always")
+        call("status", "status", "--job", job)
+        call("explain anon-0", "explain", "anon-0", "--job", job)
+        if role == "refused":
+            call("explain user-1", "explain", "user-1", "--job", job)
+            for what in ("--refused", "--in-doubt"):
+                for form in ("csv", "ndjson"):
+                    call(f"show {what} {form}", "show", "--job", job, what, "--format", form,
+                         "--show-ids", "always")
         return texts
 
     def check(self, role, places):
         """No leak in any run, and each place of an answer was used."""
         used, leaks = collections.Counter(), collections.defaultdict(list)
-        for seed in range(journey.SEED, journey.SEED + SEEDS):
+        short = role in ("foreign", "stop")  # a job ends at its first answers
+        for seed in range(journey.SEED, journey.SEED + SEEDS * (3 if short else 1)):
             for api in ("identity", "import"):
                 texts, wanted, answers = self.run_all(role, api, seed)
                 used += answers
@@ -326,8 +323,9 @@ class Echoes(journey.Case):
                     if found:
                         leaks[name].append(f"IDMERGE_SEED={seed} {api}: {found[0]}: {found[1]}")
         self.assertTrue(set(used) & places, used)
-        self.assertFalse(leaks, "\n" + "\n".join(
-            f"{name}: {len(found)} times, first {found[0]}" for name, found in leaks.items()))
+        if leaks:
+            self.fail("\n" + "\n".join(f"{name}: {len(found)} times, first {found[0]}"
+                                       for name, found in sorted(leaks.items())))
 
     def test_the_search_finds_each_dress_and_each_part(self):
         """The measure of this test: what it looks for, it would find."""
