@@ -21,7 +21,7 @@ import urllib.parse
 
 import journey
 
-SEEDS = 60 if journey.LONG else 2 if journey.SANITIZED else 4
+SEEDS = 60 if journey.LONG else 1 if journey.SANITIZED else 3
 LINKS = 60
 LEAST = 8           # so many characters of a secret are a leak
 MOST_REQUESTS = 400  # of a run: bounded, whatever the service says

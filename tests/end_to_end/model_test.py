@@ -137,9 +137,12 @@ class Table:
     form: str = "csv"      # csv, tsv or ndjson
     order_field: bool = False
     guard: tuple = ()      # a guard and by how many rows or links it is missed
+    way: str = "at once"   # or "plan first", "in pieces", "in two files"
+    numbered: bool = False  # no header: columns by number
 
     def __str__(self):
-        lines = [f"{self.options}", f"{self.form}, guard {self.guard}"]
+        lines = [f"{self.options}", f"{self.form}, guard {self.guard}, {self.way}"
+                 + ", numbered" * self.numbered]
         return "\n".join(lines + [f"  {row}" for row in self.rows])
 
 
@@ -161,6 +164,9 @@ class Lot:
             if not options.sided and options.op_field:
                 options.op_field = False
         table.order_field = options.policy in ("earliest", "latest") or self.chance(0.2)
+        table.way = r.choice(["at once", "plan first", "in pieces", "in two files"])
+        if kind in ("rules", "spellings", "verbs") and options.names and self.chance(0.15):
+            table.numbered, options.names = True, None
         self.deny_and_decide(options)
         n = r.choice([1, 2, 3, 5, 8, 12, 20, 40])
         while len(table.rows) < n:
@@ -281,7 +287,7 @@ class Lot:
             "nobody", "0007", "anonymous_id", "user_id_7", "my_user_id", "A1", "U1", " a1", "a1 ",
             "a,1", 'a"1', "a'1", "ünïcode", "\u65e5\u672c", "x" * 255, "x" * 256, "é" * 128,
             PREFIX, PREFIX + "null", PREFIX + " ", PREFIX.upper() + "a1", " " + PREFIX + "a1",
-            "$device", "$device:$device", "device:a1", "$device :a1", "a1$device:", "String", "UUID",
+            "$device", "$device:$device", "device:a1", "$device :a1", "a1$device:", "String",
             "a\x01b", "a\nb", "a\x7fb", "a\x85b", "00000000-0000-0000-0000-000000000000",
             "0b0d5d7e-1111-4222-8333-123456789abc"])
 
@@ -309,20 +315,26 @@ PREFIX = model.PREFIX
 
 # -- tables as files, options as arguments
 
-def write_csv(table, path, quotes):
+def write_csv(table, rows, path, quotes):
     """As exports write: fields quoted where they must be, and by lot where they need not be."""
     delimiter = "," if table.form == "csv" else "\t"
-    columns = list(table.options.names) + ["op"] * table.options.op_field + ["at"] * table.order_field
-
     def field(text):
         if quotes.random() < 0.1 or any(c in text for c in '"\n\r' + delimiter):
             return '"' + text.replace('"', '""') + '"'
         return text
 
     with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(delimiter.join(columns) + "\n")
-        for row in table.rows:
+        if not table.numbered:
+            file.write(delimiter.join(columns(table)) + "\n")
+        for row in rows:
             file.write(delimiter.join(map(field, cells(table, row))) + "\n")
+
+
+def columns(table):
+    """The names of the columns, or their numbers."""
+    names = [*(table.options.names or ("anonymous_id", "user_id")),
+             *["op"] * table.options.op_field, *["at"] * table.order_field]
+    return [f"#{n}" for n in range(1, len(names) + 1)] if table.numbered else names
 
 
 def cells(table, row):
@@ -330,10 +342,10 @@ def cells(table, row):
             + [row.order] * table.order_field)
 
 
-def write_ndjson(table, path, escapes):
+def write_ndjson(table, rows, path, escapes):
     """As JSON, in which a character may be written in two ways and a blank be null or absent."""
     with open(path, "w", encoding="utf-8") as file:
-        for row in table.rows:
+        for row in rows:
             if table.options.sided:
                 value = {"anonymous_id": row.anon, "user_id": row.user}
                 for name in list(value):
@@ -361,14 +373,16 @@ def arguments(table, directory):
     if not o.collapse:
         words += ["--no-collapse"]
     if o.op_field:
-        words += ["--op-field", "op"]
+        words += ["--op-field", columns(table)[2]]
     if table.order_field:
-        words += ["--order-field", "at"]
+        words += ["--order-field", columns(table)[-1]]
+    if table.numbered:
+        words += ["--no-header"]
     for word in o.null_words:
         words += ["--null-word", word]
-    left, right = o.names or ("anonymous_id", "user_id")
+    left, right = columns(table)[:2]
     if not o.sided:
-        words += ["--id-fields", f"{left},{right}" if o.names else "$distinct_ids"]
+        words += ["--id-fields", "$distinct_ids" if table.form == "ndjson" else f"{left},{right}"]
     else:
         if o.op == "alias":
             words += ["--alias-field", left, "--distinct-id-field", right]
@@ -417,27 +431,49 @@ class Models(journey.Case):
             self.services.put(service)
 
     def send_to(self, service, directory, table, seed):
-        path = directory / f"pairs.{table.form}"
-        lot = random.Random(seed)
-        (write_ndjson if table.form == "ndjson" else write_csv)(table, path, lot)
         guards = {"rejected": "none", "held": "none", "links": "none"}
-        want = self.wanted(table)
         if table.guard:
-            guards[table.guard[0]] = max(0, self.measure(want, table.guard[0]) - table.guard[1])
+            most = self.measure(self.wanted(table), table.guard[0]) - table.guard[1]
+            guards[table.guard[0]] = max(0, most)
+        own = [w for name, most in guards.items() for w in (f"--max-{name}", most)]
+        own += ["--max-uuid-lead", "none"]
+        job = ["--job", directory / "job"]
+        send = ["--to", service.url, "--yes", "--rate", 0, "--connections", 2, "--max-refused", "none",
+                "--project-id", 5, "--progress", "never", *own]
+        plan = [*self.inputs(table, directory, seed), *job, *arguments(table, directory)]
         service.drain()
-        done = subprocess.run(
-            [journey.IDMERGE, *map(str, [
-                "run", path, "--job", directory / "job", "--to", service.url, "--yes",
-                "--rate", 0, "--connections", 2, "--max-uuid-lead", "none", "--max-refused", "none",
-                "--project-id", 5, "--progress", "never", "--show-ids", "always",
-                *[w for name, most in guards.items() for w in (f"--max-{name}", most)],
-                *arguments(table, directory)])],
-            env=self.credentials, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True)
-        summary = directory / "job" / "summary.json"
+        if table.way == "plan first":
+            done = self.call(directory, "plan", *plan, *own)
+            if done.returncode == 0:
+                done = self.call(directory, "run", *job, *send)
+        elif table.way == "in pieces":
+            done = self.call(directory, "run", *plan, *send, "--max-requests", 1 + seed % 5)
+            for _ in range(len(table.rows)):
+                if done.returncode == 8:
+                    done = self.call(directory, "run", *job, *send, "--max-requests", 1 + seed % 5)
+        else:
+            done = self.call(directory, "run", *plan, *send)
+        summary = None
         with contextlib.suppress(FileNotFoundError):
-            return (done.returncode, *service.drain(), json.loads(summary.read_text()),
-                    done.stderr.decode())
-        return done.returncode, *service.drain(), None, done.stderr.decode()
+            summary = json.loads((directory / "job" / "summary.json").read_text())
+        return done.returncode, *service.drain(), summary, done.stderr.decode()
+
+    def call(self, directory, *words):
+        return subprocess.run([journey.IDMERGE, *map(str, words)], env=self.credentials, cwd=directory,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+
+    @staticmethod
+    def inputs(table, directory, seed):
+        """Write the table; returns its files."""
+        write = write_ndjson if table.form == "ndjson" else write_csv
+        cut = len(table.rows) // 2 if table.way == "in two files" else 0
+        lot = random.Random(seed)
+        paths = []
+        for rows in (table.rows[:cut], table.rows[cut:]):
+            if rows:
+                paths.append(directory / f"{len(paths)}.{table.form}")
+                write(table, rows, paths[-1], lot)
+        return paths
 
     @staticmethod
     def wanted(table):
@@ -517,7 +553,8 @@ class Models(journey.Case):
     def smallest(self, table, seed):
         """The table without the rows and settings that its difference does not need."""
         plain = Options(op=table.options.op, mode=table.options.mode, api=table.options.api)
-        candidates = [lambda t: dataclasses.replace(t, guard=())]
+        candidates = [lambda t: dataclasses.replace(t, guard=()),
+                      lambda t: dataclasses.replace(t, way="at once")]
         for field in ("deny", "decisions", "null_words", "max_cluster", "blank", "policy"):
             candidates.append(lambda t, field=field: dataclasses.replace(t, options=dataclasses.replace(
                 t.options, **{field: getattr(plain, field)})))
