@@ -439,7 +439,7 @@ class Models(journey.Case):
         own += ["--max-uuid-lead", "none"]
         job = ["--job", directory / "job"]
         send = ["--to", service.url, "--yes", "--rate", 0, "--connections", 2, "--max-refused", "none",
-                "--project-id", 5, "--progress", "never", *own]
+                "--project-id", 5, "--batch", 2, "--progress", "never", *own]
         plan = [*self.inputs(table, directory, seed), *job, *arguments(table, directory)]
         service.drain()
         if table.way == "plan first":
@@ -590,6 +590,15 @@ class Models(journey.Case):
 
     def test_verbs_that_a_project_mode_lacks(self):
         self.check_tables("verbs", 0.15)
+
+    def test_a_legacy_project_is_sent_to_from_its_plan_and_in_pieces(self):
+        """The job knows its verb: `run --job` does not ask for --op again."""
+        for way in ("plan first", "in pieces"):
+            for op_field in (False, True):
+                table = Table([Row(f"a{n}", "u1", "alias") for n in range(5)], Options(
+                    op="alias", api="import", mode="legacy", op_field=op_field), way=way)
+                with self.subTest(way=way, op_field=op_field):
+                    self.assertEqual(self.difference(table, 1), [])
 
     def test_headers_between_rows(self):
         self.check_tables("headers", 0.15)
