@@ -603,6 +603,16 @@ class Models(journey.Case):
     def test_headers_between_rows(self):
         self.check_tables("headers", 0.15)
 
+    def test_a_header_with_all_columns_in_another_order(self):
+        """What follows is another table, also where an id cell names a column that is no id's."""
+        for shifted in (Row("user_id", "op", "anonymous_id"), Row("op", "anonymous_id", "user_id"),
+                        Row("anonymous_id", "op", "user_id"), Row("op", "user_id", "anonymous_id")):
+            table = Table([Row("a1", "u1", "create"), shifted, Row("u2", "create", "a2"),
+                           Row("create", "a3", "u3")], Options(op_field=True))
+            with self.subTest(row=shifted):
+                code, links, _, _, said = self.send(table, 1)
+                self.assertEqual((code, links), (4, []), said)
+
     def test_everything_at_once(self):
         self.check_tables("everything", 0.1)
 
