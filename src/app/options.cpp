@@ -88,6 +88,8 @@ Result<void> check_sending(const Settings& s) {
     return usage(
         "--project-mode: is needed for --api import: write original, simplified or legacy");
   }
+  // Without inputs the verb is that of the plan, which is not known yet.
+  if (s.plan.intake.inputs.empty()) return {};
   return check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
 }
 
@@ -250,6 +252,7 @@ Result<void> adopt_plan(Settings& settings, const KeyValues& planned) {
   const auto mode = planned.get("project_mode");
   if (const auto known = parse_project_mode(mode)) settings.send.dialect.mode = *known;
   settings.plan.project_mode = mode;
+  settings.plan.intake.op = parse_op(planned.get("op")).value_or(settings.plan.intake.op);
   settings.plan.api = planned.get("api");
   if (settings.plan.api == name(Api::import)) settings.send.dialect.api = Api::import;
   // Rate and burst depend on the API.

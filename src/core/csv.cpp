@@ -161,6 +161,12 @@ class CarefulRow {
   bool lazy_;
 };
 
+/// A field without the quotes around it.
+std::string_view unquoted(std::string_view raw) {
+  if (raw.size() > 1 && raw.front() == '"') raw = raw.substr(1, raw.size() - 2);
+  return raw;
+}
+
 /// The text of a quoted field: doubled quotes become one, others stay (lazy quotes).
 template <class Out>
 void unquote(std::string_view inner, Out& out) {
@@ -482,6 +488,11 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
     at = field.start;
     return cell(row.text.substr(field.start, field.end - field.start), out);
   };
+  const auto raw_field = [&](std::uint32_t column) {
+    const auto end = static_cast<std::uint32_t>(row.text.size());
+    const auto field = column < field_count ? field_at(column) : CsvField{end, end};
+    return row.text.substr(field.start, field.end - field.start);
+  };
   const auto read_ids = [&](const Sides& sides) {
     row.anon = read(sides.first, row.anon_at);
     row.user = read(sides.second, row.user_at);
@@ -490,7 +501,9 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
   std::uint32_t order_at = 0;
   if (columns_.op) {
     const auto text = read(*columns_.op, at);
-    const auto op = text.empty() ? columns_.op_default : parse_op(text);
+    // A --null-word empties cells, but must not make another verb of one.
+    const auto written = parse_op(unquoted(raw_field(*columns_.op)));
+    const auto op = written ? written : text.empty() ? columns_.op_default : parse_op(text);
     row.fault_at = at;
     if (!op) {  // perhaps the name of the column
       if (const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)]) read_ids(*sides);

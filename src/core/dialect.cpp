@@ -246,6 +246,7 @@ void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& o
   outcome.message.clear();
   outcome.refusals.clear();
   outcome.retry_after.reset();
+  outcome.took_nothing = false;
   const bool known = reply.status == 200 && parts.known_good_links == links.size() &&
                      reply.body == parts.known_good && !reply.body_cut;
   if (known) {
@@ -272,6 +273,7 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
   const unsigned status = reply.status;
   if (status == 401 || status == 403) {
     outcome.kind = OutcomeKind::unauthorized;
+    outcome.took_nothing = true;
     append_said(reply, outcome.message);
   } else if (status == 408 || status == 429 || (status >= 500 && status <= 599)) {
     decode_passing(reply, outcome);
@@ -298,6 +300,9 @@ void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
       if (field.key == "status" && !field.value.get(said) && said == 1) {
         return foreign(reply, outcome);
       }
+      if (field.key == "code" && contradicts(field.value, reply.status)) {
+        return foreign(reply, outcome);
+      }
     }
   }
   outcome.kind = OutcomeKind::refused;
@@ -314,6 +319,7 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
   const bool throttled =
       reply.status == 429 || (reply.status == 503 && outcome.retry_after.has_value());
   outcome.kind = throttled ? OutcomeKind::throttled : OutcomeKind::retry;
+  outcome.took_nothing = reply.status == 429;
   outcome.message = fmt::format("status {}", reply.status);
   if (!reply.body.empty()) {
     outcome.message += ": ";
@@ -327,6 +333,7 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
   if (!parse_object(json, reply, object)) return foreign(reply, outcome);
   std::optional<std::int64_t> status;
   std::string_view error;
+  bool has_error = false;
   for (const auto field : object) {
     if (field.key == "status") {
       std::int64_t value = 0;
@@ -334,9 +341,13 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
       status = value;
     } else if (field.key == "error") {
       std::string_view text;
-      if (!field.value.get(text)) error = text;
+      if (!field.value.get(text) && !text.empty()) error = text;
+      has_error = has_error || !means_none(field.value);
+    } else if (field.key == "code" && contradicts(field.value, reply.status)) {
+      return foreign(reply, outcome);
     }
   }
+  if (status == 1 && has_error) return foreign(reply, outcome);
   if (status == 1) {
     outcome.kind = OutcomeKind::delivered;
   } else if (status == 0) {
@@ -346,6 +357,7 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
     // Source: mixpanel-facts 1.6: this refusal was seen to be a passing one.
     if (outcome.message.find("temporary failure") != std::string::npos) {
       outcome.kind = OutcomeKind::retry;
+      outcome.took_nothing = true;
     }
   } else {
     foreign(reply, outcome);

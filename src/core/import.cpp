@@ -180,9 +180,10 @@ namespace {
 /// What a batch answer says, as far as it is understood.
 struct BatchWords {
   bool readable = false;
-  bool named = false;  // there was a list of failed records
-  bool vague = false;  // ... with an entry that names no link of the batch
-  bool ok = false;     // "status":"OK"
+  bool named = false;        // there was a list of failed records
+  bool vague = false;        // ... with an entry that names no link
+  bool contradicts = false;  // the answer contradicts itself, or what was sent
+  bool ok = false;           // "status":"OK"
   std::optional<std::int64_t> imported;
   std::string error;        // of the whole
   std::string_view remedy;  // the project is of another mode
@@ -217,6 +218,10 @@ class BatchReader {
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
     if (!object["error"].get(text)) append_clean(text, words_.error);
+    simdjson::dom::element member;
+    const bool has_error = !object["error"].get(member) && !means_none(member);
+    words_.contradicts = (!object["code"].get(member) && contradicts(member, reply.status)) ||
+                         (reply.status == 200 && has_error) || (reply.status == 400 && words_.ok);
     words_.remedy = remedy_for("", words_.error, mode_);
     std::int64_t count = 0;
     if (!object["num_records_imported"].get(count)) words_.imported = count;
@@ -260,15 +265,36 @@ class BatchReader {
     outcome_.refusals.push_back({*link, said.empty() ? "refused without a reason" : said});
   }
 
+  /// By its place in the batch, by its id, or by both where these agree.
   std::optional<std::uint32_t> link_of(simdjson::dom::object object) {
     if (named_.empty()) named_.resize(links_.size());
-    std::uint64_t index = 0;
-    if (!object["index"].get(index) && index < links_.size()) {
-      return static_cast<std::uint32_t>(index);
-    }
     // Both spellings are documented. Source: mixpanel-facts 1.4.
     std::string_view id;
-    if (object["$insert_id"].get(id) && object["insert_id"].get(id)) return std::nullopt;
+    const bool has_id = !object["$insert_id"].get(id) || !object["insert_id"].get(id);
+    simdjson::dom::element place;
+    if (object["index"].get(place)) {
+      if (!has_id) return std::nullopt;
+      const auto found = find_by_id(id);
+      words_.contradicts = words_.contradicts || !found;
+      return found;
+    }
+    std::uint64_t index = 0;
+    if (place.get(index) || index >= links_.size()) {
+      words_.contradicts = true;
+      return std::nullopt;
+    }
+    if (has_id) {
+      std::string its;
+      append_insert_id(links_[index], its);
+      if (id != its) {
+        words_.contradicts = true;
+        return std::nullopt;
+      }
+    }
+    return static_cast<std::uint32_t>(index);
+  }
+
+  std::optional<std::uint32_t> find_by_id(std::string_view id) {
     if (by_id_.empty()) {
       for (std::uint32_t i = 0; i < links_.size(); ++i) {
         std::string its;
@@ -290,7 +316,7 @@ class BatchReader {
 };
 
 /// The service named no link, or we do not understand which: halve the batch, and believe it when
-/// it says so of a single link.
+/// it says so of a single link, without contradicting itself.
 void refuse_or_split(std::string_view why, std::size_t links, Outcome& outcome) {
   outcome.refusals.clear();
   outcome.kind = links == 1 ? OutcomeKind::refused : OutcomeKind::split;
@@ -298,7 +324,7 @@ void refuse_or_split(std::string_view why, std::size_t links, Outcome& outcome) 
 }
 
 bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
-  if (!words.readable || !words.ok || !words.imported) return false;
+  if (!words.readable || !words.ok || !words.imported || words.contradicts) return false;
   const auto count = static_cast<std::int64_t>(links.size());
   const auto refused = static_cast<std::int64_t>(outcome.refusals.size());
   if (*words.imported < 0 || *words.imported > count) return false;
@@ -323,13 +349,20 @@ bool decode_bad_request(const BatchWords& words, std::span<const Link> links, Ou
     return true;
   }
   const std::size_t refused = outcome.refusals.size();
+  const bool took_nothing = words.imported ? *words.imported == 0 : !words.named;
+  // A list of failed records comes with the number of the others.
   const bool adds_up =
-      !words.imported || *words.imported == static_cast<std::int64_t>(links.size() - refused);
-  if (links.size() == 1 && refused == 1) {
-    const std::string message = std::move(outcome.refusals.front().message);
+      words.imported
+          ? refused == 0 || *words.imported == static_cast<std::int64_t>(links.size() - refused)
+          : !words.named;
+  if (links.size() == 1) {
+    if (words.contradicts || !adds_up || !took_nothing) return false;
+    const std::string message =
+        refused == 1 ? std::move(outcome.refusals.front().message) : words.error;
     refuse_or_split(message, 1, outcome);
-  } else if (refused == 0 || words.vague || !adds_up) {
+  } else if (refused == 0 || words.vague || words.contradicts || !adds_up) {
     refuse_or_split(words.error, links.size(), outcome);
+    outcome.took_nothing = took_nothing && !words.contradicts;
   } else {
     outcome.kind = OutcomeKind::delivered;
   }
@@ -345,6 +378,21 @@ bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom
   return error == simdjson::SUCCESS;
 }
 
+bool contradicts(simdjson::dom::element code, unsigned status) {
+  std::int64_t number = 0;
+  return code.get(number) || number != static_cast<std::int64_t>(status);
+}
+
+bool means_none(simdjson::dom::element error) {
+  std::string_view text;
+  simdjson::dom::array list;
+  simdjson::dom::object object;
+  if (error.is_null()) return true;
+  if (!error.get(text)) return text.empty();
+  if (!error.get(list)) return list.size() == 0;
+  return !error.get(object) && object.size() == 0;
+}
+
 bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<const Link> links,
                    ProjectMode mode, Outcome& outcome) {
   const BatchWords words = BatchReader(links, mode, outcome).read(json, reply);
@@ -356,6 +404,7 @@ bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<co
   }
   if (reply.status == 413) {
     refuse_or_split(words.error, links.size(), outcome);
+    outcome.took_nothing = true;
     return true;
   }
   const bool known = reply.status == 200 ? decode_ok(words, links, outcome)

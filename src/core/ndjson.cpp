@@ -317,7 +317,12 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
   if (columns_.op) {
     const auto& token = line_reader_.token(*columns_.op);
     const auto fault = read_id(batch, begin, token, text, at, row, out);
-    const auto op = text.empty() ? columns_.op_default : parse_op(text);
+    // A --null-word empties values, but must not make another verb of one.
+    const bool plain = token.kind == Kind::string && !token.escaped;
+    const auto written =
+        plain ? parse_op({batch.data() + token.start + 1, token.end - token.start - 2})
+              : std::nullopt;
+    const auto op = written ? written : text.empty() ? columns_.op_default : parse_op(text);
     row.fault_at = at;
     if (fault != Fault::none || !op) return Fault::unknown_op;
     row.op = *op;

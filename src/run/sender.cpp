@@ -347,13 +347,15 @@ class Sender {
       flight.finish_next();
       return;
     }
-    tries.resent = tries.resent || answer.sent;
+    // An answer that took nothing is no attempt that may have delivered.
+    const bool may_be_taken = answer.sent && !(answered && lane.outcome.took_nothing);
+    tries.resent = tries.resent || may_be_taken;
+    tries.in_doubt = tries.in_doubt || may_be_taken;
     if (next == Next::at_the_gate) return;
     if (next == Next::in_halves) {
       flight.split_next();
       return;
     }
-    tries.in_doubt = tries.in_doubt || answer.sent;
     // What open() would have said of TLS 1.2, and for it the same holds.
     if (answer.end == ReplyEnd::refused && !health_.ever_succeeded()) {
       stop({Errc::service, std::string(answer.what)});

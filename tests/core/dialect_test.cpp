@@ -240,6 +240,13 @@ TEST_SUITE("core/dialect") {
                             "\xff\xfe"sv,
                             "<html>{\"status\":1}</html>"sv,
                             R"({"status":1,"error":"\ud800"})"sv,
+                            R"({"status":1,"error":"it was not"})"sv,
+                            R"({"error":"it was not","status":1})"sv,
+                            R"({"status":1,"error":{"why":"not"}})"sv,
+                            R"({"status":1,"error":1})"sv,
+                            R"({"status":1,"error":"a","error":""})"sv,
+                            R"({"status":1,"code":400})"sv,
+                            R"({"status":0,"code":500,"error":"e"})"sv,
                             "{\"status\":1}\0"sv}) {
       CAPTURE(body);
       const auto outcome = answer(json(200, body));
@@ -248,6 +255,17 @@ TEST_SUITE("core/dialect") {
     }
     CHECK(answer({.status = 200, .body = R"({"status":1})", .body_cut = true}).kind ==
           OutcomeKind::foreign);
+  }
+
+  TEST_CASE("an error that is none contradicts nothing") {
+    for (const auto body :
+         {R"({"status":1,"error":null})"sv, R"({"error":"","status":1})"sv,
+          R"({"status":1,"error":[]})"sv, R"({"status":1,"error":{},"code":200})"sv}) {
+      CAPTURE(body);
+      CHECK(answer(json(200, body)).kind == OutcomeKind::delivered);
+    }
+    CHECK(answer(json(400, R"({"status":0,"code":200,"error":"e"})")).kind == OutcomeKind::foreign);
+    CHECK(answer(json(400, R"({"status":0,"code":400,"error":"e"})")).kind == OutcomeKind::refused);
   }
 
   TEST_CASE("whatever is answered, the message is short and clean") {

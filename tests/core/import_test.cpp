@@ -265,11 +265,10 @@ TEST_SUITE("core/import") {
 
   TEST_CASE("a part is refused by index, and the rest is delivered") {
     const auto outcome = answer(
-        400,
-        R"({"code":400,"error":"some data points in the request failed validation",)"
-        R"("failed_records":[{"index":2,"$insert_id":"x","field":"properties.time","message":"too old"},)"
-        R"({"index":0,"$insert_id":"y","field":"","message":"bad id"},{"index":2,"message":"twice"}],)"
-        R"("num_records_imported":1,"status":"Bad Request"})");
+        400, R"({"code":400,"error":"some data points in the request failed validation",)"
+             R"("failed_records":[{"index":2,"field":"properties.time","message":"too old"},)"
+             R"({"index":0,"field":"","message":"bad id"},{"index":2,"message":"twice"}],)"
+             R"("num_records_imported":1,"status":"Bad Request"})");
     CHECK(outcome.kind == OutcomeKind::delivered);
     REQUIRE(outcome.refusals.size() == 2);
     CHECK(outcome.refusals[0].link == 0);
@@ -305,14 +304,87 @@ TEST_SUITE("core/import") {
     for (
         const auto* body :
         {R"({"error":"e","failed_records":[{"index":0,"message":"why"}],"num_records_imported":0})",
-         R"({"error":"e","failed_records":[{"index":9,"message":"why"}],"num_records_imported":0})",
          R"({"error":"e","failed_records":["why"],"num_records_imported":0})",
-         R"({"error":"why","failed_records":[]})", R"({"error":"why"})"}) {
+         R"({"error":"why","failed_records":[],"num_records_imported":0})",
+         R"({"code":400,"error":"why","status":"Bad Request"})", R"({"error":"why"})"}) {
       CAPTURE(body);
       const auto outcome = answer(400, body, 1);
       CHECK(outcome.kind == OutcomeKind::refused);
       CHECK(outcome.message == "why");
       CHECK(outcome.refusals.empty());
+    }
+  }
+
+  TEST_CASE("an answer that contradicts itself is believed of no link") {
+    const Many many(3);
+    const auto id = [&](std::size_t i) { return insert_id(many.links[i]); };
+    const auto body = [](std::string_view records, std::string_view rest) {
+      return fmt::format(R"({{"error":"e","failed_records":[{}]{}}})", records, rest);
+    };
+    const std::vector<std::string> doubtful{
+        body(R"({"index":1,"$insert_id":")" + id(2) + R"(","message":"m"})",
+             R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"insert_id":"x","message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"index":3,"message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"index":"1","message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"message":"m"})", ""),
+        body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":1)"),
+        body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"code":200)"),
+        body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"code":"400")"),
+        body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"status":"OK")"),
+        body(R"({"$insert_id":"unknown","message":"m"})", R"(,"num_records_imported":2)")};
+    for (const auto& text : doubtful) {
+      CAPTURE(text);
+      const auto outcome = answer(400, text);
+      CHECK(outcome.kind == OutcomeKind::split);
+      CHECK(outcome.refusals.empty());
+      CHECK_FALSE(outcome.took_nothing);
+    }
+    // Of one link there is nothing left to split.
+    for (
+        const auto* text :
+        {R"({"error":"e","failed_records":[{"index":9,"message":"why"}],"num_records_imported":0})",
+         R"({"error":"e","failed_records":[{"index":0,"message":"why"}],"num_records_imported":1})",
+         R"({"error":"e","failed_records":[{"index":0,"message":"why"}]})",
+         R"({"error":"e","failed_records":[],"num_records_imported":1})",
+         R"({"code":200,"error":"why"})", R"({"error":"why","status":"OK"})"}) {
+      CAPTURE(text);
+      CHECK(answer(400, text, 1).kind == OutcomeKind::foreign);
+    }
+    for (const auto* text :
+         {R"({"code":400,"num_records_imported":3,"status":"OK"})",
+          R"({"code":200,"error":"some failed","num_records_imported":3,"status":"OK"})",
+          R"({"code":200,"error":{"a":1},"num_records_imported":3,"status":"OK"})"}) {
+      CAPTURE(text);
+      CHECK(answer(200, text).kind == OutcomeKind::foreign);
+    }
+    // An error that is none contradicts nothing, nor does an id that agrees.
+    for (const auto* none : {"null", "\"\"", "[]", "{}"}) {
+      CHECK(answer(200,
+                   fmt::format(
+                       R"({{"code":200,"error":{},"num_records_imported":3,"status":"OK"}})", none))
+                .kind == OutcomeKind::delivered);
+    }
+    const auto agreed =
+        answer(400, body(R"({"index":1,"$insert_id":")" + id(1) + R"(","message":"m"})",
+                         R"(,"num_records_imported":2,"code":400,"status":"Bad Request")"));
+    CHECK(agreed.kind == OutcomeKind::delivered);
+    REQUIRE(agreed.refusals.size() == 1);
+    CHECK(agreed.refusals[0].link == 1);
+  }
+
+  TEST_CASE("whether anything was taken is said with every answer that is repeated") {
+    CHECK(answer(429, "").took_nothing);
+    CHECK(answer(413, "").took_nothing);
+    CHECK(answer(401, "").took_nothing);
+    CHECK(answer(400, R"({"error":"why"})").took_nothing);
+    CHECK(answer(400, R"({"error":"e","failed_records":["why"],"num_records_imported":0})")
+              .took_nothing);
+    CHECK_FALSE(answer(400, R"({"error":"e","failed_records":["why"],"num_records_imported":1})")
+                    .took_nothing);
+    CHECK_FALSE(answer(200, R"({"code":200,"num_records_imported":2,"status":"OK"})").took_nothing);
+    for (const unsigned status : {408U, 500U, 502U, 503U, 504U, 404U, 302U}) {
+      CHECK_FALSE(answer(status, "").took_nothing);
     }
   }
 

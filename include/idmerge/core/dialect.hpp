@@ -64,7 +64,7 @@ enum class OutcomeKind : std::uint8_t {
   unauthorized,   // 401, 403: credentials
   wrong_project,  // the project does not take such requests: stop at once
   wrong_mode,     // the project is of another mode: only another plan can be sent there
-  foreign,        // well-formed, but not an answer of this API
+  foreign,        // well-formed, but not an answer of this API, or one that contradicts itself
 };
 
 /// What an answer means for the links of its request. Reused from answer to answer.
@@ -76,6 +76,14 @@ struct Outcome {
   };
 
   OutcomeKind kind = OutcomeKind::retry;
+
+  /// The answer itself says that no link of the request was taken, so that the attempt cannot be
+  /// why a later answer calls one linked already. Of meaning unless the links are settled by it.
+  ///
+  ///   429, 413, 401, 403, 400 with 0 imported or about the whole request    nothing was taken
+  ///   408, 5xx (a gateway may speak for a service that did the work), 503    not known
+  ///   partly imported, self-contradicting or foreign answers                  not known
+  bool took_nothing = false;
   std::optional<std::chrono::seconds> retry_after;
   std::vector<Refusal> refusals;  // in the order of the links, only with `delivered`
 

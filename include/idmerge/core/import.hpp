@@ -69,6 +69,12 @@ class ImportWriter {
 /// none, or was cut.
 bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object);
 
+/// Does a member `code` say something else than the status it came with?
+bool contradicts(simdjson::dom::element code, unsigned status);
+
+/// Is this member `error` as good as absent: null, or empty?
+bool means_none(simdjson::dom::element error);
+
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///
 /// Shape: sets kind, message and refusals of `outcome`; false when it is not an answer of this API.
