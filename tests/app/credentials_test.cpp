@@ -181,11 +181,11 @@ TEST_SUITE("app/credentials") {
 
   TEST_CASE("a command prints them, without a shell") {
     const auto found =
-        load_credentials({.command = "printf 'MIXPANEL_TOKEN=%s\\nMIXPANEL_SECRET=x' '$HOME;ls'"},
+        load_credentials({.command = "printf 'MIXPANEL_TOKEN=x\\nMIXPANEL_SECRET=%s' '$HOME;ls'"},
                          environment_of(complete));
     REQUIRE(found);
-    CHECK(found->token.reveal() == "$HOME;ls");
-    CHECK(found->secret.reveal() == "x");
+    CHECK(found->secret.reveal() == "$HOME;ls");
+    CHECK(found->token.reveal() == "x");
   }
 
   TEST_CASE("a command that fails, hangs or floods is an error") {
