@@ -22,7 +22,7 @@ BELOW = {
 # Third-party headers that only some rooms may see (a floor, or floor/room).
 ONLY_IN = {
     r"boost/(asio|beast)": {"net", "run/sender", "run/gate", "emulator", "app"},
-    r"simdjson": {"core/ndjson", "core/dialect", "core/import"},
+    r"simdjson": {"core/ndjson", "core/dialect", "core/import", "core/credential_rules"},
     r"re2/": {"core/deny_list"},
     r"sodium": {"core/fingerprint", "core/import"},
     r"openssl/": {"net"},

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 #include <new>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "idmerge/app/typed.hpp"
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/job.hpp"
+#include "idmerge/run/local_time.hpp"
 #include "idmerge/run/rates.hpp"
 
 namespace idmerge {
@@ -266,8 +268,14 @@ class App {
     }
     const auto said = say_rate(files_, JobPaths{settings.job}.run(), settings.say_rate);
     if (!said) return fail({said.error().code, fmt::format("RATE: {}", said.error().what)});
-    return print(fmt::format("{}: {} from now on, until it is run with another --rate\n",
-                             printable(settings.job), settings.say_rate));
+    auto text = fmt::format("{}: {} from now on, until it is run with another --rate\n",
+                            printable(settings.job), settings.say_rate);
+    if (const auto table = Timetable::parse(settings.say_rate); table && table->next_change({})) {
+      const auto zone = local_zone();
+      if (!zone.problem.empty()) Log({}).warning(zone.problem);
+      text += local_time_text(std::time(nullptr), zone) + "\n";
+    }
+    return print(text);
   }
 
   int emulate(const Settings& settings) const {

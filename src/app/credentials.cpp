@@ -19,6 +19,7 @@
 
 #include "idmerge/base/log.hpp"
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/core/credential_rules.hpp"
 
 namespace idmerge {
 namespace {
@@ -29,12 +30,13 @@ struct Field {
   std::string_view name;
   std::string_view old_name;  // as Mixpanel's own tools and mixpanel-import call it
   Secret Credentials::*member;
+  std::string_view (*problem)(std::string_view value);
 };
 
 constexpr std::array fields{
-    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token},
-    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username},
-    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret},
+    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token, token_problem},
+    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username, user_name_problem},
+    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret, secret_problem},
 };
 
 struct Descriptor {
@@ -163,23 +165,11 @@ Result<Credentials> from_file_or_command(const CredentialSources& sources) {
   return found;
 }
 
-/// What HTTP can carry: printable ASCII; a user name ends at the first colon.
+/// Errors: usage, without the value.
 Result<void> check_usable(const Credentials& found) {
   for (const auto& field : fields) {
-    const auto value = (found.*field.member).reveal();
-    const bool plain =
-        std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!plain) {
-      return usage(
-          fmt::format("{}: contains a space, a control byte or a character beyond ASCII: "
-                      "copy it again",
-                      field.name));
-    }
-  }
-  if (found.username.reveal().find(':') != std::string_view::npos) {
-    return usage(
-        "MIXPANEL_USERNAME: contains a colon: give only the user name, and the secret in "
-        "MIXPANEL_SECRET");
+    const auto problem = field.problem((found.*field.member).reveal());
+    if (!problem.empty()) return usage(fmt::format("{}: {}", field.name, problem));
   }
   return {};
 }

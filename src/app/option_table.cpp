@@ -606,6 +606,11 @@ const std::array entries{
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.limit_batch, count_within(t, 1, import_events_max));
                 }},
+    OptionEntry{"limit-connections", "N", "2000", "Emulator", on_emulator,
+                "answer 503 to more connections at once than this",
+                [](Text t, Settings& s) {
+                  return put(s.emulator.connections_max, count_within(t, 1, 100'000));
+                }},
     OptionEntry{
         "latency", "DURATION", "0", "Emulator", on_emulator, "between a request and its answer",
         [](Text t, Settings& s) {

@@ -9,6 +9,7 @@
 #include "idmerge/core/columns.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/json_text.hpp"
+#include "idmerge/run/local_time.hpp"
 #include "idmerge/run/planner.hpp"
 
 namespace idmerge {
@@ -91,7 +92,8 @@ std::string names_part(const JobView& view, const IdMask& mask) {
 
 /// How long it takes. Units: `links`, in so many `requests`.
 std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetable& table) {
-  if (table.changes()) return "by the hours of --rate";
+  if (table.next_change({})) return "by the hours of --rate, " + local_time_text();
+  if (table.changes()) return "not before the pause of --rate ends";
   const Rate rate = table.at({}).rate;
   if (rate.per_s == 0) return "at no rate limit";
   const auto ms = static_cast<double>(rate.requests ? requests : links) / rate.per_s * 1000;
@@ -394,6 +396,9 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
   std::string looks;
   for (const auto& warning : warnings(view))
     looks += fmt::format("look: {}\n", warning);
+  if (const auto zone = local_zone(); rate.next_change({}) && !zone.problem.empty()) {
+    looks += fmt::format("look: {}\n", zone.problem);
+  }
   for (const auto& part : {looks, names_part(view, mask)}) {
     if (!part.empty()) out += "\n" + part;
   }

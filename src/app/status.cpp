@@ -2,6 +2,7 @@
 #include "idmerge/app/status.hpp"
 
 #include <chrono>
+#include <ctime>
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "idmerge/base/quantity.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
+#include "idmerge/run/local_time.hpp"
 #include "idmerge/run/rates.hpp"
 
 namespace idmerge {
@@ -49,9 +51,15 @@ std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>
     origin = "the default";
   }
   const auto table = Timetable::parse(words);
-  const auto now = table && table->changes()
-                       ? fmt::format("; now {}", pacing_text(table->at(local_week_time())))
-                       : std::string();
+  std::string now;
+  if (table && table->changes()) {
+    now = fmt::format("; now {}", pacing_text(table->at(local_week_time())));
+  }
+  if (table && table->next_change({})) {
+    const auto zone = local_zone();
+    if (!zone.problem.empty()) note += fmt::format("note: {}\n", zone.problem);
+    now += ", " + local_time_text(std::time(nullptr), zone);
+  }
   return fmt::format("{}rate: {}, {}{}\n", note, printable(words), origin, now);
 }
 

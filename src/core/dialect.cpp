@@ -9,6 +9,7 @@
 
 #include "idmerge/base/check.hpp"
 #include "idmerge/core/backoff.hpp"
+#include "idmerge/core/credential_rules.hpp"
 #include "idmerge/core/encoding.hpp"
 #include "idmerge/core/import.hpp"
 
@@ -16,11 +17,6 @@ namespace idmerge {
 namespace {
 
 constexpr std::size_t known_bytes_max = 256;
-
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
 
 bool is_graphic(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -32,19 +28,18 @@ Result<void> check_options(const DialectOptions& options, std::string_view host,
   if (options.token.empty()) {
     return usage("project token: it is missing: set MIXPANEL_TOKEN, or name a --credentials file");
   }
-  if (options.token.reveal().size() > 255 || !is_graphic(options.token.reveal())) {
-    return usage("project token: it has spaces or characters no token has: copy it again");
+  if (const auto why = token_problem(options.token.reveal()); !why.empty()) {
+    return usage(fmt::format("project token: {}", why));
   }
   if (options.username.empty()) {
     return usage(
         "user name: it is missing: set MIXPANEL_USERNAME and MIXPANEL_SECRET of a service account");
   }
-  if (has_control(options.username.reveal()) ||
-      options.username.reveal().find(':') != std::string_view::npos) {
-    return usage("user name: it has a colon or a control character, which Basic auth cannot carry");
+  if (const auto why = user_name_problem(options.username.reveal()); !why.empty()) {
+    return usage(fmt::format("user name: {}", why));
   }
-  if (has_control(options.secret.reveal())) {
-    return usage("secret: it has a control character, perhaps a line end: copy it again");
+  if (const auto why = secret_problem(options.secret.reveal()); !why.empty()) {
+    return usage(fmt::format("secret: {}", why));
   }
   if (host.empty() || !is_graphic(host)) return usage("target: its host is not a host name");
   if (options.api == Api::import) {

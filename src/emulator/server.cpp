@@ -121,6 +121,7 @@ struct Emulator::Host {
   void end();
 
   Task<> accept();
+  void refuse(Socket& socket) const;
   Task<> sweep();
   Task<> serve(Session& session);
   Task<bool> receive(Session& session);
@@ -214,6 +215,10 @@ Task<> Emulator::Host::accept() {
       co_await breather.async_wait(use_tuple);
       continue;
     }
+    if (sessions.size() >= options.connections_max) {
+      refuse(socket);
+      continue;
+    }
     socket.set_option(tcp::no_delay(true), ec);
     sessions.emplace_front(std::move(socket));
     const auto place = sessions.begin();
@@ -222,6 +227,23 @@ Task<> Emulator::Host::accept() {
       if (thrown) std::rethrow_exception(thrown);
     });
   }
+}
+
+/// Say why a connection is closed, as far as the socket takes it without waiting: waiting would
+/// need a place.
+void Emulator::Host::refuse(Socket& socket) const {
+  const auto body = fmt::format(
+      R"({{"status":0,"error":"more than {} connections at once: see --limit-connections"}})",
+      options.connections_max);
+  const auto answer = fmt::format(
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+      "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
+      body.size(), body);
+  error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.write_some(asio::buffer(answer), ignored);
+  socket.shutdown(Socket::shutdown_send, ignored);
+  socket.close(ignored);
 }
 
 /// Close what has been silent for too long: one pass a second instead of a timer a read.

@@ -29,8 +29,10 @@ class AnswerReader {
   /// Room that a read is given at least.
   static constexpr std::size_t read_bytes_min = 4 * 1024;
 
-  /// Answers that only announce another one (100 Continue, 103 Early Hints), before each.
-  static constexpr int interim_max = 16;
+  /// Answers that only announce another one (100 Continue, 102 Processing, 103 Early Hints), all
+  /// together before each. A proxy may send one a second for as long as a request takes.
+  /// Units: bytes.
+  static constexpr std::size_t interim_bytes_max = 1024 * 1024;
 
   /// Answers of at most so many bytes, head and body, are known when they come again.
   static constexpr std::size_t repeat_bytes_max = 1024;
@@ -91,7 +93,10 @@ class AnswerReader {
       // Beast asserts, wrongly, that it is never given less of the end of a chunked body twice.
       const bool in_chunks = parser_->is_header_done() && parser_->chunked();
       if (in_chunks && unparsed() < chunked_end_bytes) return false;
-      begin_ += parser_->put(boost::asio::const_buffer(buffer_.data() + begin_, end_ - begin_), ec);
+      const std::size_t size =
+          parser_->put(boost::asio::const_buffer(buffer_.data() + begin_, end_ - begin_), ec);
+      begin_ += size;
+      interim_bytes_ += size;  // unless they turn out to be of the answer itself
       if (ec == boost::beast::http::error::need_more) {
         ec = {};
         // Of a chunk's header and of a trailer the parser bounds no length.
@@ -101,7 +106,7 @@ class AnswerReader {
       if (ec) return false;
       if (!parser_->is_done()) continue;
       if (parser_->status() >= 200) return true;
-      if (parser_->status() == 101 || ++interim_ > interim_max) {
+      if (parser_->status() == 101 || interim_bytes_ > interim_bytes_max) {
         ec = boost::beast::http::error::bad_status;
         return false;
       }
@@ -172,7 +177,7 @@ class AnswerReader {
   void start() {
     parsing_ = true;
     parsed_ = 0;
-    interim_ = 0;
+    interim_bytes_ = 0;
     known_.clear();
     restart();
   }
@@ -189,10 +194,10 @@ class AnswerReader {
   std::size_t end_ = 0;
   ReplyParts parts_;
   std::optional<ReplyParser> parser_;
-  bool tunnel_ = false;       // is it the one to CONNECT?
-  bool parsing_ = false;      // has the parser begun with the next answer?
-  std::size_t parsed_ = 0;    // how many bytes of it
-  int interim_ = 0;           // how many answers announced it
+  bool tunnel_ = false;            // is it the one to CONNECT?
+  bool parsing_ = false;           // has the parser begun with the next answer?
+  std::size_t parsed_ = 0;         // how many bytes of it
+  std::size_t interim_bytes_ = 0;  // of the answers that announced it
   std::string known_;         // the bytes of the answer that parser and parts hold, if remembered
   std::size_t shortest_ = 0;  // bytes of the shortest answer; 0 before the first
   std::size_t awaited_ = 0;   // answers

@@ -35,7 +35,7 @@ struct Endpoint::State {
   std::vector<Address> addresses;  // in the order in which they are tried
   Instant looked_up{};
   bool looking_up = false;
-  std::string lookup_error;
+  Error lookup_error{Errc::outage, {}};
   std::vector<Line*> asking;  // lines that wait for the lookup
 
   std::vector<Line*> lines;
@@ -49,6 +49,7 @@ struct Endpoint::State {
 
   void look_up();
   void take(const boost::system::error_code& ec, const Resolver::results_type& found);
+  void keep(std::vector<Address> fresh);
   void arm();
   void look();
 };
@@ -108,7 +109,7 @@ Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
                                               "name servers of this machine",
                                               state.host())};
   }
-  if (state.addresses.empty()) co_return Error{Errc::outage, state.lookup_error};
+  if (state.addresses.empty()) co_return state.lookup_error;
   co_return state.addresses;  // perhaps old ones, when the lookup failed: they may still work
 }
 
@@ -125,24 +126,43 @@ void Endpoint::State::take(const boost::system::error_code& ec,
                            const Resolver::results_type& found) {
   looking_up = false;
   if (ec) {
-    lookup_error = fmt::format("{}: its name cannot be looked up: {}: check --to and the network",
-                               host(), ec.message());
+    lookup_error = {Errc::outage,
+                    fmt::format("{}: its name cannot be looked up: {}: check --to and the network",
+                                host(), ec.message())};
   } else {
     std::vector<Address> fresh;
     for (const auto& entry : found)
       fresh.push_back(entry.endpoint());
-    // What worked so far stays in front.
-    if (!addresses.empty()) {
-      const auto it = std::find(fresh.begin(), fresh.end(), addresses.front());
-      if (it != fresh.end()) std::rotate(fresh.begin(), it, it + 1);
-    }
-    addresses = std::move(fresh);
-    looked_up = steady_clock::now();
-    lookup_error = fmt::format("{}: it has no address", host());
+    keep(std::move(fresh));
   }
   for (Line* line : asking) {
     if (line->wake.waiting()) line->wake.notify();
   }
+}
+
+/// Without TLS only addresses of this machine, whatever the name promised: a hosts file or a name
+/// server may say that localhost is elsewhere.
+void Endpoint::State::keep(std::vector<Address> fresh) {
+  lookup_error = {Errc::outage, fmt::format("{}: it has no address", host())};
+  if (!options.target.tls) {
+    const auto elsewhere = std::find_if(
+        fresh.begin(), fresh.end(), [](const Address& it) { return !it.address().is_loopback(); });
+    if (elsewhere != fresh.end()) {
+      lookup_error = {
+          Errc::service,
+          fmt::format("{}: its name leads to {}, which is not this machine, and http would send "
+                      "the credentials in clear: correct /etc/hosts, or write http://127.0.0.1:{}",
+                      host(), elsewhere->address().to_string(), port())};
+    }
+    std::erase_if(fresh, [](const Address& it) { return !it.address().is_loopback(); });
+  }
+  // What worked so far stays in front.
+  if (!addresses.empty()) {
+    const auto it = std::find(fresh.begin(), fresh.end(), addresses.front());
+    if (it != fresh.end()) std::rotate(fresh.begin(), it, it + 1);
+  }
+  addresses = std::move(fresh);
+  looked_up = steady_clock::now();
 }
 
 void Endpoint::demote(const Address& address) {

@@ -5,8 +5,11 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
+#include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -14,6 +17,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+
+#include "idmerge/base/log.hpp"
 
 namespace idmerge {
 namespace {
@@ -87,6 +92,81 @@ bool is_address(const std::string& host) {
   return address != nullptr;
 }
 
+// ---- The CA certificates of the system, as OpenSSL looks for them
+
+/// A place where OpenSSL looks for CA certificates.
+struct TrustPlace {
+  const char* variable;  // of the environment, which goes before the compiled-in path
+  const char* fallback;
+
+  const char* configured() const { return ::secure_getenv(variable); }
+  std::string path() const { return configured() != nullptr ? configured() : fallback; }
+  std::string text() const {
+    return configured() != nullptr ? fmt::format("{}={}", variable, printable(path())) : path();
+  }
+};
+
+TrustPlace trust_file() {
+  return {X509_get_default_cert_file_env(), X509_get_default_cert_file()};
+}
+
+TrustPlace trust_directory() {
+  return {X509_get_default_cert_dir_env(), X509_get_default_cert_dir()};
+}
+
+/// Is it a name by which OpenSSL finds a certificate in a directory: "9d66eef0.0"?
+bool is_hash_name(std::string_view name) {
+  constexpr std::size_t digits = 8;
+  return name.size() > digits + 1 && name[digits] == '.' &&
+         name.substr(0, digits).find_first_not_of("0123456789abcdef") == std::string_view::npos &&
+         name.substr(digits + 1).find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// Does one of several directories, with colons between them, hold a certificate?
+bool any_in_directories(std::string_view paths) {
+  while (!paths.empty()) {
+    const auto path = paths.substr(0, paths.find(':'));
+    paths.remove_prefix(std::min(paths.size(), path.size() + 1));
+    std::error_code unreadable;  // then the iterator is at its end
+    for (std::filesystem::directory_iterator it(path, unreadable), end; it != end;
+         it.increment(unreadable)) {
+      if (is_hash_name(it->path().filename().string())) return true;
+    }
+  }
+  return false;
+}
+
+struct TrustStore {
+  bool is_empty = false;
+  /// Places named by the environment where there is no certificate: "SSL_CERT_FILE=/x".
+  std::vector<std::string> misnamed;
+};
+
+TrustStore load_trust_store(SSL_CTX* context) {
+  SSL_CTX_set_default_verify_paths(context);
+  ERR_clear_error();  // a place without certificates is none
+  const auto* loaded = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+  const bool any_in_file = sk_X509_OBJECT_num(loaded) > 0;
+  const bool any_in_directory = any_in_directories(trust_directory().path());
+  TrustStore store;
+  store.is_empty = !any_in_file && !any_in_directory;
+  if (!any_in_file && trust_file().configured() != nullptr) {
+    store.misnamed.push_back(trust_file().text());
+  }
+  if (!any_in_directory && trust_directory().configured() != nullptr) {
+    store.misnamed.push_back(trust_directory().text());
+  }
+  return store;
+}
+
+Error no_trust_store() {
+  return {Errc::service,
+          fmt::format("TLS: this machine has no CA certificates: there are none in {} and {}: "
+                      "install them (apt-get install ca-certificates), correct SSL_CERT_FILE and "
+                      "SSL_CERT_DIR if they are set, or give --ca-cert",
+                      trust_file().text(), trust_directory().text())};
+}
+
 }  // namespace
 
 // ---- TlsContext
@@ -94,6 +174,7 @@ bool is_address(const std::string& host) {
 struct TlsContext::State {
   SSL_CTX* context = nullptr;
   SSL_SESSION* session = nullptr;  // of the latest connection
+  std::string misnamed_trust;      // places of CA certificates in which there are none
 
   State() = default;
   State(const State&) = delete;
@@ -103,9 +184,12 @@ struct TlsContext::State {
     SSL_CTX_free(context);
   }
 
+  static State& of(const SSL* ssl) {
+    return *static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  }
+
   static int keep_session(SSL* ssl, SSL_SESSION* session) {
-    auto* state = static_cast<State*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-    SSL_SESSION_free(std::exchange(state->session, session));
+    SSL_SESSION_free(std::exchange(of(ssl).session, session));
     return 1;  // it is ours now
   }
 };
@@ -131,7 +215,9 @@ Result<TlsContext> TlsContext::make(const TlsOptions& options) {
   SSL_CTX_sess_set_new_cb(context, State::keep_session);
 
   if (options.ca_cert.empty()) {
-    SSL_CTX_set_default_verify_paths(context);
+    const TrustStore store = load_trust_store(context);
+    if (store.is_empty) return no_trust_store();
+    state->misnamed_trust = fmt::format("{}", fmt::join(store.misnamed, " and "));
   } else if (SSL_CTX_load_verify_file(context, options.ca_cert.c_str()) != 1) {
     return bad_file("--ca-cert", options.ca_cert);
   }
@@ -158,7 +244,10 @@ Result<TlsStream> TlsContext::connect(int socket, const std::string& host) const
   bool good = bio != nullptr;
   if (good) {
     SSL_set_bio(ssl, bio, bio);  // it owns the BIO now
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // A common name is free text that authorities do not check as they check subjectAltName.
+    // Source: RFC 9110 section 4.3.4, RFC 9525 section 6.3.
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     good = is_address(host) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1
                             : SSL_set1_host(ssl, host.c_str()) == 1 && set_server_name(ssl, host);
   }
@@ -260,6 +349,34 @@ bool TlsStream::refused() const {
   }
 }
 
+Error TlsStream::untrusted(std::string_view host) const {
+  const long verified = SSL_get_verify_result(ssl_);
+  const auto why = fmt::format("{}: its certificate does not hold: {}", host,
+                               X509_verify_cert_error_string(verified));
+  const std::string& misnamed = TlsContext::State::of(ssl_).misnamed_trust;
+  switch (verified) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return {Errc::service,
+              why +
+                  ": none of its subjectAltName entries names this host (a common name does not "
+                  "count): check --to, or have the certificate issued with the name"};
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      if (misnamed.empty()) break;
+      return {Errc::service,
+              fmt::format("{}: there are no CA certificates in {}: correct that, or give --ca-cert",
+                          why, misnamed)};
+    default:
+      break;
+  }
+  return {Errc::service, why +
+                             ": check --to, the clock of this machine, and --ca-cert if your "
+                             "company has its own authority"};
+}
+
 Error TlsStream::error(std::string_view host) const {
   if (ssl_error_ == 0) {
     if (errno_ == 0) {
@@ -270,13 +387,7 @@ Error TlsStream::error(std::string_view host) const {
             fmt::format("{}: TLS: {}", host, std::generic_category().message(errno_))};
   }
   const int reason = ERR_GET_REASON(ssl_error_);
-  const long verified = SSL_get_verify_result(ssl_);
-  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-    return {Errc::service,
-            fmt::format("{}: its certificate does not hold: {}: check --to, the clock of this "
-                        "machine, and --ca-cert if your company has its own authority",
-                        host, X509_verify_cert_error_string(verified))};
-  }
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) return untrusted(host);
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
     return {Errc::outage, fmt::format("{}: the TLS connection was cut off", host)};
   }

@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include "idmerge/core/credential_rules.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -139,6 +141,12 @@ Result<std::string> percent_decoded(std::string_view text) {
     i += 2;
   }
   return out;
+}
+
+/// A name without the dot that makes it absolute.
+std::string_view without_last_dot(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return name;
 }
 
 bool in_network(const Address& address, std::string_view network) {
@@ -272,6 +280,12 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
     if (!name) return name.error();
     auto password = percent_decoded(colon == std::string_view::npos ? "" : user.substr(colon + 1));
     if (!password) return password.error();
+    if (!user_name_problem(*name).empty() || !secret_problem(*password).empty()) {
+      wipe(*password);
+      return usage(
+          "HTTPS_PROXY: its user name or password cannot be sent: a colon in the user name, "
+          "quotes around it, a control character, or bytes that are not UTF-8: correct it");
+    }
     proxy.username = std::move(*name);
     proxy.password = Secret(*password);
     wipe(*password);
@@ -288,6 +302,7 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
 bool exempt_from_proxy(const Target& target, std::string_view no_proxy) {
   if (target.loopback()) return true;
   const Address address = parse_address(target.host);
+  const std::string_view host = without_last_dot(target.host);
   while (!no_proxy.empty()) {
     const auto end = no_proxy.find_first_of(", \t");
     std::string entry = lowered(no_proxy.substr(0, end));
@@ -295,6 +310,7 @@ bool exempt_from_proxy(const Target& target, std::string_view no_proxy) {
     if (entry == "*") return true;
     if (entry.empty()) continue;
     if (address.size > 0 && in_network(address, entry)) return true;
+    if (entry.starts_with("*.")) entry.erase(0, 1);
     if (entry.front() == '.') entry.erase(0, 1);
     if (const auto colon = entry.rfind(':');
         colon != std::string::npos && entry.find(':') == colon) {
@@ -302,8 +318,9 @@ bool exempt_from_proxy(const Target& target, std::string_view no_proxy) {
       entry.erase(colon);
       if (address.size > 0 && in_network(address, entry)) return true;
     }
+    entry = without_last_dot(entry);
     if (entry.empty() || address.size > 0) continue;
-    if (target.host == entry || target.host.ends_with("." + entry)) return true;
+    if (host == entry || host.ends_with("." + entry)) return true;
   }
   return false;
 }

@@ -25,8 +25,15 @@
 namespace idmerge {
 namespace {
 
-/// Clashing links named in one line; the rest are counted.
+/// What a line repeats of other lines is bounded, so that the file grows with the input and not
+/// with how many claim an id: each claim has a line of its own. Of a small conflict every line
+/// names all others. Of a larger one the first line names the first ten, and the rest name the
+/// first; how many more there are is counted.
+constexpr std::size_t small_conflict_max = 3;  // claims
 constexpr std::size_t clashes_named_max = 10;
+
+/// A longer id of another line is not repeated: its file and line are given. Units: bytes.
+constexpr std::size_t id_repeated_max = 128;
 
 /// What is kept for a held link whose anonymous id is new, besides the ids.
 constexpr std::uint64_t bytes_a_held_link = 380;
@@ -215,7 +222,11 @@ class Clashes {
   static void append_other(std::string& out, std::string_view key, const Other& other,
                            const std::vector<PlanInput>& inputs) {
     out += '{';
-    append_json_member(out, key, other.id);
+    if (other.id.size() <= id_repeated_max) {
+      append_json_member(out, key, other.id);
+    } else {
+      append_json_member(out, "id_bytes", other.id.size());
+    }
     append_json_member(out, "file", inputs[other.file].path);
     append_json_member(out, "line", other.line);
     out += '}';
@@ -227,6 +238,36 @@ class Clashes {
                        [&](const Other& claim) { return claim.id != link.user; });
   }
 
+  /// Of how many other claims the line about a link gives the place.
+  static std::size_t named_max(const Known& known, const Link& link) {
+    if (known.claims_count <= small_conflict_max) return small_conflict_max;
+    const auto& first = known.claims.front();
+    const bool is_first =
+        first.line == link.line && first.file == link.file && first.id == link.user;
+    return is_first ? clashes_named_max : 1;
+  }
+
+  static void append_rivals(std::string& out, const Known& known, const Link& link,
+                            std::string_view key, const std::vector<PlanInput>& inputs) {
+    append_json_key(out, "clashes_with");
+    out += '[';
+    const auto max = named_max(known, link);
+    std::uint64_t own = 0;
+    std::uint64_t named = 0;
+    for (const auto& claim : known.claims) {
+      if (claim.id == link.user) {
+        ++own;
+      } else if (named < max) {
+        if (named++ > 0) out += ',';
+        append_other(out, key, claim, inputs);
+      }
+    }
+    out += ']';
+    // A claim that is not among those kept is this user's, at least one.
+    const auto others = known.claims_count - std::max<std::uint64_t>(own, 1);
+    if (others > named) append_json_member(out, "more_clashes", others - named);
+  }
+
   static void append_clashes(std::string& out, const Known& known, const Link& link,
                              Verdict verdict, const std::vector<PlanInput>& inputs) {
     const auto keys = id_keys(link);
@@ -235,19 +276,7 @@ class Clashes {
       append_other(out, keys.user, known.winner, inputs);
     }
     if (is_disputed(verdict)) {
-      append_json_key(out, "clashes_with");
-      out += '[';
-      bool first = true;
-      for (const auto& claim : known.claims) {
-        if (claim.id == link.user) continue;
-        if (!first) out += ',';
-        first = false;
-        append_other(out, keys.user, claim, inputs);
-      }
-      out += ']';
-      if (known.claims_count > clashes_named_max) {
-        append_json_member(out, "more_clashes", known.claims_count - clashes_named_max);
-      }
+      append_rivals(out, known, link, keys.user, inputs);
     }
     if (verdict == Verdict::both_sides && !known.side.id.empty()) {
       append_json_key(out, "clashes_with");

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "idmerge/base/log.hpp"
+#include "idmerge/run/local_time.hpp"
 
 namespace idmerge {
 namespace {
@@ -54,13 +56,6 @@ Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view word
   return files.replace(paths.rate(), fmt::format("{}\n", words));
 }
 
-WeekTime local_week_time() {
-  const std::time_t now = std::time(nullptr);
-  std::tm local{};
-  ::localtime_r(&now, &local);
-  return week_time(local.tm_wday, local.tm_hour, local.tm_min, local.tm_sec);
-}
-
 Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
              Progress& progress)
     : options_(options),
@@ -82,6 +77,7 @@ Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, co
 Allowance Rates::look() {
   look_at_file();
   const Timetable& table = said_ ? *said_ : options_.rate;
+  if (!options_.week_clock && table.next_change({})) say_zone();
   const Allowance now =
       of(table.at(options_.week_clock ? options_.week_clock() : local_week_time()));
   if (last_ && !(now == *last_)) {
@@ -89,6 +85,14 @@ Allowance Rates::look() {
   }
   last_ = now;
   return now;
+}
+
+void Rates::say_zone() {
+  if (std::exchange(zone_is_said_, true)) return;
+  const auto zone = local_zone();
+  if (!zone.problem.empty()) progress_.note(Weight::warning, zone.problem);
+  progress_.note(Weight::info,
+                 fmt::format("rate: by {}", local_time_text(std::time(nullptr), zone)));
 }
 
 void Rates::look_at_file() {

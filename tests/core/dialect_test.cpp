@@ -301,6 +301,7 @@ TEST_SUITE("core/dialect") {
     CHECK(error([](auto& it) { it.token = Secret(); }).find("MIXPANEL_TOKEN") != std::string::npos);
     error([](auto& it) { it.token = Secret("a\r\nX-Evil: 1"); });
     error([](auto& it) { it.username = Secret(); });
+    error([](auto& it) { it.token = Secret("\"0123456789abcdef\""); });
     error([](auto& it) { it.username = Secret("a:b"); });
     CHECK(error([](auto& it) { it.secret = Secret("hunter2\n"); }).find("hunter2") ==
           std::string::npos);
@@ -311,7 +312,7 @@ TEST_SUITE("core/dialect") {
   TEST_CASE("credentials are encoded as base64 at every length") {
     for (const auto& [user, secret, text] :
          {std::tuple{"a", "", "YTo="}, std::tuple{"a", "b", "YTpi"},
-          std::tuple{"a", "bc", "YTpiYw=="},
+          std::tuple{"a", "bc", "YTpiYw=="}, std::tuple{"test", "123£", "dGVzdDoxMjPCow=="},
           std::tuple{"Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}}) {
       DialectOptions it = options();
       it.username = Secret(user);

@@ -40,6 +40,12 @@ class Client {
     boost::asio::read(socket_, boost::asio::dynamic_buffer(read), ended_);
     return read;
   }
+  /// As send() and read_until(), of a server that may have closed the connection.
+  std::string ask(std::string_view bytes, std::string_view end) {
+    error_code closed;
+    boost::asio::write(socket_, boost::asio::buffer(bytes), closed);
+    return read_until(end);
+  }
   void shut() { socket_.shutdown(tcp::socket::shutdown_send); }
   error_code ended() const { return ended_; }
 
@@ -90,6 +96,36 @@ constexpr std::string_view done = R"({"status":1})";
 }  // namespace
 
 TEST_SUITE("emulator/server") {
+  TEST_CASE("more connections than the limit are told so, and a place that is free is taken") {
+    EmulatorOptions options;
+    options.connections_max = 2;
+    const auto emulator = start(std::move(options));
+    Client one{*emulator};
+    one.send(post("a1"));
+    CHECK(one.read_until(done).ends_with(done));
+    {
+      Client two{*emulator};
+      two.send(post("a2"));
+      CHECK(two.read_until(done).ends_with(done));
+      for (int i = 0; i < 3; ++i) {
+        Client three{*emulator};
+        const auto said = three.read_all();
+        CHECK(said.starts_with("HTTP/1.1 503 "));
+        CHECK(said.find("more than 2 connections at once") != std::string::npos);
+        CHECK(three.ended() == boost::asio::error::eof);
+      }
+      two.send(post("a3"));
+      CHECK(two.read_until(done).ends_with(done));
+    }
+    std::string said;
+    while (!said.ends_with(done)) {  // until the end of the second one is known
+      Client next{*emulator};
+      said = next.ask(post("a4"), done);
+    }
+    one.send(post("a5"));
+    CHECK(one.read_until(done).ends_with(done));
+  }
+
   TEST_CASE("it listens on a free loopback port, and only there unless told") {
     const auto one = start();
     const auto two = start();

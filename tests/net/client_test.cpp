@@ -103,6 +103,9 @@ Kept answer_to(Reaction reaction, std::chrono::milliseconds timeout = 30s) {
   return talk(options).front();
 }
 
+/// Of answers that announce another one, as AnswerReader has it.
+constexpr std::size_t interim_bytes_max = 1024 * 1024;
+
 TEST_SUITE("net/client") {
   TEST_CASE("one connection carries many requests, each byte as it was prepared") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
@@ -171,6 +174,24 @@ TEST_SUITE("net/client") {
     });
     for (const auto& answer : talk(to(server), 20))
       CHECK(answer.status == 200);
+    CHECK(server.connections() == 1);
+  }
+
+  TEST_CASE("many answers may announce another one, before each of many") {
+    std::string interim;
+    for (int i = 0; i < 2'000; ++i) {
+      interim += i % 3 == 0 ? "HTTP/1.1 100 Continue\r\n\r\n" : "HTTP/1.1 102 Processing\r\n\r\n";
+    }
+    LoopbackServer server([&](const SeenRequest& it) {
+      return Reaction{.bytes = interim + http(200, std::to_string(it.number))};
+    });
+    constexpr std::size_t times = 30;
+    REQUIRE(times * interim.size() > interim_bytes_max);
+    const auto answers = talk(to(server), times);
+    for (std::size_t i = 0; i < times; ++i) {
+      CHECK(answers[i].status == 200);
+      CHECK(answers[i].body == std::to_string(i));
+    }
     CHECK(server.connections() == 1);
   }
 
@@ -294,9 +315,9 @@ TEST_SUITE("net/client") {
       CHECK_FALSE(answer.open_after);
     }
     std::string endless;
-    for (int i = 0; i < 100; ++i)
+    while (endless.size() <= 2 * interim_bytes_max)
       endless += "HTTP/1.1 100 Continue\r\n\r\n";
-    for (const std::size_t slice : {0U, 25U}) {
+    for (const std::size_t slice : {0U, 25'000U}) {
       const auto answer = answer_to({.bytes = endless, .then = Then::hang, .slice = slice});
       CHECK(answer.end == ReplyEnd::garbage);
     }

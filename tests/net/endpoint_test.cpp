@@ -2,9 +2,12 @@
 #include "idmerge/net/endpoint.hpp"
 
 #include <chrono>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <netdb.h>
 
 #include "support/await.hpp"
 
@@ -36,6 +39,17 @@ Task<void> ask(Endpoint& endpoint, std::size_t& found) {
   const auto addresses = co_await endpoint.addresses(line);
   found += addresses ? addresses->size() : 0;
 }
+
+/// What names lead to while this lives; the real lookup is not asked.
+class ToldAddresses {
+ public:
+  explicit ToldAddresses(std::vector<std::string> addresses) { told = std::move(addresses); }
+  ToldAddresses(const ToldAddresses&) = delete;
+  ToldAddresses& operator=(const ToldAddresses&) = delete;
+  ~ToldAddresses() { told.clear(); }
+
+  static inline std::vector<std::string> told;
+};
 
 TEST_SUITE("net/endpoint") {
   TEST_CASE("what is overdue is ended, what is not is left alone, and then the loop ends") {
@@ -118,6 +132,43 @@ TEST_SUITE("net/endpoint") {
     }
   }
 
+  TEST_CASE("without TLS only addresses of this machine are taken, whatever localhost leads to") {
+    using Addresses = std::vector<std::string>;
+    for (const auto& [told, kept] :
+         {std::pair{Addresses{"192.0.2.7"}, Addresses{}},
+          std::pair{Addresses{"2001:db8::7", "10.0.0.1"}, Addresses{}},
+          std::pair{Addresses{"0.0.0.0"}, Addresses{}},
+          std::pair{Addresses{"192.0.2.7", "127.0.0.1"}, Addresses{"127.0.0.1"}},
+          std::pair{Addresses{"127.8.9.1", "::1"}, Addresses{"127.8.9.1", "::1"}}}) {
+      CAPTURE(told);
+      const ToldAddresses lookup(told);
+      asio::io_context io(1);
+      Endpoint endpoint = to(io, "http://localhost:8080");
+      Watched line(endpoint);
+      const auto addresses = await(io, endpoint.addresses(line));
+      CHECK(addresses.has_value() == !kept.empty());
+      if (addresses) {
+        Addresses found;
+        for (const auto& it : *addresses)
+          found.push_back(it.address().to_string());
+        CHECK(found == kept);
+        continue;
+      }
+      CHECK(addresses.error().code == Errc::service);
+      CHECK(addresses.error().what.starts_with("localhost: its name leads to " + told.front()));
+    }
+  }
+
+  TEST_CASE("with TLS the certificate says who it is, wherever localhost leads to") {
+    const ToldAddresses lookup({"192.0.2.7"});
+    asio::io_context io(1);
+    Endpoint endpoint = to(io, "https://localhost:8080");
+    Watched line(endpoint);
+    const auto addresses = await(io, endpoint.addresses(line));
+    REQUIRE(addresses.has_value());
+    CHECK(addresses->front().address().to_string() == "192.0.2.7");
+  }
+
   TEST_CASE("a proxy on the way to a loopback target is ignored") {
     asio::io_context io(1);
     EndpointOptions options;
@@ -131,3 +182,28 @@ TEST_SUITE("net/endpoint") {
 
 }  // namespace
 }  // namespace idmerge::testing
+
+// The linker lets these stand in for getaddrinfo (--wrap).
+extern "C" {
+
+int __real_getaddrinfo(const char* host, const char* port, const addrinfo* hints, addrinfo** found);
+int __wrap_getaddrinfo(const char* host, const char* port, const addrinfo* hints, addrinfo** found);
+
+int __wrap_getaddrinfo(const char* host, const char* port, const addrinfo* hints,
+                       addrinfo** found) {
+  const auto& told = idmerge::testing::ToldAddresses::told;
+  if (told.empty()) return __real_getaddrinfo(host, port, hints, found);
+  addrinfo numeric{};
+  numeric.ai_socktype = SOCK_STREAM;
+  numeric.ai_flags = AI_NUMERICHOST;
+  addrinfo** end = found;
+  for (const auto& address : told) {
+    if (const int failed = __real_getaddrinfo(address.c_str(), port, &numeric, end); failed != 0) {
+      return failed;
+    }
+    end = &(*end)->ai_next;
+  }
+  return 0;
+}
+
+}  // extern "C"

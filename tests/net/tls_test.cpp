@@ -2,6 +2,8 @@
 #include "idmerge/net/tls.hpp"
 
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -148,6 +150,21 @@ Result<FirstAnswer> ask_s_server(const std::vector<std::string>& more, EndpointO
   return await(io, ask_after(*endpoint, rest));
 }
 
+/// Where OpenSSL looks for the authorities of the system while this lives.
+class TrustVariables {
+ public:
+  TrustVariables(const std::string& file, const std::string& dir) {
+    ::setenv("SSL_CERT_FILE", file.c_str(), 1);
+    ::setenv("SSL_CERT_DIR", dir.c_str(), 1);
+  }
+  TrustVariables(const TrustVariables&) = delete;
+  TrustVariables& operator=(const TrustVariables&) = delete;
+  ~TrustVariables() {
+    ::unsetenv("SSL_CERT_FILE");
+    ::unsetenv("SSL_CERT_DIR");
+  }
+};
+
 TEST_SUITE("net/tls") {
   TEST_CASE("a file that cannot be used is named, with its flag") {
     const Scratch scratch;
@@ -172,7 +189,49 @@ TEST_SUITE("net/tls") {
   }
 
   TEST_CASE("without files the authorities of the system are taken") {
-    CHECK(TlsContext::make({}).has_value());
+    const Scratch scratch;
+    const auto& file = certificates().authority;
+    const auto hashed = scratch.path("hashed");
+    std::filesystem::create_directory(hashed);
+    std::filesystem::copy_file(certificates().authority, hashed + "/9d66eef0.0");
+    const auto empty = scratch.path("empty");
+    std::filesystem::create_directory(empty);
+    for (const auto& [its_file, its_dir] :
+         {std::pair{file, empty}, std::pair{std::string("/nonexistent"), hashed},
+          std::pair{std::string(), empty + ":/nonexistent:" + hashed}, std::pair{file, hashed}}) {
+      CAPTURE(its_file);
+      CAPTURE(its_dir);
+      const TrustVariables variables(its_file, its_dir);
+      CHECK(TlsContext::make({}).has_value());
+    }
+  }
+
+  TEST_CASE("without a CA certificate no service is asked, and it is said what to install") {
+    const Scratch scratch;
+    const auto nothing = scratch.path("empty");
+    std::filesystem::create_directory(nothing);
+    const auto unhashed = scratch.path("unhashed");
+    std::filesystem::create_directory(unhashed);
+    std::filesystem::copy_file(certificates().authority, unhashed + "/authority.pem");
+    const auto nonsense = scratch.write("nonsense.pem", "no PEM at all");
+    for (const auto& [file, dir] :
+         {std::pair{std::string("/nonexistent"), std::string("/nonexistent")},
+          std::pair{nonsense, nothing}, std::pair{std::string(), unhashed},
+          std::pair{nothing, nonsense}}) {
+      CAPTURE(file);
+      CAPTURE(dir);
+      const TrustVariables variables(file, dir);
+      const auto made = TlsContext::make({});
+      REQUIRE(made.has_error());
+      CHECK(made.error().code == Errc::service);
+      CHECK(made.error().what.find("this machine has no CA certificates") != std::string::npos);
+      CHECK(made.error().what.find("apt-get install ca-certificates") != std::string::npos);
+      CHECK(made.error().what.find("SSL_CERT_FILE=" + file + " and SSL_CERT_DIR=" + dir) !=
+            std::string::npos);
+      TlsOptions own;
+      own.ca_cert = certificates().authority;
+      CHECK(TlsContext::make(own).has_value());
+    }
   }
 
   TEST_CASE("requests and answers pass in any slices, many on one connection") {
@@ -194,7 +253,9 @@ TEST_SUITE("net/tls") {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
     ::close(ends[1]);
-    const auto context = TlsContext::make({});
+    TlsOptions options;
+    options.ca_cert = certificates().authority;
+    const auto context = TlsContext::make(options);
     REQUIRE(context.has_value());
     auto stream = context->connect(ends[0], "localhost");
     REQUIRE(stream.has_value());
@@ -275,12 +336,27 @@ TEST_SUITE("net/tls") {
             "IP address mismatch");
     refused(open_s_server(certificates().sign("partial", "DNS:local*"), {}), "ostname mismatch");
     refused(open_s_server(certificates().sign("expired", "DNS:localhost", -1), {}), "expired");
-    EndpointOptions system = to(1);
-    system.tls.ca_cert.clear();
-    refused(open_s_server(good_certificate(), {}, system), "certificate");
     const Scratch elsewhere;
     const Certificates stranger(elsewhere.path());
+    EndpointOptions system = to(1);
+    system.tls.ca_cert.clear();
+    {
+      const TrustVariables variables(stranger.authority, "/nonexistent");
+      refused(open_s_server(good_certificate(), {}, system),
+              "there are no CA certificates in SSL_CERT_DIR");
+    }
     refused(open_s_server(stranger.sign("good", "DNS:localhost"), {}), "certificate");
+  }
+
+  TEST_CASE("openssl s_server: a common name does not count, however it is asked for") {
+    for (const std::string alternatives : {"", "DNS:example.com", "IP:192.0.2.1"}) {
+      CAPTURE(alternatives);
+      const auto result = open_s_server(certificates().sign("localhost", alternatives), {});
+      REQUIRE(result.has_error());
+      CHECK(result.error().code == Errc::service);
+      CHECK_MESSAGE(result.error().what.find("subjectAltName") != std::string::npos,
+                    result.error().what);
+    }
   }
 
   TEST_CASE("openssl s_server: TLS 1.1 is refused") {

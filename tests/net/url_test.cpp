@@ -137,20 +137,35 @@ TEST_SUITE("net/url") {
     REQUIRE(no_scheme.has_error());
     CHECK(no_scheme.error().what.find("hunter2") == std::string::npos);
     CHECK(parse_proxy("http://me:100%@proxy:3128", true).has_error());
+    for (const auto* text : {"http://m%3Ae:hunter2@proxy", "http://me:hunter2%0A@proxy",
+                             "http://me%00:hunter2@proxy", "http://me:hunter2%ff@proxy"}) {
+      const auto unsendable = parse_proxy(text, true);
+      REQUIRE(unsendable.has_error());
+      CHECK(unsendable.error().what.find("hunter2") == std::string::npos);
+    }
+    const auto blanks = parse_proxy("http://me%20too:p%C3%A4ss%20w@proxy", true);
+    REQUIRE(blanks.has_value());
+    CHECK(blanks->username == "me too");
+    CHECK(blanks->password.reveal() == "päss w");
   }
 
   TEST_CASE("NO_PROXY exempts a domain and all below it, and nothing that only looks like it") {
     const auto eu = target("eu");
-    for (const auto* list : {"*", "mixpanel.com", ".mixpanel.com", "api-eu.mixpanel.com",
-                             "x.com, Mixpanel.COM", "mixpanel.com:443", "a,b,.com"}) {
+    for (const auto* list :
+         {"*", "mixpanel.com", ".mixpanel.com", "api-eu.mixpanel.com", "x.com, Mixpanel.COM",
+          "mixpanel.com:443", "a,b,.com", "*.mixpanel.com", "*.com", "mixpanel.com.",
+          ".mixpanel.com.", "*.mixpanel.com.", "*.mixpanel.com:443", "mixpanel.com.:443"}) {
       CAPTURE(list);
       CHECK(exempt_from_proxy(eu, list));
     }
-    for (const auto* list : {"", "panel.com", "eu.mixpanel.com", "api-eu.mixpanel.com.evil",
-                             "mixpanel.com:8443", ",", "10.0.0.0/8", ":443"}) {
+    for (const auto* list :
+         {"", "panel.com", "eu.mixpanel.com", "api-eu.mixpanel.com.evil", "mixpanel.com:8443", ",",
+          "10.0.0.0/8", ":443", ".", "*.", "*.panel.com", "**.mixpanel.com", "mixpanel.com..",
+          "*.mixpanel.com:8443"}) {
       CAPTURE(list);
       CHECK_FALSE(exempt_from_proxy(eu, list));
     }
+    CHECK(exempt_from_proxy(target("https://api.example.com."), "*.example.com"));
     const auto address = target("https://10.1.2.3:8443");
     CHECK(exempt_from_proxy(address, "10.0.0.0/8"));
     CHECK(exempt_from_proxy(address, "10.1.2.3"));

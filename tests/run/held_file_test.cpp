@@ -48,7 +48,7 @@ std::size_t count(const std::string& text, std::string_view word) {
 }  // namespace
 
 TEST_SUITE("run/held_file") {
-  TEST_CASE("an id that many users claim names ten of them and counts the rest") {
+  TEST_CASE("of an id that many users claim the first line names ten and the others the first") {
     std::string table = "anonymous_id,user_id\n";
     for (int i = 1; i <= 14; ++i)
       table += "shared,u" + std::to_string(i) + "\n";
@@ -57,11 +57,60 @@ TEST_SUITE("run/held_file") {
       CAPTURE(memory);
       const auto text = job.write(memory);
       CHECK(count(text, "\n") == 14);
-      CHECK(count(text, "\"more_clashes\":4") == 14);
+      const auto first = text.substr(0, text.find('\n'));
+      CHECK(count(first, "\"user_id\"") == 10);
+      CHECK(first.find("\"u10\"") != std::string::npos);
+      CHECK(first.find("\"u11\"") == std::string::npos);
+      CHECK(first.find("\"more_clashes\":4") != std::string::npos);
+      CHECK(count(text, "\"more_clashes\":12") == 13);
       const auto last = text.substr(text.rfind("{\"anonymous_id\":\"shared\""));
-      CHECK(count(last, "\"user_id\"") == 11);
-      CHECK(last.find("\"u10\"") != std::string::npos);
-      CHECK(last.find("\"u11\"") == std::string::npos);
+      CHECK(count(last, "\"user_id\"") == 2);
+      CHECK(last.find("\"user_id\":\"u1\"") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("every line of a small conflict names all others") {
+    for (const int users : {2, 3}) {
+      std::string table = "anonymous_id,user_id\n";
+      for (int i = 1; i <= users; ++i)
+        table += "shared,u" + std::to_string(i) + "\n";
+      Job job(table, {});
+      const auto text = job.write(0);
+      CHECK(count(text, "\"user_id\"") == static_cast<std::size_t>(users * users));
+      CHECK(count(text, "\"more_clashes\"") == 0);
+    }
+  }
+
+  TEST_CASE("the file grows with the input, however many claim an id and however long ids are") {
+    const std::string long_id(200, 'x');
+    for (const std::size_t long_ids : {0U, 12U}) {
+      const auto size_of = [&](std::size_t rows) {
+        std::string table = "anonymous_id,user_id\n";
+        for (std::size_t i = 0; i < rows; ++i) {
+          table +=
+              "shared,u" + std::to_string(1'000'000 + i) + (i < long_ids ? long_id : "") + "\n";
+        }
+        Job job(table, {});
+        const auto text = job.write(0);
+        CHECK(count(text, "\n") == rows);
+        CHECK(count(text, long_id) == long_ids);  // each in its own line only
+        return text.size();
+      };
+      const auto few = size_of(2'000);
+      const auto many = size_of(4'000);
+      CHECK(many - few < 2'000 * 600);
+      CHECK(many < 2 * few + few / 10);
+    }
+  }
+
+  TEST_CASE("an id too long to repeat is found by its place") {
+    const std::string long_id(129, 'x');
+    for (const bool too_long : {false, true}) {
+      const auto first = long_id.substr(too_long ? 0 : 1);
+      Job job("anonymous_id,user_id\na1," + first + "\na1,u2\n", {});
+      const auto text = job.write(0);
+      CHECK(count(text, first) == (too_long ? 1 : 2));
+      CHECK(count(text, "{\"id_bytes\":129,\"file\":") == (too_long ? 1 : 0));
     }
   }
 

@@ -169,8 +169,23 @@ TEST_SUITE("run/rates") {
     CHECK(rates.look() == Allowance{.requests_per_s = 30, .bytes_per_s = 2e6, .burst = 50});
   }
 
-  TEST_CASE("the clock of this machine gives a time of the week") {
-    CHECK(local_week_time() >= 0s);
-    CHECK(local_week_time() < 7 * 24h);
+  TEST_CASE("by which local time a timetable is read is said once, and only of a timetable") {
+    World world;
+    auto rates = world.rates();
+    rates.look();
+    CHECK(world.heard.lines.empty());
+    for (const auto* always : {"pause", "20/s", "08:00,20/s 19:00,20/s"}) {
+      REQUIRE(say_rate(world.files, paths, always));
+      rates.look();
+    }
+    for (const auto& line : world.heard.lines)
+      CHECK_FALSE(line.starts_with("rate: by local time "));
+    REQUIRE(say_rate(world.files, paths, "08:00,20/s 19:00,30/s"));
+    rates.look();
+    rates.look();
+    std::size_t said = 0;
+    for (const auto& line : world.heard.lines)
+      said += line.starts_with("rate: by local time ") ? 1 : 0;
+    CHECK(said == 1);
   }
 }

@@ -98,10 +98,11 @@ std::string Certificates::sign(const std::string& name, const std::string& alter
                                int days) const {
   shell(fmt::format(
       "cd {0} && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {1}.key "
-      "-out {1}.csr -subj '/CN={1}' && printf 'subjectAltName={2}' > {1}.ext && "
+      "-out {1}.csr -subj '/CN={1}' && printf '{2}' > {1}.ext && "
       "openssl x509 -req -in {1}.csr -CA authority.pem -CAkey authority.key -CAcreateserial "
       "-extfile {1}.ext -days {3} -out {1}.pem",
-      directory, name, alternatives, days));
+      directory, name,
+      alternatives.empty() ? "basicConstraints=CA:FALSE" : "subjectAltName=" + alternatives, days));
   return directory + "/" + name + ".pem";
 }
 

@@ -37,8 +37,8 @@ struct Certificates {
   /// Make an authority in `directory`.
   explicit Certificates(std::string directory);
 
-  /// A certificate for the given names ("DNS:localhost,IP:127.0.0.1"); the key has the same name
-  /// with .key. `days` below 0: expired.
+  /// A certificate for the given names ("DNS:localhost,IP:127.0.0.1"), which may be none; `name` is
+  /// its common name. The key has the same name with .key. `days` below 0: expired.
   std::string sign(const std::string& name, const std::string& alternatives, int days = 30) const;
 
   std::string directory;

@@ -30,6 +30,9 @@ struct EmulatorOptions {
   std::chrono::microseconds latency{0};
   /// A larger body is answered 413 and the connection closed. Units: bytes.
   std::size_t body_bytes_max = import_bytes_max;
+  /// More connections at once than this are answered 503 and closed.
+  /// Flag: --limit-connections
+  std::size_t connections_max = 2'000;
   /// A connection that says nothing for so long is closed.
   std::chrono::seconds idle{120};
 };

@@ -59,7 +59,7 @@ class Endpoint {
  public:
   using Address = asio::ip::tcp::endpoint;
 
-  /// Errors: usage, from TlsContext::make.
+  /// Errors: those of TlsContext::make.
   static Result<Endpoint> make(asio::io_context& io, EndpointOptions options);
 
   Endpoint(Endpoint&&) noexcept;
@@ -78,7 +78,8 @@ class Endpoint {
   /// The addresses to connect to, those that worked first. Lookups of several lines at the same
   /// time are one.
   ///
-  /// Errors: outage, when the name is not known or `line` is overdue.
+  /// Errors: outage, when the name is not known or `line` is overdue; service, when requests would
+  /// leave this machine in clear.
   Task<Result<std::vector<Address>>> addresses(Line& line);
 
   /// Say that an address did not answer: it is tried last from now on.

@@ -69,6 +69,7 @@ class TlsStream {
   friend class TlsContext;
   explicit TlsStream(SSL* ssl) : ssl_(ssl) {}
   Step step(int result);
+  Error untrusted(std::string_view host) const;
 
   SSL* ssl_ = nullptr;
   bool broken_ = false;          // no shutdown may follow
@@ -79,7 +80,8 @@ class TlsStream {
 class TlsContext {
  public:
   /// Load certificates and keys.
-  /// Errors: usage, naming the file and what is wrong with it.
+  /// Errors: usage, naming the file and what is wrong with it; service when the system's CA
+  /// certificates are wanted and there are none.
   static Result<TlsContext> make(const TlsOptions& options);
 
   TlsContext(TlsContext&& other) noexcept;
@@ -91,6 +93,7 @@ class TlsContext {
   Result<TlsStream> connect(int socket, const std::string& host) const;
 
  private:
+  friend class TlsStream;
   struct State;
   explicit TlsContext(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

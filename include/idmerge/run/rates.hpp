@@ -35,9 +35,6 @@ struct SaidRate {
 /// Errors: usage for what is no rate and no timetable; it is not heeded.
 Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths);
 
-/// What this machine's clock and time zone say.
-WeekTime local_week_time();
-
 class Rates {
  public:
   /// Shape: `files`, `progress` and `options` must outlive it. Forgets what was said before if the
@@ -46,11 +43,13 @@ class Rates {
   Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
         Progress& progress);
 
-  /// What holds at this moment; says so when it is something else than before. One look at a file's
-  /// name a call: some twenty times a second.
+  /// What holds at this moment; says so when it is something else than before, and, once, by which
+  /// time zone the hours of a timetable are read. One look at a file's name a call: some twenty
+  /// times a second.
   Allowance look();
 
  private:
+  void say_zone();
   void look_at_file();
   Allowance of(const Pacing& pacing) const;
 
@@ -62,6 +61,7 @@ class Rates {
   std::optional<FileStat> seen_;  // of the file, when it was looked at last
   std::optional<Timetable> said_;
   std::optional<Allowance> last_;
+  bool zone_is_said_ = false;
 };
 
 }  // namespace idmerge
