@@ -24,7 +24,8 @@ bool occupy_standard_streams() {
 }
 
 /// Stack of a thread, below which a TLS handshake, a lookup of a name or a deep call crashes.
-/// Tried with ulimit -s 1024, which suffices; glibc gives threads what the limit was when the program began.
+/// Tried with ulimit -s 1024, which suffices; glibc gives threads what the limit was when the
+/// program began.
 constexpr rlim_t stack_bytes_min = 1024UL * 1024;
 
 /// Raise a stack limit that is too low where that is allowed; false where it is not.

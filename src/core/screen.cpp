@@ -19,34 +19,96 @@ using std::string_view;
 
 constexpr auto npos = string_view::npos;
 
-/// In lower case, sorted. Zeros and dashes are a rule of their own.
-constexpr std::array<string_view, 25> placeholders{"-1",
-                                                   "<nil>",
-                                                   "[]",
-                                                   "[object object]",
-                                                   "anon",
-                                                   "anonymous",
-                                                   "distinct_id",
-                                                   "distinctid",
-                                                   "email",
-                                                   "false",
-                                                   "guest",
-                                                   "id",
-                                                   "lmy47d",
-                                                   "n/a",
-                                                   "na",
-                                                   "nan",
-                                                   "nil",
-                                                   "none",
-                                                   "not_authenticated",
-                                                   "null",
-                                                   "true",
-                                                   "undefined",
-                                                   "unknown",
-                                                   "user_id",
-                                                   "{}"};
+/// What tools write where there is no id: in lower case, sorted. Zeros and dashes are a rule of
+/// their own, and so are the errors of LibreOffice.
+///
+/// Sources:
+///   mixpanel-facts section 3     what Mixpanel, PostHog and Segment block
+///   pandas, issues 44156, 60123  <NA>, NaT, #N/A N/A, -1.#IND ... (isna, read_csv); R prints <NA>
+///   SAS, Stata                   .
+///   SPSS, Excel, Google Sheets   #NULL!, #REF! ... (error values of ERROR.TYPE), #ERROR!
+///   DBeaver, issue 1709          [NULL]
+///   Oracle SQL Developer         (null)
+///   amazon-redshift-utils, 327   NULL_STRING__
+///   Hive                         __HIVE_DEFAULT_PARTITION__
+///   Google Analytics             (not set), (none), (not provided)
+///   Salesforce                   [not provided]
+///   pivot tables                 (blank)
+///   Android, issue 10603         9774d56d682e549c, the id of many devices
+///   printed values               Optional(nil), <nil>, [object Object], -nan
+constexpr auto placeholders = std::to_array<string_view>({"#blocked!",
+                                                          "#busy!",
+                                                          "#calc!",
+                                                          "#connect!",
+                                                          "#div/0!",
+                                                          "#error!",
+                                                          "#field!",
+                                                          "#getting_data",
+                                                          "#n/a",
+                                                          "#n/a n/a",
+                                                          "#na",
+                                                          "#name?",
+                                                          "#null!",
+                                                          "#num!",
+                                                          "#ref!",
+                                                          "#spill!",
+                                                          "#unknown!",
+                                                          "#value!",
+                                                          "(blank)",
+                                                          "(empty)",
+                                                          "(none)",
+                                                          "(not provided)",
+                                                          "(not set)",
+                                                          "(null)",
+                                                          "(undefined)",
+                                                          "-1",
+                                                          "-1.#ind",
+                                                          "-1.#qnan",
+                                                          "-nan",
+                                                          ".",
+                                                          "1.#ind",
+                                                          "1.#inf",
+                                                          "1.#qnan",
+                                                          "9774d56d682e549c",
+                                                          "<na>",
+                                                          "<nil>",
+                                                          "<none>",
+                                                          "<null>",
+                                                          "<undefined>",
+                                                          "[]",
+                                                          "[none]",
+                                                          "[not provided]",
+                                                          "[null]",
+                                                          "[object object]",
+                                                          "[undefined]",
+                                                          "__hive_default_partition__",
+                                                          "anon",
+                                                          "anonymous",
+                                                          "distinct_id",
+                                                          "distinctid",
+                                                          "email",
+                                                          "false",
+                                                          "guest",
+                                                          "id",
+                                                          "lmy47d",
+                                                          "n/a",
+                                                          "na",
+                                                          "nan",
+                                                          "nan(ind)",
+                                                          "nat",
+                                                          "nil",
+                                                          "none",
+                                                          "not_authenticated",
+                                                          "null",
+                                                          "null_string__",
+                                                          "optional(nil)",
+                                                          "true",
+                                                          "undefined",
+                                                          "unknown",
+                                                          "user_id",
+                                                          "{}"});
 static_assert(std::is_sorted(placeholders.begin(), placeholders.end()));
-constexpr std::size_t placeholder_bytes_max = 17;
+constexpr std::size_t placeholder_bytes_max = 26;
 
 /// The longest text that can be a placeholder in disguise: quotes and some white space around it.
 constexpr std::size_t disguised_bytes_max = 64;
@@ -112,6 +174,16 @@ constexpr auto placeholder_lengths = [] {
   }
   return lengths;
 }();
+
+/// "Err:502": what LibreOffice shows in place of a value. Source: its help, error codes 501 to 540.
+constexpr bool is_calc_error(string_view id) {
+  constexpr std::size_t bytes = 7;
+  if (id.size() != bytes || lower(id[0]) != 'e' || lower(id[1]) != 'r' || lower(id[2]) != 'r' ||
+      id[3] != ':' || id[4] != '5') {
+    return false;
+  }
+  return id[5] >= '0' && id[5] <= '4' && id[6] >= '0' && id[6] <= '9';
+}
 
 /// Only zeros and dashes?
 constexpr bool is_null_number(string_view id) {
@@ -259,6 +331,7 @@ bool is_placeholder(string_view id) {
     if (is_null_number(id)) return true;
   }
   if (id.size() > placeholder_bytes_max) return false;
+  if (is_calc_error(id)) return true;
   const auto lengths = placeholder_lengths[static_cast<unsigned char>(id.front())];
   if ((lengths >> id.size() & 1U) == 0) return false;
   std::array<char, placeholder_bytes_max> folded;

@@ -156,6 +156,48 @@ TEST_SUITE("core/screen") {
     }
   }
 
+  TEST_CASE("words that tools write for no id are placeholders, ids that resemble them are not") {
+    for (const auto* id : {"<NA>",
+                           "NaT",
+                           "#N/A",
+                           "#N/A N/A",
+                           "#NAME?",
+                           "#DIV/0!",
+                           "#SPILL!",
+                           "Err:502",
+                           "err:540",
+                           "[NULL]",
+                           "(null)",
+                           "<null>",
+                           "(None)",
+                           "(not set)",
+                           "(not provided)",
+                           "[Not Provided]",
+                           "(blank)",
+                           "NULL_STRING__",
+                           "__HIVE_DEFAULT_PARTITION__",
+                           "Optional(nil)",
+                           "-nan",
+                           "1.#QNAN",
+                           ".",
+                           "9774d56d682e549c",
+                           "\"#REF!\"",
+                           " <NA> ",
+                           "$device:<NA>"}) {
+      CAPTURE(id);
+      CHECK(fault_of(id, "u") == Fault::placeholder);
+      CHECK(fault_of("a", id) == Fault::placeholder);
+    }
+    for (const auto* id :
+         {"none-such", "nat1", "natalie", "<NAT>", "#na1", "err:600", "Err:50", "Err:5021", "(nil",
+          "..", ".a", "[NULL]1", "optional", "9774d56d682e549d", "GA1.2.1234567890.1234567890",
+          "#refs!", "not set"}) {
+      CAPTURE(id);
+      CHECK(fault_of(id, "u") == Fault::none);
+      CHECK(fault_of("a", id) == Fault::none);
+    }
+  }
+
   TEST_CASE("bytes that are not UTF-8 are a fault where they stand") {
     const auto bad = {"\xFF"s,         "ab\x80"s,           "\xC0\xAF"s,         "\xE0\x80\x80"s,
                       "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s, "\xF0\x80\x80\x80"s, "\xC3"s,

@@ -148,6 +148,15 @@ class Cases(journey.Case):
         job, _ = self.plan("words.csv", "anonymous_id,user_id\na1,u1\nuuid,string\ntext,u2\n")
         self.assertEqual(len(self.links(job)), 3)
 
+    def test_null_words_not_known(self):
+        words = ["<NA>", "[NULL]", "(null)", "#N/A", "(not set)", "<null>", "Optional(nil)", "NaT",
+                 "(none)", "NULL_STRING__", "__HIVE_DEFAULT_PARTITION__"]
+        job, _ = self.plan("nulls.csv", "anonymous_id,user_id\na0,u0\n"
+                           + "".join(f"a{n}-{k},{word}\n" for n, word in enumerate(words) for k in (1, 2))
+                           + "none-such,u1\na9,natalie\n")
+        self.assertEqual(self.links(job), [("a0", "u0"), ("none-such", "u1"), ("a9", "natalie")])
+        self.assertEqual({reason for _, reason in self.reasons(job)}, {"placeholder"})
+
     def test_ids_that_are_called_like_columns_are_sent(self):
         table = ("device_id,identified_id\ndevice_id,u1\na2,identified_id\n"
                  "user_name,user_id_7\nmy_device_id,u4\n")
