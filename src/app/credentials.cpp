@@ -224,7 +224,7 @@ Environment process_environment() {
   };
 }
 
-Result<Credentials> load_credentials(const CredentialSources& sources,
+Result<Credentials> find_credentials(const CredentialSources& sources,
                                      const Environment& environment) {
   auto found = from_file_or_command(sources);
   if (!found) return found;
@@ -240,9 +240,13 @@ Result<Credentials> load_credentials(const CredentialSources& sources,
     auto& place = *found.*field.member;
     if (place.empty()) place = environmental.*field.member;
   }
+  return found;
+}
+
+Result<void> check_complete(const Credentials& found) {
   std::string missing;
   for (const auto& field : fields) {
-    if (!(*found.*field.member).empty()) continue;
+    if (!(found.*field.member).empty()) continue;
     missing += missing.empty() ? "" : ", ";
     missing += field.name;
   }
@@ -252,7 +256,14 @@ Result<Credentials> load_credentials(const CredentialSources& sources,
                     "--credentials FILE or --credentials-command CMD",
                     missing, missing.find(',') == std::string::npos ? "it" : "them"));
   }
-  if (auto usable = check_usable(*found); !usable) return usable.error();
+  return check_usable(found);
+}
+
+Result<Credentials> load_credentials(const CredentialSources& sources,
+                                     const Environment& environment) {
+  auto found = find_credentials(sources, environment);
+  if (!found) return found;
+  if (auto complete = check_complete(*found); !complete) return complete.error();
   return found;
 }
 

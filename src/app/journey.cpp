@@ -14,6 +14,7 @@
 #include "idmerge/app/summary_file.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/emulator/server.hpp"
+#include "idmerge/run/outset.hpp"
 #include "idmerge/run/planner.hpp"
 #include "idmerge/run/sender.hpp"
 
@@ -41,8 +42,8 @@ std::string other_job(const std::string& job) {
   }
 }
 
-/// The command line as it was typed, for another job. `option`, if any, is to have another value:
-/// what was agreed to was not this, so --yes is left out.
+/// The command line as it was typed, for another job, in which `option`, if any, has another value.
+/// What was agreed to was not this, so --yes is left out.
 std::string same_command_for(const World& world, const std::string& job,
                              std::string_view option = {}, std::string_view value = {}) {
   std::vector<std::string> words;
@@ -60,7 +61,7 @@ std::string same_command_for(const World& world, const std::string& job,
                   world.arguments.end());
       break;
     }
-    if (name == "yes" && !option.empty()) continue;
+    if (name == "yes") continue;
     if (name.empty() || (name != "job" && name != "approve" && name != option)) {
       words.emplace_back(word);
     } else if (end == word.size()) {
@@ -200,6 +201,7 @@ class Run {
 
   Result<int> go() {
     if (auto found = find_job(); !found) return found.error();
+    if (auto same = check_project(); !same) return same.error();
     if (is_over()) return nothing_to_do();
     if (auto ready = prepare(); !ready) return ready.error();
     if (auto found = find_last_job(); !found) return found.error();
@@ -262,20 +264,93 @@ class Run {
 
   /// Target and pace as an earlier run recorded them; what the plan fixes.
   Result<void> remember() {
-    const auto typed_to = settings_.to;
-    if (view_->run && !settings_.rehearse) {
-      const auto& words = view_->run->checkpoint.words;
-      if (auto recalled = recall(settings_, words); !recalled) return recalled;
-      Settings recorded;
-      if (!typed_to.empty() && recall(recorded, words) && !recorded.to.empty() &&
-          !(recorded.send.target == settings_.send.target)) {
-        return usage(
-            fmt::format("--to: the job was begun with {}, not with {}: leave --to out, or "
-                        "start a new job",
-                        recorded.send.target.url(), settings_.send.target.url()));
-      }
+    if (goes_on()) {
+      given_.project_id = settings_.send.dialect.project_id;
+      if (!settings_.to.empty()) given_.target = settings_.send.target;
+      if (auto same = check_mode_and_api(); !same) return same;
+      if (auto recalled = recall(settings_, recorded_words()); !recalled) return recalled;
     }
     return adopt_plan(settings_, view_->plan.options);
+  }
+
+  const KeyValues& recorded_words() const { return view_->run->checkpoint.words; }
+
+  /// Flags are compared with the plan before; what comes from elsewhere is for many jobs, and sets
+  /// nothing that the plan fixes, but it tells that this job is not the one for its project.
+  Result<void> check_mode_and_api() const {
+    for (const auto& option : settings_.typed) {
+      const auto name = option.entry->name;
+      if (name != "project-mode" && name != "api") continue;
+      const auto planned = view_->plan.options.get(name == "api" ? "api" : "project_mode");
+      if (option.text == planned) continue;
+      return usage(
+          fmt::format("{}: --{} is {}, and {} was planned with {}: leave it out, or plan "
+                      "a new job",
+                      option.where, name, printable(option.text), printable(settings_.job),
+                      printable(planned)));
+    }
+    return {};
+  }
+
+  /// Is the project that is named now the one that the job was begun for? What is not named, also
+  /// by a missing token, is not compared: a finished job needs no credentials.
+  Result<void> check_project() {
+    if (!goes_on()) return {};
+    auto found = find_credentials(settings_.credentials, world_.environment);
+    if (!found) return found.error();
+    credentials_ = std::move(*found);
+    const auto differences = differing_parts(credentials_->token);
+    if (differences.empty()) return {};
+    world_.log.info("for the other project: " + command_for_other_project());
+    return usage(
+        fmt::format("{}: the job was begun with {}: leave that out to go on with it, or "
+                    "start a job of its own for the other project",
+                    printable(settings_.job), fmt::join(differences, " and ")));
+  }
+
+  /// What of target, project and token is given and differs from what the job was begun with, as
+  /// people may see it. The checkpoint holds one fingerprint over all three, and the first two in
+  /// clear besides: where these are put in as they were, only the token can make another one.
+  std::vector<std::string> differing_parts(const Secret& token) const {
+    std::vector<std::string> parts;
+    Settings then;
+    if (!recall(then, recorded_words()) || then.to.empty()) {
+      then.send.target = settings_.send.target;
+      then.send.dialect.project_id = settings_.send.dialect.project_id;
+    }
+    auto& dialect = then.send.dialect;
+    if (given_.target && !(*given_.target == then.send.target)) {
+      parts.push_back(
+          fmt::format("target {}, not {}", then.send.target.url(), given_.target->url()));
+    }
+    const auto& project = given_.project_id;
+    if (!project.empty() && project != dialect.project_id) {
+      parts.push_back(fmt::format(
+          "{}, not {}",
+          dialect.project_id.empty() ? "no --project-id" : "project " + dialect.project_id,
+          printable(project)));
+    }
+    if (token.empty()) return parts;
+    dialect.api = settings_.send.dialect.api;
+    dialect.mode = settings_.send.dialect.mode;
+    dialect.token = token;
+    if (target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
+      parts.push_back(fmt::format("token {}, not {}", printable(recorded_words().get("token", "…")),
+                                  token.masked()));
+    }
+    return parts;
+  }
+
+  /// As typed, for a job that is not there yet. A job that was named alone says which inputs it was
+  /// planned from; how, its plan knows.
+  std::string command_for_other_project() const {
+    const auto job = other_job(settings_.job);
+    if (!settings_.plan.intake.inputs.empty()) return same_command_for(world_, job);
+    std::vector<std::string> words{"plan"};
+    for (const auto& input : view_->plan.inputs)
+      words.push_back(input.path);
+    words.insert(words.end(), {"--job", job});
+    return command_line(words) + ", with the options that the first was planned with, then run it";
   }
 
   /// All that can be wrong before a row is read.
@@ -285,12 +360,16 @@ class Run {
       return usage("--to: is missing, and there is no default: name us, eu, in, emulator or a URL");
     }
     if (settings_.own_emulator()) return start_emulator();
-    auto credentials = load_credentials(settings_.credentials, world_.environment);
-    if (!credentials) return credentials.error();
+    if (!credentials_) {
+      auto found = find_credentials(settings_.credentials, world_.environment);
+      if (!found) return found.error();
+      credentials_ = std::move(*found);
+    }
+    if (auto complete = check_complete(*credentials_); !complete) return complete;
     auto& dialect = settings_.send.dialect;
-    dialect.token = std::move(credentials->token);
-    dialect.username = std::move(credentials->username);
-    dialect.secret = std::move(credentials->secret);
+    dialect.token = credentials_->token;
+    dialect.username = credentials_->username;
+    dialect.secret = credentials_->secret;
     settings_.send.reread = [this]() -> Result<DialectOptions> {
       auto again = load_credentials(settings_.credentials, world_.environment);
       if (!again) return again.error();
@@ -547,6 +626,11 @@ class Run {
   World& world_;
   std::optional<JobView> view_;
   std::optional<LastJob> last_;
+  std::optional<Credentials> credentials_;  // as far as they are given
+  struct {
+    std::optional<Target> target;
+    std::string project_id;
+  } given_;  // by this call, before what an earlier one recorded is added
   std::unique_ptr<Emulator> emulator_;
   bool rehearses_ = false;  // the far side is an emulator
 };

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "idmerge/app/status.hpp"
 #include "idmerge/disk/job.hpp"
@@ -408,13 +409,94 @@ TEST_SUITE("app/journey") {
                       "1"}) == 8);
     CHECK(stage.heard("go on: idmerge run --job"));
     CHECK(stage.code({"run", "--job", input + ".idmerge", "--to", other->url()}) == 2);
-    CHECK(stage.heard("--to: the job was begun with " + service->url()));
+    CHECK(stage.heard("was begun with target " + service->url() + ", not " + other->url()));
     stage.environment["MIXPANEL_TOKEN"] = "another-project";
     CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 2);
     stage.environment["MIXPANEL_TOKEN"] = "0123456789abcdef";
     CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
     service->stop();
     CHECK(service->service().stats({}).find("\"distinct_links\":2") != std::string::npos);
+  }
+
+  TEST_CASE("the project that is named is compared before anything is said, finished or not") {
+    bool is_finished = false;
+    SUBCASE("finished") {
+      is_finished = true;
+    }
+    SUBCASE("begun") {}
+    CAPTURE(is_finished);
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto job = input + ".idmerge";
+    const auto service = emulator();
+    std::vector<std::string> first{"run", input, "--to", service->url(), "--project-id", "17"};
+    stage.environment["MIXPANEL_TOKEN"] = "0123456789abcdef0123456789abcdef";
+    if (!is_finished) first.insert(first.end(), {"--canary", "1", "--connections", "1"});
+    REQUIRE_MESSAGE(stage.code(first) == (is_finished ? 0 : 8), stage.said);
+    const auto before = stage.scratch.read("p.csv.idmerge/runs/1-of-1/checkpoint");
+    const auto refused = [&](std::vector<std::string> more, const std::string& words) {
+      for (const bool names_input : {false, true}) {
+        for (const bool is_dry : {false, true}) {
+          std::vector<std::string> run{"run"};
+          run.insert(run.end(), {names_input ? input : "--job=" + job});
+          run.insert(run.end(), more.begin(), more.end());
+          run.emplace_back(is_dry ? "--dry-run" : "--yes");
+          CHECK_MESSAGE(stage.code(run) == 2, stage.said);
+          CHECK_MESSAGE(stage.heard("the job was begun with " + words + ": "), stage.said);
+          const auto way =
+              "for the other project: idmerge " + (names_input ? "run " + input : "plan " + input);
+          CHECK_MESSAGE(stage.said.starts_with(way), stage.said);
+          CHECK(stage.heard(" --job " + input + ".2.idmerge"));
+          CHECK_FALSE(stage.heard("--yes"));
+          for (const auto* not_said : {"This will", "settled", "nothing to do", "0123456789"})
+            CHECK_MESSAGE(!stage.heard(not_said), stage.said);
+        }
+      }
+      CHECK(stage.scratch.read("p.csv.idmerge/runs/1-of-1/checkpoint") == before);
+    };
+    refused({"--project-id", "18"}, "project 17, not 18");
+    refused({"--to", "eu"}, "target " + service->url() + ", not https://api-eu.mixpanel.com");
+    refused({"--to", service->url() + "/other"},
+            "target " + service->url() + ", not " + service->url() + "/other");
+    stage.environment["MIXPANEL_TOKEN"] = "fedcba9876543210fedcba987654ffff";
+    refused({}, "token …cdef, not …ffff");
+    refused({"--to", "us", "--project-id", "18"},
+            "target " + service->url() +
+                ", not https://api.mixpanel.com and project 17, not 18 "
+                "and token …cdef, not …ffff");
+    const auto file = stage.scratch.write("secrets", "MIXPANEL_TOKEN=of-a-third-project-here\n");
+    REQUIRE(::chmod(file.c_str(), 0600) == 0);
+    refused({"--credentials", file}, "token …cdef, not …here");
+    // A rehearsal has progress of its own.
+    CHECK(stage.code({"run", "--job", job, "--rehearse"}) == 0);
+
+    // What is the same, or is not said, is no other project.
+    stage.environment["MIXPANEL_TOKEN"] = "0123456789abcdef0123456789abcdef";
+    auto spelled = service->url();
+    spelled.replace(0, 4, "HTTP");
+    const auto goes_on = [&](std::vector<std::string> run, int code) {
+      run.insert(run.begin(), {"run", "--job", job});
+      CHECK_MESSAGE(stage.code(run) == code, stage.said);
+    };
+    goes_on({"--dry-run", "--to", spelled + "//", "--project-id", "17"}, 0);
+    goes_on({"--to", spelled + "/"}, 0);
+    CHECK(stage.heard("nothing to do") == is_finished);
+    stage.environment.clear();
+    goes_on({}, 0);
+    CHECK(stage.heard("nothing to do"));
+    goes_on({"--project-id", "18"}, 2);
+    stage.environment["MIXPANEL_TOKEN"] = "fedcba9876543210fedcba987654ffff";
+    goes_on({}, 2);  // the token alone
+  }
+
+  TEST_CASE("a project that the first run did not name is another one") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto service = emulator();
+    REQUIRE(stage.code({"run", input, "--to", service->url()}) == 0);
+    CHECK(stage.code({"run", input, "--project-id", "18"}) == 2);
+    CHECK(stage.heard("was begun with no --project-id, not 18"));
+    CHECK(stage.code({"run", input, "--project-mode", "original"}) == 2);
   }
 
   TEST_CASE("a job that is at work is locked") {

@@ -43,10 +43,16 @@ struct Credentials {
   Secret secret;
 };
 
-/// Find the secrets. A file or command goes before the environment, which fills what they leave
-/// out. Errors: usage when one is missing, is set twice with different values or cannot be a
-/// secret, and when the file can be read by others; outage when the command fails or takes too
-/// long.
+/// Find what is given of the secrets. A file or command goes before the environment, which fills
+/// what they leave out. Errors: usage when one is set twice with different values, and when the
+/// file can be read by others; outage when the command fails or takes too long.
+Result<Credentials> find_credentials(const CredentialSources& sources,
+                                     const Environment& environment);
+
+/// Errors: usage when one of the secrets is missing or cannot be one.
+Result<void> check_complete(const Credentials& found);
+
+/// Both of these: all the secrets, or an error.
 Result<Credentials> load_credentials(const CredentialSources& sources,
                                      const Environment& environment);
 
