@@ -2,6 +2,7 @@
 #include "idmerge/core/deny_list.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <re2/re2.h>
 #include <re2/set.h>
 
+#include "idmerge/base/check.hpp"
 #include "idmerge/core/screen.hpp"
 
 namespace idmerge {
@@ -54,7 +56,9 @@ std::string_view unlikely(std::string_view id) {
 struct DenyList::Rules {
   std::unordered_set<std::string, Hash, std::equal_to<>> ids;
   std::vector<std::unique_ptr<RE2>> expressions;
-  std::unique_ptr<RE2::Set> all;  // the expressions in one
+  std::unique_ptr<RE2::Set> all;        // the expressions in one
+  bool names_prefixed = false;          // an id starts with $device:
+  std::vector<const RE2*> of_prefixed;  // expressions that speak of device: and see it with prefix
 
   Result<void> add(std::string_view line) {
     if (!line.starts_with('/')) {
@@ -62,6 +66,7 @@ struct DenyList::Rules {
         return Error{Errc::usage, std::string(wrong)};
       }
       ids.emplace(line);
+      names_prefixed = names_prefixed || has_device_prefix(line);
       return {};
     }
     if (line.size() < 2 || !line.ends_with('/')) {
@@ -87,6 +92,8 @@ struct DenyList::Rules {
       return Error{Errc::usage,
                    "matches the empty text and so may deny every id: say what an id must have"};
     }
+    // Any other expression would see a prefix that no id has: /[$]/ would deny every device.
+    if (text.find("device:") != std::string_view::npos) of_prefixed.push_back(expression.get());
     expressions.push_back(std::move(expression));
     return {};
   }
@@ -145,6 +152,21 @@ Result<DenyList> DenyList::parse(std::string_view text) {
 bool DenyList::denies(std::string_view id) const {
   return rules_->ids.find(id) != rules_->ids.end() ||
          (!rules_->expressions.empty() && rules_->any_matches(id));
+}
+
+bool DenyList::denies_device(std::string_view device) const {
+  if (denies(device)) return true;
+  if (!rules_->names_prefixed && rules_->of_prefixed.empty()) return false;
+  std::array<char, device_prefix.size() + id_bytes_max> text;
+  IDMERGE_CHECK(device.size() <= id_bytes_max);
+  const auto end = std::copy(device.begin(), device.end(),
+                             std::copy(device_prefix.begin(), device_prefix.end(), text.begin()));
+  const std::string_view prefixed(text.data(), static_cast<std::size_t>(end - text.begin()));
+  return rules_->ids.find(prefixed) != rules_->ids.end() ||
+         std::any_of(rules_->of_prefixed.begin(), rules_->of_prefixed.end(),
+                     [&](const RE2* expression) {
+                       return RE2::PartialMatch(piece(prefixed), *expression);
+                     });
 }
 
 std::size_t DenyList::size() const {

@@ -10,8 +10,6 @@
 #include <immintrin.h>
 #endif
 
-#include "idmerge/base/check.hpp"
-
 namespace idmerge {
 namespace {
 
@@ -290,18 +288,6 @@ std::size_t place(const Row& row, std::size_t field_at, const Finding& found) {
   return field_at + found.at + (quoted && found.fault != Fault::placeholder ? 1 : 0);
 }
 
-/// An expression of a deny list may be written for either spelling of a device.
-bool denies_anon(const DenyList& deny, string_view anon, bool simplified) {
-  if (deny.denies(anon)) return true;
-  if (!simplified) return false;
-  std::array<char, device_prefix.size() + id_bytes_max> spelled;
-  IDMERGE_CHECK(anon.size() <= id_bytes_max);
-  const auto end =
-      std::copy(anon.begin(), anon.end(),
-                std::copy(device_prefix.begin(), device_prefix.end(), spelled.begin()));
-  return deny.denies({spelled.data(), static_cast<std::size_t>(end - spelled.begin())});
-}
-
 Screened mark(Row& row, Fault fault, std::size_t at) {
   row.fault = fault;
   row.fault_at = static_cast<std::uint32_t>(at);
@@ -448,9 +434,9 @@ Screened screen(Row& row, const ScreenOptions& options, IdForms* forms) {
     return mark(row, Fault::device_user, row.user_at);
   }
   if (options.deny) {
-    if (denies_anon(*options.deny, row.anon, options.simplified)) {
-      return mark(row, Fault::denied, row.anon_at);
-    }
+    const bool denied =
+        options.simplified ? options.deny->denies_device(row.anon) : options.deny->denies(row.anon);
+    if (denied) return mark(row, Fault::denied, row.anon_at);
     if (options.deny->denies(row.user)) return mark(row, Fault::denied, row.user_at);
   }
   if (forms != nullptr) *forms = looks;

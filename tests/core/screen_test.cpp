@@ -304,6 +304,18 @@ TEST_SUITE("core/screen") {
     }
   }
 
+  TEST_CASE("an expression does not see a prefix of which it does not speak") {
+    for (const auto* rule : {"/dev/\n", "/[$]/\n", "/:/\n", "/^.evice/\n"}) {
+      CAPTURE(rule);
+      auto list = DenyList::parse(rule);
+      REQUIRE(list);
+      const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
+                                  .simplified = true};
+      Row r = row("$device:a1", "u");
+      CHECK(screen(r, options) == Screened::pair);
+    }
+  }
+
   TEST_CASE("an id of the deny list is rejected on either side, after every other fault") {
     auto list = DenyList::parse("qa-1\n/^kiosk-/\n");
     REQUIRE(list);

@@ -30,6 +30,10 @@ class DenyList {
   /// Must this id not be linked? May be asked by several threads. Shape: of UTF-8.
   bool denies(std::string_view id) const;
 
+  /// The same for a device of a simplified project, in its wire form: a line of the list may spell
+  /// it with `$device:` too. Bounds: `device` is not longer than any id.
+  bool denies_device(std::string_view device) const;
+
   /// Ids and expressions in it.
   std::size_t size() const;
 
