@@ -99,7 +99,9 @@ TEST_SUITE("core/header_row") {
         {"FixedString(36)", "UInt64"},        {"VARCHAR(36)", "BIGINT"},
         {"character varying(255)", "int"},    {"STRING", "INT64"},
         {"uniqueidentifier", "nvarchar(64)"}, {"Array<String>", "text"}};
-    for (const auto& [first, second] : types) {
+    for (const auto& both : types) {
+      const auto& first = both.first;
+      const auto& second = both.second;
       CAPTURE(first);
       CAPTURE(second);
       CHECK(kind(rows, first, second, true) == RowKind::types);
