@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 namespace idmerge {
@@ -19,13 +20,20 @@ constexpr int encodings_max = 3;
 constexpr std::size_t growth_max = 64;
 constexpr std::size_t growth_bytes_min = 16'384;
 
+/// At the end of a text that is cut, so much is left out besides: the cut may have gone through a
+/// secret, and of that be left less than a part, in the longest dress.
+constexpr std::size_t cut_bytes = 512;
+static_assert(cut_bytes < Redactor::text_bytes_max);
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-std::string lowered(std::string_view text) {
+/// As texts are compared: without regard to case, and a blank may have become a plus in a query.
+std::string folded(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c == '+' ? ' ' : lower(c); });
   return out;
 }
 
@@ -204,6 +212,19 @@ std::string fully_unescaped(std::string_view text) {
   return out;
 }
 
+bool is_of_word(char c) {
+  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+/// Is what stands there only a part of a word, as "test" of "latest"?
+bool is_within_word(std::string_view text, std::size_t at, std::size_t size) {
+  const auto goes_on = [&](std::size_t i) {
+    return is_of_word(text[i - 1]) && is_of_word(text[i]);
+  };
+  const auto end = at + size;
+  return (at > 0 && goes_on(at)) || (end < text.size() && goes_on(end));
+}
+
 int base64_digit(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
   if (c >= 'a' && c <= 'z') return c - 'a' + 26;
@@ -225,7 +246,8 @@ class SecretSearch {
         hidden_(text.size(), 0),
         bytes_left_(growth_max * text.size() + growth_bytes_min) {}
 
-  std::string redacted() {
+  /// The first `shown` bytes of it, without secrets.
+  std::string redacted(std::size_t shown) {
     View view;
     view.bytes = text_;
     view.from.resize(text_.size());
@@ -235,7 +257,7 @@ class SecretSearch {
     look(view, escapes_max, encodings_max);
     if (exhausted_) return std::string(ellipsis);
     std::string out;
-    for (std::size_t i = 0; i < text_.size(); ++i) {
+    for (std::size_t i = 0; i < shown; ++i) {
       if (hidden_[i] == 0) {
         out += text_[i];
       } else if (i == 0 || hidden_[i - 1] == 0) {
@@ -251,6 +273,12 @@ class SecretSearch {
     std::string bytes;
     std::vector<std::uint32_t> from;
     std::vector<std::uint32_t> to;
+
+    void reserve(std::size_t size) {
+      bytes.reserve(size);
+      from.reserve(size);
+      to.reserve(size);
+    }
 
     void add(char byte, std::uint32_t first, std::uint32_t last) {
       bytes += byte;
@@ -278,13 +306,24 @@ class SecretSearch {
 
   /// Hide what is found; was anything?
   bool look(const View& view, int escapes, int encodings) {
+    // The same text comes of escapes that are undone in another order.
+    std::string key = view.bytes;
+    key += static_cast<char>('0' + escapes);
+    key += static_cast<char>('0' + encodings);
+    if (clean_.count(key) > 0) return false;
+    const bool found = look_closely(view, escapes, encodings);
+    if (!found && !exhausted_) clean_.insert(std::move(key));
+    return found;
+  }
+
+  bool look_closely(const View& view, int escapes, int encodings) {
     if (exhausted_ || view.bytes.size() > bytes_left_) {
       exhausted_ = true;
       return false;
     }
     bytes_left_ -= view.bytes.size();
     if (view.bytes.size() < secrets_.bytes_min_) return false;
-    bool found = find_plain(view);
+    bool found = find_secrets(view, encodings == encodings_max);
     if (escapes > 0) found |= look_behind_escapes(view, escapes - 1, encodings);
     if (encodings > 0) {
       found |= look_into_base64(view, escapes, encodings - 1);
@@ -298,9 +337,10 @@ class SecretSearch {
       hidden_[i] = 1;
   }
 
-  bool find_plain(const View& view) {
+  /// `is_plain`: not decoded, so that what stands beside a secret may belong to its word.
+  bool find_secrets(const View& view, bool is_plain) {
     bool found = false;
-    const auto text = lowered(view.bytes);
+    const auto text = folded(view.bytes);
     for (std::size_t i = 0; i + Redactor::part_bytes <= text.size(); ++i) {
       if (!is_part(load(text.data() + i))) continue;
       for (std::size_t k = i; k < i + Redactor::part_bytes; ++k)
@@ -310,6 +350,7 @@ class SecretSearch {
     for (const auto& secret : secrets_.whole_) {
       const auto wanted = secret.reveal();
       for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
+        if (is_plain && is_within_word(text, at, wanted.size())) continue;
         for (std::size_t k = at; k < at + wanted.size(); ++k)
           hide(view, k, k);
         found = true;
@@ -340,6 +381,7 @@ class SecretSearch {
 
   static std::pair<View, unsigned> unescaped(const View& view, unsigned kinds) {
     View out;
+    out.reserve(view.bytes.size());
     unsigned found = 0;
     std::string bytes;
     const std::string_view text = view.bytes;
@@ -405,7 +447,7 @@ class SecretSearch {
       } else if (is_prefix) {  // "0x"
         digits.at.pop_back();
         digits.values.pop_back();
-      } else if (std::string_view(" :-,\r\n").find(c) == std::string_view::npos ||
+      } else if (std::string_view(" :-,=\r\n").find(c) == std::string_view::npos ||
                  ++separators > separators_max) {
         end_run();
       }
@@ -419,6 +461,7 @@ class SecretSearch {
   bool look_into(const View& view, const Digits& digits, unsigned bits, std::size_t skipped,
                  int escapes, int encodings) {
     View out;
+    out.reserve(digits.at.size() * bits / 8);
     std::uint32_t value = 0;
     unsigned have = 0;
     std::size_t first = skipped;
@@ -442,12 +485,21 @@ class SecretSearch {
   std::vector<char> hidden_;
   std::size_t bytes_left_;
   bool exhausted_ = false;
+  std::unordered_set<std::string> clean_;  // texts, each with how deep it was looked into
 };
 
 // --- The secrets ---------------------------------------------------------------------------------
 
+namespace {
+
+void wipe_all(std::vector<std::uint64_t>& parts) {
+  if (!parts.empty()) explicit_bzero(parts.data(), parts.size() * sizeof parts.front());
+}
+
+}  // namespace
+
 Redactor::~Redactor() {
-  if (!parts_.empty()) explicit_bzero(parts_.data(), parts_.size() * sizeof parts_.front());
+  wipe_all(parts_);
 }
 
 void Redactor::hide(const Secret& secret) {
@@ -460,7 +512,7 @@ void Redactor::hide(const Secret& secret) {
 
 void Redactor::hide_login(const Secret& user, const Secret& password) {
   hide(password);
-  if (password.reveal().size() >= part_bytes) return;
+  if (password.empty() || password.reveal().size() >= part_bytes) return;
   std::string pair(user.reveal());
   pair += ':';
   pair += password.reveal();
@@ -471,25 +523,31 @@ void Redactor::hide_login(const Secret& user, const Secret& password) {
 
 void Redactor::hide_bytes(std::string_view secret) {
   if (secret.size() < secret_bytes_min) return;
-  auto text = lowered(secret);
+  auto text = folded(secret);
   if (text.size() < part_bytes) {
     whole_.emplace_back(text);
     bytes_min_ = std::min(bytes_min_, text.size());
   }
+  std::vector<std::uint64_t> parts;  // made at once, so that no copy is left behind unwiped
+  parts.reserve(parts_.size() + text.size());
+  parts.assign(parts_.begin(), parts_.end());
   for (std::size_t i = 0; i + part_bytes <= text.size(); ++i) {
     const auto part = load(text.data() + i);
     const auto bit = filter_bit(part);
     filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
-    parts_.push_back(part);
+    parts.push_back(part);
   }
-  std::sort(parts_.begin(), parts_.end());
+  std::sort(parts.begin(), parts.end());
+  parts_.swap(parts);
+  wipe_all(parts);
   wipe(text);
 }
 
 std::string Redactor::operator()(std::string_view text) const {
   if (whole_.empty() && parts_.empty()) return std::string(text);
   const bool is_cut = text.size() > text_bytes_max;
-  auto out = SecretSearch(*this, text.substr(0, text_bytes_max)).redacted();
+  text = text.substr(0, text_bytes_max);
+  auto out = SecretSearch(*this, text).redacted(is_cut ? text.size() - cut_bytes : text.size());
   if (is_cut) out += ellipsis;
   return out;
 }

@@ -14,6 +14,7 @@
 namespace idmerge::testing {
 namespace {
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 using Dress = std::function<std::string(std::string_view)>;
@@ -240,6 +241,14 @@ TEST_SUITE("core/redactor") {
           "0123 4567 but no more"sv}) {
       CHECK(secrets(text) == text);
     }
+    // A short one is hidden as a word only, so that others can still be read.
+    CHECK(redacted("test", "the latest tests of test: Test, a_test") ==
+          "the latest tests of …: …, a_…");
+    CHECK(redacted("te+st", "te st of latte+st") == "… of latte+st");
+    // A login without a password hides nothing of its name.
+    Redactor of_user;
+    of_user.hide_login(Secret("etl.12345.importer"), Secret());
+    CHECK(of_user("etl.12345.importer: may not") == "etl.12345.importer: may not");
     CHECK(Redactor()("0123456789abcdef") == "0123456789abcdef");
     // Shorter than any secret: it would be everywhere.
     CHECK(redacted("abc", "abc") == "abc");
@@ -260,8 +269,68 @@ TEST_SUITE("core/redactor") {
     for (int i = 0; i < 8; ++i)
       deep = base64(deep + deep);
     CHECK(secrets(deep).size() <= Redactor::text_bytes_max + 3);
-    const std::string long_text(Redactor::text_bytes_max + 1, 'x');
-    CHECK(secrets(long_text) == long_text.substr(1) + "…");
+  }
+
+  TEST_CASE("a text that decodes into ever more others is left out whole if a secret is in them") {
+    const auto secret = "Zp7qL0vX3nB8wK2sT5yR9dH4"s;
+    const auto word = std::string(20, 'a');
+    const auto escapes = "%252525" + word + "\\\\\\\\\\\\\\\\" + word + "&amp;amp;amp;" + word;
+    CHECK(redacted(secret, escapes) == escapes);
+    std::string text;
+    for (int i = 0; i < 10; ++i)
+      text += escapes + secret;
+    CHECK(redacted(secret, text) == "…");
+  }
+
+  TEST_CASE("of a secret that the limit of the text goes through nothing is left") {
+    const std::string secret = "Zp7qL0vX3nB8wK2sT5yR9dH4";
+    const std::string all(Redactor::text_bytes_max, '.');
+    CHECK(redacted(secret, all) == all);
+    const auto cut = redacted(secret, all + ".");
+    CHECK(cut.ends_with(".…"));
+    CHECK(cut.size() > all.size() - 1'024);
+    for (const auto& [name, dress] : dresses()) {
+      CAPTURE(name);
+      for (std::size_t shown = 1; shown < 8; ++shown) {
+        const auto before = all.substr(shown);
+        CHECK(redacted(secret, before + dress(secret)) ==
+              redacted(secret, before + std::string(dress(secret).size(), '.')));
+      }
+    }
+  }
+
+  TEST_CASE("what a text costs grows with its length, whatever it is made of") {
+    // Each of these would be found in every place, decode into the most texts, or make one place of
+    // many. The bound is on what is looked at, so that this ends.
+    Redactor secrets;
+    secrets.hide(Secret("AAAAAAAA"));
+    secrets.hide(Secret("aaaa"));
+    for (const std::string piece : {"A",
+                                    "a",
+                                    "41",
+                                    "4 1",
+                                    "&#x41;",
+                                    "%41",
+                                    "%2541",
+                                    "%255c%2526",
+                                    "\\u0041",
+                                    "QUFB",
+                                    "Q\r\nU\r\nF\r\nB\r\n",
+                                    "Q\n\n\n\n\n\n\n\n",
+                                    "0x",
+                                    "&#0",
+                                    "&#00000000",
+                                    "%\\&",
+                                    "\\x25\\x5c",
+                                    "&amp;%5c",
+                                    "=",
+                                    "QQ=="}) {
+      CAPTURE(piece);
+      std::string text;
+      while (text.size() < 65'536)
+        text += piece;
+      CHECK(secrets(text).size() <= Redactor::text_bytes_max + 2 * "…"sv.size());
+    }
   }
 }
 

@@ -25,15 +25,19 @@ class Redactor {
   /// A shorter secret is not looked for: it would be found everywhere.
   static constexpr std::size_t secret_bytes_min = 4;
 
-  /// Of a text, no more than these are looked at, and the rest is left out.
-  static constexpr std::size_t text_bytes_max = 8'192;
+  /// Of a text, no more than these are looked at, and the rest is left out, as what stands just
+  /// before such a cut is. Of an answer a quarter is shown, and a service that is out of order
+  /// gives many of them.
+  static constexpr std::size_t text_bytes_max = 2'048;
 
   Redactor() = default;
   ~Redactor();
   Redactor(const Redactor&) = delete;
   Redactor& operator=(const Redactor&) = delete;
 
-  /// Hide a secret: it whole, and its parts. Letters are compared without regard to case.
+  /// Hide a secret: it whole, and its parts. One that is shorter than a part is hidden where it is
+  /// a word, and not in the middle of another. Letters are compared without regard to case, blanks
+  /// are as good as pluses.
   void hide(const Secret& secret);
 
   /// Hide the password of a login, also one that is too short for hide() where it stands behind its
@@ -42,7 +46,7 @@ class Redactor {
 
   /// The text with "…" in place of every secret.
   /// Bounds: `text_bytes_max`; time in proportion to the text, whatever it is: of one that decodes
-  /// into ever more others nothing is left but "…".
+  /// into ever more others, with secrets in them, nothing is left but "…".
   std::string operator()(std::string_view text) const;
 
  private:
@@ -53,8 +57,8 @@ class Redactor {
   /// One bit for a hash of each part, so that most places are left at the first look.
   static constexpr std::size_t filter_bits = 4'096;
 
-  std::vector<Secret> whole_;         // in lower case, shorter than a part
-  std::vector<std::uint64_t> parts_;  // in lower case, ascending
+  std::vector<Secret> whole_;         // folded, shorter than a part
+  std::vector<std::uint64_t> parts_;  // folded, ascending
   std::array<std::uint64_t, filter_bits / 64> filter_{};
   std::size_t bytes_min_ = part_bytes;  // of the shortest
 };
