@@ -544,7 +544,8 @@ const std::array entries{
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
     OptionEntry{"show-ids", "auto|always|never", "auto", "Output",
-                on_both | on_show | on_explain, "ids in census, messages and explanations; auto: on a terminal only, else masked",
+                on_both | on_show | on_explain,
+                "ids in census, messages and explanations; auto: on a terminal only, else masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
     OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
                 "end with 3 instead of 0 when rows met one of these fates; held: besides those that lost "
