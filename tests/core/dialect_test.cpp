@@ -202,7 +202,7 @@ TEST_SUITE("core/dialect") {
   TEST_CASE("secrets are hidden in every part of an answer that is kept, in any dress") {
     const std::string basic = "ZXRsOm9wZW4gc2VzYW1l";  // etl:open sesame
     for (const std::string& secret : {std::string("open sesame"), basic, std::string("open+sesame"),
-                                     std::string("%6Fpen%20sesam%65"), "Basic " + basic}) {
+                                      std::string("%6Fpen%20sesam%65"), "Basic " + basic}) {
       CAPTURE(secret);
       std::vector<Outcome> outcomes;
       for (const unsigned status : {200U, 302U, 400U, 404U, 429U, 500U}) {
