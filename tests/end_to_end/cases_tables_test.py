@@ -150,6 +150,34 @@ class Cases(journey.Case):
                            "--max-rejected", "none", "--max-held", "none")
         self.assertEqual(self.links(job), [])
 
+    def test_a_list_that_was_opened_in_a_spreadsheet_comes_back_unchanged(self):
+        ids = ["=1+1", "+49", "@home", "'=x", "-", "plain"]
+        table = "anonymous_id,user_id\n" + "".join(
+            f"dev{i},{i}\ndev{i},{i}x\n" for i in ids if i != "-") + "=dev,u1\n=dev,u2\n"
+        job, _ = self.plan("formulas.csv", table, "--max-held", "none")
+        out, _ = self.run_idmerge("show", "--job", job, "--held", "--format", "csv", "--show-ids",
+                                  "always")
+        cells = [cell for line in out.splitlines()[1:] for cell in line.split(",")]
+        self.assertIn("'=1+1", cells)
+        self.assertEqual([cell for cell in cells if cell[:1] in ("=", "+", "@")], [])
+        # As a person does: the first claim of each is right, and its cell is copied as it stands.
+        header, *lines = out.splitlines()
+        columns = header.split(",")
+        anon, user, decision = (columns.index(c) for c in ("anonymous_id", "user_id", "decision"))
+        decided, seen = [header], set()
+        for line in lines:
+            cells = line.split(",")
+            if cells[anon] not in seen:
+                cells[decision] = cells[user]
+            seen.add(cells[anon])
+            decided.append(",".join(cells))
+        (self.dir / "decided.csv").write_text("\n".join(decided) + "\n")
+        job, said = self.plan_path(self.dir / "formulas.csv", "--decisions", self.dir / "decided.csv",
+                                   job=self.dir / "decided")
+        self.assertNotIn("decision", said)
+        self.assertEqual(sorted(self.links(job)), sorted(
+            [(f"dev{i}", i) for i in ids if i != "-"] + [("=dev", "u1")]))
+
     # --- files
 
     def test_truncated_file_last_row(self):

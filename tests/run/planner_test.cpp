@@ -456,8 +456,8 @@ TEST_SUITE("run/planner") {
     REQUIRE(about_pipe.notes.size() == 1);
     CHECK(about_pipe.notes[0].find("of disk will be used") != std::string::npos);
     REQUIRE(about_pipe.warnings.size() == 1);
-    CHECK(about_pipe.warnings[0].find(pipe + ": line 30002: the last line of a pipe has no line "
-                                             "end: it is held") != std::string::npos);
+    CHECK(about_pipe.warnings[0].find(pipe + ": line 30002: the last line has no line end: it "
+                                             "is held") != std::string::npos);
     CHECK(scratch.read("piped/held.ndjson").find("\"row\":\"a,half\"") != std::string::npos);
   }
 
