@@ -300,8 +300,8 @@ class Page {
       for (const auto& figure : figures)
         row(figure);
       html_.markup("</tbody>\n</table>\n");
-      if (view_.doubt.links() > 0) {
-        html_.markup("<p>At most ").text(links_text(view_.doubt.links()));
+      if (view_.doubt.links.size() > 0) {
+        html_.markup("<p>At most ").text(links_text(view_.doubt.links.size()));
         html_.markup(" may already have been delivered and will be sent again.</p>\n");
       }
       if (view_.delivered() > 0 && !ending_.rehearsal) {
@@ -492,6 +492,11 @@ class Page {
     if (view_.run) {
       file(run.checkpoint(), "how far the run is");
       if (tally.refused > 0) {
+        if (view_.run && view_.run->checkpoint.ambiguous_bytes > 0) {
+          file(run.ambiguous(),
+               "links that count as delivered because the service called them linked already when "
+               "they were sent again, with its answer");
+        }
         file(run.refused(), "links the service refused, with its answer; can be used as input");
       }
     }

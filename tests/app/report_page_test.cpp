@@ -266,7 +266,7 @@ TEST_SUITE("app/report_page") {
 
   TEST_CASE("links that may be sent again are said") {
     auto view = sent_view(9, 3, 0);
-    view.doubt.ranges = {{3, 4}};
+    view.doubt.links = {{3, 4}};
     CHECK(has(report_page(view, {}, IdMask(true)), "At most 4 links may already have been"));
   }
 
