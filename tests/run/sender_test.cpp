@@ -29,6 +29,8 @@
 
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/outset.hpp"
+#include "idmerge/run/owner.hpp"
 #include "idmerge/run/planner.hpp"
 
 #include "support/allocations.hpp"
@@ -969,6 +971,51 @@ TEST_SUITE("run/sender") {
     CHECK(report.delivered <= ceiling);
     CHECK(report.ambiguous > 300);
     CHECK(report.refused == 3'000 - report.delivered);
+  }
+
+  // tests/run/version_3 is what such a program left, when it was killed: 120 links a0-u0 ... at
+  // 20/s over two connections; a2 was refused, and the answers to a27 and a28 were awaited.
+  TEST_CASE("a job of the version before is gone on with, and its whole window counts as sent") {
+    for (const bool power_lost : {false, true}) {
+      CAPTURE(power_lost);
+      LoopbackServer server([](const SeenRequest&) {
+        return Reaction{http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})")};
+      });
+      Job job(1);
+      auto options = job.options(server);
+      options.max_refused_percent.reset();
+      const std::filesystem::path old = std::filesystem::path(IDMERGE_TEST_DATA) / "run/version_3";
+      const auto run = JobPaths{job.dir()}.run();
+      const auto replace = std::filesystem::copy_options::overwrite_existing;
+      std::filesystem::copy_file(old / "plan", JobPaths{job.dir()}.plan(), replace);
+      for (const auto* name : {"checkpoint", "journal.3", "refused.ndjson"})
+        std::filesystem::copy_file(old / name, run.dir + "/" + name, replace);
+      auto checkpoint = load_checkpoint(job.files, run.checkpoint());
+      REQUIRE_MESSAGE(checkpoint, checkpoint);
+      REQUIRE(*checkpoint);
+      REQUIRE((*checkpoint)->old_window == OldWindow{85});
+      {
+        // It was begun with another port, on another machine.
+        const auto plan = PlanReader::open(job.files, JobPaths{job.dir()}.plan());
+        REQUIRE(plan);
+        (*checkpoint)->target = target_fingerprint(options, plan->facts());
+        (*checkpoint)->boot = power_lost ? "before" : boot_here();
+        REQUIRE(save_checkpoint(job.files, run.checkpoint(), **checkpoint));
+      }
+      const auto report = job.send(options);
+      CHECK(!report.stop);
+      CHECK(report.pending == 0);
+      CHECK(report.ambiguous == (power_lost ? 4 + 85 : 4));
+      CHECK(report.delivered == 26 + report.ambiguous);
+      CHECK(report.refused == 120 - report.delivered);
+      CHECK(server.seen().size() == 120 - 27);
+      const auto now = load_checkpoint(job.files, run.checkpoint());
+      REQUIRE(now);
+      CHECK((*now)->finished);
+      CHECK(!(*now)->old_window);
+      CHECK(!std::filesystem::exists(run.journal(3)));
+      CHECK(job.send(options).nothing_to_do);
+    }
   }
 
   TEST_CASE("a kept connection that ends upon a request may have delivered it") {
