@@ -492,12 +492,12 @@ class Page {
     if (view_.run) {
       file(run.checkpoint(), "how far the run is");
       if (tally.refused > 0) {
-        if (view_.run && view_.run->checkpoint.ambiguous_bytes > 0) {
-          file(run.ambiguous(),
-               "links that count as delivered because the service called them linked already when "
-               "they were sent again, with its answer");
-        }
         file(run.refused(), "links the service refused, with its answer; can be used as input");
+      }
+      if (view_.ambiguous() > 0) {
+        file(run.ambiguous(),
+             "links that count as delivered because the service called them linked already when "
+             "they were sent again, with its answer");
       }
     }
     file(ending_.rehearsal ? JobPaths{run.dir}.summary() : job.summary(),
@@ -508,6 +508,9 @@ class Page {
     if (tally.rejected > 0) see({"show", "--job", view_.job, "--rejected"});
     if (tally.held > 0) see({"show", "--job", view_.job, "--held", "--format", "csv"});
     if (tally.refused > 0 && !ending_.rehearsal) see({"show", "--job", view_.job, "--refused"});
+    if (view_.ambiguous() > 0 && !ending_.rehearsal) {
+      see({"show", "--job", view_.job, "--in-doubt"});
+    }
     html_.markup("</section>\n");
   }
 

@@ -422,7 +422,7 @@ void RunLog::withdraw(std::uint64_t first, std::uint32_t count) {
   attempted_.remove(first, count);
   const auto end = first + count;
   while (first < end) {
-    if (false) {
+    if (facts_.in_doubt.contains(first)) {
       ++first;
       continue;
     }

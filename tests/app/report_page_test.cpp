@@ -270,6 +270,21 @@ TEST_SUITE("app/report_page") {
     CHECK(has(report_page(view, {}, IdMask(true)), "At most 4 links may already have been"));
   }
 
+  TEST_CASE("ambiguous deliveries are named apart, and where they are listed") {
+    constexpr std::string_view list = "<code>runs/1-of-1/ambiguous.ndjson</code>";
+    constexpr std::string_view command = "idmerge show --job job --in-doubt";
+    auto view = sent_view(4, 4, 0);
+    const auto certain = report_page(view, {}, IdMask(true));
+    CHECK_FALSE(has(certain, list));
+    CHECK_FALSE(has(certain, command));
+
+    view.run->checkpoint.ledger.ambiguous = 3;
+    const auto page = report_page(view, {}, IdMask(true));
+    CHECK(has(page, "3 of them ambiguous"));
+    CHECK(has(page, list));
+    CHECK(has(page, command));
+  }
+
   TEST_CASE("it is written wherever summary.json is") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
