@@ -936,26 +936,30 @@ TEST_SUITE("run/sender") {
   }
 
   TEST_CASE("after a kill 'already linked' is a delivery of what had left, else a refusal") {
-    for (const bool batches : {false, true}) {
-      for (const std::uint32_t connections : {1U, 4U}) {
-        CAPTURE(batches);
-        CAPTURE(connections);
-        Crash crash(200, batches, connections, 9);
-        const auto report = crash.go_on();
-        CHECK(!report.stop);
-        CHECK(report.pending == 0);
-        const auto& seen = crash.seen_before();
-        const std::uint64_t under_way = std::uint64_t{connections} * (batches ? 7 : 1);
-        const auto listed = crash.listed_as_ambiguous();
-        CHECK(report.ambiguous == listed.size());
-        CHECK(report.ambiguous >= 1);
-        CHECK(report.ambiguous <= under_way);
-        CHECK(report.delivered <= seen.size() + under_way);
-        if (connections > 1) continue;  // others were on their way to the service
-        CHECK(report.ambiguous == under_way);
-        CHECK(report.delivered == seen.size());
-        for (const auto& anon : listed)
-          CHECK(seen.contains(anon));
+    // At the first request nothing was settled that would have been written together with it.
+    for (const std::uint64_t requests : {0U, 9U}) {
+      for (const bool batches : {false, true}) {
+        for (const std::uint32_t connections : {1U, 4U}) {
+          CAPTURE(requests);
+          CAPTURE(batches);
+          CAPTURE(connections);
+          Crash crash(200, batches, connections, requests);
+          const auto report = crash.go_on();
+          CHECK(!report.stop);
+          CHECK(report.pending == 0);
+          const auto& seen = crash.seen_before();
+          const std::uint64_t under_way = std::uint64_t{connections} * (batches ? 7 : 1);
+          const auto listed = crash.listed_as_ambiguous();
+          CHECK(report.ambiguous == listed.size());
+          CHECK(report.ambiguous >= 1);
+          CHECK(report.ambiguous <= under_way);
+          CHECK(report.delivered <= seen.size() + under_way);
+          if (connections > 1) continue;  // others were on their way to the service
+          CHECK(report.ambiguous == under_way);
+          CHECK(report.delivered == seen.size());
+          for (const auto& anon : listed)
+            CHECK(seen.contains(anon));
+        }
       }
     }
   }
