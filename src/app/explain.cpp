@@ -35,7 +35,7 @@ namespace json = boost::json;
 constexpr std::size_t letters_max = std::size_t{1} << 30U;
 constexpr std::size_t timeline_max = std::size_t{1} << 30U;
 
-/// What the service said of a link that it refused.
+/// What the service said of a link that it refused, or called linked already.
 struct Refusal {
   std::uint64_t status = 0;
   std::uint64_t attempts = 0;
@@ -49,6 +49,8 @@ using Refusals = std::map<std::pair<std::string, std::uint64_t>, Refusal>;
 struct Run {
   Ledger ledger;
   Refusals refusals;
+  Refusals ambiguous;  // counted as delivered all the same
+  LinkSet in_doubt;    // pending, and may be delivered
   std::uint64_t letters_bytes = 0;
   std::uint64_t round = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // in which spares were sent
@@ -61,6 +63,8 @@ struct LinkFate {
   Fate fate = Fate::pending;
   std::string words;  // for people, behind the fate
   std::optional<Refusal> refusal = {};
+  bool ambiguous = false;  // `refusal` is what was said
+  bool in_doubt = false;
   std::optional<TimeSpan> answered;  // when
   std::uint64_t round = 0;           // in which a spare was sent; 0: in none
 };
@@ -137,8 +141,10 @@ Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& st
   return span;
 }
 
-Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, const Digest& plan) {
-  const auto state = read_run(files, paths, plan);
+Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths,
+                                        const PlanReader& plan) {
+  const auto& digest = plan.facts().digest;
+  const auto state = read_run(files, paths, digest);
   if (!state) return state.error();
   if (!*state) return std::optional<Run>();
   const auto& checkpoint = (*state)->checkpoint;
@@ -146,12 +152,22 @@ Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths, con
   if (!ledger) return ledger.error();
   auto refusals = read_refusals(files, paths.refused(), checkpoint.letters_bytes);
   if (!refusals) return refusals.error();
-  auto timeline = read_timeline(files, paths.timeline(), plan);
+  auto ambiguous = read_refusals(files, paths.ambiguous(), checkpoint.ambiguous_bytes);
+  if (!ambiguous) return ambiguous.error();
+  Doubt doubt;
+  if (!checkpoint.finished) {
+    auto found = find_doubt(files, paths, plan, **state);
+    if (!found) return found.error();
+    doubt = std::move(*found);
+  }
+  auto timeline = read_timeline(files, paths.timeline(), digest);
   const auto whole = span_of(files, paths, **state, timeline);
   if (!whole) return whole.error();
   return std::optional(Run{
       .ledger = std::move(*ledger),
       .refusals = std::move(*refusals),
+      .ambiguous = std::move(*ambiguous),
+      .in_doubt = std::move(doubt.links),
       .letters_bytes = checkpoint.letters_bytes,
       .round = checkpoint.round,
       .rounds = {},
@@ -192,17 +208,45 @@ TimeSpan answered_within(const KeptLink& link, const Run& run, const LinkFate& f
   return settled_within(run.timeline, fate.round, link.ordinal, run.whole);
 }
 
+/// What the service said of a link, if it is among these: its ids as the mask lets them be seen.
+std::optional<Refusal> answer_among(const Refusals& refusals, const KeptLink& link,
+                                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
+  const auto letter = refusals.find({inputs[link.file].path, link.line});
+  if (letter == refusals.end()) return std::nullopt;
+  auto refusal = letter->second;
+  const Link named{.anon = link.anon, .user = link.user};
+  refusal.message = mask_ids(refusal.message, {&named, 1}, mask);
+  return refusal;
+}
+
+/// The service called it linked already, when it was sent again.
+void say_ambiguous(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
+                   const IdMask& mask, LinkFate& out) {
+  out.refusal = answer_among(run.ambiguous, link, inputs, mask);
+  if (!out.refusal) return;
+  out.ambiguous = true;
+  out.words = fmt::format(
+      "ambiguous: an earlier try may have linked it, after {} attempts status "
+      "{}: {}",
+      out.refusal->attempts, out.refusal->status, printable(out.refusal->message));
+}
+
 /// A link that was sent, or will be: in round 0, or as a spare in a later one.
-void say_answer(const KeptLink& link, const Run& run, LinkFate& out) {
+void say_answer(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
+                const IdMask& mask, LinkFate& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
     out.fate = Fate::delivered;
     out.answered = answered_within(link, run, out);
-  } else if (run.ledger.is_parked(link.ordinal)) {
+    return say_ambiguous(link, run, inputs, mask, out);
+  }
+  if (run.ledger.is_parked(link.ordinal)) {
     out.words = fmt::format("parked after {} attempts without an answer, tried again later",
                             run.ledger.parked().at(link.ordinal));
   } else {
     out.words = "not answered yet";
   }
+  out.in_doubt = run.in_doubt.contains(link.ordinal);
+  if (out.in_doubt) out.words += "; it may be delivered already";
 }
 
 LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
@@ -213,12 +257,9 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
     if (round != run->rounds.end()) out.round = round->second;
   }
   if (run) {
-    const auto letter = run->refusals.find({inputs[link.file].path, link.line});
-    if (letter != run->refusals.end()) {
+    if (auto refusal = answer_among(run->refusals, link, inputs, mask)) {
       out.fate = Fate::refused;
-      out.refusal = letter->second;
-      const Link named{.anon = link.anon, .user = link.user};
-      out.refusal->message = mask_ids(letter->second.message, {&named, 1}, mask);
+      out.refusal = std::move(refusal);
       out.answered = answered_within(link, *run, out);
       out.words = fmt::format("after {} attempts, status {}: {}", out.refusal->attempts,
                               out.refusal->status, printable(out.refusal->message));
@@ -236,7 +277,7 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
     return out;
   }
   if (link.verdict == Verdict::spare) {
-    say_answer(link, *run, out);
+    say_answer(link, *run, inputs, mask, out);
     out.words = fmt::format("a spare, sent in round {} as another link was refused{}{}", out.round,
                             out.words.empty() ? "" : ": ", out.words);
     return out;
@@ -249,7 +290,7 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
   if (!run) {
     out.words = "planned, nothing sent yet";
   } else {
-    say_answer(link, *run, out);
+    say_answer(link, *run, inputs, mask, out);
   }
   return out;
 }
@@ -410,6 +451,9 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
       append_json_member(out, "attempts", fate.refusal->attempts);
       append_json_member(out, "message", fate.refusal->message);
     }
+    if (fate.ambiguous || fate.in_doubt) {
+      append_json_member(out, "doubt", fate.ambiguous ? "ambiguous" : "open");
+    }
     if (fate.round > 0) append_json_member(out, "round", fate.round);
     if (fate.answered) append_ids(out, "between", ends_of(*fate.answered));
     out += '}';
@@ -473,7 +517,7 @@ Result<void> explain_ids(Files& files, const Settings& settings,
   if (!plan) return plan.error();
   const auto found = explain(*plan, ids);
   if (!found) return found.error();
-  auto run = read_the_run(files, paths->run(), plan->facts().digest);
+  auto run = read_the_run(files, paths->run(), *plan);
   if (!run) return run.error();
   if (*run) {
     auto rounds = find_rounds(files, paths->run(), *plan, *found, **run);

@@ -539,7 +539,7 @@ const std::array entries{
     OptionEntry{"refused", "", "", "Show", on_show, "links that the service refused, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
     OptionEntry{"in-doubt", "", "", "Show", on_show,
-                "links that an earlier run may have delivered unnoticed; they are sent again",
+                "links that were sent without a certain answer: open, or settled as ambiguous",
                 [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
     OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show, "of these lists",
                 [](Text t, Settings& s) {

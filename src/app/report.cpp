@@ -266,8 +266,9 @@ std::vector<Figure> account_figures(const JobView& view) {
     const auto fate = static_cast<Fate>(i);
     Figure figure{0, name(fate), tally[fate]};
     if (fate == Fate::delivered && view.ambiguous() > 0) {
-      figure.words =
-          fmt::format("{} of them were linked already when repeated", count_text(view.ambiguous()));
+      figure.words = fmt::format(
+          "{} of them ambiguous, linked already when sent again: idmerge show --job {} --in-doubt",
+          count_text(view.ambiguous()), shell_word(view.job));
     } else if (fate == Fate::duplicate && view.census.spares() > view.spares_sent()) {
       figure.words = fmt::format("{} of them connected already",
                                  count_text(view.census.spares() - view.spares_sent()));
@@ -291,7 +292,8 @@ std::vector<Figure> send_figures(const JobView& view) {
           {0, "round", view.run->checkpoint.round, "above 0: spares in place of refused links"},
           {0, "spares", view.spares_sent(), "sent in such rounds"},
           {0, "delivered", view.delivered(), "the service accepted them"},
-          {0, "ambiguous", view.ambiguous(), "of the delivered: linked already when repeated"},
+          {0, "ambiguous", view.ambiguous(),
+           "of the delivered: linked already when sent again after doubt"},
           {0, "refused", view.refused(), "the service said no"},
           {0, "parked", view.parked(), "of the pending: failed while others succeeded"},
           {0, "pending", view.pending(), "not settled yet"}};

@@ -300,8 +300,8 @@ class Page {
       for (const auto& figure : figures)
         row(figure);
       html_.markup("</tbody>\n</table>\n");
-      if (view_.doubt.links() > 0) {
-        html_.markup("<p>At most ").text(links_text(view_.doubt.links()));
+      if (view_.doubt.links.size() > 0) {
+        html_.markup("<p>At most ").text(links_text(view_.doubt.links.size()));
         html_.markup(" may already have been delivered and will be sent again.</p>\n");
       }
       if (view_.delivered() > 0 && !ending_.rehearsal) {
@@ -494,6 +494,11 @@ class Page {
       if (tally.refused > 0) {
         file(run.refused(), "links the service refused, with its answer; can be used as input");
       }
+      if (view_.ambiguous() > 0) {
+        file(run.ambiguous(),
+             "links that count as delivered because the service called them linked already when "
+             "they were sent again, with its answer");
+      }
     }
     file(ending_.rehearsal ? JobPaths{run.dir}.summary() : job.summary(),
          "the figures of this page, for machines");
@@ -503,6 +508,9 @@ class Page {
     if (tally.rejected > 0) see({"show", "--job", view_.job, "--rejected"});
     if (tally.held > 0) see({"show", "--job", view_.job, "--held", "--format", "csv"});
     if (tally.refused > 0 && !ending_.rehearsal) see({"show", "--job", view_.job, "--refused"});
+    if (view_.ambiguous() > 0 && !ending_.rehearsal) {
+      see({"show", "--job", view_.job, "--in-doubt"});
+    }
     html_.markup("</section>\n");
   }
 

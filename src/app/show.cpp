@@ -22,6 +22,7 @@
 #include "idmerge/core/json_text.hpp"
 #include "idmerge/core/sheet_cell.hpp"
 #include "idmerge/disk/job.hpp"
+#include "idmerge/run/letters.hpp"
 
 namespace idmerge {
 namespace {
@@ -281,15 +282,30 @@ Result<void> show_list(Files& files, const List& list, ShowFormat format, const 
   return {};
 }
 
+/// Links whose delivery is or was in doubt.
+struct Doubtful {
+  LinkSet open;       // may be delivered, and are sent again
+  LinkSet ambiguous;  // were sent again, and the service called them linked already
+
+  bool overlaps(std::uint64_t first, std::uint64_t count) const {
+    return open.overlaps(first, count) || ambiguous.overlaps(first, count);
+  }
+  bool contains(std::uint64_t ordinal) const { return overlaps(ordinal, 1); }
+  std::string_view state_of(std::uint64_t ordinal) const {
+    return ambiguous.contains(ordinal) ? "ambiguous" : "open";
+  }
+};
+
+/// Shape: no `doubt`, no such column.
 void append_link(std::string& out, const Link& link, Verdict verdict, std::string_view file,
-                 ShowFormat format) {
+                 ShowFormat format, std::string_view doubt) {
   if (format == ShowFormat::csv) {
     append_sheet_cell(out, link.anon);
     out += ',';
     append_sheet_cell(out, link.user);
     out += fmt::format(",{},{},", name(link.op), name(verdict));
     append_sheet_cell(out, file);
-    out += fmt::format(",{}\n", link.line);
+    out += fmt::format(",{}{}{}\n", link.line, doubt.empty() ? "" : ",", doubt);
     return;
   }
   out += '{';
@@ -308,29 +324,34 @@ void append_link(std::string& out, const Link& link, Verdict verdict, std::strin
   append_json_member(out, "verdict", name(verdict));
   append_json_member(out, "file", file);
   append_json_member(out, "line", link.line);
+  if (!doubt.empty()) append_json_member(out, "doubt", doubt);
   out += "}\n";
 }
 
-/// The links of a plan, or those of them that are in doubt.
-Result<void> show_links(Files& files, const std::string& path, const Doubt* doubt,
+/// The links of a plan, or those of them that are or were in doubt.
+Result<void> show_links(Files& files, const std::string& path, const Doubtful* doubtful,
                         ShowFormat format, const Output& output) {
   const auto plan = PlanReader::open(files, path);
   if (!plan) return plan.error();
   std::string out;
-  if (format == ShowFormat::csv) out = "anonymous_id,user_id,op,verdict,file,line\n";
+  if (format == ShowFormat::csv) {
+    out = fmt::format("anonymous_id,user_id,op,verdict,file,line{}\n",
+                      doubtful != nullptr ? ",doubt" : "");
+  }
   PlanBlock block;
   for (std::size_t i = 0; i < plan->blocks(); ++i) {
-    if (doubt != nullptr && !doubt->reaches(plan->entry(i).first, plan->entry(i).links_count)) {
-      continue;
-    }
+    const auto& entry = plan->entry(i);
+    if (doubtful != nullptr && !doubtful->overlaps(entry.first, entry.links_count)) continue;
     if (auto read = plan->read_block(i, block); !read) return read.error();
     for (std::size_t n = 0; n < block.links.size(); ++n) {
-      if (doubt != nullptr && !doubt->contains(block.first + n)) continue;
+      const auto ordinal = block.first + n;
+      if (doubtful != nullptr && !doubtful->contains(ordinal)) continue;
       const auto& link = block.links[n];
       const auto& inputs = plan->facts().inputs;
       const std::string_view file =
           link.file < inputs.size() ? std::string_view(inputs[link.file].path) : "";
-      append_link(out, link, block.verdicts[n], file, format);
+      append_link(out, link, block.verdicts[n], file, format,
+                  doubtful != nullptr ? doubtful->state_of(ordinal) : "");
       if (out.size() < piece_bytes) continue;
       const auto more = output(out);
       if (!more) return more.error();
@@ -340,6 +361,25 @@ Result<void> show_links(Files& files, const std::string& path, const Doubt* doub
   }
   if (const auto more = output(out); !more) return more.error();
   return {};
+}
+
+/// What is in doubt, and what was and is counted as delivered; and what to say besides.
+Result<std::string> show_in_doubt(Files& files, const JobPaths& paths, const JobView& view,
+                                  ShowFormat format, const Output& output) {
+  Doubtful doubtful{view.doubt.links, {}};
+  const auto bytes = view.run ? view.run->checkpoint.ambiguous_bytes : 0;
+  const auto listed = read_refused(files, paths.run().ambiguous(), bytes);
+  if (!listed) return listed.error();
+  for (const auto ordinal : *listed)
+    doubtful.ambiguous.add(ordinal);
+  if (const auto shown = show_links(files, paths.plan(), &doubtful, format, output); !shown) {
+    return shown.error();
+  }
+  if (view.ambiguous() <= listed->size()) return std::string();
+  return fmt::format(
+      "{} links more are ambiguous: they were sent by an idmerge that did not list "
+      "which",
+      count_text(view.ambiguous() - listed->size()));
 }
 
 }  // namespace
@@ -406,7 +446,7 @@ Result<std::string> show(Files& files, const Settings& settings, const IdMask& m
     return done(show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output));
   }
   if (settings.show == ShowWhat::in_doubt) {
-    return done(show_links(files, paths->plan(), &view->doubt, format, output));
+    return show_in_doubt(files, *paths, *view, format, output);
   }
   // How long it takes is a question of the pace that the job has, or will have.
   auto sending = settings;

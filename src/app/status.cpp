@@ -26,9 +26,9 @@ std::string run_text(const JobView& view, const std::string& owner) {
   if (checkpoint.finished) return "finished\n";
   auto text = view.doubt.died ? std::string("died\n")
                               : fmt::format("stopped, exit {}\n", checkpoint.exit_code);
-  if (view.doubt.links() > 0) {
+  if (view.doubt.links.size() > 0) {
     text += fmt::format("at most {} links may already have been delivered and will be sent again\n",
-                        count_text(view.doubt.links()));
+                        count_text(view.doubt.links.size()));
   }
   return text;
 }

@@ -131,6 +131,7 @@ struct Dialect::Parts {
   void decode_passing(const Reply& reply, Outcome& outcome);
   void decode_identity_ok(const Reply& reply, Outcome& outcome);
   void decode_identity_bad(const Reply& reply, Outcome& outcome);
+  bool took_nothing(const Reply& reply);
   void append_said(const Reply& reply, std::string& out);
   void foreign(const Reply& reply, Outcome& outcome);
 };
@@ -262,7 +263,7 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
   const unsigned status = reply.status;
   if (status == 401 || status == 403) {
     outcome.kind = OutcomeKind::unauthorized;
-    outcome.took_nothing = true;
+    outcome.took_nothing = took_nothing(reply);
     append_said(reply, outcome.message);
   } else if (status == 408 || status == 429 || (status >= 500 && status <= 599)) {
     decode_passing(reply, outcome);
@@ -284,14 +285,10 @@ void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
   if (is_html(reply)) return foreign(reply, outcome);
   simdjson::dom::object object;
   if (parse_object(json, reply, object)) {
-    for (const auto field : object) {
-      std::int64_t said = 0;
-      if (field.key == "status" && !field.value.get(said) && said == 1) {
-        return foreign(reply, outcome);
-      }
-      if (field.key == "code" && contradicts(field.value, reply.status)) {
-        return foreign(reply, outcome);
-      }
+    simdjson::dom::element code;
+    const bool is_belied = !object["code"].get(code) && contradicts(code, reply.status);
+    if (is_belied || says_taken(object) || has_differing_members(object)) {
+      return foreign(reply, outcome);
     }
   }
   outcome.kind = OutcomeKind::refused;
@@ -308,7 +305,7 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
   const bool throttled =
       reply.status == 429 || (reply.status == 503 && outcome.retry_after.has_value());
   outcome.kind = throttled ? OutcomeKind::throttled : OutcomeKind::retry;
-  outcome.took_nothing = reply.status == 429;
+  outcome.took_nothing = reply.status == 429 && took_nothing(reply);
   outcome.message = fmt::format("status {}", reply.status);
   if (!reply.body.empty()) {
     outcome.message += ": ";
@@ -319,7 +316,9 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
 void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
   // Every key is looked at: a second `status` that says otherwise is doubt, and doubt is foreign.
   simdjson::dom::object object;
-  if (!parse_object(json, reply, object)) return foreign(reply, outcome);
+  if (!parse_object(json, reply, object) || has_differing_members(object)) {
+    return foreign(reply, outcome);
+  }
   std::optional<std::int64_t> status;
   std::string_view error;
   bool has_error = false;
@@ -351,6 +350,12 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
   } else {
     foreign(reply, outcome);
   }
+}
+
+/// Of an answer that says no by its status: does its body not say otherwise?
+bool Dialect::Parts::took_nothing(const Reply& reply) {
+  simdjson::dom::object object;
+  return !parse_object(json, reply, object) || !says_taken(object);
 }
 
 void Dialect::Parts::append_said(const Reply& reply, std::string& out) {
@@ -395,23 +400,86 @@ void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
   }
 }
 
-bool means_already_linked(std::string_view message) {
-  constexpr std::array<std::string_view, 9> phrases{"erranondistinctidassignedalready",
-                                                    "erraliasalreadyexists",
-                                                    "already linked",
-                                                    "already identified",
-                                                    "already exists",
-                                                    "already merged",
-                                                    "already assigned",
-                                                    "already mapped",
-                                                    "alias exists"};
-  std::string lower(message);
+namespace {
+
+/// In lower case.
+constexpr std::array<std::string_view, 9> already_linked{"erranondistinctidassignedalready",
+                                                         "erraliasalreadyexists",
+                                                         "already linked",
+                                                         "already identified",
+                                                         "already exists",
+                                                         "already merged",
+                                                         "already assigned",
+                                                         "already mapped",
+                                                         "alias exists"};
+constexpr std::array<std::string_view, 5> another_user{"another", "different user", "other user",
+                                                       "other id", "someone else"};
+
+/// Words that may stand between "already linked" and the id of a user.
+constexpr std::array<std::string_view, 17> words_before_id{
+    "to",          "with",         "as",         "by",       "for",     "a",
+    "an",          "the",          "user",       "id",       "user_id", "$user_id",
+    "distinct_id", "$distinct_id", "identified", "distinct", "some"};
+
+template <std::size_t n>
+std::size_t find_any(std::string_view text, const std::array<std::string_view, n>& phrases,
+                     std::size_t& end) {
+  auto first = std::string_view::npos;
+  for (const auto phrase : phrases) {
+    const auto at = text.find(phrase);
+    if (at >= first) continue;
+    first = at;
+    end = at + phrase.size();
+  }
+  return first;
+}
+
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   });
-  return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
-    return lower.find(phrase) != std::string::npos;
-  });
+  return lower;
+}
+
+/// The id that stands in `text` behind the words about a link; empty where none does. What is
+/// quoted is an id, and so is what follows "to user" and is no word of a language: it has a digit
+/// or a sign.
+std::string_view named_id(std::string_view text) {
+  constexpr std::string_view quotes = "\"'`";
+  bool introduced = false;
+  while (!text.empty()) {
+    text.remove_prefix(std::min(text.find_first_not_of(" :=("), text.size()));
+    if (text.empty()) return {};
+    if (quotes.find(text.front()) != std::string_view::npos) {
+      const auto close = text.find(text.front(), 1);
+      return close == std::string_view::npos ? text.substr(1) : text.substr(1, close - 1);
+    }
+    auto word = text.substr(0, text.find_first_of(" )"));
+    text.remove_prefix(word.size());
+    while (!word.empty() && std::string_view(".,;:!").find(word.back()) != std::string_view::npos)
+      word.remove_suffix(1);
+    const auto lower = in_lower_case(word);
+    if (std::find(words_before_id.begin(), words_before_id.end(), lower) != words_before_id.end()) {
+      introduced = true;
+      continue;
+    }
+    const bool is_word = lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos;
+    return is_word || !introduced ? std::string_view() : word;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool may_mean_ours(std::string_view message, const Link& link) {
+  const std::string lower = in_lower_case(message);
+  std::size_t end = 0;
+  if (find_any(lower, already_linked, end) == std::string_view::npos) return false;
+  const auto named = named_id(message.substr(end));
+  if (!named.empty() && (named == link.user || named == link.anon)) return true;
+  std::size_t ignored = 0;
+  return named.empty() && find_any(lower, another_user, ignored) == std::string_view::npos;
 }
 
 }  // namespace idmerge

@@ -222,13 +222,21 @@ class BatchReader {
     simdjson::dom::element member;
     const bool has_error = !object["error"].get(member) && !means_none(member);
     words_.contradicts = (!object["code"].get(member) && contradicts(member, reply.status)) ||
-                         (reply.status == 200 && has_error) || (reply.status == 400 && words_.ok);
+                         (reply.status == 200 && has_error) || (reply.status == 400 && words_.ok) ||
+                         has_differing_members(object);
     words_.remedy = remedy_for("", words_.error, mode_);
-    std::int64_t count = 0;
-    if (!object["num_records_imported"].get(count)) words_.imported = count;
-    simdjson::dom::array failed;
-    if (!object["failed_records"].get(failed)) {
+    if (!object["num_records_imported"].get(member) && !member.is_null()) {
+      std::int64_t count = -1;
+      if (member.get(count) || count < 0) words_.contradicts = true;
+      words_.imported = count;
+    }
+    if (!object["failed_records"].get(member) && !member.is_null()) {
       words_.named = true;
+      simdjson::dom::array failed;
+      if (member.get(failed)) {
+        words_.contradicts = true;
+        return words_;
+      }
       for (const auto entry : failed)
         read_failed(entry);
     }
@@ -262,18 +270,21 @@ class BatchReader {
       if (words_.error.empty() || !said.empty()) words_.error = std::move(said);
       return;
     }
-    if (std::exchange(named_[*link], 1) != 0) return;
+    if (std::exchange(named_[*link], 1) != 0) {  // one event cannot fail twice
+      words_.contradicts = true;
+      return;
+    }
     outcome_.refusals.push_back({*link, said.empty() ? "refused without a reason" : said});
   }
 
   /// By its place in the batch, by its id, or by both where these agree.
   std::optional<std::uint32_t> link_of(simdjson::dom::object object) {
     if (named_.empty()) named_.resize(links_.size());
-    // Both spellings are documented. Source: mixpanel-facts 1.4.
-    std::string_view id;
-    const bool has_id = !object["$insert_id"].get(id) || !object["insert_id"].get(id);
+    if (has_differing_members(object)) words_.contradicts = true;
+    const auto id = id_in(object);
+    const bool has_id = !id.empty();
     simdjson::dom::element place;
-    if (object["index"].get(place)) {
+    if (object["index"].get(place) || place.is_null()) {
       if (!has_id) return std::nullopt;
       const auto found = find_by_id(id);
       words_.contradicts = words_.contradicts || !found;
@@ -293,6 +304,20 @@ class BatchReader {
       }
     }
     return static_cast<std::uint32_t>(index);
+  }
+
+  /// The insert id that an entry gives, empty where it gives none. Both spellings are documented.
+  /// Source: mixpanel-facts 1.4.
+  std::string_view id_in(simdjson::dom::object object) {
+    std::string_view found;
+    for (const std::string_view key : {"$insert_id", "insert_id"}) {
+      simdjson::dom::element member;
+      if (object[key].get(member) || means_none(member)) continue;
+      std::string_view id;
+      if (member.get(id) || (!found.empty() && found != id)) words_.contradicts = true;
+      found = id;
+    }
+    return found;
   }
 
   std::optional<std::uint32_t> find_by_id(std::string_view id) {
@@ -329,7 +354,7 @@ bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& ou
   if (!words.readable || !words.ok || !words.imported || words.contradicts) return false;
   const auto count = static_cast<std::int64_t>(links.size());
   const auto refused = static_cast<std::int64_t>(outcome.refusals.size());
-  if (*words.imported < 0 || *words.imported > count) return false;
+  if (*words.imported > count) return false;
   if (!words.vague && *words.imported + refused == count) {
     outcome.kind = OutcomeKind::delivered;
     return true;
@@ -345,14 +370,16 @@ bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
   if (!words.readable) return false;
   // Without a list it is the request that is wrong. If it is about the project, halves of it are
   // no better, and no link is to blame.
-  if (!words.named && contains_any_case(words.error, "project")) {
+  const bool took_nothing = words.imported ? *words.imported == 0 : !words.named;
+  if (!words.named && took_nothing && !words.contradicts &&
+      contains_any_case(words.error, "project")) {
     outcome.kind = OutcomeKind::wrong_project;
+    outcome.took_nothing = true;
     append_clean(secrets, words.error, outcome.message, 400);
     outcome.message += ": check --project-id and the service account's role";
     return true;
   }
   const std::size_t refused = outcome.refusals.size();
-  const bool took_nothing = words.imported ? *words.imported == 0 : !words.named;
   // A list of failed records comes with the number of the others.
   const bool adds_up =
       words.imported
@@ -396,6 +423,31 @@ bool means_none(simdjson::dom::element error) {
   return !error.get(object) && object.size() == 0;
 }
 
+bool has_differing_members(simdjson::dom::object object) {
+  constexpr std::array<std::string_view, 8> keys{
+      "code",           "status", "error",     "num_records_imported",
+      "failed_records", "index",  "insert_id", "$insert_id"};
+  std::array<std::optional<std::string>, keys.size()> first;
+  for (const auto field : object) {
+    const auto known = std::find(keys.begin(), keys.end(), field.key);
+    if (known == keys.end()) continue;
+    auto& before = first[static_cast<std::size_t>(known - keys.begin())];
+    auto text = simdjson::minify(field.value);
+    if (before && *before != text) return true;
+    before = std::move(text);
+  }
+  return false;
+}
+
+bool says_taken(simdjson::dom::object object) {
+  std::int64_t number = 0;
+  std::string_view text;
+  if (!object["code"].get(number) && number >= 200 && number <= 299) return true;
+  if (!object["num_records_imported"].get(number) && number > 0) return true;
+  return (!object["status"].get(number) && number == 1) ||
+         (!object["status"].get(text) && text == "OK");
+}
+
 bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
                    std::span<const Link> links, ProjectMode mode, Outcome& outcome) {
   const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, reply);
@@ -403,11 +455,15 @@ bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const R
     outcome.kind = OutcomeKind::wrong_mode;
     outcome.refusals.clear();
     outcome.message = words.remedy;
+    outcome.took_nothing = words.imported == 0 && !words.contradicts;
     return true;
   }
   if (reply.status == 413) {
+    simdjson::dom::object object;
+    const bool belied = parse_object(json, reply, object) && says_taken(object);
+    if (belied && links.size() == 1) return false;
     refuse_or_split(words.error, links.size(), outcome);
-    outcome.took_nothing = true;
+    outcome.took_nothing = !belied;
     return true;
   }
   const bool known = reply.status == 200 ? decode_ok(words, links, outcome)

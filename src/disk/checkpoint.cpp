@@ -9,9 +9,8 @@ namespace idmerge {
 namespace {
 
 constexpr std::string_view first_word = "idmerge checkpoint ";
-constexpr std::string_view first_line = "idmerge checkpoint 3\n";
-constexpr std::string_view version_read =
-    first_line.substr(first_word.size(), first_line.size() - 1 - first_word.size());
+constexpr std::string_view first_line = "idmerge checkpoint 4\n";
+constexpr std::string_view old_first_line = "idmerge checkpoint 3\n";
 constexpr std::string_view word_prefix = "word.";
 constexpr std::size_t checkpoint_bytes_max = std::size_t{64} << 20;
 
@@ -112,16 +111,6 @@ bool parse_signed(std::string_view text, std::int64_t& value) {
   return error == std::errc() && at == end;
 }
 
-/// Are these ranges of links in order, disjoint and not adjacent?
-bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links) {
-  std::uint64_t next = 0;  // the first ordinal that the next range may have
-  for (const auto& [first, count] : ranges) {
-    if (first < next || count == 0 || first >= links || count > links - first) return false;
-    next = first + count + 1;
-  }
-  return true;
-}
-
 /// Far more than anybody sends.
 constexpr std::uint64_t limit_per_s_max = 1'000'000'000'000;
 
@@ -165,15 +154,20 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.check(parse_signed(fields.next("pinned_time_s"), checkpoint.pinned_time_s),
                "pinned_time_s");
   fields.number("in_flight_max", checkpoint.in_flight_max);
-  fields.number("ahead_max", checkpoint.ahead_max);
+  if (checkpoint.old_window) {
+    fields.number("ahead_max", checkpoint.old_window->ahead_max);
+  } else {
+    fields.number("ceiling", checkpoint.ceiling);
+  }
   checkpoint.boot = fields.next("boot");
   fields.number("limit_per_s", checkpoint.limit.per_s);
   fields.check(parse_signed(fields.next("paused_until_s"), checkpoint.limit.paused_until_s) &&
                    is_limit(checkpoint.limit),
                "paused_until_s");
+  std::vector<LinkRange> in_doubt;
   fields.check(split(fields.next("in_doubt"), '+',
                      [&](std::uint64_t first, std::uint64_t count) {
-                       checkpoint.in_doubt.push_back({first, count});
+                       in_doubt.push_back({first, count});
                        return true;
                      }),
                "in_doubt");
@@ -185,12 +179,19 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   fields.check(exit_code <= 255, "exit_code");
   checkpoint.exit_code = static_cast<int>(exit_code & 255);
   read_ledger(fields, checkpoint.ledger);
-  fields.check(are_ranges(checkpoint.in_doubt, checkpoint.ledger.links), "in_doubt");
+  const bool are_links = are_ranges(in_doubt, checkpoint.ledger.links);
+  fields.check(are_links, "in_doubt");
+  if (are_links) checkpoint.in_doubt = LinkSet(std::move(in_doubt));
+  fields.check(checkpoint.ceiling <= checkpoint.ledger.links, "ceiling");
   fields.number("delivered_before", checkpoint.delivered_before);
   fields.number("refused_before", checkpoint.refused_before);
   fields.number("ambiguous_before", checkpoint.ambiguous_before);
   fields.number("letters_bytes", checkpoint.letters_bytes);
   fields.hexadecimal("letters_chain", checkpoint.letters_chain);
+  if (!checkpoint.old_window) {
+    fields.number("ambiguous_bytes", checkpoint.ambiguous_bytes);
+    fields.hexadecimal("ambiguous_chain", checkpoint.ambiguous_chain);
+  }
   fields.words(checkpoint.words);
   return fields.wrong();
 }
@@ -231,11 +232,15 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   number("round_links", checkpoint.round_links);
   number("pinned_time_s", checkpoint.pinned_time_s);
   number("in_flight_max", checkpoint.in_flight_max);
-  number("ahead_max", checkpoint.ahead_max);
+  if (checkpoint.old_window) {
+    number("ahead_max", checkpoint.old_window->ahead_max);
+  } else {
+    number("ceiling", checkpoint.ceiling);
+  }
   values.set("boot", checkpoint.boot);
   number("limit_per_s", checkpoint.limit.per_s);
   number("paused_until_s", checkpoint.limit.paused_until_s);
-  values.set("in_doubt", ranges_text(checkpoint.in_doubt));
+  values.set("in_doubt", ranges_text(checkpoint.in_doubt.ranges()));
   values.set("finished", checkpoint.finished ? "yes" : "no");
   number("exit_code", checkpoint.exit_code);
   number("links", ledger.links);
@@ -253,10 +258,14 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   number("ambiguous_before", checkpoint.ambiguous_before);
   number("letters_bytes", checkpoint.letters_bytes);
   values.set("letters_chain", hex64(checkpoint.letters_chain));
+  if (!checkpoint.old_window) {
+    number("ambiguous_bytes", checkpoint.ambiguous_bytes);
+    values.set("ambiguous_chain", hex64(checkpoint.ambiguous_chain));
+  }
   for (const auto& [key, value] : checkpoint.words) {
     values.set(std::string(word_prefix) + key, value);
   }
-  auto text = std::string(first_line) + values.text();
+  auto text = std::string(checkpoint.old_window ? old_first_line : first_line) + values.text();
   const auto sum = checksum(text);
   return text + KeyValues{{"checksum", hex64(sum)}}.text();
 }
@@ -272,17 +281,19 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
     return damaged(name, "was changed or cut");
   }
   // Only now, so that a flipped bit in the version is not taken for another version.
-  if (body.substr(0, first_line.size()) != first_line) {
-    const auto version = body.substr(first_word.size(), body.find('\n') - first_word.size());
-    return Error{Errc::input,
-                 fmt::format("{}: is of version {}, and this idmerge reads version {}: finish the "
-                             "job with the idmerge that wrote it; a new job would send all links "
-                             "again",
-                             name, version, version_read)};
+  const auto line = body.substr(0, body.find('\n') + 1);
+  if (line != first_line && line != old_first_line) {
+    return Error{
+        Errc::input,
+        fmt::format("{}: is of version {}, and this idmerge reads versions 3 and 4: finish "
+                    "the job with the idmerge that wrote it; a new job would send all "
+                    "links again",
+                    name, line.substr(first_word.size(), line.size() - 1 - first_word.size()))};
   }
-  const auto values = KeyValues::parse(body.substr(first_line.size()));
+  const auto values = KeyValues::parse(body.substr(line.size()));
   if (!values) return damaged(name, values.error().what);
   Checkpoint checkpoint;
+  if (line == old_first_line) checkpoint.old_window.emplace();
   if (const auto wrong = read_fields(*values, checkpoint); !wrong.empty()) {
     return damaged(name, fmt::format("{} is absent or not as it should be", wrong));
   }

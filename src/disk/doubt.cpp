@@ -6,59 +6,67 @@
 namespace idmerge {
 namespace {
 
+/// Which pending links a run may have sent without a trace.
+struct Reach {
+  std::uint64_t links_max = UINT64_MAX;  // so many from the watermark on
+  std::uint64_t end = UINT64_MAX;        // and none from this ordinal on
+};
+
+bool has_died(const Checkpoint& checkpoint) {
+  return checkpoint.in_flight_max > 0;
+}
+
+bool is_power_lost(const Checkpoint& checkpoint, std::string_view boot) {
+  return has_died(checkpoint) && (boot.empty() || boot != checkpoint.boot);
+}
+
+/// In version 3 links left uncounted up to a number.
+Reach reach_of(const Checkpoint& checkpoint, bool power_lost) {
+  if (!checkpoint.old_window) return {.end = checkpoint.ceiling};
+  const auto ahead = power_lost ? checkpoint.old_window->ahead_max : 0;
+  return {.links_max = checkpoint.in_flight_max + ahead};
+}
+
 bool is_open(const Ledger& ledger, std::uint64_t ordinal) {
   return !ledger.is_settled(ordinal) && !ledger.is_parked(ordinal);
 }
 
-/// The first `links_max` links from the watermark on that are sent, pending and not parked.
-Result<void> first_pending(const Ledger& ledger, const PlanReader& plan, std::uint64_t links_max,
-                           std::vector<std::uint64_t>& ordinals) {
+/// Add the links within reach that are sent, pending and not parked.
+Result<void> add_within(Reach reach, const Ledger& ledger, const PlanReader& plan,
+                        LinkSet& in_doubt) {
   PlanBlock block;
   auto ordinal = ledger.watermark();
-  while (links_max > 0 && ordinal < plan.links()) {
+  const auto links_end = std::min(plan.links(), reach.end);
+  while (reach.links_max > 0 && ordinal < links_end) {
     if (auto read = plan.read_columns(plan.find_block(ordinal), block); !read) return read;
-    const auto end = block.first + block.verdicts.size();
-    for (; links_max > 0 && ordinal < end; ++ordinal) {
+    const auto end = std::min<std::uint64_t>(block.first + block.verdicts.size(), links_end);
+    for (; reach.links_max > 0 && ordinal < end; ++ordinal) {
       const auto verdict = block.verdicts[static_cast<std::size_t>(ordinal - block.first)];
       if (verdict != Verdict::send || !is_open(ledger, ordinal)) continue;
-      ordinals.push_back(ordinal);
-      --links_max;
+      in_doubt.add(ordinal);
+      --reach.links_max;
     }
   }
   return {};
 }
 
 /// The same of the spares of a round.
-void first_pending(const Ledger& ledger, std::span<const std::uint64_t> spares,
-                   std::uint64_t links_max, std::vector<std::uint64_t>& ordinals) {
+void add_within(Reach reach, const Ledger& ledger, std::span<const std::uint64_t> spares,
+                LinkSet& in_doubt) {
   for (const auto ordinal : spares) {
-    if (links_max == 0) return;
+    if (reach.links_max == 0 || ordinal >= reach.end) return;
     if (!is_open(ledger, ordinal)) continue;
-    ordinals.push_back(ordinal);
-    --links_max;
+    in_doubt.add(ordinal);
+    --reach.links_max;
   }
 }
 
 }  // namespace
 
-std::uint64_t Doubt::links() const {
-  std::uint64_t sum = 0;
-  for (const auto& range : ranges)
-    sum += range.count;
-  return sum;
-}
-
-bool Doubt::contains(std::uint64_t ordinal) const {
-  const auto after = std::upper_bound(
-      ranges.begin(), ranges.end(), ordinal,
-      [](std::uint64_t wanted, const LinkRange& range) { return wanted < range.first; });
-  return after != ranges.begin() && ordinal - std::prev(after)->first < std::prev(after)->count;
-}
-
-bool Doubt::reaches(std::uint64_t first, std::uint64_t count) const {
-  return std::any_of(ranges.begin(), ranges.end(), [&](const LinkRange& range) {
-    return range.first < first + count && first < range.first + range.count;
-  });
+bool is_only_bounded(const RunState& state, std::string_view boot) {
+  const auto& checkpoint = state.checkpoint;
+  return has_died(checkpoint) &&
+         (checkpoint.old_window || state.journal_lost || is_power_lost(checkpoint, boot));
 }
 
 Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
@@ -67,18 +75,22 @@ Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std:
   const auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
   Doubt doubt;
-  doubt.died = checkpoint.in_flight_max > 0;
-  doubt.power_lost = doubt.died && (boot.empty() || boot != checkpoint.boot);
-  auto ordinals = pending_of(checkpoint.in_doubt, *ledger);
-  for (const auto& [ordinal, attempts] : ledger->parked())
-    ordinals.push_back(ordinal);
-  const auto links_max = checkpoint.in_flight_max + (doubt.power_lost ? checkpoint.ahead_max : 0);
+  doubt.died = has_died(checkpoint);
+  doubt.power_lost = is_power_lost(checkpoint, boot);
+  doubt.links = pending_of(checkpoint.in_doubt, *ledger);
+  const bool only_bounded = is_only_bounded(state, boot);
+  // What is parked is tried again at the end; and version 3 did not note why it was parked.
+  if (only_bounded || checkpoint.old_window) {
+    for (const auto& [ordinal, attempts] : ledger->parked())
+      doubt.links.add(ordinal);
+  }
+  if (!only_bounded) return doubt;
+  const auto reach = reach_of(checkpoint, doubt.power_lost);
   if (checkpoint.round > 0) {
-    first_pending(*ledger, spares, links_max, ordinals);
-  } else if (auto found = first_pending(*ledger, plan, links_max, ordinals); !found) {
+    add_within(reach, *ledger, spares, doubt.links);
+  } else if (auto found = add_within(reach, *ledger, plan, doubt.links); !found) {
     return found.error();
   }
-  doubt.ranges = ranges_of(std::move(ordinals));
   return doubt;
 }
 

@@ -12,7 +12,8 @@ namespace idmerge {
 namespace {
 
 constexpr std::string_view magic = "idmjrnl\n";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
+constexpr std::uint32_t oldest_version = 1;
 
 /// The bytes of a head, as described in the header. No padding: all members are in natural order.
 struct Head {
@@ -30,7 +31,7 @@ static_assert(sizeof(Head) == 64 && std::is_trivially_copyable_v<Head>);
 struct Entry {
   std::uint64_t first;
   std::uint32_t count;
-  std::uint8_t fate;
+  std::uint8_t kind;
   std::uint8_t ambiguous;
   std::uint16_t attempts;
   std::uint64_t watermark;
@@ -39,8 +40,6 @@ struct Entry {
   std::uint64_t checksum;
 };
 static_assert(sizeof(Entry) == 48 && std::is_trivially_copyable_v<Entry>);
-static_assert(static_cast<int>(Fate::delivered) == 0 && static_cast<int>(Fate::refused) == 5 &&
-              static_cast<int>(Fate::pending) == 6);
 
 template <class T>
 std::string_view bytes_of(const T& value) {
@@ -53,10 +52,17 @@ std::uint64_t checksum_of(const T& value, std::uint64_t seed) {
   return checksum(bytes_of(value).substr(0, sizeof value - sizeof value.checksum), seed);
 }
 
-bool is_fate(std::uint8_t fate) {
-  return fate == static_cast<std::uint8_t>(Fate::delivered) ||
-         fate == static_cast<std::uint8_t>(Fate::refused) ||
-         fate == static_cast<std::uint8_t>(Fate::pending);
+bool is_kind(std::uint8_t byte, std::uint32_t journal_version) {
+  switch (static_cast<EntryKind>(byte)) {
+    case EntryKind::delivered:
+    case EntryKind::refused:
+    case EntryKind::parked:
+      return true;
+    case EntryKind::attempted:
+    case EntryKind::withdrawn:
+      return journal_version >= 2;
+  }
+  return false;
 }
 
 }  // namespace
@@ -84,7 +90,7 @@ void Journal::add(const JournalEntry& entry) {
   Entry bytes{};
   bytes.first = entry.first;
   bytes.count = entry.count;
-  bytes.fate = static_cast<std::uint8_t>(entry.fate);
+  bytes.kind = static_cast<std::uint8_t>(entry.kind);
   bytes.ambiguous = entry.ambiguous ? 1 : 0;
   bytes.attempts = entry.attempts;
   bytes.watermark = entry.watermark;
@@ -113,31 +119,32 @@ Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
       std::string_view(head.magic, sizeof head.magic) != magic) {
     return text;
   }
-  if (head.version != version) {
+  if (head.version < oldest_version || head.version > version) {
     return Error{Errc::input,
-                 fmt::format("{}: is of version {}, and this idmerge reads version {}: finish the "
-                             "job with the idmerge that wrote it; a new job would send all links "
-                             "again",
-                             name, head.version, version)};
+                 fmt::format("{}: is of version {}, and this idmerge reads versions {} to {}: "
+                             "finish the job with the idmerge that wrote it; a new job would send "
+                             "all links again",
+                             name, head.version, oldest_version, version)};
   }
   if (head.plan != plan) {
     return Error{Errc::input, fmt::format("{}: belongs to plan {}: it is not of this job", name,
                                           hex(head.plan).substr(0, 12))};
   }
+  text.version = head.version;
   text.generation = head.generation;
   text.chain_before = text.chain = head.chain;
   bytes.remove_prefix(sizeof head);
   Entry entry{};
   for (; bytes.size() >= sizeof entry; bytes.remove_prefix(sizeof entry)) {
     std::memcpy(&entry, bytes.data(), sizeof entry);
-    if (checksum_of(entry, text.chain) != entry.checksum || !is_fate(entry.fate) ||
+    if (checksum_of(entry, text.chain) != entry.checksum || !is_kind(entry.kind, head.version) ||
         entry.ambiguous > 1) {
       break;
     }
     text.chain = entry.checksum;
     text.entries.push_back({.first = entry.first,
                             .count = entry.count,
-                            .fate = static_cast<Fate>(entry.fate),
+                            .kind = static_cast<EntryKind>(entry.kind),
                             .ambiguous = entry.ambiguous == 1,
                             .attempts = entry.attempts,
                             .watermark = entry.watermark,

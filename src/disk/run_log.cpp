@@ -36,14 +36,26 @@ LettersEnd letters_end(const Checkpoint& checkpoint) {
   return {checkpoint.letters_bytes, checkpoint.letters_chain};
 }
 
+LettersEnd ambiguous_end(const Checkpoint& checkpoint) {
+  return {checkpoint.ambiguous_bytes, checkpoint.ambiguous_chain};
+}
+
+std::uint16_t journal_attempts(std::uint32_t attempts) {
+  return static_cast<std::uint16_t>(std::min(attempts, 65'535U));
+}
+
+bool is_one_link(EntryKind kind) {
+  return kind == EntryKind::refused || kind == EntryKind::parked;
+}
+
 /// May this entry be applied without breaking a rule of the ledger?
 bool fits(const Ledger& ledger, const JournalEntry& entry) {
   if (entry.count == 0 || entry.count > ledger.links() ||
       entry.first > ledger.links() - entry.count || entry.watermark > ledger.links()) {
     return false;
   }
-  if (entry.fate != Fate::delivered && entry.count != 1) return false;
-  if (entry.fate == Fate::pending && !ledger.is_parked(entry.first) && !ledger.can_park()) {
+  if (is_one_link(entry.kind) && entry.count != 1) return false;
+  if (entry.kind == EntryKind::parked && !ledger.is_parked(entry.first) && !ledger.can_park()) {
     return false;
   }
   for (auto ordinal = entry.first; ordinal < entry.first + entry.count; ++ordinal) {
@@ -60,22 +72,28 @@ bool fits(const Ledger& ledger, const JournalEntry& entry) {
 /// Applies journals to a checkpoint, as far as they fit together.
 class Replay {
  public:
-  Replay(RunState& state, Ledger& ledger, LettersCheck& letters)
-      : state_(state), ledger_(ledger), letters_(letters), chain_(state.checkpoint.journal_chain) {}
+  Replay(RunState& state, Ledger& ledger, LettersCheck& letters, LettersCheck& ambiguous)
+      : state_(state),
+        ledger_(ledger),
+        letters_(letters),
+        ambiguous_(ambiguous),
+        chain_(state.checkpoint.journal_chain) {}
 
   /// Apply one generation. False if the journals end here.
   Result<bool> next(const JournalText& text, const std::string& path) {
     if (text.chain_before != chain_) {
       if (text.entries.empty() && text.lost_bytes == 0) return false;  // a run that never began
+      state_.journal_lost = true;
       state_.notes.push_back(path +
                              ": does not follow what is left of the journal before it; its "
                              "links are sent again");
       return false;
     }
     for (const auto& entry : text.entries) {
-      const auto agrees = letters_agree(entry);
+      const auto agrees = letters_agree(entry, text.version);
       if (!agrees) return agrees.error();
       if (!*agrees) {
+        state_.journal_lost = true;
         state_.notes.push_back(path +
                                ": a dead letter that it counts did not reach the disk; this "
                                "link and those after it are sent again");
@@ -86,6 +104,7 @@ class Replay {
                                               "both, or remove this file to send its links again",
                                               path, entry.first)};
       }
+      follow_doubt(entry);
       ++state_.replayed;
     }
     chain_ = text.chain;
@@ -99,18 +118,33 @@ class Replay {
   }
 
  private:
-  /// Does the file of dead letters hold what this entry counts? A refusal adds one letter, any
-  /// other entry none.
-  Result<bool> letters_agree(const JournalEntry& entry) {
+  /// Do the files of letters hold what this entry counts? A refusal and an ambiguous delivery add
+  /// one letter each, any other entry none.
+  Result<bool> letters_agree(const JournalEntry& entry, std::uint32_t version) {
     const LettersEnd end{entry.letters_bytes, entry.letters_chain};
-    if (entry.fate != Fate::refused) return end == letters_.at();
-    if (end.bytes <= letters_.at().bytes) return false;
-    return letters_.reaches(end);
+    const bool is_ambiguous = entry.ambiguous && version >= 2;
+    auto& file = is_ambiguous ? ambiguous_ : letters_;
+    if (!is_ambiguous && entry.kind != EntryKind::refused) return end == file.at();
+    if (end.bytes <= file.at().bytes) return false;
+    return file.reaches(end);
+  }
+
+  void follow_doubt(const JournalEntry& entry) {
+    auto& in_doubt = state_.checkpoint.in_doubt;
+    switch (entry.kind) {
+      case EntryKind::attempted:
+        return in_doubt.add(entry.first, entry.count);
+      case EntryKind::parked:
+        return;
+      default:
+        return in_doubt.remove(entry.first, entry.count);
+    }
   }
 
   RunState& state_;
   Ledger& ledger_;
   LettersCheck& letters_;
+  LettersCheck& ambiguous_;
   std::uint64_t chain_;
 };
 
@@ -122,9 +156,11 @@ Error no_checkpoint(const RunPaths& paths, std::string_view witness) {
 
 /// Without a checkpoint nothing may have been sent: it was durable before the first link left.
 Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& plan) {
-  const auto letters = files.stat(paths.refused());
-  if (!letters) return letters.error();
-  if (*letters && (*letters)->size_bytes != 0) return no_checkpoint(paths, paths.refused());
+  for (const auto& path : {paths.refused(), paths.ambiguous()}) {
+    const auto letters = files.stat(path);
+    if (!letters) return letters.error();
+    if (*letters && (*letters)->size_bytes != 0) return no_checkpoint(paths, path);
+  }
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
   // Each begin that was killed leaves one, from 1 on; only a checkpoint lets any of them go.
@@ -142,25 +178,37 @@ Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& pl
   return {};
 }
 
+/// Open letters and go to where the checkpoint counts them.
+/// Errors: Errc::input when they are not what it counts.
+Result<LettersCheck> open_letters(Files& files, const std::string& path, LettersEnd end) {
+  auto letters = LettersCheck::open(files, path);
+  if (!letters) return letters;
+  const auto whole = letters->reaches(end);
+  if (!whole) return whole.error();
+  if (!*whole) {
+    return Error{Errc::input, path +
+                                  ": is not what the checkpoint counts: restore it "
+                                  "(to edit dead letters, work on a copy)"};
+  }
+  return letters;
+}
+
 /// Read everything once; what is read may be torn between two moments if a process works here.
 Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
   RunState state;
   state.checkpoint = std::move(checkpoint);
   auto ledger = Ledger::restore(state.checkpoint.ledger);
   if (!ledger) return ledger.error();
-  auto letters = LettersCheck::open(files, paths.refused());
+  auto letters = open_letters(files, paths.refused(), letters_end(state.checkpoint));
   if (!letters) return letters.error();
-  const auto whole = letters->reaches(letters_end(state.checkpoint));
-  if (!whole) return whole.error();
-  if (!*whole) {
-    return Error{Errc::input, paths.refused() +
-                                  ": is not what the checkpoint counts: restore it "
-                                  "(to edit dead letters, work on a copy)"};
-  }
+  auto ambiguous = open_letters(files, paths.ambiguous(), ambiguous_end(state.checkpoint));
+  if (!ambiguous) return ambiguous.error();
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
-  Replay replay(state, *ledger, *letters);
+  Replay replay(state, *ledger, *letters, *ambiguous);
   state.generation_top = state.checkpoint.generation;
+  state.journal_lost =
+      !std::binary_search(journals->begin(), journals->end(), state.checkpoint.generation);
   bool goes_on = true;
   for (const auto generation : *journals) {
     state.generation_top = std::max(state.generation_top, generation);
@@ -177,6 +225,8 @@ Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint check
   state.checkpoint.ledger = ledger->state();
   state.checkpoint.letters_bytes = letters->at().bytes;
   state.checkpoint.letters_chain = letters->at().chain;
+  state.checkpoint.ambiguous_bytes = ambiguous->at().bytes;
+  state.checkpoint.ambiguous_chain = ambiguous->at().chain;
   return state;
 }
 
@@ -197,41 +247,31 @@ bool replay(Ledger& ledger, const JournalEntry& entry) {
   // What lies below the watermark without an entry was passed: the plan says not to send it.
   const auto watermark = ledger.watermark();
   if (entry.watermark > watermark) ledger.pass(watermark, entry.watermark - watermark);
-  switch (entry.fate) {
-    case Fate::refused:
-      ledger.refuse(entry.first);
-      return true;
-    case Fate::pending:
-      ledger.park(entry.first, entry.attempts);
-      return true;
-    default:
+  switch (entry.kind) {
+    case EntryKind::delivered:
       ledger.deliver(entry.first, entry.count, entry.ambiguous);
-      return true;
+      break;
+    case EntryKind::refused:
+      ledger.refuse(entry.first);
+      break;
+    case EntryKind::parked:
+      ledger.park(entry.first, entry.attempts);
+      break;
+    case EntryKind::attempted:
+    case EntryKind::withdrawn:
+      break;
   }
+  return true;
 }
 
-std::vector<std::uint64_t> pending_of(const std::vector<LinkRange>& ranges, const Ledger& ledger) {
-  std::vector<std::uint64_t> ordinals;
-  for (const auto& [first, count] : ranges) {
+LinkSet pending_of(const LinkSet& links, const Ledger& ledger) {
+  LinkSet pending;
+  for (const auto& [first, count] : links.ranges()) {
     for (auto ordinal = first; ordinal < first + count; ++ordinal) {
-      if (!ledger.is_settled(ordinal)) ordinals.push_back(ordinal);
+      if (!ledger.is_settled(ordinal)) pending.add(ordinal);
     }
   }
-  return ordinals;
-}
-
-std::vector<LinkRange> ranges_of(std::vector<std::uint64_t> ordinals) {
-  std::sort(ordinals.begin(), ordinals.end());
-  std::vector<LinkRange> ranges;
-  for (const auto ordinal : ordinals) {
-    const auto end = ranges.empty() ? 0 : ranges.back().first + ranges.back().count;
-    if (ranges.empty() || ordinal > end) {
-      ranges.push_back({ordinal, 1});
-    } else if (ordinal == end) {
-      ++ranges.back().count;
-    }
-  }
-  return ranges;
+  return pending;
 }
 
 Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan) {
@@ -265,21 +305,29 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
 
 // RunSaver --------------------------------------------------------------------------------------
 
-RunSaver::RunSaver(Files& files, RunPaths paths, File letters)
+RunSaver::RunSaver(Files& files, RunPaths paths, File letters, File ambiguous)
     : files_(&files),
       paths_(std::move(paths)),
       letters_(std::move(letters)),
+      ambiguous_(std::move(ambiguous)),
       timeline_(files, paths_.timeline()) {}
 
 Result<RunSaver> RunSaver::open(Files& files, const RunPaths& paths) {
   auto letters = files.open_append(paths.refused());
   if (!letters) return letters.error();
-  return RunSaver(files, paths, std::move(*letters));
+  auto ambiguous = files.open_append(paths.ambiguous());
+  if (!ambiguous) return ambiguous.error();
+  return RunSaver(files, paths, std::move(*letters), std::move(*ambiguous));
 }
 
 Result<void> RunSaver::save(const Snapshot& snapshot) {
   if (auto done = letters_.sync(); !done) return done.error();
   fault_point("letters_sync");
+  if (const auto bytes = snapshot.checkpoint.ambiguous_bytes; bytes != ambiguous_synced_) {
+    if (auto done = ambiguous_.sync(); !done) return done.error();
+    ambiguous_synced_ = bytes;
+    fault_point("ambiguous_sync");
+  }
   if (auto done = save_checkpoint(*files_, paths_.checkpoint(), snapshot.checkpoint); !done) {
     return done.error();
   }
@@ -294,14 +342,16 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
 // RunLog ----------------------------------------------------------------------------------------
 
 RunLog::RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
-               Journal journal)
+               DeadLetters ambiguous, Journal journal)
     : files_(&files),
       paths_(std::move(paths)),
       facts_(std::move(facts)),
       ledger_(std::move(ledger)),
       letters_(std::move(letters)),
+      ambiguous_(std::move(ambiguous)),
       journal_(std::move(journal)),
-      handed_out_max_(facts_.ahead_max) {}
+      handed_out_end_(ledger_.watermark()),
+      durable_ceiling_(facts_.ceiling) {}
 
 /// Bring the directory in line with a checkpoint that is not saved yet, then save it.
 Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
@@ -309,19 +359,21 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
   if (!ledger) return ledger.error();
   auto letters = DeadLetters::open(files, paths.refused(), letters_end(checkpoint));
   if (!letters) return letters.error();
+  auto ambiguous = DeadLetters::open(files, paths.ambiguous(), ambiguous_end(checkpoint));
+  if (!ambiguous) return ambiguous.error();
   auto saver = RunSaver::open(files, paths);
   if (!saver) return saver.error();
   auto journal = Journal::create(files, paths.journal(checkpoint.generation), checkpoint.plan,
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
   // Nothing is dropped by the saver; stale journals of any number are removed below.
-  const Snapshot snapshot{checkpoint, checkpoint.generation, 0, unix_now_s()};
+  const Snapshot snapshot{checkpoint, checkpoint.generation, unix_now_s()};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
     return done.error();
   }
   return RunLog(files, paths, std::move(checkpoint), std::move(*ledger), std::move(*letters),
-                std::move(*journal));
+                std::move(*ambiguous), std::move(*journal));
 }
 
 Result<RunLog> RunLog::begin(Files& files, const RunPaths& paths, Checkpoint first) {
@@ -336,11 +388,13 @@ Result<RunLog> RunLog::begin(Files& files, const RunPaths& paths, Checkpoint fir
   first.journal_chain =
       checksum(first.target, static_cast<std::uint64_t>(first.pinned_time_s) + first.generation);
   first.letters_bytes = first.letters_chain = 0;
+  first.ambiguous_bytes = first.ambiguous_chain = 0;
   return start(files, paths, std::move(first));
 }
 
 Result<RunLog> RunLog::resume(Files& files, const RunPaths& paths, RunState state) {
   auto& checkpoint = state.checkpoint;
+  checkpoint.old_window.reset();
   checkpoint.finished = false;
   checkpoint.exit_code = 0;
   checkpoint.generation = state.generation_top + 1;
@@ -348,40 +402,86 @@ Result<RunLog> RunLog::resume(Files& files, const RunPaths& paths, RunState stat
   return start(files, paths, std::move(checkpoint));
 }
 
-void RunLog::note(std::uint64_t first, std::uint32_t count, Fate fate, std::uint32_t attempts,
-                  bool ambiguous) {
+void RunLog::add_entry(JournalEntry entry, LettersEnd end) {
   IDMERGE_CHECK(!broken_);
-  put_away_ += count;
-  journal_.add({.first = first,
-                .count = count,
-                .fate = fate,
-                .ambiguous = ambiguous,
-                .attempts = static_cast<std::uint16_t>(std::min(attempts, 65'535U)),
-                .watermark = ledger_.watermark(),
-                .letters_bytes = letters_.end().bytes,
-                .letters_chain = letters_.end().chain});
+  entry.watermark = ledger_.watermark();
+  entry.letters_bytes = end.bytes;
+  entry.letters_chain = end.chain;
+  journal_.add(entry);
 }
 
-void RunLog::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
-                     bool ambiguous) {
-  note(first, count, Fate::delivered, attempts, ambiguous);
-  ledger_.deliver(first, count, ambiguous);
+void RunLog::attempt(std::uint64_t first, std::uint32_t count) {
+  if (attempted_.covers(first, count)) return;
+  attempted_.add(first, count);
+  if (facts_.in_doubt.covers(first, count)) return;
+  add_entry({.first = first, .count = count, .kind = EntryKind::attempted, .attempts = 0},
+            letters_.end());
+}
+
+void RunLog::withdraw(std::uint64_t first, std::uint32_t count) {
+  attempted_.remove(first, count);
+  const auto end = first + count;
+  while (first < end) {
+    if (facts_.in_doubt.contains(first)) {
+      ++first;
+      continue;
+    }
+    std::uint32_t run = 1;
+    while (first + run < end && !facts_.in_doubt.contains(first + run))
+      ++run;
+    add_entry({.first = first, .count = run, .kind = EntryKind::withdrawn, .attempts = 0},
+              letters_.end());
+    first += run;
+  }
+}
+
+void RunLog::settle(std::uint64_t first, std::uint32_t count) {
+  put_away_ += count;
+  attempted_.remove(first, count);
+}
+
+void RunLog::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts) {
+  add_entry({.first = first, .count = count, .attempts = journal_attempts(attempts)},
+            letters_.end());
+  settle(first, count);
+  ledger_.deliver(first, count);
+}
+
+void RunLog::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
+                               std::string_view letter) {
+  ambiguous_.add(letter);
+  add_entry({.first = ordinal, .ambiguous = true, .attempts = journal_attempts(attempts)},
+            ambiguous_.end());
+  settle(ordinal, 1);
+  ledger_.deliver(ordinal, 1, true);
 }
 
 void RunLog::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter) {
   letters_.add(letter);
-  note(ordinal, 1, Fate::refused, attempts, false);
+  add_entry({.first = ordinal, .kind = EntryKind::refused, .attempts = journal_attempts(attempts)},
+            letters_.end());
+  settle(ordinal, 1);
   ledger_.refuse(ordinal);
 }
 
+// Whether it may be delivered is not settled by putting it aside.
 void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
-  note(ordinal, 1, Fate::pending, attempts, false);
+  add_entry({.first = ordinal, .kind = EntryKind::parked, .attempts = journal_attempts(attempts)},
+            letters_.end());
+  ++put_away_;
   ledger_.park(ordinal, attempts);
 }
 
-void RunLog::hand_out() {
-  IDMERGE_CHECK(may_hand_out());
-  ++handed_out_;
+void RunLog::hand_out(std::uint64_t ordinal) {
+  IDMERGE_CHECK(may_hand_out(ordinal));
+  handed_out_end_ = std::max(handed_out_end_, ordinal + 1);
+}
+
+bool RunLog::needs_ceiling() const {
+  const auto left = [&](std::uint64_t ceiling) {
+    return ceiling > handed_out_end_ ? ceiling - handed_out_end_ : 0;
+  };
+  return 2 * left(durable_ceiling_) < left(facts_.ceiling);
 }
 
 Checkpoint RunLog::now() const {
@@ -389,6 +489,10 @@ Checkpoint RunLog::now() const {
   now.ledger = ledger_.state();
   now.letters_bytes = letters_.end().bytes;
   now.letters_chain = letters_.end().chain;
+  now.ambiguous_bytes = ambiguous_.end().bytes;
+  now.ambiguous_chain = ambiguous_.end().chain;
+  for (const auto& [first, count] : attempted_.ranges())
+    now.in_doubt.add(first, count);
   return now;
 }
 
@@ -396,6 +500,7 @@ Result<void> RunLog::flush() {
   IDMERGE_CHECK(!broken_);
   broken_ = true;  // until proven otherwise
   if (auto done = letters_.flush(); !done) return done.error();
+  if (auto done = ambiguous_.flush(); !done) return done.error();
   if (auto done = journal_.flush(); !done) return done.error();
   broken_ = false;
   return {};
@@ -414,11 +519,10 @@ Result<Snapshot> RunLog::snapshot() {
   journal_ = std::move(*journal);
   facts_.generation = next;
   facts_.journal_chain = journal_.chain();
-  facts_ = now();
-  return Snapshot{facts_, before, handed_out_, unix_now_s()};
+  return Snapshot{now(), before, unix_now_s()};
 }
 
-Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {
+Result<Snapshot> RunLog::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
   IDMERGE_CHECK(ledger_.is_done() && round_links > 0);
   facts_.delivered_before += ledger_.delivered();
   facts_.refused_before += ledger_.refused();
@@ -426,15 +530,15 @@ Result<Snapshot> RunLog::begin_round(std::uint64_t round_links) {
   ++facts_.round;
   facts_.round_links = round_links;
   facts_.in_doubt.clear();  // all of the round before is settled
+  facts_.ceiling = ceiling;
+  handed_out_end_ = 0;
+  durable_ceiling_ = 0;
   ledger_ = Ledger(ledger_.links());
   return snapshot();
 }
 
-Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code,
-                                       const std::vector<std::uint64_t>& unanswered) {
-  auto in_doubt = pending_of(facts_.in_doubt, ledger_);
-  in_doubt.insert(in_doubt.end(), unanswered.begin(), unanswered.end());
-  facts_.in_doubt = ranges_of(std::move(in_doubt));
+Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code) {
+  facts_.in_doubt = pending_of(facts_.in_doubt, ledger_);
   facts_.in_flight_max = 0;
   facts_.finished = finished;
   facts_.exit_code = exit_code;

@@ -7,16 +7,57 @@
 
 namespace idmerge {
 
+std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::size_t at,
+                            std::uint64_t ahead) {
+  if (ahead >= ordinals.size() - at) return UINT64_MAX;
+  return ordinals[at + static_cast<std::size_t>(ahead)];
+}
+
 PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log)
     : plan_(plan), log_(log), next_(log.ledger().watermark()), put_away_before_(log.put_away()) {}
 
 void PlanCursor::begin_round(std::vector<std::uint64_t> ordinals) {
   wanted_ = std::move(ordinals);
   wanted_at_ = 0;
+  foreseen_end_ = 0;
   current_ = nullptr;  // it may stand behind
   next_ = log_.ledger().watermark();
   parked_.clear();
   parked_listed_ = false;
+}
+
+/// The ordinal before which the next links stand, as many as are to be ahead. Every block's columns
+/// are read once more for this, a little before the block itself.
+Result<std::uint64_t> PlanCursor::ceiling_ahead() {
+  if (wanted_) return round_ceiling(*wanted_, wanted_at_, ahead_);
+  if (foreseen_end_ < next_) {
+    foreseen_end_ = next_;
+    foreseen_to_send_ = 0;
+  }
+  while (foreseen_to_send_ < ahead_ && foreseen_end_ < plan_.links()) {
+    PlanBlock& block = foreseen_block_;
+    if (foreseen_end_ < block.first || foreseen_end_ >= block.first + block.verdicts.size()) {
+      const auto read = plan_.read_columns(plan_.find_block(foreseen_end_), block);
+      if (!read) return read.error();
+    }
+    const auto at = static_cast<std::size_t>(foreseen_end_ - block.first);
+    if (block.verdicts[at] == Verdict::send) ++foreseen_to_send_;
+    ++foreseen_end_;
+  }
+  return foreseen_end_;
+}
+
+Result<void> PlanCursor::foresee() {
+  const auto ceiling = ceiling_ahead();
+  if (!ceiling) return ceiling.error();
+  log_.raise_ceiling(std::min(*ceiling, plan_.links()));
+  return {};
+}
+
+/// The next link was dealt with.
+void PlanCursor::step_over(Verdict verdict) {
+  if (next_ < foreseen_end_ && verdict == Verdict::send) --foreseen_to_send_;
+  ++next_;
 }
 
 /// Links that may still be taken: those under way count as if they were settled.
@@ -43,10 +84,13 @@ bool PlanCursor::skip_to_wanted() {
   return true;
 }
 
+Verdict PlanCursor::verdict() const {
+  return current_->block.verdicts[static_cast<std::size_t>(next_ - current_->block.first)];
+}
+
 bool PlanCursor::is_wanted() const {
-  if (wanted_) return true;  // skip_to_wanted() has seen to it
-  return current_->block.verdicts[static_cast<std::size_t>(next_ - current_->block.first)] ==
-         Verdict::send;
+  // skip_to_wanted() has seen to it
+  return wanted_ || verdict() == Verdict::send;
 }
 
 Result<BlockInUse*> PlanCursor::load(std::size_t index) {
@@ -88,16 +132,16 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
         if (!batch.links.empty()) break;
         return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
       }
-      if (!log_.may_hand_out()) {
+      if (!log_.may_hand_out(next_)) {
         if (batch.links.empty()) return Taken::window_full;
         break;
       }
       ++taken_;
-      log_.hand_out();
+      log_.hand_out(next_);
       batch.ordinals.push_back(next_);
       batch.links.push_back(current_->block.links[at]);
     }
-    ++next_;
+    step_over(verdict());
   }
   if (batch.links.empty()) return Taken::end;
   IDMERGE_CHECK(current_ != nullptr);

@@ -8,8 +8,8 @@
 
 namespace idmerge {
 
-void Flight::begin(bool resent, std::uint32_t failures_limit) {
-  parts.assign(1, {0, batch.links.size(), {.resent = resent}});
+void Flight::begin(bool in_doubt, std::uint32_t failures_limit) {
+  parts.assign(1, {0, batch.links.size(), {.in_doubt = in_doubt}});
   failures_max = failures_limit;
   request.clear();
   passed = false;
@@ -82,16 +82,6 @@ Instant Lane::earliest_due() const {
   }
   IDMERGE_CHECK(earliest != Instant::max());
   return earliest;
-}
-
-void Lane::add_in_doubt(std::vector<std::uint64_t>& ordinals) const {
-  for (const Flight& flight : flights) {
-    for (const Part& part : flight.parts) {
-      if (!part.tries.in_doubt) continue;
-      const auto begin = flight.batch.ordinals.begin() + static_cast<std::ptrdiff_t>(part.first);
-      ordinals.insert(ordinals.end(), begin, begin + static_cast<std::ptrdiff_t>(part.count));
-    }
-  }
 }
 
 void Lane::adapt_pipe(bool answered) {

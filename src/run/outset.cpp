@@ -25,12 +25,12 @@ Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
 void note_resume(const RunState& state, const Doubt& doubt, Progress& progress) {
   for (const auto& sentence : state.notes)
     progress.note(Weight::warning, sentence);
-  if (doubt.links() == 0) return;
+  if (doubt.links.empty()) return;
   progress.note(
       Weight::info,
       fmt::format("re-sending at most {} links that may already have been delivered{}: they are "
                   "what show --in-doubt lists",
-                  doubt.links(), doubt.power_lost ? ", since the machine was restarted" : ""));
+                  doubt.links.size(), doubt.power_lost ? ", since the machine was restarted" : ""));
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ SendReport Outset::report() const {
   if (!state) return report;
   fill_counts(report, state->checkpoint, to_send);
   report.nothing_to_do = is_finished();
-  if (!report.nothing_to_do) report.resent_at_most = doubt.links();
+  if (!report.nothing_to_do) report.resent_at_most = doubt.links.size();
   return report;
 }
 
@@ -126,7 +126,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
     first.target = target;
     first.pinned_time_s = outset.pinned_time_s;
     first.in_flight_max = in_flight_max;
-    first.ahead_max = ahead_max(options, allowed, in_flight_max);
+    first.ceiling = std::min(plan.links, ahead_max(options, allowed, in_flight_max));
     first.boot = boot_here();
     first.words = options.words;
     first.ledger.links = plan.links;
@@ -140,9 +140,10 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
                              outset.paths.dir, options.target.url())};
   }
   // What the run before may have delivered stays unknown until this one has settled it.
-  checkpoint.in_doubt = outset.doubt.ranges;
+  checkpoint.in_doubt = outset.doubt.links;
   checkpoint.in_flight_max = in_flight_max;
-  checkpoint.ahead_max = ahead_max(options, allowed, in_flight_max);
+  checkpoint.ceiling = std::min(
+      plan.links, checkpoint.ledger.watermark + ahead_max(options, allowed, in_flight_max));
   checkpoint.boot = boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);

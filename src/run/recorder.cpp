@@ -4,6 +4,21 @@
 #include <utility>
 
 namespace idmerge {
+namespace {
+
+/// Calls `act` with the first and the number of each run of consecutive ordinals.
+template <class Act>
+void each_run(std::span<const std::uint64_t> ordinals, Act act) {
+  for (std::size_t i = 0; i < ordinals.size();) {
+    auto end = i + 1;
+    while (end < ordinals.size() && ordinals[end] == ordinals[end - 1] + 1)
+      ++end;
+    act(ordinals[i], static_cast<std::uint32_t>(end - i));
+    i = end;
+  }
+}
+
+}  // namespace
 
 Recorder::Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken)
     : log_(log),
@@ -11,11 +26,18 @@ Recorder::Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(co
       broken_(std::move(broken)),
       disk_(std::move(saver), [this] { post_([this] { collect(); }); }) {}
 
-void Recorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
-                       bool ambiguous) {
+void Recorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts) {
   if (error_) return;
-  log_.deliver(first, count, attempts, ambiguous);
+  log_.deliver(first, count, attempts);
   settled_ += count;
+  schedule_flush();
+}
+
+void Recorder::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
+                                 std::string_view letter) {
+  if (error_) return;
+  log_.deliver_ambiguous(ordinal, attempts, letter);
+  ++settled_;
   schedule_flush();
 }
 
@@ -31,6 +53,24 @@ void Recorder::park(std::uint64_t ordinal, std::uint32_t attempts) {
   if (error_) return;
   log_.park(ordinal, attempts);
   schedule_flush();
+}
+
+void Recorder::attempt(std::span<const std::uint64_t> ordinals) {
+  if (error_) return;
+  each_run(ordinals, [&](std::uint64_t first, std::uint32_t count) { log_.attempt(first, count); });
+}
+
+void Recorder::withdraw(std::span<const std::uint64_t> ordinals) {
+  if (error_) return;
+  each_run(ordinals,
+           [&](std::uint64_t first, std::uint32_t count) { log_.withdraw(first, count); });
+  schedule_flush();
+}
+
+bool Recorder::write_attempts() {
+  if (error_) return false;
+  if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
+  return !error_;
 }
 
 // Posted behind the work that is waiting, so it runs before any answer that has yet to arrive: of
@@ -49,7 +89,7 @@ void Recorder::flush() {
 
 void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   if (disk_.busy()) collect();  // should the disk thread have had no memory to say so
-  const bool is_urgent = limit_is_new_ || !log_.may_hand_out();
+  const bool is_urgent = limit_is_new_ || log_.needs_ceiling();
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
   if (error_ || disk_.busy() || !is_new) return;
   if (now - saved_at_ < every && !is_urgent) return;
@@ -57,9 +97,8 @@ void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   if (!snapshot) return break_off(snapshot.error());
   saved_at_ = now;
   settled_when_saved_ = settled_;
-  handed_out_when_saved_ = snapshot->handed_out;
+  ceiling_under_way_ = snapshot->checkpoint.ceiling;
   limit_is_new_ = false;
-  ahead_max_saved_ = snapshot->checkpoint.ahead_max;
   disk_.save(std::move(*snapshot));
 }
 
@@ -67,7 +106,7 @@ void Recorder::collect() {
   const auto saved = disk_.collect();
   if (!saved) return;
   if (!*saved) return break_off(saved->error());
-  log_.saved(handed_out_when_saved_, ahead_max_saved_);
+  log_.saved(ceiling_under_way_);
 }
 
 void Recorder::set_limit(const KnownLimit& limit) {
@@ -81,23 +120,22 @@ Result<std::uint64_t> Recorder::write_letters() {
   return log_.letters_bytes();
 }
 
-Result<void> Recorder::begin_round(std::uint64_t round_links) {
+Result<void> Recorder::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
   if (error_) return *error_;
-  const auto snapshot = log_.begin_round(round_links);
+  const auto snapshot = log_.begin_round(round_links, ceiling);
   auto begun = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
   if (!begun) {
     break_off(begun.error());
     return begun;
   }
-  log_.saved(snapshot->handed_out, snapshot->checkpoint.ahead_max);
+  log_.saved(ceiling);
   return {};
 }
 
-Result<void> Recorder::finish(int exit_code, const std::vector<std::uint64_t>& unanswered,
-                              bool last_round) {
+Result<void> Recorder::finish(int exit_code, bool last_round) {
   if (error_) return *error_;
   const bool finished = last_round && log_.ledger().is_done();
-  const auto snapshot = log_.last_snapshot(finished, exit_code, unanswered);
+  const auto snapshot = log_.last_snapshot(finished, exit_code);
   if (!snapshot) return snapshot.error();
   return disk_.finish(*snapshot);
 }

@@ -184,7 +184,7 @@ Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths
 Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
                          const RunState& state) {
   std::vector<std::uint64_t> spares;
-  if (state.checkpoint.in_flight_max > 0) {  // it died
+  if (is_only_bounded(state, boot_here())) {
     auto found = spares_under_way(files, paths, plan, state.checkpoint, [] { return false; });
     if (!found) return found.error();
     spares = std::move(*found);
@@ -220,7 +220,8 @@ Result<bool> Rounds::begin_next(bool stopping) {
   over_ = spares->empty();
   if (over_) return false;
   if (options_.canary && log.settled() >= *options_.canary) return canary_reached(log.settled());
-  if (auto begun = recorder_.begin_round(spares->size()); !begun) return begun.error();
+  const auto ceiling = std::min(round_ceiling(*spares, 0, cursor_.ahead()), outset_.plan.links());
+  if (auto begun = recorder_.begin_round(spares->size(), ceiling); !begun) return begun.error();
   progress_.note(Weight::info, fmt::format("round {}: {} spares are sent in place of refused links",
                                            log.facts().round, spares->size()));
   cursor_.begin_round(std::move(*spares));

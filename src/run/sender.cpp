@@ -93,6 +93,7 @@ class Sender {
       lanes_.push_back(std::make_unique<Lane>(io, endpoint_, options_.pipeline));
     }
     if (options_.canary) cursor_.settle_at_most(*options_.canary);
+    cursor_.set_ahead(ahead_max(options_, rates_.look(), in_flight_max_));
     recall_limit(log.facts().limit, Clock::now());
   }
 
@@ -102,7 +103,7 @@ class Sender {
     do {
       run_task(io, all());
     } while (begin_round());
-    const auto finished = recorder_.finish(exit_code_now(), unanswered(), rounds_.over());
+    const auto finished = recorder_.finish(exit_code_now(), rounds_.over());
     if (!finished) stop_ = finished.error();
   }
 
@@ -122,21 +123,6 @@ class Sender {
   int exit_code_now() const {
     if (stop_) return exit_code(stop_->code, limits_.signal_number());
     return recorder_.ledger().is_done() && rounds_.over() ? 0 : exit_code(Errc::outage);
-  }
-
-  /// The pending links that were sent without an answer.
-  std::vector<std::uint64_t> unanswered() const {
-    std::vector<std::uint64_t> ordinals;
-    for (const auto& lane : lanes_)
-      lane->add_in_doubt(ordinals);
-    return ordinals;
-  }
-
-  /// May one of these links be delivered, by an earlier run or before it was parked?
-  bool may_be_delivered(const Batch& batch) const {
-    return std::any_of(batch.ordinals.begin(), batch.ordinals.end(), [&](std::uint64_t ordinal) {
-      return outset_.doubt.contains(ordinal) || recorder_.ledger().is_parked(ordinal);
-    });
   }
 
   Task<void> all() {
@@ -201,7 +187,11 @@ class Sender {
       }
       if (*taken == Taken::enough) stop(canary_reached(recorder_.log().settled()));
       if (*taken != Taken::links) return *taken;
-      flight.begin(may_be_delivered(batch), source == Source::plan ? options_.attempts : 1);
+      if (source == Source::plan) {
+        flight.begin(false, options_.attempts);
+      } else {
+        flight.begin(recorder_.log().is_in_doubt(batch.ordinals.front()), 1);
+      }
     }
     return Taken::links;
   }
@@ -214,6 +204,8 @@ class Sender {
       co_await wait_for_turn(lane, now);
       co_return;
     }
+    // Should this process be killed, the next one has to know what had left.
+    if (!recorder_.write_attempts()) co_return;
     if (lane.pipe.size() == 1) {
       Flight& flight = *lane.pipe.front();
       const Answer answer = co_await lane.connection.exchange(flight.request);
@@ -264,6 +256,7 @@ class Sender {
     }
     if (tries.sent++ > 0) ++retries_now_;
     flight.left = now;
+    recorder_.attempt(flight.ordinals(flight.next()));
     lane.pipe.push_back(&flight);
     return true;
   }
@@ -342,8 +335,7 @@ class Sender {
     if (answer.stale) {
       // Nobody is to blame for the end of a connection that was kept; what it was sent may still
       // have arrived. The first that met the end goes first on the next connection.
-      tries.resent = tries.resent || answer.sent;
-      tries.in_doubt = tries.in_doubt || answer.sent;
+      note_doubt(flight, answer.sent);
       if (lane.suspect == nullptr) lane.suspect = &flight;
       return;
     }
@@ -352,10 +344,7 @@ class Sender {
       flight.finish_next();
       return;
     }
-    // An answer that took nothing is no attempt that may have delivered.
-    const bool may_be_taken = answer.sent && !(answered && lane.outcome.took_nothing);
-    tries.resent = tries.resent || may_be_taken;
-    tries.in_doubt = tries.in_doubt || may_be_taken;
+    note_doubt(flight, answer.sent && !(answered && lane.outcome.took_nothing));
     if (next == Next::at_the_gate) return;
     if (next == Next::in_halves) {
       flight.split_next();
@@ -370,6 +359,13 @@ class Sender {
     if (!answered) health_.failure(now, named(answer.what));
     if (tries.failed >= flight.failures_max && give_up(flight)) return;
     flight.due = now + next_backoff(tries.failed);
+  }
+
+  /// The next part is not settled by this try, which may have delivered it all the same, or not.
+  void note_doubt(Flight& flight, bool may_be_taken) {
+    const Part& part = flight.next();
+    flight.next().tries.in_doubt |= may_be_taken;
+    if (!part.tries.in_doubt) recorder_.withdraw(flight.ordinals(part));
   }
 
   /// What a connection says, with the target it is about, unless it names it.
@@ -505,6 +501,7 @@ class Sender {
       const auto now = Clock::now();
       report(now);
       if (lanes_active_ == 0) co_return;  // the end of a run, and of a round, saves by itself
+      foresee();
       recorder_.save_when_due(now, options_.sync_every);
       follow_rates(now);
       if (const auto reason = limits_.look(now, health_)) stop(*reason);
@@ -520,10 +517,15 @@ class Sender {
     }
   }
 
+  /// The next checkpoint lets links leave as far ahead as the pace needs.
+  void foresee() {
+    if (const auto done = cursor_.foresee(); !done) stop(done.error());
+  }
+
   void follow_rates(Instant now) {
     const Allowance allowed = rates_.look();
     const bool another = pace_.allow(allowed, now);
-    if (another) recorder_.set_ahead_max(ahead_max(options_, allowed, in_flight_max_));
+    if (another) cursor_.set_ahead(ahead_max(options_, allowed, in_flight_max_));
     if (pace_.follow(now) || another) gate_.renew();
     if (pace_.is_paused()) health_.rest(now);
   }

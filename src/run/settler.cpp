@@ -47,13 +47,15 @@ void Settler::refuse(const Batch& batch, const Part& part, const Outcome& outcom
 void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
                          std::string_view message, const Tries& tries) {
   const auto ordinal = batch.ordinals[i];
-  if (tries.resent && means_already_linked(message)) {
-    recorder_.deliver(ordinal, 1, tries.sent, true);
+  const Link& link = batch.links[i];
+  const auto letter = refused_letter(ordinal, link, inputs_, status, message, tries.sent);
+  const bool in_doubt = tries.in_doubt || recorder_.log().was_in_doubt(ordinal);
+  if (in_doubt && may_mean_ours(message, link)) {
+    recorder_.deliver_ambiguous(ordinal, tries.sent, letter);
     return;
   }
-  recorder_.refuse(ordinal, tries.sent,
-                   refused_letter(ordinal, batch.links[i], inputs_, status, message, tries.sent));
-  look_at_refusals(batch.links[i], message);
+  recorder_.refuse(ordinal, tries.sent, letter);
+  look_at_refusals(link, message);
 }
 
 void Settler::look_at_refusals(const Link& link, std::string_view message) {

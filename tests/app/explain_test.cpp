@@ -266,6 +266,45 @@ TEST_SUITE("app/explain") {
     }
   }
 
+  TEST_CASE("a link that is or was in doubt says so, with the service's words") {
+    Stage stage;
+    const auto job = stage.planned();
+    refuse_first_link(stage, job, "{}");  // for its directories alone
+    const auto paths = JobPaths{job}.run();
+    for (const auto& name : stage.files.list(paths.dir).value())
+      REQUIRE(stage.files.remove(paths.dir + "/" + name));
+    Checkpoint begun;
+    const auto plan = PlanReader::open(stage.files, JobPaths{job}.plan());
+    REQUIRE(plan);
+    begun.plan = plan->facts().digest;
+    begun.ledger.links = plan->facts().links;
+    auto log = RunLog::begin(stage.files, paths, begun);
+    REQUIRE(log);
+    log->attempt(0, 2);
+    log->deliver_ambiguous(
+        0, 2,
+        fmt::format(
+            R"({{"link":0,"file":"{}","line":2,"status":400,"message":"alias exists","attempts":2}})",
+            stage.scratch.path("pairs.csv")));
+    const auto last = log->last_snapshot(false, 5);
+    REQUIRE(last);
+    REQUIRE(RunSaver::open(stage.files, paths).value().save(*last));
+    CHECK(contains(said_of(stage, {first, "--job", job}),
+                   ": delivered: ambiguous: an earlier try may have linked it, after 2 attempts "
+                   "status 400: alias exists"));
+    const auto json = said_of(stage, {first, "--job", job, "--format", "ndjson"});
+    CHECK(contains(json, R"("fate":"delivered","status":400,"attempts":2)"));
+    CHECK(contains(json, R"("doubt":"ambiguous")"));
+    const auto second = first.substr(0, first.size() - 1) + "2";
+    CHECK(contains(said_of(stage, {second, "--job", job}),
+                   ": pending: not answered yet; it may be delivered already"));
+    CHECK(contains(said_of(stage, {second, "--job", job, "--format", "ndjson"}),
+                   R"("doubt":"open")"));
+    const auto third = first.substr(0, first.size() - 1) + "3";
+    CHECK(contains(said_of(stage, {third, "--job", job}), ": pending: not answered yet"));
+    CHECK(!contains(said_of(stage, {third, "--job", job}), "may be delivered"));
+  }
+
   TEST_CASE("ids are asked for once each, by name or line by line") {
     CHECK(asked_ids({"a", "-", "a"}, "b\r\n\nc\na").value() ==
           std::vector<std::string>{"a", "b", "c"});

@@ -266,8 +266,23 @@ TEST_SUITE("app/report_page") {
 
   TEST_CASE("links that may be sent again are said") {
     auto view = sent_view(9, 3, 0);
-    view.doubt.ranges = {{3, 4}};
+    view.doubt.links = {{3, 4}};
     CHECK(has(report_page(view, {}, IdMask(true)), "At most 4 links may already have been"));
+  }
+
+  TEST_CASE("ambiguous deliveries are named apart, and where they are listed") {
+    constexpr std::string_view list = "<code>runs/1-of-1/ambiguous.ndjson</code>";
+    constexpr std::string_view command = "idmerge show --job job --in-doubt";
+    auto view = sent_view(4, 4, 0);
+    const auto certain = report_page(view, {}, IdMask(true));
+    CHECK_FALSE(has(certain, list));
+    CHECK_FALSE(has(certain, command));
+
+    view.run->checkpoint.ledger.ambiguous = 3;
+    const auto page = report_page(view, {}, IdMask(true));
+    CHECK(has(page, "3 of them ambiguous"));
+    CHECK(has(page, list));
+    CHECK(has(page, command));
   }
 
   TEST_CASE("it is written wherever summary.json is") {

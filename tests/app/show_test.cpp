@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/format.h>
+
+#include "idmerge/run/outset.hpp"
+
 #include "app_job.hpp"
 
 using namespace idmerge;
@@ -73,6 +77,39 @@ TEST_SUITE("app/show") {
     CHECK(lines_in(ndjson) == 5);
     CHECK(ndjson.starts_with(
         "{\"anonymous_id\":\"3f2504e0-4f89-41d3-9a0c-0305e82c3301\",\"user_id\":"));
+  }
+
+  TEST_CASE("links that are or were in doubt are listed, each with what became of it") {
+    Stage stage;
+    const auto job = stage.planned();
+    Progress silent;
+    SendOptions options;
+    options.target = parse_target("http://127.0.0.1:9").value();
+    auto outset = read_outset(options, job, stage.files, silent);
+    REQUIRE(outset);
+    auto log = begin_run(options, {}, *outset, 2, stage.files);
+    REQUIRE(log);
+    log->attempt(0, 3);
+    log->deliver_ambiguous(1, 2, R"({"link":1,"file":"pairs.csv"})");
+    log->deliver(2, 1, 1);
+    const auto in_doubt = [&] { return shown(stage, {"--job", job, "--in-doubt"}); };
+    const auto row = [&](std::string_view link, std::string_view line) {
+      return fmt::format(
+          "3f2504e0-4f89-41d3-9a0c-0305e82c33{},user-1@example.com,create,send,{},{}\n", link,
+          stage.scratch.path("pairs.csv"), line);
+    };
+    const std::string header = "anonymous_id,user_id,op,verdict,file,line,doubt\n";
+    REQUIRE(log->flush());
+    CHECK(in_doubt() == header + row("01", "2,open") + row("02", "3,ambiguous"));
+    CHECK(shown(stage, {"--job", job, "--in-doubt", "--format", "ndjson"})
+              .find(R"("doubt":"open"})") != std::string::npos);
+
+    // Once it is settled, it is in doubt no more; what is ambiguous stays on the list for good.
+    log->refuse(0, 1, R"({"link":0})");
+    const auto last = log->last_snapshot(true, 0);
+    REQUIRE(last);
+    REQUIRE(RunSaver::open(stage.files, outset->paths)->save(*last));
+    CHECK(in_doubt() == header + row("02", "3,ambiguous"));
   }
 
   TEST_CASE("held and rejected rows are listed, and what is shown is input again") {

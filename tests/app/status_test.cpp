@@ -68,6 +68,7 @@ TEST_SUITE("app/status") {
       REQUIRE(outset);
       auto log = begin_run(options, {}, *outset, 2, stage.files);
       REQUIRE(log);
+      log->attempt(0, 3);
       log->deliver(0, 1, 1);
       REQUIRE(log->flush());
     }

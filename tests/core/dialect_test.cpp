@@ -269,6 +269,8 @@ TEST_SUITE("core/dialect") {
                             R"({"status":1,"error":1})"sv,
                             R"({"status":1,"error":"a","error":""})"sv,
                             R"({"status":1,"code":400})"sv,
+                            R"({"status":0,"error":"a","error":"b"})"sv,
+                            R"({"status":1,"code":200,"code":500})"sv,
                             R"({"status":0,"code":500,"error":"e"})"sv,
                             "{\"status\":1}\0"sv}) {
       CAPTURE(body);
@@ -289,6 +291,13 @@ TEST_SUITE("core/dialect") {
     }
     CHECK(answer(json(400, R"({"status":0,"code":200,"error":"e"})")).kind == OutcomeKind::foreign);
     CHECK(answer(json(400, R"({"status":0,"code":400,"error":"e"})")).kind == OutcomeKind::refused);
+    CHECK(answer(json(400, R"({"status":"OK","error":"e"})")).kind == OutcomeKind::foreign);
+    CHECK(answer(json(400, R"({"status":0,"error":"a","error":"b"})")).kind ==
+          OutcomeKind::foreign);
+    // What repeats itself does not contradict itself.
+    CHECK(answer(json(400, R"({"status":0,"error":"a","error":"a"})")).kind ==
+          OutcomeKind::refused);
+    CHECK(answer(json(200, R"({"status":1,"status":1})")).kind == OutcomeKind::delivered);
   }
 
   TEST_CASE("whatever is answered, the message is short and clean") {
@@ -376,12 +385,48 @@ TEST_SUITE("core/dialect") {
     CHECK(name(ProjectMode::legacy) == "legacy");
   }
 
-  TEST_CASE("an answer that says the link is there already is recognised") {
-    CHECK(means_already_linked("errAnonDistinctIdAssignedAlready"));
-    CHECK(means_already_linked("Anon ID already identified"));
-    CHECK(means_already_linked("alias exists"));
-    CHECK_FALSE(means_already_linked("invalid token"));
-    CHECK_FALSE(means_already_linked(""));
+  TEST_CASE("an answer that calls the link there already may mean ours, unless it names another") {
+    Link link;
+    link.anon = "a-17";
+    link.user = "ann@example.com";
+    for (const auto* ours :
+         {"errAnonDistinctIdAssignedAlready", "alias: errAliasAlreadyExists", "alias exists",
+          "Anon ID already identified", "alias exists already", "already linked to a user",
+          "already merged to some identified id", "already linked to ann@example.com.",
+          "already assigned to user 'ann@example.com'", "alias already exists: \"a-17\"",
+          "anon id already mapped to distinct_id ann@example.com (since 2024-01-01)",
+          "already linked since 2024-01-01", "errAliasAlreadyExists: request 8f3-22",
+          "already identified, see [doc-12]"}) {
+      CAPTURE(ours);
+      CHECK(may_mean_ours(ours, link));
+    }
+    for (const auto* others :
+         {"already merged to another user", "already linked to another",
+          "Already identified by a different user", "errAnonDistinctIdAssignedAlready: other user",
+          "already assigned to someone else", "already linked to bob@example.com",
+          "already linked to user u9", "already mapped to distinct_id: 'bob'",
+          "already assigned to 'ann@example.com2'", "already linked to ANN@example.com"}) {
+      CAPTURE(others);
+      CHECK_FALSE(may_mean_ours(others, link));
+    }
+    for (const auto* others : {"invalid token", "", "'ann@example.com'", "another"}) {
+      CAPTURE(others);
+      CHECK_FALSE(may_mean_ours(others, link));
+    }
+  }
+
+  TEST_CASE("whatever a message is, looking for a user in it ends") {
+    std::mt19937_64 random(seed());
+    Link link;
+    link.anon = "a";
+    link.user = "u";
+    const std::string letters = " :=(\"'`.,ato1-\xff";
+    for (int i = 0; i < 20'000; ++i) {
+      std::string message = "already linked";
+      for (auto n = random() % 30; n > 0; --n)
+        message += letters[random() % letters.size()];
+      static_cast<void>(may_mean_ours(message, link));
+    }
   }
 }
 

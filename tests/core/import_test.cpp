@@ -267,7 +267,7 @@ TEST_SUITE("core/import") {
     const auto outcome = answer(
         400, R"({"code":400,"error":"some data points in the request failed validation",)"
              R"("failed_records":[{"index":2,"field":"properties.time","message":"too old"},)"
-             R"({"index":0,"field":"","message":"bad id"},{"index":2,"message":"twice"}],)"
+             R"({"index":0,"field":"","$insert_id":"","insert_id":null,"message":"bad id"}],)"
              R"("num_records_imported":1,"status":"Bad Request"})");
     CHECK(outcome.kind == OutcomeKind::delivered);
     REQUIRE(outcome.refusals.size() == 2);
@@ -332,7 +332,19 @@ TEST_SUITE("core/import") {
         body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"code":200)"),
         body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"code":"400")"),
         body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":2,"status":"OK")"),
-        body(R"({"$insert_id":"unknown","message":"m"})", R"(,"num_records_imported":2)")};
+        body(R"({"$insert_id":"unknown","message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"$insert_id":7,"message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"message":"m"},{"index":1,"message":"m"})",
+             R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"index":2,"message":"m"})", R"(,"num_records_imported":2)"),
+        body(R"({"$insert_id":")" + id(1) + R"(","insert_id":")" + id(2) + R"(","message":"m"})",
+             R"(,"num_records_imported":2)"),
+        body(R"({"index":1,"message":"m"})",
+             R"(,"num_records_imported":2,"num_records_imported":0)"),
+        body(R"({"index":1,"message":"m"})", R"(,"num_records_imported":"2")"),
+        body("\"why\"", R"(,"num_records_imported":-1)"),
+        R"({"error":"e","failed_records":"all","num_records_imported":0})",
+        R"({"error":"no project","num_records_imported":3})"};
     for (const auto& text : doubtful) {
       CAPTURE(text);
       const auto outcome = answer(400, text);
@@ -377,6 +389,19 @@ TEST_SUITE("core/import") {
     CHECK(answer(429, "").took_nothing);
     CHECK(answer(413, "").took_nothing);
     CHECK(answer(401, "").took_nothing);
+    // Unless the body says otherwise.
+    for (const unsigned status : {429U, 413U, 401U, 403U}) {
+      CAPTURE(status);
+      CHECK(answer(status, R"({"code":0,"status":0,"error":"e"})").took_nothing);
+      CHECK(answer(status, R"({"num_records_imported":0})").took_nothing);
+      for (const auto* taken : {R"({"code":200})", R"({"num_records_imported":1})",
+                                R"({"status":"OK"})", R"({"status":1})"}) {
+        CAPTURE(taken);
+        CHECK_FALSE(answer(status, taken).took_nothing);
+      }
+    }
+    CHECK(answer(413, R"({"code":200,"status":"OK"})", 1).kind == OutcomeKind::foreign);
+    CHECK(answer(400, R"({"error":"project_id: is required"})").took_nothing);
     CHECK(answer(400, R"({"error":"why"})").took_nothing);
     CHECK(answer(400, R"({"error":"e","failed_records":["why"],"num_records_imported":0})")
               .took_nothing);

@@ -23,7 +23,7 @@ Checkpoint sample() {
   made.round_links = 600;
   made.pinned_time_s = -5;
   made.in_flight_max = 32;
-  made.ahead_max = 2032;
+  made.ceiling = 932;
   made.boot = "1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11";
   made.limit = {480, 1'795'456'860};
   made.in_doubt = {{17, 1}, {405, 2}};
@@ -42,6 +42,8 @@ Checkpoint sample() {
   made.ambiguous_before = 6;
   made.letters_bytes = 612;
   made.letters_chain = 0x90f1d2c3b4a59687;
+  made.ambiguous_bytes = 304;
+  made.ambiguous_chain = 0x8796a5b4c3d2f190;
   made.words = {{"project_id", "2195193"}, {"host", "a\nchecksum = 0\\"}, {"empty", ""}};
   return made;
 }
@@ -60,9 +62,23 @@ TEST_SUITE("disk/checkpoint") {
     }
   }
 
+  TEST_CASE("one of version 3 is read as it stands, with its window, and has no ceiling") {
+    auto old = sample();
+    old.old_window = OldWindow{2032};
+    old.ceiling = old.ambiguous_bytes = old.ambiguous_chain = 0;
+    const auto text = checkpoint_text(old);
+    CHECK(text.find("idmerge checkpoint 3\n") == 0);
+    CHECK(text.find("\nin_flight_max = 32\nahead_max = 2032\nboot = ") != std::string::npos);
+    CHECK(text.find("ceiling") == std::string::npos);
+    CHECK(text.find("ambiguous_bytes") == std::string::npos);
+    const auto read = parse_checkpoint(text, "checkpoint");
+    REQUIRE_MESSAGE(read, read);
+    CHECK(*read == old);
+  }
+
   TEST_CASE("a checkpoint is read with cat") {
     const auto text = checkpoint_text(sample());
-    CHECK(text.find("idmerge checkpoint 3\nplan = ") == 0);
+    CHECK(text.find("idmerge checkpoint 4\nplan = ") == 0);
     CHECK(text.find("\nabove = 402+3 410+1\nparked = 17x10 403x11\ndelivered = 390\n") !=
           std::string::npos);
     CHECK(text.find("\nword.project_id = 2195193\nword.host = a\\x0achecksum = 0\\x5c\n") !=
@@ -111,7 +127,11 @@ TEST_SUITE("disk/checkpoint") {
                                {"delivered = 390", "delivered = 391"},
                                {"word.host", "weird.host"},
                                {"word.host", "word."},
-                               {"checkpoint 3", "checkpoint 2"},
+                               {"checkpoint 4", "checkpoint 2"},
+                               {"checkpoint 4", "checkpoint 3"},
+                               {"checkpoint 4", "checkpoint 5"},
+                               {"ceiling = 932", "ceiling = 1001"},
+                               {"ambiguous_chain = 8", "ambiguous_chain = g"},
                                {"round = 1", "round = 0"},
                                {"round_links = 600", "round_links = 391"},
                                {"round_links = 600", "round_links = 986"},
@@ -129,9 +149,9 @@ TEST_SUITE("disk/checkpoint") {
       REQUIRE_FALSE_MESSAGE(loaded, change.second);
       CHECK(loaded.error().code == Errc::input);
     }
-    CHECK(parse_checkpoint(changed("checkpoint 3", "checkpoint 2"), "c").error() ==
+    CHECK(parse_checkpoint(changed("checkpoint 4", "checkpoint 2"), "c").error() ==
           Error{Errc::input,
-                "c: is of version 2, and this idmerge reads version 3: finish the job with the "
-                "idmerge that wrote it; a new job would send all links again"});
+                "c: is of version 2, and this idmerge reads versions 3 and 4: finish the job with "
+                "the idmerge that wrote it; a new job would send all links again"});
   }
 }

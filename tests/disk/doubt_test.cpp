@@ -26,7 +26,7 @@ struct World {
     REQUIRE(plan->make_durable(files));
     first.plan = facts->digest;
     first.in_flight_max = 4;
-    first.ahead_max = 5;
+    first.ceiling = 9;
     first.boot = "monday";
     first.ledger.links = 40;
   }
@@ -57,8 +57,6 @@ struct World {
   Checkpoint first;
 };
 
-using Ranges = std::vector<LinkRange>;
-
 }  // namespace
 
 TEST_SUITE("disk/doubt") {
@@ -75,55 +73,114 @@ TEST_SUITE("disk/doubt") {
     world.files.put("/w/plan", bytes);
     const auto damaged = PlanReader::open(world.files, "/w/plan");
     REQUIRE(damaged);
-    const auto doubt = links_in_doubt(world.state(), *damaged, "monday");
+    const auto doubt = links_in_doubt(world.state(), *damaged, "tuesday");
     REQUIRE_FALSE(doubt);
     CHECK(doubt.error().code == Errc::input);
   }
 
-  TEST_CASE("after a kill the first pending links to be sent are in doubt, over held ones") {
+  TEST_CASE("after a kill those are in doubt that had left and are not settled, and no others") {
     World world;
     auto log = RunLog::begin(world.files, paths(), world.first);
     REQUIRE(log);
+    log->attempt(0, 3);
+    log->attempt(4, 4);
+    log->attempt(9, 1);
     log->deliver(0, 2, 1);
-    log->deliver(4, 1, 1);
+    log->refuse(4, 1, "{}");
+    log->withdraw(6, 1);  // "too many requests", say
+    log->withdraw(9, 1);
     REQUIRE(log->flush());
+    log->attempt(11, 2);  // never flushed, so never sent
     world.files.revive();
     const auto doubt = world.doubt();
     CHECK(doubt.died);
     CHECK(!doubt.power_lost);
-    CHECK(doubt.ranges == Ranges{{2, 1}, {5, 3}});
-    CHECK(doubt.links() == 4);
-    for (std::uint64_t i = 0; i < 12; ++i)
-      CHECK(doubt.contains(i) == (i == 2 || (i >= 5 && i <= 7)));
-    CHECK(doubt.reaches(0, 3));
-    CHECK(!doubt.reaches(3, 2));
-    CHECK(doubt.reaches(7, 100));
-    CHECK(!doubt.reaches(8, 100));
+    CHECK(doubt.links == LinkSet{{2, 1}, {5, 1}, {7, 1}});
   }
 
-  TEST_CASE("a power loss, known by another boot or none, adds what left since the checkpoint") {
+  TEST_CASE("a snapshot takes along what is under way, and later journals go on from there") {
+    World world;
+    auto log = RunLog::begin(world.files, paths(), world.first);
+    REQUIRE(log);
+    log->attempt(0, 3);
+    world.save(log->snapshot());
+    log->attempt(4, 2);
+    log->withdraw(1, 1);
+    log->deliver(2, 1, 1);
+    REQUIRE(log->flush());
+    world.files.revive();
+    CHECK(world.doubt().links == LinkSet{{0, 1}, {4, 2}});
+  }
+
+  TEST_CASE("a link that is parked stays in doubt if it was sent, and only then") {
+    World world;
+    auto log = RunLog::begin(world.files, paths(), world.first);
+    REQUIRE(log);
+    log->attempt(0, 2);
+    log->withdraw(1, 1);
+    log->park(0, 10);
+    log->park(1, 10);
+    CHECK(log->is_in_doubt(0));
+    CHECK(!log->is_in_doubt(1));
+    CHECK(!log->was_in_doubt(0));
+    REQUIRE(log->flush());
+    world.files.revive();
+    CHECK(world.doubt().links == LinkSet{{0, 1}});
+    // Its last try may have left since the checkpoint that a power loss goes back to.
+    CHECK(world.doubt("tuesday").links.contains(1));
+  }
+
+  TEST_CASE(
+      "after a power loss, known by another boot or none, all below the ceiling are in doubt") {
     World world;
     REQUIRE(RunLog::begin(world.files, paths(), world.first));
     world.files.lose_power(FlakyFiles::Keep::synced);
     for (const auto* boot : {"tuesday", ""}) {
       const auto doubt = world.doubt(boot);
       CHECK(doubt.power_lost);
-      CHECK(doubt.ranges == Ranges{{0, 3}, {4, 6}});
+      CHECK(doubt.links == LinkSet{{0, 3}, {4, 5}});  // 3 is held, 9 the ceiling
     }
-    CHECK(world.doubt("monday").links() == 4);
+    CHECK(world.doubt("monday").links.empty());
   }
 
-  TEST_CASE("an end in order leaves exactly what was not answered, and what is parked") {
+  TEST_CASE("where the journal is gone or does not fit, only the ceiling says what had left") {
+    for (const bool gone : {true, false}) {
+      World world;
+      {
+        auto log = RunLog::begin(world.files, paths(), world.first);
+        REQUIRE(log);
+        log->attempt(0, 1);
+        REQUIRE(log->flush());
+      }
+      if (gone) {
+        REQUIRE(world.files.remove("/w/journal.1"));
+      } else {
+        auto journal = Journal::create(world.files, "/w/journal.1", world.first.plan, 1, 77);
+        REQUIRE(journal);
+        journal->add({.first = 0, .kind = EntryKind::attempted});
+        REQUIRE(journal->flush());
+      }
+      CHECK(world.state().journal_lost);
+      CHECK(world.doubt().links == LinkSet{{0, 3}, {4, 5}});
+    }
+  }
+
+  TEST_CASE("an end in order leaves exactly what was not answered") {
     World world;
     auto log = RunLog::begin(world.files, paths(), world.first);
     REQUIRE(log);
+    log->attempt(0, 3);
+    log->attempt(4, 4);
     log->deliver(0, 1, 1);
+    log->withdraw(2, 1);
+    log->withdraw(6, 1);
     log->park(1, 10);
-    world.save(log->last_snapshot(false, 5, {7, 4, 5}));
+    log->park(2, 10);
+    world.save(log->last_snapshot(false, 5));
     const auto doubt = world.doubt("tuesday");
     CHECK(!doubt.died);
     CHECK(!doubt.power_lost);
-    CHECK(doubt.ranges == Ranges{{1, 1}, {4, 2}, {7, 1}});
+    CHECK(doubt.links == LinkSet{{1, 1}, {4, 2}, {7, 1}});
   }
 
   TEST_CASE("what a killed run left in doubt stays so until it is settled, whoever ends how") {
@@ -131,11 +188,14 @@ TEST_SUITE("disk/doubt") {
     {
       auto log = RunLog::begin(world.files, paths(), world.first);
       REQUIRE(log);
+      log->attempt(0, 3);
+      log->attempt(4, 1);
+      REQUIRE(log->flush());
     }
     world.files.revive();
     const auto resume = [&] {
       auto state = world.state();
-      state.checkpoint.in_doubt = world.doubt().ranges;
+      state.checkpoint.in_doubt = world.doubt().links;
       state.checkpoint.in_flight_max = 4;
       auto log = RunLog::resume(world.files, paths(), std::move(state));
       REQUIRE_MESSAGE(log, log);
@@ -143,20 +203,27 @@ TEST_SUITE("disk/doubt") {
     };
     {
       auto log = resume();
+      CHECK(log.was_in_doubt(2));
+      log.attempt(0, 3);
+      log.withdraw(0, 3);  // nothing was taken now, and before that nobody knows
       log.deliver(1, 1, 1);
-      world.save(log.last_snapshot(false, 143, {8}));  // stopped before it came to the others
+      log.attempt(8, 1);
+      world.save(log.last_snapshot(false, 143));  // stopped before it came to the others
     }
-    CHECK(world.doubt().ranges == Ranges{{0, 1}, {2, 1}, {4, 1}, {8, 1}});
+    CHECK(world.doubt().links == LinkSet{{0, 1}, {2, 1}, {4, 1}, {8, 1}});
     {
       auto log = resume();
+      log.attempt(0, 1);
+      log.attempt(2, 1);
+      log.withdraw(2, 1);
       log.refuse(0, 1, "{}");
       REQUIRE(log.flush());
     }
     world.files.revive();  // killed once more
-    CHECK(world.doubt().ranges == Ranges{{2, 1}, {4, 3}, {8, 1}});
+    CHECK(world.doubt().links == LinkSet{{2, 1}, {4, 1}, {8, 1}});
   }
 
-  TEST_CASE("in a round of spares the first pending ones of its list are in doubt, and no others") {
+  TEST_CASE("in a round of spares those of its list below the ceiling are in doubt") {
     World world;
     const auto plan = PlanReader::open(world.files, "/w/plan");
     REQUIRE(plan);
@@ -164,42 +231,72 @@ TEST_SUITE("disk/doubt") {
     state.checkpoint = world.first;
     state.checkpoint.round = 1;
     state.checkpoint.round_links = 7;
+    state.checkpoint.ceiling = 33;
+    state.checkpoint.in_doubt = {{12, 1}};
     state.checkpoint.ledger = {
         .links = 40, .watermark = 6, .above = {{9, 1}}, .parked = {}, .delivered = 2, .passed = 5};
     const std::vector<std::uint64_t> spares{5, 9, 12, 20, 21, 30, 33};
     const auto killed = links_in_doubt(state, *plan, "monday", spares);
     REQUIRE_MESSAGE(killed, killed);
-    CHECK(killed->ranges == Ranges{{12, 1}, {20, 2}, {30, 1}});
+    CHECK(killed->links == LinkSet{{12, 1}});
     const auto lost = links_in_doubt(state, *plan, "tuesday", spares);
     REQUIRE(lost);
-    CHECK(lost->ranges == Ranges{{12, 1}, {20, 2}, {30, 1}, {33, 1}});
+    CHECK(lost->links == LinkSet{{12, 1}, {20, 2}, {30, 1}});
     state.checkpoint.in_flight_max = 0;
-    state.checkpoint.in_doubt = {{12, 1}};
-    const auto ended = links_in_doubt(state, *plan, "monday");
+    const auto ended = links_in_doubt(state, *plan, "tuesday");
     REQUIRE(ended);
-    CHECK(ended->ranges == Ranges{{12, 1}});
+    CHECK(ended->links == LinkSet{{12, 1}});
   }
 
-  TEST_CASE("as many links leave as the durable checkpoint foresaw") {
+  TEST_CASE("of version 3 the whole window counts as sent, and all that is parked") {
+    World world;
+    const auto plan = PlanReader::open(world.files, "/w/plan");
+    REQUIRE(plan);
+    RunState state;
+    state.checkpoint = world.first;
+    state.checkpoint.old_window = OldWindow{5};
+    state.checkpoint.ceiling = 0;
+    state.checkpoint.ledger = {
+        .links = 40, .watermark = 2, .above = {{4, 1}}, .parked = {{1, 9}}, .delivered = 2};
+    const auto killed = links_in_doubt(state, *plan, "monday");
+    REQUIRE_MESSAGE(killed, killed);
+    CHECK(killed->links == LinkSet{{1, 2}, {5, 3}});
+    const auto lost = links_in_doubt(state, *plan, "tuesday");
+    REQUIRE(lost);
+    CHECK(lost->links == LinkSet{{1, 2}, {5, 5}, {11, 3}});
+    state.checkpoint.in_flight_max = 0;
+    const auto ended = links_in_doubt(state, *plan, "monday");
+    REQUIRE(ended);
+    CHECK(ended->links == LinkSet{{1, 1}});
+    state.checkpoint.in_flight_max = 4;
+    state.checkpoint.round = 1;
+    state.checkpoint.round_links = 7;
+    const std::vector<std::uint64_t> spares{5, 9, 12, 20, 21, 30, 33};
+    const auto in_round = links_in_doubt(state, *plan, "monday", spares);
+    REQUIRE(in_round);
+    CHECK(in_round->links == LinkSet{{1, 1}, {5, 1}, {9, 1}, {12, 1}, {20, 1}});
+  }
+
+  TEST_CASE(
+      "links leave up to the ceiling of the durable checkpoint, and half of it calls for more") {
     World world;
     auto log = RunLog::begin(world.files, paths(), world.first);
     REQUIRE(log);
-    for (int i = 0; i < 5; ++i) {
-      CHECK(log->may_hand_out());
-      log->hand_out();
+    for (std::uint64_t i = 0; i < 9; ++i) {
+      CHECK(log->may_hand_out(i));
+      log->hand_out(i);
+      log->raise_ceiling(i + 1 + 9);
+      CHECK(log->needs_ceiling() == (i >= 4));
     }
-    CHECK(!log->may_hand_out());
-    log->deliver(0, 3, 1);
+    CHECK(!log->may_hand_out(9));
     const auto snapshot = log->snapshot();
     REQUIRE(snapshot);
-    CHECK(!log->may_hand_out());
-    log->saved(snapshot->handed_out, snapshot->checkpoint.ahead_max);
-    CHECK(log->may_hand_out());
-  }
-
-  TEST_CASE("ordinals in any order and number make ranges that are disjoint and not adjacent") {
-    CHECK(ranges_of({5, 3, 4, 4, 9, 7, 3}) == Ranges{{3, 3}, {7, 1}, {9, 1}});
-    CHECK(ranges_of({0}) == Ranges{{0, 1}});
-    CHECK(ranges_of({}).empty());
+    CHECK(snapshot->checkpoint.ceiling == 18);
+    CHECK(!log->may_hand_out(9));
+    log->raise_ceiling(12);  // never lowered
+    log->saved(snapshot->checkpoint.ceiling);
+    CHECK(log->may_hand_out(17));
+    CHECK(!log->may_hand_out(18));
+    CHECK(!log->needs_ceiling());
   }
 }

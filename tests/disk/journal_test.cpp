@@ -18,7 +18,7 @@ const Digest plan = digest("plan");
 std::vector<JournalEntry> entries() {
   return {{.first = 3,
            .count = 2,
-           .fate = Fate::delivered,
+           .kind = EntryKind::delivered,
            .ambiguous = true,
            .attempts = 2,
            .watermark = 1,
@@ -26,7 +26,7 @@ std::vector<JournalEntry> entries() {
            .letters_chain = 0},
           {.first = 1,
            .count = 1,
-           .fate = Fate::refused,
+           .kind = EntryKind::refused,
            .ambiguous = false,
            .attempts = 1,
            .watermark = 1,
@@ -34,9 +34,25 @@ std::vector<JournalEntry> entries() {
            .letters_chain = 77},
           {.first = 2,
            .count = 1,
-           .fate = Fate::pending,
+           .kind = EntryKind::parked,
            .ambiguous = false,
            .attempts = 10,
+           .watermark = 2,
+           .letters_bytes = 40,
+           .letters_chain = 77},
+          {.first = 7,
+           .count = 9,
+           .kind = EntryKind::attempted,
+           .ambiguous = false,
+           .attempts = 0,
+           .watermark = 2,
+           .letters_bytes = 40,
+           .letters_chain = 77},
+          {.first = 8,
+           .count = 2,
+           .kind = EntryKind::withdrawn,
+           .ambiguous = false,
+           .attempts = 0,
            .watermark = 2,
            .letters_bytes = 40,
            .letters_chain = 77}};
@@ -60,7 +76,7 @@ std::string written(std::uint64_t generation = 5, std::uint64_t chain = 99) {
 TEST_SUITE("disk/journal") {
   TEST_CASE("entries are read as they were written") {
     const auto bytes = written();
-    CHECK(bytes.size() == 64 + 3 * 48);
+    CHECK(bytes.size() == 64 + 5 * 48);
     const auto text = parse_journal(bytes, "journal.5", plan);
     REQUIRE_MESSAGE(text, text);
     CHECK(text->generation == 5);
@@ -119,17 +135,29 @@ TEST_SUITE("disk/journal") {
 
   TEST_CASE("another version is named, and a flipped bit in the version is not taken for one") {
     auto bytes = written();
-    bytes[8] = 2;
+    bytes[8] = 3;
     CHECK(parse_journal(bytes, "j", plan)->entries.empty());
     const auto sum = checksum(std::string_view(bytes).substr(0, 56), 0);
     std::memcpy(bytes.data() + 56, &sum, sizeof sum);
     const auto text = parse_journal(bytes, "/w/j", plan);
     REQUIRE_FALSE(text);
     CHECK(text.error().code == Errc::input);
-    CHECK(
-        text.error().what ==
-        "/w/j: is of version 2, and this idmerge reads version 1: finish the job with the idmerge "
-        "that wrote it; a new job would send all links again");
+    CHECK(text.error().what ==
+          "/w/j: is of version 3, and this idmerge reads versions 1 to 2: finish the job with the "
+          "idmerge that wrote it; a new job would send all links again");
+  }
+
+  TEST_CASE("of version 1 all is read but what only version 2 has") {
+    auto bytes = written();
+    bytes[8] = 1;
+    const auto sum = checksum(std::string_view(bytes).substr(0, 56), 0);
+    std::memcpy(bytes.data() + 56, &sum, sizeof sum);
+    const auto text = parse_journal(bytes, "/w/j", plan);
+    REQUIRE(text);
+    CHECK(text->version == 1);
+    const auto all = entries();
+    CHECK(text->entries == std::vector<JournalEntry>(all.begin(), all.begin() + 3));
+    CHECK(text->lost_bytes == 2 * 48);
   }
 
   TEST_CASE("another plan's journal is refused") {

@@ -253,7 +253,7 @@ TEST_SUITE("disk/run_log") {
       REQUIRE(checkpoint);
       auto journal = Journal::create(files, "/w/journal.1", plan, 1, (*checkpoint)->journal_chain);
       REQUIRE(journal);
-      journal->add({.first = parked + 5, .fate = Fate::pending, .watermark = parked});
+      journal->add({.first = parked + 5, .kind = EntryKind::parked, .watermark = parked});
       REQUIRE(journal->flush());
       CHECK(read_run(files, paths, plan).has_value() == (parked < Ledger::parked_max));
     }
@@ -341,11 +341,11 @@ TEST_SUITE("disk/run_log") {
           REQUIRE(log);
           REQUIRE(saver);
           log->deliver(0, 2, 1);
-          log->deliver(2, 1, 2, true);
+          log->deliver_ambiguous(2, 2, R"({"link":2})");
           log->refuse(3, 1, R"({"why":"no"})");
           log->pass(4);
           files.harm(step, idmerge::testing::Harm::kill);
-          if (const auto snapshot = log->begin_round(1); snapshot) {
+          if (const auto snapshot = log->begin_round(1, 5); snapshot) {
             CHECK(log->ledger().watermark() == 0);
             if (saver->save(*snapshot)) {
               begun = true;

@@ -18,6 +18,7 @@
 
 #include <doctest/doctest.h>
 
+#include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/run_log.hpp"
 
 #include "support/flaky_files.hpp"
@@ -33,6 +34,7 @@ const Digest plan = digest("plan");
 const RunPaths paths{"/w"};
 constexpr std::uint64_t links = 70;
 constexpr std::uint64_t lanes = 4;
+constexpr std::uint64_t ahead = 9;
 
 enum class After : std::uint8_t { kill, power_synced, power_some, power_all };
 
@@ -66,6 +68,7 @@ class World {
         files_.lose_power(FlakyFiles::Keep::all);
         break;
     }
+    if (after != After::kill) ++boot_;
     check_disk(after == After::kill);
   }
 
@@ -116,6 +119,7 @@ class World {
     if (was_kill) {
       CHECK(lost <= lanes);
     }
+    check_doubt(*state, *ledger);
     std::uint64_t delivered = 0;
     std::uint64_t refused = 0;
     for (std::uint64_t i = 0; i < links; ++i) {
@@ -134,17 +138,57 @@ class World {
     if (!was_kill) saved_ = flushed_;
   }
 
-  /// The file has exactly the letters of the refused links.
-  void check_letters() {
-    std::multiset<std::uint64_t> found;
-    std::istringstream lines(files_.content(paths.refused()));
-    for (std::string line; std::getline(lines, line);)
-      found.insert(std::stoull(line.substr(5)));
-    std::multiset<std::uint64_t> counted;
-    for (const auto& [ordinal, fate] : fates_) {
-      if (fate == Fate::refused) counted.insert(ordinal);
+  /// Every pending link that had left may be delivered, and the next run knows; nothing else is
+  /// taken for it, but for what was about to leave when the disk failed.
+  void check_doubt(const RunState& state, const Ledger& ledger) {
+    const bool only_bounded = is_only_bounded(state, boot());
+    const auto in_doubt = pending_of(state.checkpoint.in_doubt, ledger);
+    for (const auto ordinal : left_) {
+      if (ledger.is_settled(ordinal) || in_doubt.contains(ordinal)) continue;
+      if (!only_bounded) FAIL("forgot that it had left: ", ordinal);
+      const bool is_within = ordinal < state.checkpoint.ceiling;
+      if (!is_within && !ledger.is_parked(ordinal)) FAIL("left past the ceiling: ", ordinal);
     }
-    CHECK(found == counted);
+    for (const auto& [first, count] : in_doubt.ranges()) {
+      for (auto ordinal = first; !only_bounded && ordinal < first + count; ++ordinal) {
+        if (!left_.contains(ordinal) && !unwritten_.contains(ordinal)) {
+          FAIL("in doubt without having left: ", ordinal);
+        }
+      }
+    }
+  }
+
+  std::string boot() const { return std::to_string(boot_); }
+
+  /// As links_in_doubt(), for a plan that needs no file.
+  LinkSet links_in_doubt(const RunState& state) const {
+    const auto ledger = Ledger::restore(state.checkpoint.ledger);
+    REQUIRE(ledger);
+    auto in_doubt = pending_of(state.checkpoint.in_doubt, *ledger);
+    if (!is_only_bounded(state, boot())) return in_doubt;
+    for (std::uint64_t i = 0; i < links; ++i) {
+      const bool may_have_left = i < state.checkpoint.ceiling && !is_passed(i);
+      if (!ledger->is_settled(i) && (may_have_left || ledger->is_parked(i))) in_doubt.add(i);
+    }
+    return in_doubt;
+  }
+
+  /// The files have exactly the letters of the refused and of the ambiguous links.
+  void check_letters() {
+    const auto listed = [&](const std::string& path) {
+      std::multiset<std::uint64_t> found;
+      std::istringstream lines(files_.content(path));
+      for (std::string line; std::getline(lines, line);)
+        found.insert(std::stoull(line.substr(5)));
+      return found;
+    };
+    std::multiset<std::uint64_t> refused, ambiguous;
+    for (const auto& [ordinal, fate] : fates_) {
+      if (fate == Fate::refused) refused.insert(ordinal);
+      if (ambiguous_.contains(ordinal)) ambiguous.insert(ordinal);
+    }
+    CHECK(listed(paths.refused()) == refused);
+    CHECK(listed(paths.ambiguous()) == ambiguous);
   }
 
   bool start() {
@@ -154,8 +198,20 @@ class World {
     first.plan = plan;
     first.target = "emulator";
     first.in_flight_max = lanes;
+    first.ceiling = ahead;
+    first.boot = boot();
     first.ledger.links = links;
-    if (*state) (*state)->checkpoint.in_flight_max = lanes;
+    if (*state) {
+      auto& checkpoint = (*state)->checkpoint;
+      checkpoint.in_doubt = links_in_doubt(**state);
+      checkpoint.in_flight_max = lanes;
+      checkpoint.boot = boot();
+      checkpoint.ceiling = std::min(links, checkpoint.ledger.watermark + ahead);
+      for (const auto& [from, count] : checkpoint.in_doubt.ranges()) {
+        for (auto ordinal = from; ordinal < from + count; ++ordinal)
+          left_.insert(ordinal);
+      }
+    }
     auto log = *state ? RunLog::resume(files_, paths, std::move(**state))
                       : RunLog::begin(files_, paths, std::move(first));
     if (!log) return false;
@@ -163,6 +219,9 @@ class World {
     auto saver = RunSaver::open(files_, paths);
     if (!saver) return false;
     saver_ = std::move(*saver);
+    under_way_.clear();
+    unwritten_.clear();
+    doubtful_.clear();
     // What the ledger does not know was lost, as the laws allow; what it knows is durable now.
     std::erase_if(fates_,
                   [&](const auto& entry) { return !log_->ledger().is_settled(entry.first); });
@@ -183,7 +242,8 @@ class World {
       if (is_passed(next_)) {
         log_->pass(next_);
       } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
-        if (in_flight_.size() == lanes) return;
+        if (in_flight_.size() == lanes || !log_->may_hand_out(next_)) return;
+        log_->hand_out(next_);
         in_flight_.push_back(next_);
       }
     }
@@ -195,34 +255,81 @@ class World {
     }
   }
 
-  /// One turn of the io thread: some answers come, then all is flushed. False if it failed.
+  /// Some of the links leave, once it is written that they do. False if that failed.
+  bool leave() {
+    for (const auto ordinal : in_flight_) {
+      if (random_() % 3 == 0) continue;
+      log_->attempt(ordinal, 1);
+      under_way_.insert(ordinal);
+      unwritten_.insert(ordinal);
+    }
+    if (!log_->flush()) return false;
+    unwritten_.clear();
+    left_.insert(under_way_.begin(), under_way_.end());
+    return true;
+  }
+
+  /// The service took nothing: the link has not left after all, unless it had before.
+  void take_back(std::uint64_t ordinal) {
+    if (doubtful_.contains(ordinal)) return;
+    log_->withdraw(ordinal, 1);
+    under_way_.erase(ordinal);
+    unwritten_.insert(ordinal);
+    if (!log_->was_in_doubt(ordinal)) left_.erase(ordinal);
+  }
+
+  /// One turn of the io thread: some links leave, some answers come, then all is flushed. False if
+  /// it failed.
   bool turn() {
     fill();
+    if (!leave()) return false;
     for (auto answers = random_() % (lanes + 1); answers > 0 && !in_flight_.empty(); --answers) {
       const auto at = static_cast<std::ptrdiff_t>(random_() % in_flight_.size());
       const auto ordinal = in_flight_[static_cast<std::size_t>(at)];
-      in_flight_.erase(in_flight_.begin() + at);
-      const auto kind = random_() % 8;
-      if (kind == 0) {
-        log_->park(ordinal, 10);
+      if (!under_way_.contains(ordinal)) continue;
+      const auto kind = random_() % 10;
+      if (kind == 9) {  // no answer, and it will be sent again
+        doubtful_.insert(ordinal);
         continue;
       }
-      if (kind < 4) {
-        log_->refuse(ordinal, 1, "{\"o\":" + std::to_string(ordinal) + "}");
-      } else {
-        log_->deliver(ordinal, 1, 1, kind == 4);
+      if (kind == 8) {
+        take_back(ordinal);
+        continue;
       }
-      fates_[ordinal] = kind < 4 ? Fate::refused : Fate::delivered;
+      in_flight_.erase(in_flight_.begin() + at);
+      under_way_.erase(ordinal);
+      if (kind == 0) {
+        log_->park(ordinal, 10);
+        doubtful_.insert(ordinal);
+        continue;
+      }
+      answer(ordinal, kind);
     }
     if (!log_->flush()) return false;
     for (const auto& [ordinal, fate] : fates_)
       flushed_.insert(ordinal);
+    unwritten_.clear();
     return true;
+  }
+
+  void answer(std::uint64_t ordinal, std::uint64_t kind) {
+    const auto letter = "{\"o\":" + std::to_string(ordinal) + "}";
+    ambiguous_.erase(ordinal);
+    if (kind < 4) {
+      log_->refuse(ordinal, 1, letter);
+    } else if (kind == 4 && log_->is_in_doubt(ordinal)) {
+      log_->deliver_ambiguous(ordinal, 1, letter);
+      ambiguous_.insert(ordinal);
+    } else {
+      log_->deliver(ordinal, 1, 1);
+    }
+    fates_[ordinal] = kind < 4 ? Fate::refused : Fate::delivered;
   }
 
   /// Save a snapshot while the io thread goes on. False if either failed.
   bool save(const Snapshot& snapshot, bool goes_on) {
     std::set<std::uint64_t> covered = flushed_;
+    const auto ceiling = snapshot.checkpoint.ceiling;
     bool is_fine = true;
     if (goes_on) {
       files_.meanwhile = [&] {
@@ -232,6 +339,7 @@ class World {
     const auto done = saver_->save(snapshot);
     files_.meanwhile = nullptr;
     if (done) saved_ = std::move(covered);
+    if (done) log_->saved(ceiling);
     return done && is_fine;
   }
 
@@ -242,6 +350,7 @@ class World {
       if (!turn()) return;
       const auto& ledger = log_->ledger();
       if (ledger.at_end() && ledger.parked().empty()) break;
+      log_->raise_ceiling(std::min(links, next_ + ahead));
       if (random_() % 3 != 0) continue;
       const auto snapshot = log_->snapshot();
       if (!snapshot || !save(*snapshot, true)) return;
@@ -257,6 +366,12 @@ class World {
   std::map<std::uint64_t, Fate> fates_;  // what the service said, as far as it was heard
   std::set<std::uint64_t> flushed_;      // must survive a kill
   std::set<std::uint64_t> saved_;        // must survive a power loss
+  std::set<std::uint64_t> left_;         // of the pending ones, those that may be delivered
+  std::set<std::uint64_t> under_way_;    // without an answer, in this life
+  std::set<std::uint64_t> unwritten_;    // of which something was noted that is not flushed
+  std::set<std::uint64_t> doubtful_;     // of this life, left once without an answer
+  std::set<std::uint64_t> ambiguous_;    // of the fates
+  std::uint64_t boot_ = 0;               // a power loss begins another one
   std::vector<std::uint64_t> in_flight_;
   std::uint64_t next_ = 0;
   bool is_finished_ = false;

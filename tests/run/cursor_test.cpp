@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/cursor.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -16,7 +17,8 @@ namespace {
 
 /// A plan of several small blocks, and the log of its run.
 struct World {
-  explicit World(std::uint64_t links, std::size_t id_bytes = 2) {
+  explicit World(std::uint64_t links, std::size_t id_bytes = 2,
+                 std::uint64_t ceiling = UINT64_MAX) {
     const PlanSketch sketch{.links = links, .id_bytes = id_bytes};
     const auto facts = idmerge::testing::make_plan(files, "/w/plan", sketch);
     REQUIRE(facts);
@@ -26,6 +28,7 @@ struct World {
     Checkpoint first;
     first.plan = facts->digest;
     first.ledger.links = links;
+    first.ceiling = std::min(ceiling, links);
     auto begun = RunLog::begin(files, {"/w"}, first);
     REQUIRE(begun);
     log.emplace(std::move(*begun));
@@ -47,10 +50,8 @@ std::vector<std::uint64_t> sendable(std::uint64_t links) {
 }  // namespace
 
 TEST_SUITE("run/cursor") {
-  TEST_CASE("it hands out as many links as the durable checkpoint foresaw, and passes all others") {
-    World world(20);
-    world.log->facts().ahead_max = 3;
-    world.log->saved(0, 3);
+  TEST_CASE("no link leaves at the ceiling of the durable checkpoint, all others are passed") {
+    World world(20, 2, 3);
     PlanCursor cursor(*world.plan, *world.log);
     Batch batch;
     CHECK(cursor.take(2, batch).value() == Taken::links);
@@ -60,9 +61,74 @@ TEST_SUITE("run/cursor") {
     cursor.release(batch);
     CHECK(cursor.take(2, batch).value() == Taken::window_full);
     CHECK(world.log->ledger().passed() == 1);  // 3 is held
-    world.log->saved(world.log->handed_out(), 3);
-    CHECK(cursor.take(2, batch).value() == Taken::links);
+    // What the next checkpoint is to promise counts only once it is durable.
+    cursor.set_ahead(2);
+    REQUIRE(cursor.foresee());
+    CHECK(world.log->facts().ceiling == 6);
+    CHECK(cursor.take(2, batch).value() == Taken::window_full);
+    world.log->saved(6);
+    CHECK(cursor.take(3, batch).value() == Taken::links);
     CHECK(batch.ordinals == std::vector<std::uint64_t>{4, 5});
+  }
+
+  TEST_CASE("the ceiling is as many links ahead as was set, of those that are to be sent") {
+    constexpr std::uint64_t links = 40'000;
+    const auto all = sendable(links);
+    World world(links, 60, 0);
+    REQUIRE(world.plan->blocks() > 2);
+    for (const std::size_t settled : {5U, 6U, 40U})
+      world.log->deliver(all[settled], 1, 1);
+    PlanCursor cursor(*world.plan, *world.log);
+    constexpr std::uint64_t ahead = 3'000;
+    cursor.set_ahead(ahead);
+    REQUIRE(cursor.foresee());
+    CHECK(world.log->facts().ceiling > all[ahead - 1]);
+    CHECK(world.log->facts().ceiling <= all[ahead]);
+    world.log->saved(world.log->facts().ceiling);
+    Batch batch;
+    std::uint64_t before = 0;
+    while (cursor.take(700, batch).value() == Taken::links) {
+      REQUIRE(cursor.foresee());
+      const auto next = static_cast<std::size_t>(
+          std::upper_bound(all.begin(), all.end(), batch.ordinals.back()) - all.begin());
+      const auto ceiling = world.log->facts().ceiling;
+      if (next + ahead < all.size()) {
+        CHECK(ceiling > all[next + ahead - 1]);
+        CHECK(ceiling <= all[next + ahead]);
+      } else {
+        CHECK(ceiling == links);
+      }
+      CHECK(ceiling >= before);
+      before = ceiling;
+      world.log->saved(ceiling);
+      cursor.release(batch);
+    }
+    CHECK(before == links);
+  }
+
+  TEST_CASE("in a round the ceiling is as many links of its list ahead") {
+    const std::vector<std::uint64_t> list{3, 40, 500, 600};
+    CHECK(round_ceiling(list, 0, 1) == 40);
+    CHECK(round_ceiling(list, 1, 2) == 600);
+    CHECK(round_ceiling(list, 1, 3) == UINT64_MAX);
+    CHECK(round_ceiling(list, 4, 0) == UINT64_MAX);
+    World world(700);
+    for (const auto ordinal : sendable(700))
+      world.log->deliver(ordinal, 1, 1);
+    world.log->pass(0, 700);
+    REQUIRE(world.log->begin_round(list.size(), 40));
+    PlanCursor cursor(*world.plan, *world.log);
+    cursor.begin_round(list);
+    cursor.set_ahead(2);
+    Batch batch;
+    CHECK(cursor.take(1, batch).value() == Taken::window_full);  // nothing of it is durable yet
+    world.log->saved(40);
+    REQUIRE(cursor.take(9, batch).value() == Taken::links);
+    CHECK(batch.ordinals == std::vector<std::uint64_t>{3});
+    cursor.release(batch);
+    CHECK(cursor.take(1, batch).value() == Taken::window_full);
+    REQUIRE(cursor.foresee());
+    CHECK(world.log->facts().ceiling == 600);
   }
 
   TEST_CASE("it takes every link that is to be sent once, in order, and passes the others") {
@@ -170,7 +236,8 @@ TEST_SUITE("run/cursor") {
       first.release(batch);
     }
     const std::vector<std::uint64_t> wanted{3, 4, 5, 20'000, links - 1};
-    REQUIRE(world.log->begin_round(wanted.size()));
+    REQUIRE(world.log->begin_round(wanted.size(), links));
+    world.log->saved(links);
     first.begin_round(wanted);
     std::vector<std::uint64_t> taken;
     while (first.take(2, batch).value() == Taken::links) {
@@ -203,7 +270,8 @@ TEST_SUITE("run/cursor") {
     for (const auto ordinal : sendable(100))
       world.log->deliver(ordinal, 1, 1);
     world.log->pass(0, 100);
-    REQUIRE(world.log->begin_round(3));
+    REQUIRE(world.log->begin_round(3, 100));
+    world.log->saved(100);
     world.log->deliver(50, 1, 1);
     PlanCursor cursor(*world.plan, *world.log);
     cursor.begin_round({10, 50, 99});

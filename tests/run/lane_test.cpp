@@ -80,12 +80,11 @@ TEST_SUITE("run/lane") {
 
   TEST_CASE("halves of halves end with every link alone, each once and in order") {
     Flight flight = flight_of(7);
-    flight.next().tries = {.sent = 2, .failed = 3, .resent = true, .in_doubt = true};
+    flight.next().tries = {.sent = 2, .failed = 3, .in_doubt = true};
     std::vector<std::size_t> alone;
     while (flight.has_parts()) {
       const Tries& tries = flight.next().tries;
       CHECK(tries.sent == 2);
-      CHECK(tries.resent);
       CHECK(tries.in_doubt);
       if (flight.next().count == 1) {
         CHECK(tries.failed == 0);
@@ -137,20 +136,6 @@ TEST_SUITE("run/lane") {
     world.lane.give_up_turns();
     CHECK(!world.lane.has_passed());
     CHECK(world.lane.has_parts());
-  }
-
-  TEST_CASE("a lane names what it sent without an answer") {
-    World world;
-    world.load(0, 5);
-    world.load(3, 2);
-    world.lane.flights[0].split_next();
-    std::vector<std::uint64_t> ordinals;
-    world.lane.add_in_doubt(ordinals);
-    CHECK(ordinals.empty());
-    world.lane.flights[0].next().tries.in_doubt = true;  // the first half
-    world.lane.add_in_doubt(ordinals);
-    CHECK(ordinals == std::vector<std::uint64_t>{world.lane.flights[0].batch.ordinals[0],
-                                                 world.lane.flights[0].batch.ordinals[1]});
   }
 
   TEST_CASE("a pipe grows while it is answered, and begins again with one request") {

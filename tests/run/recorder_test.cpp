@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/recorder.hpp"
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <mutex>
@@ -146,7 +147,7 @@ TEST_SUITE("run/recorder") {
   TEST_CASE("the end of a run is durable and says whether all is done") {
     World world;
     world.recorder->deliver(0, 10, 1);
-    REQUIRE(world.recorder->finish(0, {}));
+    REQUIRE(world.recorder->finish(0));
     world.files.lose_power(FlakyFiles::Keep::synced);
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
@@ -158,14 +159,17 @@ TEST_SUITE("run/recorder") {
 
   TEST_CASE("a parked link keeps a run from being finished") {
     World world;
-    world.recorder->deliver(0, 9, 1);
+    world.recorder->deliver(0, 8, 1);
+    world.recorder->attempt(std::array{std::uint64_t{8}, std::uint64_t{9}});
+    world.recorder->withdraw(std::array{std::uint64_t{8}});
+    world.recorder->park(8, 10);
     world.recorder->park(9, 10);
-    REQUIRE(world.recorder->finish(5, {9}));
+    REQUIRE(world.recorder->finish(5));
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
     CHECK(!(*state)->checkpoint.finished);
     CHECK((*state)->checkpoint.exit_code == 5);
-    CHECK((*state)->checkpoint.in_doubt == std::vector<LinkRange>{{9, 1}});
+    CHECK((*state)->checkpoint.in_doubt == LinkSet{{9, 1}});
   }
 
   TEST_CASE("when the disk is full the run hears it once, and settles nothing more") {
@@ -182,7 +186,7 @@ TEST_SUITE("run/recorder") {
     world.turn();
     CHECK(world.errors.size() == 1);
     CHECK(world.recorder->settled() == 2);
-    CHECK(!world.recorder->finish(0, {}));
+    CHECK(!world.recorder->finish(0));
     world.files.revive();
     CHECK(world.delivered_on_disk() == 1);
   }
@@ -193,7 +197,7 @@ TEST_SUITE("run/recorder") {
     world.recorder->refuse(6, 1, "{}");
     world.log->pass(7, 3);
     world.recorder->save_when_due(Instant{} + 1h, 1s);
-    REQUIRE(world.recorder->begin_round(2));
+    REQUIRE(world.recorder->begin_round(2, 10));
     world.files.lose_power(FlakyFiles::Keep::synced);
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);
@@ -212,14 +216,14 @@ TEST_SUITE("run/recorder") {
       world.log->pass(7, 3);
       REQUIRE(world.recorder->write_letters());
       world.files.harm(step, Harm::fail, true);
-      const auto begun = world.recorder->begin_round(2);
+      const auto begun = world.recorder->begin_round(2, 10);
       if (begun) {
         CHECK(step > 4);
         break;
       }
       CHECK(world.errors.size() == 1);
       world.recorder->deliver(0, 1, 1);
-      const auto finished = world.recorder->finish(0, {});
+      const auto finished = world.recorder->finish(0);
       REQUIRE(!finished);
       CHECK(finished.error().code == Errc::outage);
       world.files.revive();
@@ -230,7 +234,7 @@ TEST_SUITE("run/recorder") {
   TEST_CASE("a run is not finished while another round may follow") {
     World world;
     world.recorder->deliver(0, 10, 1);
-    REQUIRE(world.recorder->finish(8, {}, false));
+    REQUIRE(world.recorder->finish(8, false));
     CHECK(!read_run(world.files, paths, Digest{}).value()->checkpoint.finished);
   }
 }

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <new>
 #include <random>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,6 +21,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <libdeflate.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,6 +29,8 @@
 
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/disk/run_log.hpp"
+#include "idmerge/run/outset.hpp"
+#include "idmerge/run/owner.hpp"
 #include "idmerge/run/planner.hpp"
 
 #include "support/allocations.hpp"
@@ -119,10 +125,7 @@ Digest plan_digest(Job& job) {
 std::uint64_t in_doubt(Job& job) {
   const auto state = read_run(job.files, JobPaths{job.dir()}.run(), plan_digest(job));
   REQUIRE(state);
-  std::uint64_t links = 0;
-  for (const auto& range : (*state)->checkpoint.in_doubt)
-    links += range.count;
-  return links;
+  return (*state)->checkpoint.in_doubt.size();
 }
 
 /// The anonymous id of a create request.
@@ -187,6 +190,136 @@ std::size_t links_of(const SeenRequest& seen) {
     ++links;
   return links;
 }
+
+/// Is it a request of one link, in JSON that is not compressed?
+bool is_of_identity(const SeenRequest& seen) {
+  return seen.body.front() == '{';
+}
+
+/// The anonymous ids of a request, whatever the API.
+std::set<std::string> anons_of(const SeenRequest& seen) {
+  const auto body = is_of_identity(seen) ? seen.body : inflated(seen);
+  const std::string key = "\"$anon_id\":\"";
+  std::set<std::string> anons;
+  for (auto at = body.find(key); at != std::string::npos; at = body.find(key, at)) {
+    at += key.size();
+    anons.insert(body.substr(at, body.find('"', at) - at));
+  }
+  return anons;
+}
+
+/// A job whose process died while the service had the request of that number, after all before it
+/// were accepted: the job directory as it stood then, and a service that says "already linked" ever
+/// since.
+class Crash {
+ public:
+  Crash(int links, bool batches, std::uint32_t connections, std::uint64_t requests,
+        std::optional<Rate> rate = {})
+      : job_(links),
+        server_([this, requests](const SeenRequest& seen) { return react(seen, requests); }) {
+    options_ = batches ? job_.import_options(server_) : job_.options(server_);
+    options_.dialect.batch_links_max = 7;
+    options_.connections = connections;
+    options_.max_refused_percent.reset();
+    if (rate) options_.rate = *rate;
+    if (rate) options_.burst = 1;
+    job_.send(options_);
+    REQUIRE(std::filesystem::exists(image()));
+    options_.rate = Rate{0, false};
+  }
+
+  /// Let the machine have been restarted. Returns the ceiling of the checkpoint.
+  std::uint64_t lose_power() {
+    const auto path = JobPaths{image()}.run().checkpoint();
+    auto checkpoint = load_checkpoint(job_.files, path);
+    REQUIRE(checkpoint);
+    REQUIRE(*checkpoint);
+    (*checkpoint)->boot = "before";
+    REQUIRE(save_checkpoint(job_.files, path, **checkpoint));
+    return (*checkpoint)->ceiling;
+  }
+
+  SendReport go_on() {
+    says_already_ = true;
+    const StopRequest stop;
+    const auto report = send_plan(options_, image(), job_.files, job_.progress, stop);
+    REQUIRE(report);
+    return *report;
+  }
+
+  /// What had reached the service when the process died.
+  const std::set<std::string>& seen_before() const { return seen_before_; }
+
+  std::vector<std::string> listed_as_ambiguous() {
+    std::istringstream lines(job_.scratch.read("image/runs/1-of-1/ambiguous.ndjson"));
+    std::vector<std::string> anons;
+    const std::string key = "\"anonymous_id\":\"";
+    for (std::string line; std::getline(lines, line);) {
+      const auto begin = line.find(key) + key.size();
+      anons.push_back(line.substr(begin, line.find('"', begin) - begin));
+    }
+    return anons;
+  }
+
+ private:
+  std::string image() const { return job_.scratch.path("image"); }
+
+  /// The names and sizes of the job's files, and its checkpoint.
+  std::string sketch() {
+    std::set<std::string> lines;
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(job_.dir(), gone)) {
+      const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+      lines.insert(fmt::format("{} {}", entry.path().string(), size));
+    }
+    return fmt::format("{}\n{}", fmt::join(lines, "\n"),
+                       job_.scratch.read("job/runs/1-of-1/checkpoint"));
+  }
+
+  /// Copy the job as a kill would leave it. The disk thread may be at work: then once more.
+  void take_image() {
+    std::error_code failed;
+    std::string before;
+    do {
+      std::filesystem::remove_all(image(), failed);
+      before = sketch();
+      std::filesystem::copy(job_.dir(), image(), std::filesystem::copy_options::recursive, failed);
+    } while (failed || sketch() != before);
+  }
+
+  Reaction react(const SeenRequest& seen, std::uint64_t requests) {
+    const std::lock_guard lock(mutex_);
+    const auto anons = anons_of(seen);
+    if (!says_already_) {
+      if (seen_ <= requests) seen_before_.insert(anons.begin(), anons.end());
+      if (seen_++ == requests) {
+        take_image();
+        job_.stop.ask(SIGTERM);
+        job_.stop.ask(SIGTERM);
+      }
+      return is_of_identity(seen) ? accepted() : imported(anons.size());
+    }
+    if (is_of_identity(seen)) {
+      return {http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})")};
+    }
+    std::string failed;
+    for (std::size_t i = 0; i < anons.size(); ++i) {
+      failed += fmt::format(R"({}{{"index":{},"message":"errAnonDistinctIdAssignedAlready"}})",
+                            i > 0 ? "," : "", i);
+    }
+    return {http(400, fmt::format(R"({{"code":400,"error":"e","failed_records":[{}],)"
+                                  R"("num_records_imported":0,"status":"Bad Request"}})",
+                                  failed))};
+  }
+
+  Job job_;
+  SendOptions options_;
+  std::mutex mutex_;
+  std::uint64_t seen_ = 0;
+  std::set<std::string> seen_before_;
+  std::atomic<bool> says_already_ = false;
+  LoopbackServer server_;  // last: it calls into the rest
+};
 
 /// A server that says yes to all requests it has read at once, and counts them.
 class PipedServer {
@@ -746,6 +879,149 @@ TEST_SUITE("run/sender") {
     CHECK(report.refused == 1);
   }
 
+  TEST_CASE("'already linked' after answers that took nothing is a refusal") {
+    const std::string taken = http(400, R"({"status":0,"error":"errAliasAlreadyExists"})");
+    for (const auto& nothing :
+         {http(429, "{}"), http(200, R"({"status":0,"error":"temporary failure"})")}) {
+      CAPTURE(nothing);
+      std::mutex mutex;
+      std::set<std::string> asked;
+      LoopbackServer server([&](const SeenRequest& seen) {
+        const std::lock_guard lock(mutex);
+        const auto anon = anon_of(seen);
+        // The control: of a2 it is not known what became of the first try.
+        if (asked.insert(anon).second) return Reaction{anon == "a2" ? http(502, "{}") : nothing};
+        return Reaction{taken};
+      });
+      Job job(4);
+      auto options = job.options(server);
+      options.adaptive = false;
+      options.max_refused_percent.reset();
+      const auto report = job.send(options);
+      CHECK(!report.stop);
+      CHECK(report.refused == 3);
+      CHECK(report.delivered == 1);
+      CHECK(report.ambiguous == 1);
+    }
+  }
+
+  TEST_CASE("nor do the halves of a batch that was not taken count as attempted") {
+    for (const auto& nothing :
+         {http(413, R"({"code":413,"error":"too large"})"),
+          http(400,
+               R"({"code":400,"error":"e","failed_records":["why"],"num_records_imported":0})"),
+          http(429, "{}")}) {
+      CAPTURE(nothing);
+      LoopbackServer server([&](const SeenRequest& seen) {
+        if (seen.number == 0) return Reaction{nothing};
+        std::string failed;
+        for (std::size_t i = 0; i < links_of(seen); ++i) {
+          failed += fmt::format(R"({}{{"index":{},"message":"errAliasAlreadyExists"}})",
+                                i > 0 ? "," : "", i);
+        }
+        return Reaction{http(400, fmt::format(R"({{"code":400,"error":"e","failed_records":[{}],)"
+                                              R"("num_records_imported":0}})",
+                                              failed))};
+      });
+      Job job(4);
+      auto options = job.import_options(server);
+      options.connections = 1;
+      options.adaptive = false;
+      options.max_refused_percent.reset();
+      const auto report = job.send(options);
+      CHECK(!report.stop);
+      CHECK(report.refused == 4);
+      CHECK(report.ambiguous == 0);
+    }
+  }
+
+  TEST_CASE("after a kill 'already linked' is a delivery of what had left, else a refusal") {
+    // At the first request nothing was settled that would have been written together with it.
+    for (const std::uint64_t requests : {0U, 9U}) {
+      for (const bool batches : {false, true}) {
+        for (const std::uint32_t connections : {1U, 4U}) {
+          CAPTURE(requests);
+          CAPTURE(batches);
+          CAPTURE(connections);
+          Crash crash(200, batches, connections, requests);
+          const auto report = crash.go_on();
+          CHECK(!report.stop);
+          CHECK(report.pending == 0);
+          const auto& seen = crash.seen_before();
+          const std::uint64_t under_way = std::uint64_t{connections} * (batches ? 7 : 1);
+          const auto listed = crash.listed_as_ambiguous();
+          CHECK(report.ambiguous == listed.size());
+          CHECK(report.ambiguous >= 1);
+          CHECK(report.ambiguous <= under_way);
+          CHECK(report.delivered <= seen.size() + under_way);
+          if (connections > 1) continue;  // others were on their way to the service
+          CHECK(report.ambiguous == under_way);
+          CHECK(report.delivered == seen.size());
+          for (const auto& anon : listed)
+            CHECK(seen.contains(anon));
+        }
+      }
+    }
+  }
+
+  TEST_CASE("after a power loss it is a delivery below the ceiling, and nowhere else") {
+    Crash crash(3'000, false, 2, 20, Rate{100, false});
+    const auto ceiling = crash.lose_power();
+    CHECK(ceiling > 20);
+    CHECK(ceiling < 600);
+    const auto report = crash.go_on();
+    CHECK(!report.stop);
+    CHECK(report.pending == 0);
+    CHECK(report.delivered <= ceiling);
+    CHECK(report.ambiguous > 300);
+    CHECK(report.refused == 3'000 - report.delivered);
+  }
+
+  // tests/run/version_3 is what such a program left, when it was killed: 120 links a0-u0 ... at
+  // 20/s over two connections; a2 was refused, and the answers to a27 and a28 were awaited.
+  TEST_CASE("a job of the version before is gone on with, and its whole window counts as sent") {
+    for (const bool power_lost : {false, true}) {
+      CAPTURE(power_lost);
+      LoopbackServer server([](const SeenRequest&) {
+        return Reaction{http(400, R"({"status":0,"error":"errAnonDistinctIdAssignedAlready"})")};
+      });
+      Job job(1);
+      auto options = job.options(server);
+      options.max_refused_percent.reset();
+      const std::filesystem::path old = std::filesystem::path(IDMERGE_TEST_DATA) / "run/version_3";
+      const auto run = JobPaths{job.dir()}.run();
+      const auto replace = std::filesystem::copy_options::overwrite_existing;
+      std::filesystem::copy_file(old / "plan", JobPaths{job.dir()}.plan(), replace);
+      for (const auto* name : {"checkpoint", "journal.3", "refused.ndjson"})
+        std::filesystem::copy_file(old / name, run.dir + "/" + name, replace);
+      auto checkpoint = load_checkpoint(job.files, run.checkpoint());
+      REQUIRE_MESSAGE(checkpoint, checkpoint);
+      REQUIRE(*checkpoint);
+      REQUIRE((*checkpoint)->old_window == OldWindow{85});
+      {
+        // It was begun with another port, on another machine.
+        const auto plan = PlanReader::open(job.files, JobPaths{job.dir()}.plan());
+        REQUIRE(plan);
+        (*checkpoint)->target = target_fingerprint(options, plan->facts());
+        (*checkpoint)->boot = power_lost ? "before" : boot_here();
+        REQUIRE(save_checkpoint(job.files, run.checkpoint(), **checkpoint));
+      }
+      const auto report = job.send(options);
+      CHECK(!report.stop);
+      CHECK(report.pending == 0);
+      CHECK(report.ambiguous == (power_lost ? 4 + 85 : 4));
+      CHECK(report.delivered == 26 + report.ambiguous);
+      CHECK(report.refused == 120 - report.delivered);
+      CHECK(server.seen().size() == 120 - 27);
+      const auto now = load_checkpoint(job.files, run.checkpoint());
+      REQUIRE(now);
+      CHECK((*now)->finished);
+      CHECK(!(*now)->old_window);
+      CHECK(!std::filesystem::exists(run.journal(3)));
+      CHECK(job.send(options).nothing_to_do);
+    }
+  }
+
   TEST_CASE("a kept connection that ends upon a request may have delivered it") {
     // The server takes a5 and closes without a word, as it might when it is restarted.
     int tries = 0;
@@ -1211,7 +1487,7 @@ TEST_SUITE("run/sender") {
     // What hung may have been delivered: the next run knows, and believes the service.
     const auto state = read_run(job.files, JobPaths{job.dir()}.run(), plan_digest(job));
     REQUIRE(state);
-    const auto doubt = (*state)->checkpoint.in_doubt;
+    const auto doubt = (*state)->checkpoint.in_doubt.ranges();
     REQUIRE(doubt.size() == 1);  // the first of each lane that came so far
     CHECK(doubt[0].first == 0);
     CHECK(doubt[0].count >= 1);

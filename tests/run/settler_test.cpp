@@ -16,7 +16,8 @@ namespace {
 
 /// A run of some links, all of one batch.
 struct World {
-  explicit World(std::size_t links, RefusedMax max = {}, IdMask mask = IdMask(true)) {
+  explicit World(std::size_t links, RefusedMax max = {}, IdMask mask = IdMask(true),
+                 LinkSet in_doubt = {}) {
     for (std::size_t i = 0; i < links; ++i) {
       batch.ordinals.push_back(i);
       Link link;
@@ -26,6 +27,7 @@ struct World {
     }
     Checkpoint first;
     first.ledger.links = links;
+    first.in_doubt = std::move(in_doubt);
     auto begun = RunLog::begin(files, {"/w"}, first);
     REQUIRE(begun);
     log.emplace(std::move(*begun));
@@ -78,15 +80,33 @@ TEST_SUITE("run/settler") {
     CHECK(letters.find("\"message\":\"bad\"") < letters.find("\"message\":\"worse\""));
   }
 
-  TEST_CASE("'already linked' is a delivery only when the link may have been sent before") {
-    World world(2);
+  TEST_CASE("'already linked' is a delivery only of a link in doubt, and it is listed") {
+    World world(6, {}, IdMask(true), {{4, 1}});
     const auto linked = refused("errAnonDistinctIdAssignedAlready");
     world.settler->refuse(world.batch, {0, 1, {.sent = 1}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
-    world.settler->refuse(world.batch, {1, 1, {.sent = 2, .resent = true}}, linked, 400);
+    world.settler->refuse(world.batch, {1, 1, {.sent = 2, .in_doubt = true}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
     CHECK(world.ledger().delivered() == 1);
     CHECK(world.ledger().ambiguous() == 1);
+    // Not when it is said to be somebody else's.
+    world.settler->refuse(world.batch, {2, 1, {.sent = 2, .in_doubt = true}},
+                          refused("already linked to another user"), 400);
+    CHECK(world.ledger().refused() == 2);
+    // Of a part, that link alone which was in doubt since an earlier run.
+    Outcome outcome;
+    outcome.kind = OutcomeKind::delivered;
+    outcome.refusals = {{0, linked.message}, {1, linked.message}, {2, linked.message}};
+    world.settler->deliver(world.batch, {3, 3, {.sent = 1}}, outcome, 400);
+    CHECK(world.ledger().refused() == 4);
+    CHECK(world.ledger().ambiguous() == 2);
+    REQUIRE(world.log->flush());
+    const auto listed = world.files.content("/w/ambiguous.ndjson");
+    CHECK(std::count(listed.begin(), listed.end(), '\n') == 2);
+    CHECK(listed.find("{\"link\":1,") == 0);
+    CHECK(listed.find("\n{\"link\":4,") != std::string::npos);
+    const auto letters = world.files.content("/w/refused.ndjson");
+    CHECK(std::count(letters.begin(), letters.end(), '\n') == 4);
   }
 
   TEST_CASE("a number of refusals stops the job when it is exceeded") {

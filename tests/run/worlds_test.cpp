@@ -9,6 +9,7 @@
 // IDMERGE_SEED=N IDMERGE_WORLDS=M: so many worlds, of the seeds N, N+1 ...; a finding names its
 // own, and that alone replays it: the mishaps are the seed's, the interleaving of threads is not.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <map>
@@ -27,6 +28,7 @@
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/encoding.hpp"
 #include "idmerge/run/letters.hpp"
+#include "idmerge/run/owner.hpp"
 #include "idmerge/run/planner.hpp"
 #include "idmerge/run/rounds.hpp"
 #include "idmerge/run/sender.hpp"
@@ -75,7 +77,7 @@ std::uint64_t mix(std::uint64_t x) {
 using Name = std::pair<std::string, std::string>;
 
 enum class Kind : std::uint8_t { create, merge, import };
-enum class Temper : std::uint8_t { takes, refuses, fickle };
+enum class Temper : std::uint8_t { takes, refuses, fickle, linked_elsewhere };
 
 /// What is drawn for a world.
 struct Weather {
@@ -89,7 +91,8 @@ struct Weather {
     lives = draw(0, 5);
     mishaps = draw(0, 3) * 12;
     refusals = draw(0, 2) * 8;
-    is_patient = random() % 3 != 0;
+    is_mild = random() % 4 == 0;
+    is_patient = is_mild || random() % 3 != 0;
     options.connections = static_cast<std::uint32_t>(draw(1, 4));
     options.pipeline = static_cast<std::uint32_t>(draw(1, 3));
     options.attempts = static_cast<std::uint32_t>(draw(2, 12));
@@ -118,6 +121,7 @@ struct Weather {
   std::uint64_t mishaps = 0;   // percent of the requests
   std::uint64_t refusals = 0;  // percent of the links
   bool is_patient = true;      // nothing is sent again because of time alone
+  bool is_mild = false;        // no answer leaves a living process in doubt
   SendOptions options;
 };
 
@@ -158,9 +162,10 @@ class Service {
     const auto lot = mix(weather_.seed ^ mix(std::hash<std::string>()(names.front().first) +
                                              ++asked_[names.front()]));
     if (life == calm_life || lot % 100 >= weather_.mishaps) return decide(names, links, life, true);
+    const auto kind = weather_.is_mild ? mild_kinds[(lot >> 20U) % 3] : (lot >> 20U) % 14;
     for (auto* link : links)
-      link->kind = (lot >> 20U) % 14;
-    switch ((lot >> 20U) % 14) {
+      link->kind = kind;
+    switch (kind) {
       case 0:
         return {http(503, "")};
       case 1:
@@ -233,6 +238,11 @@ class Service {
     signals_ = signals;
   }
 
+  /// Is the link somebody else's, so that the service says "already" to whoever asks?
+  bool is_linked_elsewhere(const Name& name) const {
+    return temper_of(name) == Temper::linked_elsewhere;
+  }
+
   static constexpr std::uint64_t calm_life = 900;
 
   /// The life is told by the user name, since a request may come when its sender is long dead.
@@ -287,7 +297,18 @@ class Service {
   Temper temper_of(const Name& name) const {
     const auto lot = mix(weather_.seed + std::hash<std::string>()(name.first + "|" + name.second));
     if (lot % 100 >= weather_.refusals) return Temper::takes;
-    return (lot >> 20U) % 4 == 0 ? Temper::fickle : Temper::refuses;
+    switch ((lot >> 20U) % 4) {
+      case 0:
+        return Temper::fickle;
+      case 1:
+        return Temper::refuses;
+      default:
+        return Temper::linked_elsewhere;
+    }
+  }
+
+  std::string_view refusal_of(const Name& name) const {
+    return is_linked_elsewhere(name) ? "errAnonDistinctIdAssignedAlready" : "no";
   }
 
   /// Take or refuse links for good. `reaches`: the answer will be read whole, if anybody reads.
@@ -297,8 +318,8 @@ class Service {
     for (std::size_t i = 0; i < links.size(); ++i) {
       Known& link = *links[i];
       const auto temper = temper_of(names[i]);
-      const bool refuses =
-          temper == Temper::refuses || (temper == Temper::fickle && link.asked_by.size() % 2 == 1);
+      const bool refuses = temper == Temper::refuses || temper == Temper::linked_elsewhere ||
+                           (temper == Temper::fickle && link.asked_by.size() % 2 == 1);
       ++(refuses ? link.refused : link.accepted);
       link.decided_by.insert(life);
       if (reaches) link.answered_in = life;
@@ -306,7 +327,7 @@ class Service {
     }
     if (weather_.kind != Kind::import) {
       if (refused.empty()) return {http(200, R"({"status":1})")};
-      return {http(400, R"({"status":0,"error":"no"})")};
+      return {http(400, fmt::format(R"({{"status":0,"error":"{}"}})", refusal_of(names.front())))};
     }
     const auto imported = names.size() - refused.size();
     if (refused.empty()) {
@@ -315,12 +336,16 @@ class Service {
     }
     std::string failed;
     for (const auto i : refused) {
-      failed += fmt::format(R"({}{{"index":{},"message":"no"}})", failed.empty() ? "" : ",", i);
+      failed += fmt::format(R"({}{{"index":{},"message":"{}"}})", failed.empty() ? "" : ",", i,
+                            refusal_of(names[i]));
     }
     return {http(400, fmt::format(R"({{"code":400,"error":"some","failed_records":[{}],)"
                                   R"("num_records_imported":{},"status":"Bad Request"}})",
                                   failed, imported))};
   }
+
+  /// Of the mishaps below: 429, an answer twice, and a slow one.
+  static constexpr std::array<std::uint64_t, 3> mild_kinds{1, 9, 10};
 
   const Weather& weather_;
   mutable std::mutex mutex_;
@@ -335,7 +360,7 @@ class Service {
 /// Counted over all worlds.
 struct Totals {
   std::atomic<std::uint64_t> worlds = 0, lives = 0, kills = 0, power_losses = 0, resent = 0,
-                             most_resent = 0;
+                             most_resent = 0, ambiguous = 0;
 };
 
 class World {
@@ -358,10 +383,10 @@ class World {
   /// What happened, for whoever has to understand a finding.
   std::string story() const {
     const auto& options = weather_.options;
-    return fmt::format("kind {}, {} connections, pipeline {}, batch {}, {}patient, {} mishaps{}",
+    return fmt::format("kind {}, {} connections, pipeline {}, batch {}, {}patient, {} {}mishaps{}",
                        static_cast<int>(weather_.kind), options.connections, options.pipeline,
                        options.dialect.batch_links_max, weather_.is_patient ? "" : "im",
-                       weather_.mishaps, story_);
+                       weather_.mishaps, weather_.is_mild ? "mild " : "", story_);
   }
 
   void live_all() {
@@ -517,19 +542,56 @@ class World {
     const auto found = find_doubt(files_, paths_.run(), plan, state);
     want(found.has_value(), "the links in doubt are not known");
     const auto& checkpoint = state.checkpoint;
-    std::uint64_t most = checkpoint.in_flight_max + checkpoint.ledger.parked.size();
-    for (const auto& range : checkpoint.in_doubt)
-      most += range.count;
-    if (checkpoint.boot == "before") most += checkpoint.ahead_max;
-    want(found->links() <= most, "more links are in doubt than were under way");
     const auto batch = weather_.kind == Kind::import ? weather_.options.dialect.batch_links_max : 1;
-    want(checkpoint.in_flight_max <=
-             2 * batch * weather_.options.connections * weather_.options.pipeline,
-         "more may be under way than is promised");
+    const auto promised = 2 * batch * weather_.options.connections * weather_.options.pipeline;
+    want(checkpoint.in_flight_max <= promised, "more may be under way than is promised");
+    const bool only_bounded = is_only_bounded(state, boot_here());
+    auto most = in_doubt_before_ + promised + checkpoint.ledger.parked.size();
+    if (only_bounded)
+      most += checkpoint.ceiling - std::min(checkpoint.ceiling, checkpoint.ledger.watermark);
+    want(found->links.size() <= most, "more links are in doubt than were under way");
+    in_doubt_before_ = found->links.size();
     const auto all = links_of(plan);
     for (std::uint64_t i = 0; i < all.size(); ++i) {
-      if (found->contains(i)) names.insert(all[i].first);
+      if (!found->links.contains(i)) continue;
+      names.insert(all[i].first);
+      const bool is_new = ever_in_doubt_.insert(all[i].first).second;
+      if (is_new && !only_bounded) left_before_[life].insert(all[i].first);
     }
+  }
+
+  /// What is in doubt after a kill had left: but for the requests that were about to when the disk
+  /// failed.
+  void check_left(const std::map<Name, Service::Known>& known) const {
+    const auto& options = weather_.options;
+    const auto batch = weather_.kind == Kind::import ? options.dialect.batch_links_max : 1;
+    for (const auto& [life, names] : left_before_) {
+      if (life == Service::calm_life) continue;
+      std::uint64_t never_asked = 0;
+      for (const auto& name : names) {
+        const auto found = known.find(name);
+        const bool was_asked = found != known.end() && *found->second.asked_by.begin() < life;
+        if (!was_asked) ++never_asked;
+      }
+      want(never_asked <= batch * options.pipeline, "in doubt, and nobody was ever asked");
+    }
+  }
+
+  /// A link of somebody else's counts as ours only after doubt, and is listed then.
+  void check_ambiguous(const Checkpoint& checkpoint,
+                       const std::vector<std::pair<Name, Verdict>>& links,
+                       const std::set<std::uint64_t>& refused) {
+    const auto letters = read_refused(files_, paths_.run().ambiguous(), checkpoint.ambiguous_bytes);
+    want(letters.has_value(), "the list of ambiguous links cannot be read");
+    want(letters->size() == checkpoint.ambiguous(), "not every ambiguous link is listed");
+    const std::set<std::uint64_t> listed(letters->begin(), letters->end());
+    want(listed.size() == letters->size(), "an ambiguous link is listed twice");
+    for (const auto ordinal : listed) {
+      want(!refused.contains(ordinal), "refused, and yet ambiguous");
+      const bool may_be = !weather_.is_mild || ever_in_doubt_.contains(links[ordinal].first);
+      want(may_be, "ambiguous without a doubt: " + links[ordinal].first.first);
+    }
+    totals_.ambiguous += listed.size();
   }
 
   static std::vector<std::pair<Name, Verdict>> links_of(const PlanReader& plan) {
@@ -570,7 +632,9 @@ class World {
       // In a round only its own spares are told from those that it does not send.
       if (is_refused || checkpoint.round > 0 || verdict != Verdict::send) continue;
       if (ledger->is_settled(i)) {
-        want(found != known.end() && found->second.accepted > 0, "delivered to nobody");
+        const bool is_ambiguous = service_.is_linked_elsewhere(name);
+        want(found != known.end() && (found->second.accepted > 0 || is_ambiguous),
+             "delivered to nobody");
       }
     }
   }
@@ -592,6 +656,10 @@ class World {
 
     const auto known = service_.known();
     const auto links = links_of(*reader);
+    check_ambiguous(checkpoint, links, refused);
+    check_left(known);
+    const auto ambiguous =
+        read_refused(files_, paths_.run().ambiguous(), checkpoint.ambiguous_bytes);
     std::set<Name> planned, delivered, acceptable;
     for (std::uint64_t i = 0; i < links.size(); ++i) {
       const auto& [name, verdict] = links[i];
@@ -605,7 +673,8 @@ class World {
       if (refused.contains(i)) {
         want(found->second.refused > 0, "refused by nobody");
       } else {
-        want(found->second.accepted > 0, "delivered to nobody");
+        const bool is_ambiguous = std::binary_search(ambiguous->begin(), ambiguous->end(), i);
+        want(is_ambiguous || found->second.accepted > 0, "delivered to nobody");
         delivered.insert(name);
       }
     }
@@ -654,7 +723,10 @@ class World {
   Progress progress_;
   std::optional<Digest> digest_;
   std::string story_;
-  std::map<std::uint64_t, std::set<Name>> doubt_;  // by the life that may send them again
+  std::map<std::uint64_t, std::set<Name>> doubt_;        // by the life that may send them again
+  std::map<std::uint64_t, std::set<Name>> left_before_;  // of these, new after a kill
+  std::set<Name> ever_in_doubt_;
+  std::uint64_t in_doubt_before_ = 0;  // the life before this one
 };
 
 }  // namespace
@@ -696,13 +768,14 @@ TEST_SUITE("run/worlds") {
       FAIL_CHECK(finding);
     std::printf(
         "%llu worlds, %llu lives, %llu kills, %llu power losses; %llu links sent again, "
-        "at most %llu of a life\n",
+        "at most %llu of a life; %llu ambiguous\n",
         static_cast<unsigned long long>(totals.worlds),
         static_cast<unsigned long long>(totals.lives),
         static_cast<unsigned long long>(totals.kills),
         static_cast<unsigned long long>(totals.power_losses),
         static_cast<unsigned long long>(totals.resent),
-        static_cast<unsigned long long>(totals.most_resent));
+        static_cast<unsigned long long>(totals.most_resent),
+        static_cast<unsigned long long>(totals.ambiguous));
     CHECK(totals.worlds + findings.size() == worlds);
   }
 }

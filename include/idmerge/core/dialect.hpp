@@ -136,9 +136,11 @@ class Dialect {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Does the text of a refusal say that the anonymous id (the alias) is linked already? On a repeat
-/// such an answer counts as delivered, marked ambiguous.
-/// Source: mixpanel-facts 2.1, errAnonDistinctIdAssignedAlready and errAliasAlreadyExists.
-bool means_already_linked(std::string_view message);
+/// Does the text of a refusal say that the anonymous id (the alias) is linked already, and does it
+/// not say to whom, or to the user of this link? Then an earlier try that may have delivered the
+/// link may be the reason. A text that speaks of another user, or names one, says that it was not.
+/// Source: mixpanel-facts 2.1: errAnonDistinctIdAssignedAlready and errAliasAlreadyExists do not
+/// say to whom.
+bool may_mean_ours(std::string_view message, const Link& link);
 
 }  // namespace idmerge

@@ -72,6 +72,12 @@ bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom
 /// Does a member `code` say something else than the status it came with?
 bool contradicts(simdjson::dom::element code, unsigned status);
 
+/// Does the object give two values to one of the members by which answers are understood?
+bool has_differing_members(simdjson::dom::object object);
+
+/// Does it say that something was taken, whatever status it came with?
+bool says_taken(simdjson::dom::object object);
+
 /// Is this member `error` as good as absent: null, or empty?
 bool means_none(simdjson::dom::element error);
 

@@ -11,16 +11,10 @@
 #include <vector>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/core/link_set.hpp"
 #include "idmerge/core/tally.hpp"
 
 namespace idmerge {
-
-/// Consecutive ordinals.
-struct LinkRange {
-  std::uint64_t first = 0;
-  std::uint64_t count = 0;
-  bool operator==(const LinkRange&) const = default;
-};
 
 /// A link that is tried again at the end, and how often it was tried.
 struct ParkedLink {

@@ -7,7 +7,7 @@
 //
 // Example:
 //
-//   idmerge checkpoint 3
+//   idmerge checkpoint 4
 //   plan = 7f3a91c2d0b14e5f8a6c3d2e1f00aa55
 //   target = 5d41402abc4b2a76b9719d911017c592
 //   generation = 12
@@ -16,7 +16,7 @@
 //   round_links = 0
 //   pinned_time_s = 1795456800
 //   in_flight_max = 32
-//   ahead_max = 2032
+//   ceiling = 2432
 //   boot = 1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11
 //   limit_per_s = 480
 //   paused_until_s = 1795456860
@@ -36,12 +36,17 @@
 //   ambiguous_before = 0
 //   letters_bytes = 612
 //   letters_chain = 90f1d2c3b4a59687
+//   ambiguous_bytes = 304
+//   ambiguous_chain = 8796a5b4c3d2f190
 //   word.project_id = 2195193
 //   word.rate = 500/s
 //   checksum = 1122334455667788
 //
 // `above` and `in_doubt` list ranges as first+count, `parked` links as ordinalxattempts. The
 // checksum is XXH3-64 of all lines before its own.
+//
+// Version 3 is still read, and written by nobody. It has `ahead_max` in place of `ceiling`, and no
+// list of ambiguous links: see OldWindow.
 #pragma once
 
 #include <cstdint>
@@ -58,8 +63,16 @@
 
 namespace idmerge {
 
+/// What a checkpoint of version 3 says about links that may have left: after a kill the first
+/// in_flight_max pending ones, after a power loss as many more as this.
+struct OldWindow {
+  std::uint64_t ahead_max = 0;
+  bool operator==(const OldWindow&) const = default;
+};
+
 struct Checkpoint {
-  Digest plan{};                    // of the plan, whole
+  std::optional<OldWindow> old_window;  // of version 3; nothing in the one that is written now
+  Digest plan{};                        // of the plan, whole
   std::string target;               // fingerprint of host, project and API; chosen by the sender
   std::uint64_t generation = 0;     // of the journal that follows
   std::uint64_t journal_chain = 0;  // the checksum that this journal starts from
@@ -67,22 +80,27 @@ struct Checkpoint {
   std::uint64_t round_links = 0;    // spares that this round sends; 0 in round 0
   std::int64_t pinned_time_s = 0;   // the time that every link of the job is sent with
   std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
-  std::uint64_t ahead_max = Ledger::window_max;  // links that leave before the next one is durable
+
+  /// Links that never leave before another checkpoint is durable: this ordinal and all behind it.
+  /// So after a power loss those before it may have left in this round, and no others.
+  std::uint64_t ceiling = 0;
   std::string boot;  // since when the machine runs, as the kernel names it
   KnownLimit limit;  // of the service, as it said last
 
-  /// Links that earlier runs sent without an answer, as far as they were pending when this one
-  /// began or ended. Shape: ascending, disjoint, not adjacent.
-  std::vector<LinkRange> in_doubt;
+  /// Links that may be delivered without our knowing: under way at this moment, or sent before
+  /// without an answer that says what it did. Some may be settled by now.
+  LinkSet in_doubt;
   bool finished = false;
   int exit_code = 0;   // what the run ended with; of meaning only when it ended in order
   LedgerState ledger;  // of this round
   std::uint64_t delivered_before = 0;  // in earlier rounds
   std::uint64_t refused_before = 0;
   std::uint64_t ambiguous_before = 0;
-  std::uint64_t letters_bytes = 0;  // length of refused.ndjson
-  std::uint64_t letters_chain = 0;  // its checksum (disk/dead_letters.hpp)
-  KeyValues words;                  // host, project, token fingerprint, rate: as recorded
+  std::uint64_t letters_bytes = 0;    // length of refused.ndjson
+  std::uint64_t letters_chain = 0;    // its checksum (disk/dead_letters.hpp)
+  std::uint64_t ambiguous_bytes = 0;  // length of ambiguous.ndjson
+  std::uint64_t ambiguous_chain = 0;
+  KeyValues words;  // host, project, token fingerprint, rate: as recorded
 
   // Of all rounds.
   std::uint64_t delivered() const { return delivered_before + ledger.delivered; }

@@ -6,7 +6,8 @@
 //
 //   pairs.csv.idmerge/
 //     plan  rejected.ndjson  held.ndjson  summary.json  report.html  .gitignore
-//     runs/1-of-1/  checkpoint  journal.<generation>  refused.ndjson  timeline  lock  rate
+//     runs/1-of-1/  checkpoint  journal.<generation>  refused.ndjson  ambiguous.ndjson  timeline
+//                   lock  rate
 //     runs/rehearsal/  the same, and a summary.json and report.html of its own
 #pragma once
 
@@ -24,6 +25,7 @@ struct RunPaths {
   std::string checkpoint() const { return dir + "/checkpoint"; }
   std::string journal(std::uint64_t generation) const;
   std::string refused() const { return dir + "/refused.ndjson"; }
+  std::string ambiguous() const { return dir + "/ambiguous.ndjson"; }
   std::string timeline() const { return dir + "/timeline"; }
   std::string lock() const { return dir + "/lock"; }
   std::string rate() const { return dir + "/rate"; }

@@ -3,15 +3,19 @@
 // The memory of a run: ledger, journal, dead letters and checkpoint as one thing, so that the order
 // in which they are written, on which laws 2 and 3 rest, stands in one place.
 //
-//   io thread    settle ... settle · flush        letters, then journal: one write() each, no sync
+//   io thread    attempt · flush · request leaves  \ letters, then journal: one write() each, no
+//                settle ... settle · flush         / sync
 //                take a snapshot                  the journal's next generation begins
 //   disk thread  save the snapshot                sync letters, replace checkpoint, drop old
 //                                                 journals, append to the timeline
 //
-// After a kill everything flushed is known. After a power loss everything saved is known, and what
-// can be read of the rest if it fits together. At most one snapshot is under way at a time.
+// After a kill everything flushed is known, so also which links had left without being settled.
+// After a power loss everything saved is known, and what can be read of the rest if it fits
+// together; links that left since then are those below the checkpoint's ceiling, which sending
+// never passes. At most one snapshot is under way at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +24,7 @@
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/ledger.hpp"
+#include "idmerge/core/link_set.hpp"
 #include "idmerge/disk/checkpoint.hpp"
 #include "idmerge/disk/dead_letters.hpp"
 #include "idmerge/disk/files.hpp"
@@ -30,11 +35,12 @@
 namespace idmerge {
 
 /// Where a run stands on disk. Shape: `checkpoint` is the saved one with the journals applied; its
-/// ledger, letters and nothing else differ from the file.
+/// ledger, letters, links in doubt and nothing else differ from the file.
 struct RunState {
   Checkpoint checkpoint;
   std::uint64_t generation_top = 0;  // the highest journal seen
   std::uint64_t replayed = 0;        // journal entries applied
+  bool journal_lost = false;         // journals are not all there: what they said is not known
   std::vector<std::string> notes;    // sentences for people: what was cut or ignored, and why
 };
 
@@ -42,11 +48,8 @@ struct RunState {
 /// other.
 bool replay(Ledger& ledger, const JournalEntry& entry);
 
-/// Of the links in these ranges, those that are not settled.
-std::vector<std::uint64_t> pending_of(const std::vector<LinkRange>& ranges, const Ledger& ledger);
-
-/// Ordinals in any order, some of them perhaps twice, as ranges.
-std::vector<LinkRange> ranges_of(std::vector<std::uint64_t> ordinals);
+/// Of these links those that are not settled.
+LinkSet pending_of(const LinkSet& links, const Ledger& ledger);
 
 /// Read where a run stands, changing nothing; nullopt if it has not begun. Works beside a running
 /// process.
@@ -59,7 +62,6 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
 struct Snapshot {
   Checkpoint checkpoint;
   std::uint64_t journal_before = 0;  // the oldest generation that it makes superfluous
-  std::uint64_t handed_out = 0;      // links that had left when it was taken
   std::int64_t taken_s = 0;          // when that was; since 1970, rounded down
 };
 
@@ -75,11 +77,13 @@ class RunSaver {
   Result<void> save(const Snapshot& snapshot);
 
  private:
-  RunSaver(Files& files, RunPaths paths, File letters);
+  RunSaver(Files& files, RunPaths paths, File letters, File ambiguous);
 
   Files* files_;
   RunPaths paths_;
-  File letters_;  // a handle of its own: the io thread appends through another
+  File letters_;  // handles of its own: the io thread appends through others
+  File ambiguous_;
+  std::uint64_t ambiguous_synced_ = 0;  // bytes of it
   Timeline timeline_;
 };
 
@@ -88,13 +92,13 @@ class RunLog {
  public:
   /// Begin a run: the first checkpoint is durable when this returns, before any link is sent.
   ///
-  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max, ahead_max,
+  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max, ceiling,
   /// boot and ledger.links. Errors: Errc::usage if the run has begun already.
   static Result<RunLog> begin(Files& files, const RunPaths& paths, Checkpoint first);
 
   /// Go on from what read_run() found: cut the dead letters, save a checkpoint with what the
-  /// journals said, begin a new generation. The run counts as unfinished again; words, boot, the
-  /// two limits and the links in doubt are as the caller left them in `state`.
+  /// journals said, begin a new generation. The run counts as unfinished again; words, boot,
+  /// in_flight_max, ceiling and the links in doubt are as the caller left them in `state`.
   static Result<RunLog> resume(Files& files, const RunPaths& paths, RunState state);
 
   const Ledger& ledger() const { return ledger_; }
@@ -116,9 +120,26 @@ class RunLog {
   Checkpoint& facts() { return facts_; }
   const Checkpoint& facts() const { return facts_; }
 
+  /// The request of these links is about to leave: not before flush() has written that.
+  void attempt(std::uint64_t first, std::uint32_t count);
+
+  /// After all they were not attempted: nothing was written to the connection, or the service
+  /// answered that it took nothing. Those in doubt since before this run stay so.
+  void withdraw(std::uint64_t first, std::uint32_t count);
+
+  /// May a run before this one have delivered the link?
+  bool was_in_doubt(std::uint64_t ordinal) const { return facts_.in_doubt.contains(ordinal); }
+
+  /// May it be delivered, by this run or one before?
+  bool is_in_doubt(std::uint64_t ordinal) const {
+    return was_in_doubt(ordinal) || attempted_.contains(ordinal);
+  }
+
   /// Settle links. Shape: on disk after flush(). Bug: see Ledger.
-  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
-               bool ambiguous = false);
+  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts);
+
+  /// The link was in doubt, and now the service says that it is linked already: by us, it seems.
+  void deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
 
   /// `letter` is one line of JSON without its newline.
   void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
@@ -127,18 +148,21 @@ class RunLog {
   /// Links that are not to be sent; needs no entry, as the plan says so again.
   void pass(std::uint64_t first, std::uint64_t count = 1) { ledger_.pass(first, count); }
 
-  /// May another link leave now? Not when as many have left since the checkpoint that is durable as
-  /// this one foresaw: how many are in doubt after a power loss would not be known.
-  bool may_hand_out() const { return handed_out_ < handed_out_max_; }
+  /// May this link leave? Not at the ceiling of the checkpoint that is durable, or behind it.
+  bool may_hand_out(std::uint64_t ordinal) const { return ordinal < durable_ceiling_; }
 
-  /// A link leaves. Bug unless it may.
-  void hand_out();
-  std::uint64_t handed_out() const { return handed_out_; }
+  /// A link is taken to be sent. Bug unless it may leave.
+  void hand_out(std::uint64_t ordinal);
 
-  /// A snapshot is durable, taken when so many had left: as many more may leave as it foresaw.
-  void saved(std::uint64_t handed_out, std::uint64_t ahead_max) {
-    handed_out_max_ = handed_out + ahead_max;
-  }
+  /// Let the next snapshot promise this ceiling, unless it has a higher one.
+  void raise_ceiling(std::uint64_t ceiling) { facts_.ceiling = std::max(facts_.ceiling, ceiling); }
+
+  /// Is a snapshot due so that links can go on leaving: has less than half of what the next one
+  /// allows not been used up?
+  bool needs_ceiling() const;
+
+  /// A snapshot with this ceiling is durable.
+  void saved(std::uint64_t ceiling) { durable_ceiling_ = ceiling; }
 
   /// Write what was settled since: before the next requests leave.
   ///
@@ -151,34 +175,35 @@ class RunLog {
   /// Errors: as flush().
   Result<Snapshot> snapshot();
 
-  /// Begin the next round, of so many links: what was settled so far counts as before, and the
-  /// ledger starts anew. The journals do not say to which round they belong, so the snapshot must
-  /// be saved before anything of the round is settled.
+  /// Begin the next round, of so many links, with this ceiling: what was settled so far counts as
+  /// before, and the ledger starts anew. The journals do not say to which round they belong, so the
+  /// snapshot must be saved before anything of the round is settled.
   ///
   /// Errors: as flush(). Bug unless the round before is settled whole.
-  Result<Snapshot> begin_round(std::uint64_t round_links);
+  Result<Snapshot> begin_round(std::uint64_t round_links, std::uint64_t ceiling);
 
-  /// A snapshot of the end of a run: nothing is in flight any more, but `unanswered` links were
-  /// sent and never answered.
-  Result<Snapshot> last_snapshot(bool finished, int exit_code,
-                                 const std::vector<std::uint64_t>& unanswered = {});
+  /// A snapshot of the end of a run: nothing is in flight any more. In doubt are exactly the links
+  /// that were attempted and are not settled.
+  Result<Snapshot> last_snapshot(bool finished, int exit_code);
 
  private:
   RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
-         Journal journal);
+         DeadLetters ambiguous, Journal journal);
   static Result<RunLog> start(Files& files, const RunPaths& paths, Checkpoint checkpoint);
-  void note(std::uint64_t first, std::uint32_t count, Fate fate, std::uint32_t attempts,
-            bool ambiguous);
+  void add_entry(JournalEntry entry, LettersEnd end);
+  void settle(std::uint64_t first, std::uint32_t count);
 
   Files* files_;
   RunPaths paths_;
-  Checkpoint facts_;
+  Checkpoint facts_;  // its links in doubt are those of earlier runs, however they end in this one
   Ledger ledger_;
   DeadLetters letters_;
+  DeadLetters ambiguous_;
   Journal journal_;
+  LinkSet attempted_;  // by this run, not settled or withdrawn
   std::uint64_t put_away_ = 0;
-  std::uint64_t handed_out_ = 0;      // links that left in this run
-  std::uint64_t handed_out_max_ = 0;  // until another snapshot is durable
+  std::uint64_t handed_out_end_ = 0;  // one past the last link that was taken to be sent
+  std::uint64_t durable_ceiling_ = 0;
   bool broken_ = false;
 };
 

@@ -17,6 +17,11 @@
 
 namespace idmerge {
 
+/// The ceiling for a round that has come to the link `at` of its list: `ahead` more of it may
+/// leave. UINT64_MAX: all of them.
+std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::size_t at,
+                            std::uint64_t ahead);
+
 /// Links that travel together. Shape: `ordinals[i]` is that of `links[i]`, ascending.
 struct Batch {
   std::vector<std::uint64_t> ordinals;
@@ -31,7 +36,7 @@ struct BlockInUse {
 
 enum class Taken : std::uint8_t {
   links,
-  window_full,  // too far past the watermark or the durable checkpoint: wait
+  window_full,  // too far past the watermark, or at the ceiling of the durable checkpoint: wait
   end,          // no more links
   enough,       // as many links are settled as were asked for, and there are more
 };
@@ -44,6 +49,15 @@ class PlanCursor {
   /// Let no more links be settled in all than so many: those under way count as settled, so that
   /// not one is sent too many.
   void settle_at_most(std::uint64_t links) { settled_max_ = links; }
+
+  /// How many links the ceiling is kept ahead of the next one; see foresee().
+  void set_ahead(std::uint64_t links) { ahead_ = links; }
+  std::uint64_t ahead() const { return ahead_; }
+
+  /// Let the next checkpoint have its ceiling as many links ahead as was set, of those that are to
+  /// be sent.
+  /// Errors: Errc::input when the plan is damaged.
+  Result<void> foresee();
 
   /// Begin a round that sends these links only, or go on with it. Shape: ascending; the ledger is
   /// that of the round, and every batch was given back or is settled.
@@ -60,7 +74,10 @@ class PlanCursor {
 
  private:
   Result<BlockInUse*> load(std::size_t index);
+  Result<std::uint64_t> ceiling_ahead();
+  void step_over(Verdict verdict);
   bool skip_to_wanted();
+  Verdict verdict() const;
   bool is_wanted() const;
   std::uint64_t allowance() const;
 
@@ -71,6 +88,10 @@ class PlanCursor {
   std::uint64_t next_;
   std::optional<std::vector<std::uint64_t>> wanted_;  // of a round; else the verdicts say
   std::size_t wanted_at_ = 0;
+  std::uint64_t ahead_ = 0;
+  PlanBlock foreseen_block_;            // columns only
+  std::uint64_t foreseen_end_ = 0;      // up to where the plan was looked at
+  std::uint64_t foreseen_to_send_ = 0;  // links with the verdict `send` from the next one to there
   std::uint64_t settled_max_ = UINT64_MAX;
   std::uint64_t taken_ = 0;  // of links and parked links together
   std::uint64_t put_away_before_;

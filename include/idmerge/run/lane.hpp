@@ -24,8 +24,7 @@ namespace idmerge {
 struct Tries {
   std::uint32_t sent = 0;
   std::uint32_t failed = 0;  // without 429, which says nothing about the links
-  bool resent = false;       // may the service have seen one of its links before?
-  bool in_doubt = false;     // ... because of this run, without an answer that says what it did
+  bool in_doubt = false;     // may an earlier try, of this run, have delivered one of its links?
 };
 
 /// Links of a batch that travel in one request.
@@ -53,8 +52,12 @@ struct Flight {
     return std::span(batch.links).subspan(part.first, part.count);
   }
 
-  /// The whole batch is to be sent. `resent`: it may be delivered already.
-  void begin(bool resent, std::uint32_t failures_max);
+  std::span<const std::uint64_t> ordinals(const Part& part) const {
+    return std::span(batch.ordinals).subspan(part.first, part.count);
+  }
+
+  /// The whole batch is to be sent. `in_doubt`: as Tries.
+  void begin(bool in_doubt, std::uint32_t failures_max);
 
   /// Make the request for the next part, unless it stands there already. What does not fit into it
   /// becomes a part of its own.
@@ -107,9 +110,6 @@ struct Lane {
 
   /// When the backoff of the first one ends. Bug if there is nothing left to be sent.
   Instant earliest_due() const;
-
-  /// Add the links that this run sent without an answer.
-  void add_in_doubt(std::vector<std::uint64_t>& ordinals) const;
 
   /// The pipe was answered, or broke: let it be longer, or begin again with one.
   void adapt_pipe(bool answered);

@@ -44,8 +44,9 @@ struct Outset {
 Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
                            Progress& progress);
 
-/// How many links may leave between two durable checkpoints: four times as many as the pace lets,
-/// so that only a disk that takes seconds holds a run back.
+/// How many links the ceiling of a checkpoint is ahead of the next one: four times as many as the
+/// pace lets leave until the next checkpoint, so that only a disk that takes seconds holds a run
+/// back.
 /// Units: `in_flight_max` as begin_run().
 std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
                         std::uint64_t in_flight_max);
@@ -53,7 +54,7 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
 /// Begin or resume the run: plan and first checkpoint are durable when this returns.
 ///
 /// Units: `in_flight_max` links may be under way when the process dies; pace and --sync-every say
-/// how many more may leave between two checkpoints.
+/// how far ahead of them the first ceiling is, counted as if every link were to be sent.
 /// Shape: `outset.state` is used up.
 /// Errors: usage when the job was begun with another target, project or token.
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,

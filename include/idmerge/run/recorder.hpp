@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// What the lanes settle, on its way to the disk. Everything that is settled in one turn of the
-// event loop is written at its end, with one write(); once a second a snapshot goes to the disk
-// thread. When the disk fails, nothing is settled any more: what is on disk stays true, and the
-// rest is sent again by a later run.
+// What the lanes send and settle, on its way to the disk. Everything that is settled in one turn of
+// the event loop is written at its end, with one write(), and what is about to leave before it
+// does; once a second a snapshot goes to the disk thread. When the disk fails, nothing is settled
+// any more: what is on disk stays true, and the rest is sent again by a later run.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/bucket.hpp"
@@ -35,10 +35,18 @@ class Recorder {
   const RunLog& log() const { return log_; }
 
   /// Settle links, as RunLog; nothing happens when the disk has failed.
-  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts,
-               bool ambiguous = false);
+  void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts);
+  void deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void park(std::uint64_t ordinal, std::uint32_t attempts);
+
+  /// The request of these links is about to leave, or did not after all: as RunLog. Shape: ordinals
+  /// ascending.
+  void attempt(std::span<const std::uint64_t> ordinals);
+  void withdraw(std::span<const std::uint64_t> ordinals);
+
+  /// Write which links are about to leave; false when the disk has failed, and then none may.
+  bool write_attempts();
 
   /// Links settled by this run, and how many of them were refused.
   std::uint64_t settled() const { return settled_; }
@@ -46,9 +54,6 @@ class Recorder {
 
   /// Send a snapshot to the disk thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
-
-  /// Let so many links leave between two checkpoints, from the next one on.
-  void set_ahead_max(std::uint64_t links) { log_.facts().ahead_max = links; }
 
   /// What the service let know about its limit: a snapshot of it is due at once.
   void set_limit(const KnownLimit& limit);
@@ -58,13 +63,10 @@ class Recorder {
   Result<std::uint64_t> write_letters();
 
   /// Begin the next round, durably: see RunLog. Nothing may be under way.
-  Result<void> begin_round(std::uint64_t round_links);
+  Result<void> begin_round(std::uint64_t round_links, std::uint64_t ceiling);
 
-  /// Make the end of the run durable. Shape: `unanswered` are the pending links that were sent
-  /// without an answer, so that the next run knows that they may be delivered; `last_round` when no
-  /// other one follows.
-  Result<void> finish(int exit_code, const std::vector<std::uint64_t>& unanswered,
-                      bool last_round = true);
+  /// Make the end of the run durable. Shape: `last_round` when no other one follows.
+  Result<void> finish(int exit_code, bool last_round = true);
 
  private:
   void schedule_flush();
@@ -79,8 +81,7 @@ class Recorder {
   std::uint64_t settled_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t settled_when_saved_ = 0;
-  std::uint64_t handed_out_when_saved_ = 0;
-  std::uint64_t ahead_max_saved_ = 0;
+  std::uint64_t ceiling_under_way_ = 0;  // of the snapshot at the disk thread
   bool limit_is_new_ = false;
   std::optional<Error> error_;
   Instant saved_at_{};

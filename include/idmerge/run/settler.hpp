@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Gives links their fates by the service's word, and says when it said no too often. A link that
-// the service knows already may be known because of us: then it is delivered, not refused, and
-// marked as ambiguous.
+// the service calls linked already may be so because of us, if an earlier try may have delivered
+// it: then it is delivered, marked as ambiguous and listed. Of any other link the same words are a
+// refusal.
 #pragma once
 
 #include <cstdint>
