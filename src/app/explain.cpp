@@ -528,9 +528,18 @@ Result<void> explain_ids(Files& files, const Settings& settings,
     const auto more = output(settings.explain_as_json ? as_json(id, *found, *run, inputs, mask)
                                                       : as_text(id, *found, *run, inputs, mask));
     if (!more) return more.error();
-    if (!*more) break;
+    if (!*more) return {};
   }
-  return {};
+  const auto unknown = std::count_if(found->ids.begin(), found->ids.end(), [](const auto& id) {
+    return id.rows.empty() && id.links.empty();
+  });
+  if (unknown == 0) return {};
+  return Error{
+      Errc::input,
+      fmt::format("{}: nothing names {} of the {} ids: check how they are spelled, byte for "
+                  "byte{}",
+                  printable(settings.job), unknown, found->ids.size(),
+                  found->unread.empty() ? "" : "; not all inputs could be read again")};
 }
 
 }  // namespace idmerge

@@ -42,16 +42,22 @@ std::string other_job(const std::string& job) {
   }
 }
 
-/// The command line as it was typed, for another job, in which `option`, if any, has another value.
+using OptionTexts = std::vector<std::pair<std::string_view, std::string>>;
+
+/// The command line as it was typed, for another job, in which some options have another value.
 /// What was agreed to was not this, so --yes is left out.
 std::string same_command_for(const World& world, const std::string& job,
-                             std::string_view option = {}, std::string_view value = {}) {
+                             const OptionTexts& others = {}) {
   std::vector<std::string> words;
   std::vector<std::string> more{"--job", job};
-  if (!option.empty()) {
+  for (const auto& [option, value] : others) {
     more.push_back(fmt::format("--{}", option));
-    more.emplace_back(value);
+    more.push_back(value);
   }
+  const auto is_other = [&](std::string_view name) {
+    return std::any_of(others.begin(), others.end(),
+                       [&](const auto& other) { return other.first == name; });
+  };
   for (std::size_t i = 0; i < world.arguments.size(); ++i) {
     const std::string_view word = world.arguments[i];
     const auto end = std::min(word.find('='), word.size());
@@ -62,7 +68,7 @@ std::string same_command_for(const World& world, const std::string& job,
       break;
     }
     if (name == "yes") continue;
-    if (name.empty() || (name != "job" && name != "approve" && name != option)) {
+    if (name.empty() || (name != "job" && name != "approve" && !is_other(name))) {
       words.emplace_back(word);
     } else if (end == word.size()) {
       ++i;  // its value
@@ -118,13 +124,36 @@ void say_account(const JobView& view, World& world) {
 }
 
 /// Write summary.json and report.html to `place`, and the former where --summary says.
+/// Far more than the largest clusters with the longest ids take.
+constexpr std::size_t summary_bytes_max = 16 << 20;
+
+/// How the last call that sent ended: as its summary says, or, where it was killed before it could
+/// write one, as it would have ended.
+Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
+                   World& world) {
+  if (const auto text = world.files.read_all(place.summary(), summary_bytes_max)) {
+    if (auto ending = ending_of_sending(*text)) return std::move(*ending);
+  }
+  Ending ending;
+  ending.exit_code = exit_code_of(view, settings.output.fail_on);
+  if (view.pending() > 0) ending.next = next_command(settings);
+  return ending;
+}
+
+enum class Sent : std::uint8_t { no, yes };
+
+/// The job keeps how its last sending ended: a call that sent nothing says how it ended itself only
+/// to whoever asked (--summary).
 Result<void> write_reports(const JobView& view, const Ending& ending, const JobPaths& place,
-                           const Settings& settings, World& world) {
-  const auto text = summary_json(view, ending, world.mask);
-  if (auto written = world.files.replace(place.summary(), text); !written) return written;
-  const auto page = report_page(view, ending, world.mask);
+                           const Settings& settings, World& world, Sent sent) {
+  const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
+  const auto kept = keeps ? last_ending(view, place, settings, world) : ending;
+  const auto kept_text = summary_json(view, kept, world.mask);
+  if (auto written = world.files.replace(place.summary(), kept_text); !written) return written;
+  const auto page = report_page(view, kept, world.mask);
   if (auto written = world.files.replace(place.report(), page); !written) return written;
   if (settings.output.summary.empty()) return {};
+  const auto text = summary_json(view, ending, world.mask);
   if (settings.output.summary == "-") {
     const auto written = world.output(text);
     return written ? Result<void>() : written.error();
@@ -165,6 +194,27 @@ Result<void> read_rule_files(Settings& settings, World& world) {
 /// The guard that stopped: "max-held".
 std::string guard_of(const Error& error) {
   return error.what.substr(2, error.what.find(':') - 2);
+}
+
+/// What to do next after a guard's stop, if that is a command: look at what it counted, or say the
+/// same again once the input is mended. Empty where no input can be read again.
+/// Shape: `job` is where the inputs may be planned again.
+std::string corrected_command(std::string_view guard, const std::string& job,
+                              const Settings& settings, const World& world) {
+  if (guard == "max-held") {
+    return command_line({"show", "--job", settings.job, "--held", "--format", "csv"});
+  }
+  if (guard == "max-user-share") {
+    return command_line({"show", "--job", settings.job, "--show-ids", "always"});
+  }
+  const auto& inputs = settings.plan.intake.inputs;
+  if (inputs.empty() || std::find(inputs.begin(), inputs.end(), "-") != inputs.end()) return {};
+  if (guard != "max-uuid-lead") return same_command_for(world, job);
+  const auto intake = Intake::open(settings.plan.intake);
+  if (!intake || intake->files().empty()) return {};
+  const auto& [anon, user] = intake->files().front().side_names;
+  if (anon.empty() || user.empty()) return {};
+  return same_command_for(world, job, {{"anon-field", user}, {"user-field", anon}});
 }
 
 /// What every command says again as it was typed: where to, with which secrets, and consent.
@@ -211,7 +261,7 @@ class Run {
     } else {
       say_census(*view_, settings_, world_);
       const auto guarded = check_guards(settings_, *view_, last_);
-      if (!guarded) return stop_before_sending(guarded.error(), guard_of(guarded.error()), "none");
+      if (!guarded) return stop_at_guard(guarded.error());
     }
     if (settings_.dry_run) return end_of_dry_run();
     if (auto agreed = agree(); !agreed) {
@@ -524,7 +574,7 @@ class Run {
     if (!ending.next.empty() && !sent.unfit.empty()) say_of_new_job(sent.unfit);
     if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     world_.log.info("job: " + printable(settings_.job));
-    return finish(ending);
+    return finish(ending, Sent::yes);
   }
 
   /// The job keeps `option`, and cannot go on with it. Empty when no input was named that could be
@@ -538,14 +588,25 @@ class Run {
       const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
       value = is_simplified ? "original|legacy" : "simplified";
     }
-    return same_command_for(world_, other_job(settings_.job), option, value);
+    return same_command_for(world_, other_job(settings_.job), {{option, std::string(value)}});
   }
 
   void say_of_new_job(std::string_view option) {
     if (view_->delivered() > 0) {
       world_.log.warning("another job sends all links again, also those that were delivered");
     }
-    if (option == "to") world_.log.info("or, if the address is right: " + next_command(settings_));
+    if (option != "to") return;
+    if (settings_.send.dialect.api == Api::identity) {
+      // All that is still missing, at once.
+      OptionTexts import{{"api", "import"}};
+      if (settings_.plan.project_mode.empty()) {
+        import.emplace_back("project-mode", "original|simplified|legacy");
+      }
+      if (settings_.send.dialect.project_id.empty()) import.emplace_back("project-id", "N");
+      world_.log.info("or, by Mixpanel's public ingestion: " +
+                      same_command_for(world_, other_job(settings_.job), import));
+    }
+    world_.log.info("or, if the address is right: " + next_command(settings_));
   }
 
   bool is_canary(const SendReport& sent) const {
@@ -587,6 +648,20 @@ class Run {
     return goes_on() ? next_command(settings_, left_out) : first_command(settings_, left_out);
   }
 
+  Result<int> stop_at_guard(const Error& error) {
+    Ending ending;
+    ending.exit_code = exit_code(error.code);
+    ending.stop = error.what;
+    const auto guard = guard_of(error);
+    ending.next = corrected_command(guard, other_job(settings_.job), settings_, world_);
+    world_.log.error(error.what);
+    if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
+    if (view_->pending() > 0) {
+      world_.log.info(fmt::format("to override: {} --{} none", command(guard), guard));
+    }
+    return finish(ending);
+  }
+
   /// The command that goes on needs `option` with this value besides.
   Result<int> stop_before_sending(const Error& error, std::string_view option = {},
                                   std::string_view value = {}) {
@@ -600,11 +675,11 @@ class Run {
     return finish(ending);
   }
 
-  Result<int> finish(const Ending& ending) {
+  Result<int> finish(const Ending& ending, Sent sent = Sent::no) {
     const JobPaths paths{settings_.job};
     // A rehearsal must not touch what is said of the job itself.
     const JobPaths place = ending.rehearsal ? JobPaths{paths.run("rehearsal").dir} : paths;
-    const auto written = write_reports(*view_, ending, place, settings_, world_);
+    const auto written = write_reports(*view_, ending, place, settings_, world_, sent);
     if (!written) return written.error();
     return ending.exit_code;
   }
@@ -810,16 +885,21 @@ Result<int> do_plan(Settings& settings, World& world) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
-    ending.next = fmt::format("{} --to {} --approve {} --{} none", first_command(settings, guard),
-                              shell_word(any_target), view->plan.id(), guard);
+    ending.next = corrected_command(guard, settings.job, settings, world);
     world.log.error(ending.stop);
-    world.log.info("go on: " + ending.next);
+    if (!ending.next.empty()) world.log.info("go on: " + ending.next);
+    if (view->pending() > 0) {
+      world.log.info(fmt::format("to override: {} --to {} --approve {} --{} none",
+                                 first_command(settings, guard), shell_word(any_target),
+                                 view->plan.id(), guard));
+    }
   } else {
     ending.next = fmt::format("{} --to {} --approve {}", first_command(settings),
                               shell_word(any_target), view->plan.id());
     world.log.info("send it: " + ending.next);
   }
-  const auto written = write_reports(*view, ending, JobPaths{settings.job}, settings, world);
+  const auto written =
+      write_reports(*view, ending, JobPaths{settings.job}, settings, world, Sent::no);
   if (!written) return written.error();
   return ending.exit_code;
 }

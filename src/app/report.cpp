@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include "idmerge/core/cell.hpp"
@@ -521,6 +523,29 @@ std::string summary_json(const JobView& view, const Ending& ending, const IdMask
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
       census_json(view, mask), send_json(view));
+}
+
+std::optional<Ending> ending_of_sending(std::string_view summary) {
+  namespace json = boost::json;
+  boost::system::error_code failed;
+  const auto value = json::parse(summary, failed);
+  const auto* const object = failed ? nullptr : value.if_object();
+  if (object == nullptr) return std::nullopt;
+  const auto find = [&](std::string_view key) -> const json::value* {
+    return object->if_contains(key);
+  };
+  const auto* const send = find("send");
+  const auto* const code = find("exit_code");
+  if (send == nullptr || !send->is_object() || code == nullptr || !code->is_int64()) {
+    return std::nullopt;
+  }
+  const auto text = [&](std::string_view key) {
+    const auto* const found = find(key);
+    return found != nullptr && found->is_string() ? std::string(found->get_string())
+                                                  : std::string();
+  };
+  return Ending{
+      .exit_code = static_cast<int>(code->get_int64()), .stop = text("stop"), .next = text("next")};
 }
 
 std::string shell_word(std::string_view word) {

@@ -34,8 +34,9 @@ struct Plan {
   std::vector<std::string> numbered{};   // of each column asked for as #N, its name in the header
   std::size_t columns = 0;               // of CSV
   std::vector<std::string> first_row{};  // of CSV where no column is known by its name
-  bool undecided = false;                // more bytes are needed to say
-  bool wants_keys_behind = false;        // of NDJSON whose first row is too long to have any
+  std::array<std::string, 2> side_names{};
+  bool undecided = false;          // more bytes are needed to say
+  bool wants_keys_behind = false;  // of NDJSON whose first row is too long to have any
 };
 
 struct Magic {
@@ -186,25 +187,30 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
                        .take_last_row = options.take_last_row,
                        .null_words = options.null_words};
   const bool enough = whole || head.size() >= options.row_max + 5;
-  auto header = read_header(head, whole, csv);
-  plan.undecided = !enough && (!header || !*header);
+  auto header_row = read_header(head, whole, csv);
+  plan.undecided = !enough && (!header_row || !*header_row);
   if (plan.undecided) return plan;
-  if (!header) return header.error();
-  if (!*header) return plan;
+  if (!header_row) return header_row.error();
+  if (!*header_row) return plan;
   if (auto right =
-          check_delimiter((*header)->names, csv.delimiter, !options.no_header, options.mask);
+          check_delimiter((*header_row)->names, csv.delimiter, !options.no_header, options.mask);
       !right)
     return right.error();
   const auto names = field_names(options);
-  const auto count = static_cast<std::uint32_t>((*header)->names.size());
-  auto columns =
-      options.no_header ? choose_columns(names, count) : choose_columns(names, (*header)->names);
+  const auto count = static_cast<std::uint32_t>((*header_row)->names.size());
+  auto columns = options.no_header ? choose_columns(names, count)
+                                   : choose_columns(names, (*header_row)->names);
   if (!columns) return columns.error();
   columns->verbs = options.verbs;
   plan.columns = count;
-  if (!options.no_header) plan.numbered = numbered_columns(names, (*header)->names);
-  if (options.no_header || !plan.numbered.empty()) plan.first_row = (*header)->names;
-  const auto& first = **header;
+  if (const auto& sides = columns->sides[static_cast<std::size_t>(Op::create)]) {
+    const auto& header = (*header_row)->names;
+    plan.side_names = {names.anon.empty() ? header[sides->first] : names.anon,
+                       names.user.empty() ? header[sides->second] : names.user};
+  }
+  if (!options.no_header) plan.numbered = numbered_columns(names, (*header_row)->names);
+  if (options.no_header || !plan.numbered.empty()) plan.first_row = (*header_row)->names;
+  const auto& first = **header_row;
   const bool row = options.no_header;
   plan.start = row ? first.start : first.bytes;
   plan.reader.emplace<CsvReader>(
@@ -282,6 +288,11 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   }
   if (!fields) return fields.error();
   fields->columns.verbs = options.verbs;
+  if (const auto& sides = fields->columns.sides[static_cast<std::size_t>(Op::create)]) {
+    const auto names = field_names(options);
+    plan.side_names = {names.anon.empty() ? fields->pointers[sides->first].front() : names.anon,
+                       names.user.empty() ? fields->pointers[sides->second].front() : names.user};
+  }
   plan.reader.emplace<NdjsonReader>(NdjsonOptions{.row_max = options.row_max,
                                                   .pipe = pipe && !options.take_last_row,
                                                   .null_words = options.null_words},
@@ -410,6 +421,7 @@ Result<void> Intake::State::look_at_heads() {
     if (!found) return prefixed(input.path, found.error());
     if (auto alike = check_alike(input.path, *found); !alike) return alike;
     input.first_row = found->first_row;
+    input.side_names = found->side_names;
   }
   if (!pipes.empty()) bytes_total = 0;
   return {};

@@ -29,7 +29,7 @@ std::string said_of(Stage& stage, std::vector<std::string> arguments, IdMask mas
     out += text;
     return Result<bool>(true);
   });
-  return done ? out : "error: " + done.error().what;
+  return done ? out : out + "error: " + done.error().what;
 }
 
 bool contains(const std::string& text, std::string_view part) {
@@ -81,7 +81,9 @@ TEST_SUITE("app/explain") {
     CHECK(
         contains(said_of(stage, {"null", "--job", job}), ": line 7: rejected: the id is a place"));
     CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
-          "x\\x1b[2J\n  nothing in this job names it\n");
+          "x\\x1b[2J\n  nothing in this job names it\nerror: " + job +
+              ": nothing names 1 of the 1 ids: check how they are spelled, byte for byte");
+    CHECK(contains(said_of(stage, {"null", "x", "y", "--job", job}), "names 2 of the 3 ids"));
   }
 
   TEST_CASE("a link that a person decided against is skipped, before a run and after it") {

@@ -99,8 +99,9 @@ TEST_SUITE("app/journey") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     CHECK(stage.code({"plan", input}) == 6);
+    CHECK(stage.heard("go on: idmerge plan " + input + " --job " + input + ".idmerge\n"));
     CHECK(stage.said.ends_with(
-        "go on: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
+        "to override: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
         view_job(stage.files, input + ".idmerge")->plan.id() + " --max-rejected none\n"));
     const auto service = emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 6);
@@ -108,6 +109,7 @@ TEST_SUITE("app/journey") {
     CHECK(stage.heard("--max-rejected none"));
     CHECK(stage.code({"run", input, "--to", service->url(), "--max-rejected", "none"}) == 6);
     CHECK(stage.heard("--max-held: 2 of 5 links are held, over 5%"));
+    CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge --held --format csv\n"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
   }
 
@@ -154,7 +156,7 @@ TEST_SUITE("app/journey") {
     const auto approve = [&] { return " --approve " + view_job(stage.files, job)->plan.id(); };
     const auto run_job = "idmerge run --job " + job;
     CHECK(stage.code(plan) == 6);
-    CHECK(stage.said.ends_with("go on: " + run_job +
+    CHECK(stage.said.ends_with("to override: " + run_job +
                                " --max-held none --max-links 7 --to 'us|eu|in|URL'" + approve() +
                                " --max-rejected none\n"));
     plan.insert(plan.end(), {"--max-rejected", "20%"});
@@ -169,7 +171,7 @@ TEST_SUITE("app/journey") {
     const auto others =
         " --max-held none --max-links 7 --canary 2 --to " + service->url() + " --rate 9/s";
     CHECK(stage.code(run) == 6);
-    CHECK(stage.said.ends_with("go on: " + run_job + others + " --max-rejected none\n"));
+    CHECK(stage.said.ends_with("to override: " + run_job + others + " --max-rejected none\n"));
     run[5] = "20%";
     run.insert(run.end(), {"--dry-run", "--yes"});
     CHECK(stage.code(run) == 0);
@@ -211,6 +213,10 @@ TEST_SUITE("app/journey") {
     CHECK(
         stage.heard("--max-uuid-lead: 100 % of the user ids are UUIDs, and 0 % of the anonymous "
                     "ids: the columns look swapped: check --anon-field and --user-field"));
+    CHECK(stage.heard("go on: idmerge run " + input + " --to " + service->url() + " --job " +
+                      input + ".2.idmerge --anon-field user_id --user-field anonymous_id\n"));
+    CHECK(stage.heard("to override: idmerge run --job " + input + ".idmerge --to " +
+                      service->url() + " --max-uuid-lead none\n"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
     auto right = run;
     right.insert(right.end(), {"--anon-field", "user_id", "--user-field", "anonymous_id", "--job",
@@ -451,6 +457,41 @@ TEST_SUITE("app/journey") {
     CHECK(service->service().stats({}).find("\"distinct_links\":2") != std::string::npos);
   }
 
+  TEST_CASE("a call that sends nothing leaves how the last one that sent ended") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", mixed_rows);
+    const auto job = input + ".idmerge";
+    const auto service = emulator();
+    const std::vector<std::string> guards{"--max-rejected", "none", "--max-held", "none"};
+    const auto call = [&](std::vector<std::string> words) {
+      words.insert(words.end(), guards.begin(), guards.end());
+      return stage.code(words);
+    };
+    const auto ending = [&] {
+      const auto kept = ending_of_sending(stage.scratch.read("p.csv.idmerge/summary.json"));
+      REQUIRE(kept);
+      return fmt::format("{} {}", kept->exit_code, kept->stop.substr(0, 8));
+    };
+    CHECK(call({"plan", input}) == 0);
+    CHECK_FALSE(ending_of_sending(stage.scratch.read("p.csv.idmerge/summary.json")));
+    CHECK(call({"run", input, "--to", service->url(), "--canary", "1", "--connections", "1"}) == 8);
+    CHECK(ending() == "8 --canary");
+    const auto page = stage.scratch.read("p.csv.idmerge/report.html");
+    CHECK(call({"plan", input}) == 0);
+    CHECK(ending() == "8 --canary");
+    CHECK(call({"run", input, "--dry-run"}) == 0);
+    CHECK(ending() == "8 --canary");
+    CHECK(stage.scratch.read("p.csv.idmerge/report.html") == page);
+    CHECK(call({"run", input, "--to", service->url()}) == 3);
+    CHECK(ending() == "3 ");
+    const auto other = stage.scratch.path("other.json");
+    CHECK(call({"run", "--job", job, "--fail-on", "none", "--summary", other}) == 0);
+    CHECK(ending() == "3 ");
+    CHECK(ending_of_sending(stage.scratch.read("other.json"))->exit_code == 0);
+    CHECK_FALSE(ending_of_sending("{\"exit_code\":0}"));
+    CHECK_FALSE(ending_of_sending("no json"));
+  }
+
   TEST_CASE("the project that is named is compared before anything is said, finished or not") {
     bool is_finished = false;
     SUBCASE("finished") {
@@ -674,6 +715,10 @@ TEST_SUITE("app/journey") {
       CHECK(next.find(option) == next.rfind(option));
       CHECK(stage.heard("or, if the address is right: idmerge run --job " + job + " --yes") ==
             (option == "--to"));
+      CHECK(stage.heard("or, by Mixpanel's public ingestion: idmerge run " + input + " --to " +
+                        server.url() + " --job " + input +
+                        ".2.idmerge --api import --project-mode 'original|simplified|legacy' "
+                        "--project-id N\n") == (option == "--to"));
       CHECK(!stage.heard("another job sends all links again"));
       // Without an input nothing can be planned, and the reason of the stop has said what to do.
       CHECK(stage.code({"run", "--job", job, "--yes"}) == 7);

@@ -12,6 +12,9 @@ GUARD, DOUBT, USAGE, INPUT = 6, 3, 2, 4
 
 
 class Cases(journey.Case):
+    def environment(self, **changes):
+        return super().environment(**{"IDMERGE_MAX_USER_SHARE": None, **changes})
+
     def plan(self, name, content, *options, expect=0, job=None):
         """Plan a table; returns the job and what was said."""
         path = self.dir / name

@@ -50,6 +50,8 @@ class Case(unittest.TestCase):
         env = {name: os.environ[name] for name in keep if name in os.environ}
         env.update(HOME=str(self.dir), MIXPANEL_TOKEN=TOKEN, MIXPANEL_USERNAME=USERNAME,
                    MIXPANEL_SECRET=SECRET)
+        # Pairs that are made here have users of a hundred ids in tables of some thousand rows.
+        env["IDMERGE_MAX_USER_SHARE"] = "none"
         env.update(changes)
         return {name: value for name, value in env.items() if value is not None}
 

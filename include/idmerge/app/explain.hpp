@@ -27,7 +27,8 @@ Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named
 ///
 /// Shape: paragraphs for people, or one JSON object an id: id, rows, links (each with its fate,
 /// `between` which times it was settled, and the `round` in which a spare was sent), cluster,
-/// too_large, clashes, unread inputs. Errors: as view_job().
+/// too_large, clashes, unread inputs. Errors: as view_job(); input, after all has been said, if
+/// nothing names one of the ids.
 Result<void> explain_ids(Files& files, const Settings& settings,
                          const std::vector<std::string>& ids, const IdMask& mask,
                          const Output& output);

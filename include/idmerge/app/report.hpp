@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -93,6 +94,9 @@ struct Ending {
 /// "next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],"account":{...},"census":{...},
 /// "send":null|{"target","links","round","spares","delivered","ambiguous","refused","parked","pending"}}
 std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask);
+
+/// How the call ended that wrote this summary, if it had sent anything.
+std::optional<Ending> ending_of_sending(std::string_view summary);
 
 /// One word as a shell takes it: quoted where needed.
 std::string shell_word(std::string_view word);

@@ -85,6 +85,9 @@ struct InputFile {
   /// The header where a column is known by its number only, the first row where there is none; else
   /// empty. Somebody should look at it: nothing else says which of the two it is.
   std::vector<std::string> first_row;
+  /// What --anon-field and --user-field would call the two columns; empty for other verbs than
+  /// create and for pipes.
+  std::array<std::string, 2> side_names;
   std::uint64_t rows = 0;  // good or not, without the header
   std::uint64_t blank_lines = 0;
   std::uint64_t long_rows = 0;      // good rows of several lines: a stray quote makes such rows
