@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -78,14 +79,43 @@ std::string same_command_for(const World& world, const std::string& job,
   return command_line(words);
 }
 
+/// The fields that a plan was made with and that this call does not name.
+OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
+  const auto& intake = settings.plan.intake;
+  OptionTexts fields;
+  for (const auto& [key, option, now] :
+       {std::tuple{"anon_field", "anon-field", &intake.anon_field},
+        std::tuple{"user_field", "user-field", &intake.user_field},
+        std::tuple{"alias_field", "alias-field", &intake.alias_field},
+        std::tuple{"distinct_id_field", "distinct-id-field", &intake.distinct_id_field},
+        std::tuple{"id_fields", "id-fields", &intake.id_fields},
+        std::tuple{"op_field", "op-field", &intake.op_field},
+        std::tuple{"order_field", "order-field", &intake.order_field}}) {
+    const auto planned = plan.get(key);
+    if (now->empty() && !planned.empty()) fields.emplace_back(option, planned);
+  }
+  return fields;
+}
+
 /// Tell both ways on when the job has another plan.
 Error another_plan(const Settings& settings, World& world, const Error& why, const JobView& view) {
   world.log.info(
       (view.finished() ? "see the old plan, which is finished: " : "finish the old plan: ") +
       (view.run ? next_command(settings) : first_command(settings)));
-  world.log.info("or start a new job: " + same_command_for(world, other_job(settings.job)));
+  world.log.info("or start a new job: " +
+                 same_command_for(world, other_job(settings.job),
+                                  planned_fields(settings, view.plan.options)));
   return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
                                 printable(settings.job), why.what)};
+}
+
+/// Far more than the largest clusters with the longest ids take.
+constexpr std::size_t summary_bytes_max = 16 << 20;
+
+/// How the last call ended that sent links, if its summary is there.
+std::optional<Ending> recorded_ending(Files& files, const JobPaths& paths) {
+  const auto text = files.read_all(paths.summary(), summary_bytes_max);
+  return text ? ending_of_sending(*text) : std::nullopt;
 }
 
 /// Whatever is certain about the job before anything is done: its view, if it has a plan.
@@ -97,15 +127,22 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   if (!paths) return paths.error();
   const auto plan = world.files.stat(paths->plan());
   if (!plan) return plan.error();
+  const auto begun = world.files.stat(paths->run().checkpoint());
+  if (!begun) return begun.error();
+  if (!*plan && !*begun) return std::optional<JobView>();
   if (!*plan) {
-    const auto begun = world.files.stat(paths->run().checkpoint());
-    if (!begun) return begun.error();
-    if (!*begun) return std::optional<JobView>();
     // A plan that is made again has another secret, and what was sent could not be told from it.
     return Error{Errc::input,
                  fmt::format("{}: is missing, though its run has begun: restore it, or start a new "
                              "job with another --job, which sends all links again",
                              printable(paths->plan()))};
+  }
+  if (!*begun && recorded_ending(world.files, *paths)) {
+    return Error{
+        Errc::input,
+        fmt::format("{}: is gone, while summary.json shows that links were sent: restore it, or "
+                    "start a new job with another --job, which sends all links again",
+                    printable(paths->run().checkpoint()))};
   }
   auto view = view_job(world.files, settings.job);
   if (!view) return view.error();
@@ -124,16 +161,11 @@ void say_account(const JobView& view, World& world) {
 }
 
 /// Write summary.json and report.html to `place`, and the former where --summary says.
-/// Far more than the largest clusters with the longest ids take.
-constexpr std::size_t summary_bytes_max = 16 << 20;
-
 /// How the last call that sent ended: as its summary says, or, where it was killed before it could
 /// write one, as it would have ended.
 Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
                    World& world) {
-  if (const auto text = world.files.read_all(place.summary(), summary_bytes_max)) {
-    if (auto ending = ending_of_sending(*text)) return std::move(*ending);
-  }
+  if (auto ending = recorded_ending(world.files, place)) return std::move(*ending);
   Ending ending;
   ending.exit_code = exit_code_of(view, settings.output.fail_on);
   if (view.pending() > 0) ending.next = next_command(settings);
@@ -854,11 +886,13 @@ Result<int> do_plan(Settings& settings, World& world) {
   auto before = existing_plan(settings, world);
   if (!before) return before.error();
   std::optional<JobView> view = std::move(*before);
+  OptionTexts fields;
   if (view) {
     const auto same = match_plan(view->plan, settings.plan);
     if (!same && view->run) return another_plan(settings, world, same.error(), *view);
     if (!same) {
       world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));
+      fields = planned_fields(settings, view->plan.options);
       view.reset();
     }
   }
@@ -870,6 +904,10 @@ Result<int> do_plan(Settings& settings, World& world) {
   }
   if (!view) {
     auto made = plan_now(settings, world);
+    if (!made && !fields.empty()) {
+      world.log.info("with the columns of the plan before: " +
+                     same_command_for(world, settings.job, fields));
+    }
     if (!made) return made.error();
     view = std::move(*made);
   }

@@ -76,10 +76,9 @@ constexpr std::array texts{
          "one prefix belongs to the service: remove the other where the table is made"},
     Text{Fault::denied, "denied", "the id is one that --deny-file forbids to link",
          "nothing to mend; take it out of the file if it may be linked after all"},
-    Text{
-        Fault::scientific, "scientific",
-        "the id is a number in scientific notation, whose last digits are lost",
-        "export the column again as text: in a spreadsheet, format it as text before it is filled"},
+    Text{Fault::scientific, "scientific",
+         "the id is a number in scientific notation, whose last digits are lost",
+         "export the column as text; in a spreadsheet, format it as text before it is filled"},
     Text{Fault::spreadsheet, "spreadsheet",
          "the id is wrapped as spreadsheets wrap text: behind an apostrophe, or as =\"...\"",
          "export the table as CSV from where it was made, without the wrapping"},

@@ -161,6 +161,14 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
     const auto found = files.stat(part);
     if (!found) return found.error();
     if (!*found) continue;  // a copy may have left out what was empty
+    if ((*found)->kind != FileStat::Kind::directory) {
+      return Error{
+          Errc::input,
+          fmt::format("{}: is not a directory, so that nobody knows what was sent: restore "
+                      "it, or start a new job with another --job, which sends all links "
+                      "again",
+                      part)};
+    }
     if (auto ours = check_ours(part, **found); !ours) return ours.error();
   }
   return job;

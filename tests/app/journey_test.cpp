@@ -2,6 +2,7 @@
 #include "idmerge/app/journey.hpp"
 
 #include <atomic>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -410,6 +411,46 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code(run) == 4);
     CHECK(stage.heard("see the old plan, which is finished: idmerge run --job"));
     CHECK(stage.code({"run", input, "--to", service->url(), "--job", input + ".2.idmerge"}) == 0);
+  }
+
+  TEST_CASE("a job called without its columns names them, in a command that works") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "dev,usr\na1,u1\na2,u2\n");
+    const auto job = input + ".idmerge";
+    CHECK(stage.code({"plan", input, "--anon-field", "dev", "--user-field", "usr"}) == 0);
+    CHECK(stage.code({"plan", input}) == 2);
+    CHECK(stage.heard("with the columns of the plan before: idmerge plan " + input + " --job " +
+                      job + " --anon-field dev --user-field usr\n"));
+    CHECK(stage.code({"run", input, "--to", "emulator"}) == 2);
+    CHECK(stage.heard("or start a new job: idmerge run " + input + " --to emulator --job " + input +
+                      ".2.idmerge --anon-field dev --user-field usr\n"));
+    CHECK(stage.code({"run", input, "--to", "emulator", "--job", input + ".2.idmerge",
+                      "--anon-field", "dev", "--user-field", "usr", "--rehearse"}) == 0);
+  }
+
+  TEST_CASE("a run whose record is gone or no directory is damaged, and sends nothing again") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto job = input + ".idmerge";
+    const auto service = emulator();
+    const std::vector<std::string> run{"run", input, "--to", service->url()};
+    CHECK(stage.code(
+              {"run", input, "--to", service->url(), "--canary", "1", "--connections", "1"}) == 8);
+    std::filesystem::rename(job + "/runs/1-of-1", job + "/away");
+    std::filesystem::create_directory(job + "/runs/1-of-1");
+    std::filesystem::permissions(job + "/runs/1-of-1", std::filesystem::perms::owner_all);
+    CHECK(stage.code(run) == 4);
+    CHECK(
+        stage.heard("/runs/1-of-1/checkpoint: is gone, while summary.json shows that links were "
+                    "sent"));
+    std::filesystem::remove(job + "/runs/1-of-1");
+    CHECK(stage.code(run) == 4);
+    stage.scratch.write("p.csv.idmerge/runs/1-of-1", "x");
+    CHECK(stage.code(run) == 4);
+    CHECK(stage.heard("/runs/1-of-1: is not a directory, so that nobody knows what was sent"));
+    std::filesystem::remove(job + "/runs/1-of-1");
+    std::filesystem::rename(job + "/away", job + "/runs/1-of-1");
+    CHECK(stage.code(run) == 0);
   }
 
   TEST_CASE("other planning options than the plan's are a usage error") {
