@@ -81,7 +81,7 @@ std::string hold_lines(const JobView& view, bool is_at_work) {
   }
   if (limit.paused_until_s > 0 && rest.count() > 0) {
     text += fmt::format(
-        "paused: until {}, as the service asked; {} are left; no run sends before\n",
+        "paused: until {}, as the service asked, no run sends before; {} are left\n",
         rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest), rough_duration_text(rest));
   }
   return text;

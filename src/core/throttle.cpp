@@ -174,6 +174,7 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
     return false;
   }
   turn(now);
+  if (cuts_ == 0 || since_cut_ > 0) ++cuts_;
   if (since_cut_ > 0 && !is_failed_start()) {
     measure(now);
     strikes_ = 0;
@@ -183,7 +184,6 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
   limited_ = true;
   slow_start_ = false;
   climb_per_s_ = proven_per_s_ = since_cut_ = 0;
-  ++cuts_;
   ++strikes_;
   last_cut_ = now;
   auto wait = backoff(options_.backoff, strikes_, chance);

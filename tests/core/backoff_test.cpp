@@ -82,7 +82,7 @@ TEST_SUITE("core/backoff") {
       CHECK_FALSE(parse_retry_after(text, 0).has_value());
     }
     CHECK(parse_retry_after("99999999999999999999999999", 0) == retry_after_max);
-    for (const auto* text : {"", " ", "-1", "1.5", "1s", "+3", "0x10", "soon", "1 2"}) {
+    for (const auto* text : {"", " ", "-1", "1s", "+3", "0x10", "soon", "1 2"}) {
       CAPTURE(text);
       CHECK_FALSE(parse_retry_after(text, 0).has_value());
     }

@@ -196,7 +196,7 @@ bool is_tried(const Storm& storm, bool is_long) {
   const double requests_per_s = links_per_s / static_cast<double>(storm.batch);
   if (!is_long) return requests_per_s <= 100 || (requests_per_s <= 2'000 && storm.closed == 10s);
   if (requests_per_s > 5'000)
-    return storm.closed == 10s && storm.says_retry_after == storm.is_killed;
+    return storm.closed == 10s && storm.says_retry_after && storm.is_killed;
   return requests_per_s <= 1'000 || storm.closed == 10s;
 }
 

@@ -133,7 +133,8 @@ class CasesPace(journey.Case):
                 self.assertRegex(err, r"pause until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*Z \(for 1\S*h")
                 self.check_account(self.job, delivered=5, pending=1)
                 # The next run knows it, and asks nobody.
-                _, err = self.run_idmerge("run", "--job", self.job, "--give-up-after", "30s", expect=5)
+                _, err = self.run_idmerge("run", "--job", self.job, "--yes", "--give-up-after",
+                                          "30s", expect=5)
                 self.assertIn("pause until", err)
                 self.assertEqual(len(server.seen), 6)
                 out, _ = self.run_idmerge("status", "--job", self.job)
