@@ -44,7 +44,7 @@ double seconds_since(Instant from, Instant now) {
 // Steps of the same size, before they grow.
 constexpr unsigned patient_steps = 8;
 // A wait that is no matter of a second's count.
-constexpr std::chrono::seconds long_wait{5};
+constexpr std::chrono::seconds long_wait{20};
 constexpr unsigned failed_starts_max = 3;
 // Between two requests that are cut to what the service takes in a second.
 constexpr std::chrono::milliseconds cut_request_lasts{1'050};

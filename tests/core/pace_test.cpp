@@ -254,7 +254,9 @@ TEST_SUITE("core/pace") {
   TEST_CASE("limited again at once, a resumed run goes down by steps, not to nothing") {
     Pace pace(links(1'000, 100), start);
     pace.recall({480, 100}, WallTime{100s}, start);
+    CHECK(pace.request_links_max() == 480);
     pace.limited(start, start, 15s, 0.5);
+    CHECK(pace.request_links_max() == 1);
     pace.accepted(1, start + 15s);
     pace.follow(start + 15s);
     CHECK(pace.links_per_s() <= 0.95 * 480);

@@ -108,8 +108,7 @@ TEST_SUITE("run/day") {
     CHECK(within(times, *told - 1s, *told) >= 999);
     // One may leave in the nanosecond of the answer.
     CHECK(within(times, *told + 1ns, *told + 7s) == 0);
-    // Whoever is told to wait for so long may have used up a minute's count: 5,000 links.
-    CHECK(within(times, *told + 7s, *told + 8s) == doctest::Approx(5'000 / 60).epsilon(0.1));
+    CHECK(within(times, *told + 7s, *told + 8s) > 100);
   }
 
   TEST_CASE("a day at 1,000 a second: no drift, no leak, and the watermark never goes back") {
