@@ -245,7 +245,7 @@ class Run {
       return usage(
           fmt::format("--job: {}: has no plan: name the INPUT to plan", printable(settings_.job)));
     }
-    if (auto right = check_sendable(view_->plan, view_->census); !right && !view_->finished()) {
+    if (auto right = check_sendable(view_->plan, view_->census); !right && !is_over()) {
       if (has_inputs) {
         world_.log.info("start a new job: " + same_command_for(world_, other_job(settings_.job)));
       }
@@ -728,7 +728,7 @@ int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
 }
 
 int exit_code_of(const Error& error, int signal_number) {
-  return signal_number > 0 ? exit_code(error.code, signal_number) : exit_code(error.code);
+  return exit_code(error.code, signal_number);
 }
 
 std::string next_command(const Settings& settings, std::string_view left_out) {

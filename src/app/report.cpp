@@ -90,6 +90,25 @@ std::string names_part(const JobView& view, const IdMask& mask) {
   return out;
 }
 
+/// What was taken for the header of an input, or stands first where there is none; empty where
+/// columns are known by name.
+std::string first_row_text(const JobView& view, std::size_t input, const IdMask& mask) {
+  const auto* const row = view.plan.options.find(first_row_key(input));
+  if (row == nullptr) return {};
+  std::vector<std::string> cells;
+  for (std::string_view rest = *row;;) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    cells.emplace_back(rest.substr(0, end));
+    if (end == rest.size()) break;
+    rest.remove_prefix(end + 1);
+  }
+  if (view.plan.options.get("header") != "no") return ", header: " + list_names(cells, mask);
+  std::string out = ", no header, first row: ";
+  for (const auto& cell : cells)
+    out += fmt::format("{}{}", &cell == &cells.front() ? "" : ", ", mask(cell));
+  return out;
+}
+
 /// How long it takes. Units: `links`, in so many `requests`.
 std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetable& table) {
   if (table.next_change({})) return "by the hours of --rate, " + local_time_text();
@@ -352,29 +371,6 @@ std::string example_sentence(const NamedLink& link, const IdMask& mask) {
   const auto [before, between, behind] = example_words(link.op);
   return fmt::format("{}{}{}{}{}", before, mask(link.anon), between, mask(link.user), behind);
 }
-
-namespace {
-
-/// What was taken for the header of an input, or stands first where there is none; empty where
-/// columns are known by name.
-std::string first_row_text(const JobView& view, std::size_t input, const IdMask& mask) {
-  const auto* const row = view.plan.options.find(first_row_key(input));
-  if (row == nullptr) return {};
-  std::vector<std::string> cells;
-  for (std::string_view rest = *row;;) {
-    const auto end = std::min(rest.find('\n'), rest.size());
-    cells.emplace_back(rest.substr(0, end));
-    if (end == rest.size()) break;
-    rest.remove_prefix(end + 1);
-  }
-  if (view.plan.options.get("header") != "no") return ", header: " + list_names(cells, mask);
-  std::string out = ", no header, first row: ";
-  for (const auto& cell : cells)
-    out += fmt::format("{}{}", &cell == &cells.front() ? "" : ", ", mask(cell));
-  return out;
-}
-
-}  // namespace
 
 std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
                         std::size_t batch) {

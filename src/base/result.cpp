@@ -2,6 +2,7 @@
 #include "idmerge/base/result.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -29,7 +30,7 @@ int exit_code(Errc code, int signal_number) {
     case Errc::locked:
       return 11;
     case Errc::interrupted:
-      return 128 + signal_number;
+      return 128 + (signal_number > 0 ? signal_number : SIGINT);
   }
   return 1;
 }

@@ -505,12 +505,12 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
     const auto written = parse_op(unquoted(raw_field(*columns_.op)));
     const auto op = written ? written : text.empty() ? columns_.op_default : parse_op(text);
     row.fault_at = at;
-    if (!op) {  // perhaps the name of the column
+    row.op = op.value_or(row.op);
+    if (!op || !columns_.verbs.contains(row.op)) {
+      // The ids may still say that this is a header.
       if (const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)]) read_ids(*sides);
-      return Fault::unknown_op;
+      return op ? Fault::verb_not_in_mode : Fault::unknown_op;
     }
-    row.op = *op;
-    if (!columns_.verbs.contains(row.op)) return Fault::verb_not_in_mode;
   }
   if (columns_.order) {
     const auto text = read(*columns_.order, order_at);

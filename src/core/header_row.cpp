@@ -146,8 +146,10 @@ HeaderRows::HeaderRows(const Columns& columns, const std::vector<std::string>& h
     const std::array<std::uint32_t, 2> places{sides->first, sides->second};
     for (std::size_t side = 0; side < 2; ++side) {
       if (places[side] < header.size()) add_name(names[side], header[places[side]]);
-      for (const auto name : default_names(op, side))
-        add_name(names[side], name);
+      for (const auto any : {Op::create, Op::alias}) {  // merge has the names of create
+        for (const auto name : default_names(any, side))
+          add_name(names[side], name);
+      }
       for (const auto& name : names[side])
         add_name(all_, name);
     }

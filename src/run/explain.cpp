@@ -438,11 +438,12 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   if (!options) return options.error();
   Explanation out;
   std::vector<std::string> wire_ids;
+  std::unordered_set<std::string_view> known;  // of `ids`
   for (const std::string_view id : ids) {
-    const std::string wire(wire_anon(id, options->screen.simplified));
-    if (std::find(wire_ids.begin(), wire_ids.end(), wire) != wire_ids.end()) continue;
-    wire_ids.push_back(wire);
-    out.ids.push_back({.id = wire});
+    const auto wire = wire_anon(id, options->screen.simplified);
+    if (!known.insert(wire).second) continue;
+    wire_ids.emplace_back(wire);
+    out.ids.push_back({.id = wire_ids.back()});
   }
   const Wanted wanted(wire_ids);
   IDMERGE_CHECK(wanted.all().size() == wire_ids.size());

@@ -113,10 +113,7 @@ class Sender {
   /// What the command will end with as far as sending decides it; rows of other fates are not known
   /// here.
   int exit_code_now() const {
-    if (stop_) {
-      const int signal_number = limits_.signal_number();
-      return signal_number > 0 ? exit_code(stop_->code, signal_number) : exit_code(stop_->code);
-    }
+    if (stop_) return exit_code(stop_->code, limits_.signal_number());
     return recorder_.ledger().is_done() && rounds_.over() ? 0 : exit_code(Errc::outage);
   }
 

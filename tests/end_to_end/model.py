@@ -54,6 +54,7 @@ class Expected:
     exit_code: int = 0        # 4: the reading ends at a header with the names in another order
     fates: dict = dataclasses.field(default_factory=dict)
     repeated_headers: int = 0
+    outranked: int = 0        # of the held: nobody has to look at them
     links: set = dataclasses.field(default_factory=set)   # (verb, a, b) sent exactly as they are
     merges: set = dataclasses.field(default_factory=set)  # (a, b) of which a forest is sent
 
@@ -109,10 +110,13 @@ def is_usable(id):
             and bare not in PLACEHOLDERS and bare.strip("0-") != "")
 
 
-def is_denied(id, options):
+def is_denied(id, options, may_be_device=False):
+    """An expression that speaks of `device:` sees a device with its prefix, too."""
     for line in options.deny:
         if len(line) > 1 and line[0] == line[-1] == "/":
             if re.search(line[1:-1], id):
+                return True
+            if may_be_device and "device:" in line and re.search(line[1:-1], PREFIX + id):
                 return True
         elif id == wire(line, options):
             return True
@@ -156,8 +160,8 @@ def verdict_of_row(row, options):
     # An alias may be one of a device, and of unsided ids none is a user's.
     if b.startswith(PREFIX) and options.sided and (verb != "alias" or options.mode == "simplified"):
         return "rejected"
-    if a == b or not is_usable(a) or not is_usable(b) or is_denied(a, options) or is_denied(
-            b, options):
+    if a == b or not is_usable(a) or not is_usable(b) or is_denied(
+            a, options, options.mode == "simplified") or is_denied(b, options):
         return "rejected"
     if not options.sided:
         a, b = sorted((a, b))
@@ -176,7 +180,8 @@ def winner(claims, policy):
 
 
 def verdicts(links, claims, options):
-    """Of each distinct link: "send", "held" or "skipped"; order by order, none looks back."""
+    """Of each distinct link: "send", "skipped", "held", or "outranked": held, but by the rule that
+    was asked for. Order by order, none looks back."""
     found = {}
     users = collections.defaultdict(set)
     for _, a, b in links:
@@ -194,8 +199,8 @@ def verdicts(links, claims, options):
         elif decision is not None:
             fate = "send" if decision == b else "skipped"
         elif len(owners) > 1 and options.policy != "send":
-            fate = "held" if options.policy == "hold" or winner(
-                claims[a], options.policy) != b else "send"
+            best = None if options.policy == "hold" else winner(claims[a], options.policy)
+            fate = "send" if best == b else "held" if best is None else "outranked"
         if fate == "send" and a in on_user_side and verb != "alias":
             fate = "held"
         found[verb, a, b] = fate
@@ -236,7 +241,9 @@ def expected(rows, options):
     for link in ready:
         if options.max_cluster and sizes[clusters.find(link[1])] > options.max_cluster:
             found[link] = "held"
-    fates.update(fate for fate in found.values() if fate != "send")
+    fates.update("held" if fate == "outranked" else fate for fate in found.values()
+                 if fate != "send")
+    result.outranked = sum(fate == "outranked" for fate in found.values())
     sent = {link for link, fate in found.items() if fate == "send"}
     result.merges = {(a, b) for verb, a, b in sent if verb == "merge" and options.collapse}
     result.links = {link for link in sent if link[0] != "merge" or not options.collapse}

@@ -53,6 +53,28 @@ TEST_SUITE("run/bounded_census") {
     }
   }
 
+  TEST_CASE("what is counted of rows before the spill counts after it") {
+    std::string text = "anonymous_id,user_id\n$device:a,u\n";
+    for (int i = 0; i < 60'000; ++i)
+      text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
+    Scratch scratch;
+    PlanOptions options;
+    options.intake.inputs = {scratch.write("t.csv", text)};
+    RealFiles files;
+    Progress silent;
+    std::vector<Digest> digests;
+    for (const std::uint64_t memory : {0U, 1U, 1U << 20U, 2U << 20U, 4U << 20U, 8U << 20U}) {
+      options.memory_bytes = memory;
+      const auto plan =
+          make_plan(options, scratch.path("job" + std::to_string(memory)), files, silent);
+      REQUIRE_MESSAGE(plan, plan);
+      CHECK(parse_census_report(plan->census)->prefixed_rows == 1);
+      digests.push_back(plan->digest);
+    }
+    for (const auto& digest : digests)
+      CHECK(digest == digests[0]);
+  }
+
   TEST_CASE("what is needed is said before work starts, and a disk too small is refused then") {
     struct Listener : Progress {
       void note(Weight, std::string_view text) override { notes.emplace_back(text); }

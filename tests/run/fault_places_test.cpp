@@ -110,6 +110,14 @@ const std::vector<Sample>& samples() {
        [](auto& o) { o.op_field = "op"; },
        {},
        csv_op},
+      {{Fault::repeated_header},
+       "^\"device_id\",IDENTIFIED_ID,merge,note",
+       [](auto& o) {
+         o.op_field = "op";
+         o.verbs.merge = false;
+       },
+       {},
+       csv_op},
       {{Fault::blank_id}, "a,^,n", {}, [](auto& s) { s.reject_blank = true; }},
       {{Fault::bad_utf8}, "a,u^\xFFv,n"},
       {{Fault::control_byte}, "a,u^\x01v,n"},

@@ -258,15 +258,22 @@ TEST_SUITE("run/gate") {
   }
 
   TEST_CASE("a slower rate is in force at once, too: no claim of the old one survives") {
-    asio::io_context io(1);
-    Turns gate(io, links(100, 1));
-    CHECK(gate.try_pass({}));
-    std::vector<Passage> log;
-    auto tasks = lanes(gate, 1, log);
-    const Instant start = steady_clock::now();
-    tasks.push_back(when_waiting([&] { gate.set_rate(links(5, 1)); }));
-    await(io, join(std::move(tasks)));
-    CHECK(seconds(start, log.front().at) >= 0.15);
+    // Where the machine sleeps for longer than the old rate lets anybody wait, the change comes too
+    // late to show anything: once more.
+    for (bool in_time = false; !in_time;) {
+      asio::io_context io(1);
+      Turns gate(io, links(20, 1));
+      CHECK(gate.try_pass({}));
+      std::vector<Passage> log;
+      auto tasks = lanes(gate, 1, log);
+      const Instant start = steady_clock::now();
+      tasks.push_back(when_waiting([&] {
+        gate.set_rate(links(5, 1));
+        in_time = seconds(start, steady_clock::now()) < 0.05;
+      }));
+      await(io, join(std::move(tasks)));
+      if (in_time) CHECK(seconds(start, log.front().at) >= 0.15);
+    }
   }
 
   TEST_CASE("what is paused until further notice waits for it, and then goes on at once") {

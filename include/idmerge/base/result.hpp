@@ -30,8 +30,8 @@ enum class Errc : std::uint8_t {
 };
 
 /// The exit code of a command that ends with this error, a part of the command-line contract.
-/// Interrupted is 128 plus the number of the signal, as a shell reports it; SIGINT unless told.
-int exit_code(Errc code, int signal_number = 2);
+/// Interrupted is 128 plus the number of the signal, as a shell reports it; SIGINT where it is 0.
+int exit_code(Errc code, int signal_number = 0);
 
 /// Shape: `what` reads `subject: what is wrong: what to do`, lower case, no full stop.
 struct Error {

@@ -101,6 +101,7 @@ struct CensusReport {
     rows.skipped_both = skipped_both;
     rows.faults = faults;
     rows.unreadable_orders = unreadable_orders;
+    rows.prefixed_rows = prefixed_rows;
     return rows;
   }
 
