@@ -60,16 +60,16 @@ TEST_SUITE("core/backoff") {
     CHECK(parse_retry_after("3600", 0) == 3600s);
     CHECK(parse_retry_after("3601", 0) == retry_after_max);
     CHECK(parse_retry_after("1795456800", 1'795'456'770) == retry_after_max);
-    for (const auto& [text, wait] :
-         std::initializer_list<std::pair<const char*, std::chrono::seconds>>{{"8.5", 9s},
-                                                                             {"299.997", 300s},
-                                                                             {"8.0", 8s},
-                                                                             {"0.0", 0s},
-                                                                             {"0.2", 1s},
-                                                                             {"3599.5", 3600s},
-                                                                             {"3600.5", 3600s}}) {
-      CAPTURE(text);
-      CHECK(parse_retry_after(text, 0) == wait);
+    using Read = std::pair<const char*, std::chrono::seconds>;
+    for (const Read& read : {Read{"8.5", 9s},
+                             {"299.997", 300s},
+                             {"8.0", 8s},
+                             {"0.0", 0s},
+                             {"0.2", 1s},
+                             {"3599.5", 3600s},
+                             {"3600.5", 3600s}}) {
+      CAPTURE(read.first);
+      CHECK(parse_retry_after(read.first, 0) == read.second);
     }
     for (const auto* const zone : {"GMT", "UTC", "+0000", "+00:00"}) {
       CAPTURE(zone);
