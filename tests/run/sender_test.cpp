@@ -871,7 +871,7 @@ TEST_SUITE("run/sender") {
         default:
           return Reaction{http(400,
                                R"({"code":400,"error":"some data points in the request failed )"
-                               R"(validation","failed_records":[{"index":0,"insert_id":"",)"
+                               R"(validation","failed_records":[{"index":0,)"
                                R"("field":"alias","message":"errAliasAlreadyExists"}],)"
                                R"("num_records_imported":1,"status":"Bad Request"})")};
       }
