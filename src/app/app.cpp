@@ -208,6 +208,7 @@ class App {
                               [&] { return signals.take_status_request(); });
     const IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
     settings.plan.intake.mask = mask;
+    settings.send.mask = mask;
     World world{.files = files_,
                 .log = log,
                 .progress = progress,
@@ -250,7 +251,8 @@ class App {
     }
     const auto ids = asked_ids(settings.explain, input);
     if (!ids) return fail(ids.error());
-    const auto explained = explain_ids(files_, settings, *ids, to_reader());
+    const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
+    const auto explained = explain_ids(files_, settings, *ids, mask, to_reader());
     return explained ? 0 : fail(explained.error());
   }
 

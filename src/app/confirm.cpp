@@ -53,6 +53,11 @@ std::string deed(const Consent& consent) {
 std::string sentence(const Consent& consent) {
   const auto total = consent.links[0] + consent.links[1] + consent.links[2];
   auto text = fmt::format("This will {} {}. ", deed(consent), place(consent));
+  if (consent.billable_events > 0) {
+    text +=
+        fmt::format("Each link is an event: {} billable {}. ", count_text(consent.billable_events),
+                    consent.billable_events == 1 ? "event" : "events");
+  }
   if (consent.settled > 0) {
     text += fmt::format("{} of {} are sent already. ", counted(consent.settled, "link", "links"),
                         count_text(total));

@@ -55,6 +55,12 @@ Error usage(std::string what) {
   return {Errc::usage, std::move(what)};
 }
 
+/// Is it meant for a name? What is not may be a secret with an = in it, and is not repeated.
+bool is_misspelt(std::string_view name) {
+  return name.starts_with("MP_") || name.find("MIXPANEL") != std::string_view::npos ||
+         name.find("mixpanel") != std::string_view::npos;
+}
+
 /// Take the value of `name` into the field it names. Errors: usage, without the value.
 Result<void> take(Credentials& found, std::string_view name, const Secret& value,
                   std::string_view where) {
@@ -68,10 +74,11 @@ Result<void> take(Credentials& found, std::string_view name, const Secret& value
     place = value;
     return {};
   }
-  return usage(
-      fmt::format("{}: \"{}\" is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
-                  "MIXPANEL_SECRET: write one NAME=value a line",
-                  where, printable(name)));
+  return usage(fmt::format(
+      "{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
+      "MIXPANEL_SECRET: write one NAME=value a line",
+      where,
+      is_misspelt(name) ? fmt::format("\"{}\"", printable(name)) : "what stands before its ="));
 }
 
 Result<Credentials> parse_lines(std::string_view text, const std::string& where) {

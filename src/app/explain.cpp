@@ -17,6 +17,7 @@
 
 #include "idmerge/base/log.hpp"
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/core/id_redaction.hpp"
 #include "idmerge/core/json_text.hpp"
 #include "idmerge/core/ledger.hpp"
 #include "idmerge/disk/job.hpp"
@@ -59,7 +60,7 @@ struct Run {
 struct LinkFate {
   Fate fate = Fate::pending;
   std::string words;  // for people, behind the fate
-  const Refusal* refusal = nullptr;
+  std::optional<Refusal> refusal = {};
   std::optional<TimeSpan> answered;  // when
   std::uint64_t round = 0;           // in which a spare was sent; 0: in none
 };
@@ -205,7 +206,7 @@ void say_answer(const KeptLink& link, const Run& run, LinkFate& out) {
 }
 
 LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
-                 const std::vector<PlanInput>& inputs) {
+                 const std::vector<PlanInput>& inputs, const IdMask& mask) {
   LinkFate out;
   if (run) {
     const auto round = run->rounds.find(link.ordinal);
@@ -215,10 +216,12 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
     const auto letter = run->refusals.find({inputs[link.file].path, link.line});
     if (letter != run->refusals.end()) {
       out.fate = Fate::refused;
-      out.refusal = &letter->second;
+      out.refusal = letter->second;
+      const Link named{.anon = link.anon, .user = link.user};
+      out.refusal->message = mask_ids(letter->second.message, {&named, 1}, mask);
       out.answered = answered_within(link, *run, out);
-      out.words = fmt::format("after {} attempts, status {}: {}", letter->second.attempts,
-                              letter->second.status, printable(letter->second.message));
+      out.words = fmt::format("after {} attempts, status {}: {}", out.refusal->attempts,
+                              out.refusal->status, printable(out.refusal->message));
       return out;
     }
   }
@@ -274,27 +277,26 @@ std::string_view why(const KeptRow& row) {
                                   : sentence(row.fault);
 }
 
-std::string pair_text(const KeptLink& link) {
-  return fmt::format("{} {} {}", printable(link.anon), link.sided ? "->" : "=",
-                     printable(link.user));
+std::string pair_text(const KeptLink& link, const IdMask& mask) {
+  return fmt::format("{} {} {}", mask(link.anon), link.sided ? "->" : "=", mask(link.user));
 }
 
-std::string list_text(const std::vector<std::string>& ids) {
+std::string list_text(const std::vector<std::string>& ids, const IdMask& mask) {
   std::string text;
   for (const auto& id : ids)
-    text += fmt::format("    {}\n", printable(id));
+    text += fmt::format("    {}\n", mask(id));
   return text;
 }
 
 std::string as_text(const Explained& id, const Explanation& all, const std::optional<Run>& run,
-                    const std::vector<PlanInput>& inputs) {
-  auto out = fmt::format("{}\n", printable(id.id));
+                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
+  auto out = fmt::format("{}\n", mask(id.id));
   if (id.rows.empty() && id.links.empty()) out += "  nothing in this job names it\n";
   if (!id.rows.empty()) {
     out += fmt::format("  rows that name it: {}\n", count_text(id.rows.size()));
     for (const auto& row : id.rows) {
       out += fmt::format("    {}: {}", place(inputs, row.file, row.line), fate_word(row));
-      if (row.link) out += ": " + pair_text(id.links[*row.link]);
+      if (row.link) out += ": " + pair_text(id.links[*row.link], mask);
       if (const auto reason = why(row); !reason.empty()) out += fmt::format(": {}", reason);
       out += '\n';
     }
@@ -306,8 +308,8 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
   if (!id.links.empty()) {
     out += fmt::format("  links that name it: {}\n", count_text(id.links.size()));
     for (const auto& link : id.links) {
-      const auto fate = fate_of(link, run, inputs);
-      out += fmt::format("    {} ({}, from {}): {}", pair_text(link), name(link.op),
+      const auto fate = fate_of(link, run, inputs, mask);
+      out += fmt::format("    {} ({}, from {}): {}", pair_text(link, mask), name(link.op),
                          place(inputs, link.file, link.line), name(fate.fate));
       if (!fate.words.empty()) out += ": " + fate.words;
       if (fate.answered) {
@@ -319,18 +321,18 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
   if (!id.clashes.empty()) {
     out += "  held links stand against\n";
     for (const auto& link : id.clashes) {
-      out += fmt::format("    {} (from {}): {}\n", pair_text(link),
+      out += fmt::format("    {} (from {}): {}\n", pair_text(link, mask),
                          place(inputs, link.file, link.line), name(link.verdict));
     }
   }
   if (!id.cluster.empty()) {
     out += fmt::format("  its cluster: {} ids\n", count_text(id.cluster.size()));
-    out += list_text(id.cluster);
+    out += list_text(id.cluster, mask);
   }
   if (!id.too_large.empty()) {
     out += fmt::format("  its cluster would have {} ids, more than --max-cluster\n",
                        count_text(id.too_large.size()));
-    out += list_text(id.too_large);
+    out += list_text(id.too_large, mask);
   }
   return out;
 }
@@ -338,6 +340,17 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
 void open_object(std::string& out) {
   if (out.back() == '}') out += ',';
   out += '{';
+}
+
+/// The id as it is, or masked.
+std::string in_json(const std::string& id, const IdMask& mask) {
+  return mask.shows() ? id : mask(id);
+}
+
+std::vector<std::string> in_json(std::vector<std::string> ids, const IdMask& mask) {
+  for (auto& id : ids)
+    id = in_json(id, mask);
+  return ids;
 }
 
 void append_ids(std::string& out, std::string_view key, const std::vector<std::string>& ids) {
@@ -351,12 +364,14 @@ void append_ids(std::string& out, std::string_view key, const std::vector<std::s
 }
 
 void append_link_members(std::string& out, const KeptLink& link,
-                         const std::vector<PlanInput>& inputs) {
+                         const std::vector<PlanInput>& inputs, const IdMask& mask) {
   if (link.sided) {
-    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id", link.anon);
-    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id", link.user);
+    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id",
+                       in_json(link.anon, mask));
+    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id",
+                       in_json(link.user, mask));
   } else {
-    append_ids(out, "$distinct_ids", {link.anon, link.user});
+    append_ids(out, "$distinct_ids", in_json({link.anon, link.user}, mask));
   }
   append_json_member(out, "op", name(link.op));
   append_json_member(out, "file", inputs[link.file].path);
@@ -365,9 +380,9 @@ void append_link_members(std::string& out, const KeptLink& link,
 }
 
 std::string as_json(const Explained& id, const Explanation& all, const std::optional<Run>& run,
-                    const std::vector<PlanInput>& inputs) {
+                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
   std::string out = "{";
-  append_json_member(out, "id", id.id);
+  append_json_member(out, "id", in_json(id.id, mask));
   append_json_key(out, "rows");
   out += '[';
   for (const auto& row : id.rows) {
@@ -386,11 +401,11 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
   append_json_key(out, "links");
   out += '[';
   for (const auto& link : id.links) {
-    const auto fate = fate_of(link, run, inputs);
+    const auto fate = fate_of(link, run, inputs, mask);
     open_object(out);
-    append_link_members(out, link, inputs);
+    append_link_members(out, link, inputs, mask);
     append_json_member(out, "fate", name(fate.fate));
-    if (fate.refusal != nullptr) {
+    if (fate.refusal) {
       append_json_member(out, "status", fate.refusal->status);
       append_json_member(out, "attempts", fate.refusal->attempts);
       append_json_member(out, "message", fate.refusal->message);
@@ -400,13 +415,13 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
     out += '}';
   }
   out += ']';
-  append_ids(out, "cluster", id.cluster);
-  append_ids(out, "too_large", id.too_large);
+  append_ids(out, "cluster", in_json(id.cluster, mask));
+  append_ids(out, "too_large", in_json(id.too_large, mask));
   append_json_key(out, "clashes");
   out += '[';
   for (const auto& link : id.clashes) {
     open_object(out);
-    append_link_members(out, link, inputs);
+    append_link_members(out, link, inputs, mask);
     out += '}';
   }
   out += ']';
@@ -450,7 +465,8 @@ Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named
 }
 
 Result<void> explain_ids(Files& files, const Settings& settings,
-                         const std::vector<std::string>& ids, const Output& output) {
+                         const std::vector<std::string>& ids, const IdMask& mask,
+                         const Output& output) {
   const auto paths = open_job(files, settings.job);
   if (!paths) return paths.error();
   const auto plan = PlanReader::open(files, paths->plan());
@@ -465,8 +481,8 @@ Result<void> explain_ids(Files& files, const Settings& settings,
   }
   for (const auto& id : found->ids) {
     const auto& inputs = plan->facts().inputs;
-    const auto more = output(settings.explain_as_json ? as_json(id, *found, *run, inputs)
-                                                      : as_text(id, *found, *run, inputs));
+    const auto more = output(settings.explain_as_json ? as_json(id, *found, *run, inputs, mask)
+                                                      : as_text(id, *found, *run, inputs, mask));
     if (!more) return more.error();
     if (!*more) break;
   }

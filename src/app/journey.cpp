@@ -455,6 +455,7 @@ class Run {
             .links = view_->census.to_send,
             .clusters = view_->census.clusters,
             .settled = view_->delivered() + view_->refused(),
+            .billable_events = view_->billable_events(),
             .canary = settings_.send.canary,
             .target = settings_.send.target,
             .project_id = dialect.project_id,
@@ -682,6 +683,32 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                     "guard",
                     share_text(census.user.uuids, census.user.distinct),
                     share_text(census.anon.uuids, census.anon.distinct))};
+  }
+  const auto& share_max = settings.max_user_share;
+  if (share_max.kind == Limit::Kind::percent && !view.hubs.empty() &&
+      census.user_share() * 100 > share_max.percent) {
+    const auto& hub = view.hubs.front();
+    return Error{
+        Errc::guard,
+        fmt::format("--max-user-share: one user, {}, claims {} of {} anonymous ids ({}), over {}: "
+                    "is that a person, or a word for \"no id\"? see the rows with idmerge explain, "
+                    "name the word with --null-word or --deny-file, or raise the guard",
+                    settings.plan.intake.mask(hub.user), count_text(hub.ids),
+                    count_text(census.anon.distinct), share_text(hub.ids, census.anon.distinct),
+                    limit_text(share_max))};
+  }
+  const auto& decimals_max = settings.max_decimals;
+  if (decimals_max.kind == Limit::Kind::percent &&
+      census.decimal_share() * 100 > decimals_max.percent) {
+    const bool is_user = census.looks.user_decimals >= census.looks.anon_decimals;
+    return Error{
+        Errc::guard,
+        fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
+                    "over {}: it was 12345 before a tool read the column as decimals (pandas does "
+                    "when one is missing): export it as integers or text, or raise the guard",
+                    count_text(is_user ? census.looks.user_decimals : census.looks.anon_decimals),
+                    count_text(census.links + census.duplicates), is_user ? "user" : "anonymous",
+                    limit_text(decimals_max))};
   }
   const auto rejected =  // headers are no rows that somebody meant to be linked
       census.rejected() - census.faults[static_cast<std::size_t>(Fault::repeated_header)];

@@ -109,15 +109,19 @@ constexpr std::array when_words{Choice<When>{"auto", When::automatic},
                                 Choice<When>{"never", When::never}};
 
 Done set_delimiter(Text text, Settings& s) {
-  if (text == "tab" || text == "\\t") {
-    s.plan.intake.delimiter = '\t';
+  // Hive, Impala and Sqoop write Ctrl-A, which is awkward to type.
+  for (const auto& [spelling, delimiter] :
+       {std::pair{"tab", '\t'}, std::pair{"\\t", '\t'}, std::pair{"\\x01", '\x01'},
+        std::pair{"\\001", '\x01'}, std::pair{"\\u0001", '\x01'}, std::pair{"^A", '\x01'}}) {
+    if (text != spelling) continue;
+    s.plan.intake.delimiter = delimiter;
     return {};
   }
-  const bool fits = text.size() == 1 && (text[0] == '\t' || (text[0] >= ' ' && text[0] < '\x7f')) &&
-                    text[0] != '"';
+  const bool fits = text.size() == 1 && text[0] > '\0' && text[0] < '\x7f' && text[0] != '"' &&
+                    text[0] != '\n' && text[0] != '\r';
   if (!fits) {
-    return usage(
-        fmt::format("\"{}\" is not one character: write for example ';' or tab", printable(text)));
+    return usage(fmt::format("\"{}\" is not one character: write for example ';', tab or \\x01",
+                             printable(text)));
   }
   s.plan.intake.delimiter = text[0];
   return {};
@@ -173,12 +177,14 @@ Done set_max_cluster(Text text, Settings& s) {
   return put(s.max_cluster, count_within(text, 2, 4'000'000'000));
 }
 
-Done set_max_uuid_lead(Text text, Settings& s) {
+/// A guard that only a share makes sense for.
+Done put_share(Limit& into, Text text, std::string_view example) {
   const auto limit = parse_limit(text);
   if (!limit || limit->kind == Limit::Kind::count) {
-    return usage(fmt::format("\"{}\" is no share: write for example 25% or none", printable(text)));
+    return usage(
+        fmt::format("\"{}\" is no share: write for example {} or none", printable(text), example));
   }
-  s.max_uuid_lead = *limit;
+  into = *limit;
   return {};
 }
 
@@ -283,8 +289,9 @@ const std::array entries{
                 "field that names the verb of each row",
                 [](Text t, Settings& s) { return put_text(s.plan.intake.op_field, t); }},
     OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
-                "field with the order of rows: an integer or an RFC 3339 time; what is neither "
-                "counts as none, and for --max-rejected",
+                "field with the order of rows: integers of one unit, or times (RFC 3339, or as "
+                "warehouses write them), all with a zone or all without; what is neither counts as "
+                "none, and for --max-rejected",
                 [](Text t, Settings& s) { return put_text(s.plan.intake.order_field, t); }},
     OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
                 "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
@@ -314,6 +321,13 @@ const std::array entries{
           s.plan.intake.row_max = *size;
           return {};
         }},
+    OptionEntry{"last-row", "hold|take", "hold", "Input", on_both,
+                "what to do with a last row that alone has no line end, as when its writer died "
+                "over it",
+                [](Text t, Settings& s) {
+                  return choose(s.plan.intake.take_last_row, t,
+                                std::array{Choice<bool>{"hold", false}, Choice<bool>{"take", true}});
+                }},
     OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
                 "take rows with fields missing or left over; quotes inside unquoted fields",
                 set_allow},
@@ -399,7 +413,15 @@ const std::array entries{
     OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
                 "by more than this: the columns look swapped (exit 6)",
-                set_max_uuid_lead},
+                [](Text t, Settings& s) { return put_share(s.max_uuid_lead, t, "25%"); }},
+    OptionEntry{"max-user-share", "P%|none", "1%", "Guards", on_both,
+                "send nothing when one user claims more than this share of all anonymous ids, and "
+                "more than 100 of them: an id that many people share? (exit 6)",
+                [](Text t, Settings& s) { return put_share(s.max_user_share, t, "1%"); }},
+    OptionEntry{"max-decimals", "P%|none", "50%", "Guards", on_both,
+                "send nothing when on one side more ids than this are numbers such as 12345.0, "
+                "which were 12345 before pandas read them (exit 6)",
+                [](Text t, Settings& s) { return put_share(s.max_decimals, t, "50%"); }},
     OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
@@ -543,8 +565,9 @@ const std::array entries{
     OptionEntry{"summary", "FILE|-", "", "Output", on_both,
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
-    OptionEntry{"show-ids", "auto|always|never", "auto", "Output", on_both | on_show,
-                "ids in census and messages; auto: on a terminal only, else masked",
+    OptionEntry{"show-ids", "auto|always|never", "auto", "Output",
+                on_both | on_show | on_explain,
+                "ids in census, messages and explanations; auto: on a terminal only, else masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
     OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
                 "end with 3 instead of 0 when rows met one of these fates; held: besides those that lost "

@@ -215,6 +215,10 @@ std::vector<Figure> link_figures(const JobView& view) {
   std::vector<Figure> out;
   out.push_back({0, "links", census.links, "distinct pairs"});
   out.push_back({1, "to send", census.sendable()});
+  if (view.billable_events() > 0) {
+    out.push_back({2, "billable events", view.billable_events(),
+                   "in a simplified project each link is an event"});
+  }
   if (census.spares() > 0) {
     out.push_back({1, "already connected", census.spares(), "by the links to send"});
   }
@@ -324,15 +328,49 @@ std::vector<std::string> warnings(const JobView& view) {
   if (census.hubs > 0) {
     warn(fmt::format("{} users have more than 100 anonymous ids", count_text(census.hubs)));
   }
+  constexpr std::uint64_t hot_shard_events = 200'000;  // source: mixpanel-facts 3.4
+  const auto sends_events = view.billable_events() > 0 || view.plan.options.get("api") == "import";
+  if (sends_events && census.anons_per_user_max > hot_shard_events) {
+    warn(
+        fmt::format("a user has {} anonymous ids: beyond 200,000 events of one user and day, and "
+                    "all links of a job have the same day, the service takes events away from "
+                    "their user ($hotshard_events)",
+                    count_text(census.anons_per_user_max)));
+  }
   if (census.doubled_device_prefix > 0) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
                      count_text(census.doubled_device_prefix)));
   }
-  if (census.prefixed_rows > 0) {
+  if (census.looks.padded > 0) {
+    warn(
+        fmt::format("{} rows have an id that begins or ends with white space: the service keeps "
+                    "it, so that it is another id than the one without",
+                    count_text(census.looks.padded)));
+  }
+  if (census.looks.backslashed > 0) {
+    warn(
+        fmt::format("{} rows have an id with a backslash: is the table written with escapes, as "
+                    "MySQL, Hive and ClickHouse do? they are not read, but taken as they stand",
+                    count_text(census.looks.backslashed)));
+  }
+  for (const auto& [rows, side] : {std::pair{census.looks.anon_decimals, "anonymous"},
+                                   std::pair{census.looks.user_decimals, "user"}}) {
+    if (rows == 0) continue;
+    warn(
+        fmt::format("{} rows have a number such as 12345.0 as their {} id: was it 12345 before a "
+                    "tool read the column as decimals?",
+                    count_text(rows), side));
+  }
+  for (const auto& [rows, side] : {std::pair{census.anon_row_numbers, "anonymous"},
+                                   std::pair{census.user_row_numbers, "user"}}) {
+    if (rows == 0) continue;
+    warn(fmt::format("the {} ids count the rows one by one: is the column a row number?", side));
+  }
+  if (census.looks.prefixed > 0) {
     warn(fmt::format(
         "{} rows have anonymous ids that start with $device:, others do not: outside of "
         "simplified projects X and $device:X are two ids",
-        count_text(census.prefixed_rows)));
+        count_text(census.looks.prefixed)));
   }
   if (alias > 0 && census.both_sides_ids > 0) {
     warn(fmt::format("{} ids stand on both sides: aliases of aliases",
@@ -427,9 +465,12 @@ std::string census_json(const JobView& view, const IdMask& mask) {
   out += fmt::format(R"("decisions_unknown":{},"decisions_unclaimed":{},)",
                      census.decisions_unknown, census.decisions_unclaimed);
   out += fmt::format(
-      R"("both_sides_ids":{},"doubled_device_prefix":{},"prefixed_rows":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
-      census.both_sides_ids, census.doubled_device_prefix, census.prefixed_rows, census.clusters,
-      census.hubs, census.anons_per_user_p50, census.anons_per_user_p99, census.anons_per_user_max);
+      R"("both_sides_ids":{},"doubled_device_prefix":{},"prefixed_rows":{},"padded_rows":{},"backslashed_rows":{},"decimal_rows":{{"anonymous":{},"user":{}}},"row_numbers":{{"anonymous":{},"user":{}}},"billable_events":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
+      census.both_sides_ids, census.doubled_device_prefix, census.looks.prefixed,
+      census.looks.padded, census.looks.backslashed, census.looks.anon_decimals,
+      census.looks.user_decimals, census.anon_row_numbers, census.user_row_numbers,
+      view.billable_events(), census.clusters, census.hubs, census.anons_per_user_p50,
+      census.anons_per_user_p99, census.anons_per_user_max);
   out += fmt::format(R"("largest_clusters":{},"hub_users":{}}})",
                      users_json(view.largest, "ids", mask),
                      users_json(view.hubs, "anonymous_ids", mask));

@@ -20,6 +20,7 @@
 #include "idmerge/app/report.hpp"
 #include "idmerge/core/census_report.hpp"
 #include "idmerge/core/json_text.hpp"
+#include "idmerge/core/sheet_cell.hpp"
 #include "idmerge/disk/job.hpp"
 
 namespace idmerge {
@@ -96,9 +97,9 @@ const json::value* find(const json::object& line, std::string_view key) {
 
 void append_value(std::string& out, const json::value& value) {
   if (const auto* text = value.if_string()) {
-    append_csv(out, {text->data(), text->size()});
+    append_sheet_cell(out, {text->data(), text->size()});
   } else {
-    append_csv(out, json::serialize(value));
+    append_sheet_cell(out, json::serialize(value));
   }
 }
 
@@ -283,11 +284,11 @@ Result<void> show_list(Files& files, const List& list, ShowFormat format, const 
 void append_link(std::string& out, const Link& link, Verdict verdict, std::string_view file,
                  ShowFormat format) {
   if (format == ShowFormat::csv) {
-    append_csv(out, link.anon);
+    append_sheet_cell(out, link.anon);
     out += ',';
-    append_csv(out, link.user);
+    append_sheet_cell(out, link.user);
     out += fmt::format(",{},{},", name(link.op), name(verdict));
-    append_csv(out, file);
+    append_sheet_cell(out, file);
     out += fmt::format(",{}\n", link.line);
     return;
   }
@@ -372,19 +373,6 @@ Output for_terminal(Output output) {
 
 Output to_reader() {
   return ::isatty(STDOUT_FILENO) == 1 ? for_terminal(to_stdout()) : to_stdout();
-}
-
-void append_csv(std::string& out, std::string_view field) {
-  if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += field;
-    return;
-  }
-  out += '"';
-  for (const char c : field) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  out += '"';
 }
 
 Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,

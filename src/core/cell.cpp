@@ -37,6 +37,20 @@ class Taker {
 
   bool next_is(char wanted) const { return !text_.empty() && text_.front() == wanted; }
 
+  bool next_is_digit() const {
+    return !text_.empty() && text_.front() >= '0' && text_.front() <= '9';
+  }
+
+  /// Take this text, if it comes next.
+  bool skip(std::string_view wanted) {
+    if (!text_.starts_with(wanted)) return false;
+    text_.remove_prefix(wanted.size());
+    return true;
+  }
+
+  /// Has everything been taken?
+  bool at_end() const { return text_.empty(); }
+
   /// The digits behind the decimal point, as nanoseconds; more than nine are refused.
   std::int64_t nanoseconds() {
     std::int64_t value = 0;
@@ -52,6 +66,8 @@ class Taker {
 
   bool done() const { return good_ && text_.empty(); }
 
+  void refuse() { fail(); }
+
  private:
   int fail() {
     good_ = false;
@@ -63,7 +79,27 @@ class Taker {
   bool good_ = true;
 };
 
-std::optional<std::int64_t> parse_time(std::string_view cell) {
+struct Time {
+  std::int64_t ns = 0;  // since 1970
+  bool has_zone = true;
+};
+
+/// Shape: how far the zone is from UTC, or nothing where there is none. What does not fit spoils
+/// `take`.
+std::optional<int> take_zone_min(Taker& take) {
+  if (take.at_end()) return std::nullopt;
+  take.skip(" ");
+  if (take.skip("UTC") || take.skip("GMT")) return 0;
+  const char zone = take.one_of("Zz+-");
+  if (zone != '+' && zone != '-') return 0;
+  const int hours = take.digits(2);
+  const bool colon = take.skip(":");
+  const int minutes = colon || take.next_is_digit() ? take.digits(2) : 0;
+  if (hours > 23 || minutes > 59) take.refuse();
+  return (hours * 60 + minutes) * (zone == '-' ? -1 : 1);
+}
+
+std::optional<Time> parse_time(std::string_view cell) {
   using namespace std::chrono;
   Taker take(cell);
   const int y = take.digits(4);
@@ -82,20 +118,40 @@ std::optional<std::int64_t> parse_time(std::string_view cell) {
     take.one_of(".");
     fraction_ns = take.nanoseconds();
   }
-  int offset_min = 0;
-  if (const char zone = take.one_of("Zz+-"); zone == '+' || zone == '-') {
-    const int zone_h = take.digits(2);
-    take.one_of(":");
-    const int zone_m = take.digits(2);
-    if (zone_h > 23 || zone_m > 59) return std::nullopt;
-    offset_min = (zone_h * 60 + zone_m) * (zone == '-' ? -1 : 1);
-  }
+  const auto zone_min = take_zone_min(take);
   const year_month_day date{year{y}, month{month_of_year}, day{day_of_month}};
   if (!take.done() || !date.ok() || h > 23 || m > 59 || s > 60) return std::nullopt;
   if (y < 1678 || y > 2261) return std::nullopt;
   const std::int64_t days = sys_days{date}.time_since_epoch().count();
-  const std::int64_t seconds = ((days * 24 + h) * 60 + m - offset_min) * 60 + s;
-  return seconds * 1'000'000'000 + fraction_ns;
+  const std::int64_t seconds = ((days * 24 + h) * 60 + m - zone_min.value_or(0)) * 60 + s;
+  return Time{seconds * 1'000'000'000 + fraction_ns, zone_min.has_value()};
+}
+
+/// The unit that an integer counts, by its digits.
+OrderKind unit_of(std::int64_t value) {
+  int digits = 0;
+  for (; value > 0; value /= 10)
+    ++digits;
+  switch (digits) {
+    case 10:
+      return OrderKind::seconds;
+    case 13:
+      return OrderKind::milliseconds;
+    case 16:
+      return OrderKind::microseconds;
+    case 19:
+      return OrderKind::nanoseconds;
+    default:
+      return OrderKind::integer;
+  }
+}
+
+constexpr bool counts_unit(OrderKind kind) {
+  return kind >= OrderKind::seconds && kind <= OrderKind::nanoseconds;
+}
+
+constexpr bool is_number(OrderKind kind) {
+  return kind == OrderKind::integer || counts_unit(kind);
 }
 
 }  // namespace
@@ -119,19 +175,24 @@ std::optional<Op> parse_op(std::string_view cell) {
 }
 
 std::optional<std::int64_t> parse_order(std::string_view cell, OrderKind& kind) {
-  if (kind != OrderKind::time) {
+  if (kind == OrderKind::unknown || is_number(kind)) {
     std::int64_t value = 0;
     const auto* end = cell.data() + cell.size();
     const auto [stop, error] = std::from_chars(cell.data(), end, value);
     if (error == std::errc{} && stop == end && value != no_order) {
-      kind = OrderKind::integer;
+      const auto unit = unit_of(value);
+      if (counts_unit(unit) && counts_unit(kind) && unit != kind) return std::nullopt;
+      if (!counts_unit(kind)) kind = unit;
       return value;
     }
+    if (kind != OrderKind::unknown) return std::nullopt;
   }
-  if (kind == OrderKind::integer) return std::nullopt;
   const auto time = parse_time(cell);
-  if (time) kind = OrderKind::time;
-  return time;
+  if (!time) return std::nullopt;
+  const auto found = time->has_zone ? OrderKind::time : OrderKind::local_time;
+  if (kind != OrderKind::unknown && kind != found) return std::nullopt;
+  kind = found;
+  return time->ns;
 }
 
 }  // namespace idmerge

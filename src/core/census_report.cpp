@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/census_report.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 #include <numeric>
@@ -50,7 +51,13 @@ void each_number(Report& report, Field field, Late late) {
   field("decisions_unknown", report.decisions_unknown);
   field("decisions_unclaimed", report.decisions_unclaimed);
   field("doubled_device_prefix", report.doubled_device_prefix);
-  late("prefixed_rows", report.prefixed_rows);
+  late("prefixed_rows", report.looks.prefixed);
+  late("padded_rows", report.looks.padded);
+  late("backslashed_rows", report.looks.backslashed);
+  late("anon.decimal_rows", report.looks.anon_decimals);
+  late("user.decimal_rows", report.looks.user_decimals);
+  late("anon.row_numbers", report.anon_row_numbers);
+  late("user.row_numbers", report.user_row_numbers);
   field("clusters", report.clusters);
   field("anons_per_user_p50", report.anons_per_user_p50);
   field("anons_per_user_p99", report.anons_per_user_p99);
@@ -149,6 +156,18 @@ std::uint64_t CensusReport::held_links() const {
     if (is_held(static_cast<Verdict>(i))) sum += verdicts[i];
   }
   return sum;
+}
+
+double CensusReport::decimal_share() const {
+  const auto rows = links + duplicates;
+  if (rows == 0) return 0;
+  return static_cast<double>(std::max(looks.anon_decimals, looks.user_decimals)) /
+         static_cast<double>(rows);
+}
+
+double CensusReport::user_share() const {
+  if (hub_users.empty() || anon.distinct == 0) return 0;
+  return static_cast<double>(hub_users.front().ids) / static_cast<double>(anon.distinct);
 }
 
 double CensusReport::uuid_lead() const {

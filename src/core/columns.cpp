@@ -497,7 +497,7 @@ Result<void> check_delimiter(const std::vector<std::string>& first_row, char del
   for (const char other : {'\t', ';', '|', ','}) {
     if (other == delimiter || first_row.front().find(other) == std::string::npos) continue;
     const auto named = [](char c) {
-      return c == '\t' ? std::string("tab") : fmt::format("'{}'", c);
+      return c == '\t' ? std::string("tab") : fmt::format("'{}'", printable({&c, 1}));
     };
     const auto remedy = other == '\t'  ? std::string("--format tsv")
                         : other == ',' ? std::string("--format csv")

@@ -13,6 +13,7 @@ namespace idmerge {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
+constexpr std::string_view bom = "\xEF\xBB\xBF";
 constexpr std::size_t slice_bytes = 16 << 10;  // with its separators it stays in the first cache
 constexpr std::size_t text_shown_max = 4 << 10;
 
@@ -142,7 +143,8 @@ class CarefulRow {
         if (what == Is::unknown) return npos;
         set_fault(Fault::lone_cr, at, false);
       } else if (c == '"' && at != start && !lazy_) {
-        set_fault(Fault::bare_quote, at, true);
+        const bool formula = at == start + 1 && bytes_[start] == '=';
+        set_fault(formula ? Fault::spreadsheet : Fault::bare_quote, at, true);
       }
     }
   }
@@ -178,10 +180,25 @@ void unquote(std::string_view inner, Out& out) {
 
 }  // namespace
 
+std::optional<char> named_separator(std::string_view bytes) {
+  constexpr std::string_view word = "sep=";
+  constexpr std::size_t line_bytes_max = 16;
+  if (bytes.starts_with(bom)) bytes.remove_prefix(bom.size());
+  const auto newline = bytes.substr(0, line_bytes_max).find('\n');
+  if (newline == npos) return std::nullopt;
+  auto line = unquoted(without_cr(bytes.substr(0, newline)));
+  if (!line.starts_with(word) || line.size() != word.size() + 1) return std::nullopt;
+  return line.back();
+}
+
 Result<std::optional<CsvHeader>> read_header(std::string_view bytes, bool last,
                                              const CsvOptions& options) {
   CsvHeader header;
-  if (bytes.starts_with("\xEF\xBB\xBF")) header.start = 3;
+  if (bytes.starts_with(bom)) header.start = bom.size();
+  if (named_separator(bytes)) {
+    header.start = bytes.find('\n') + 1;
+    header.lines_before = 1;
+  }
   while (header.start < bytes.size()) {
     const auto rest = bytes.substr(header.start);
     const std::size_t blank = rest.starts_with("\r\n") ? 2 : rest.front() == '\n' ? 1 : 0;
@@ -261,6 +278,7 @@ Result<std::size_t> CsvReader::feed(std::string_view bytes, bool last, RowBlock&
     }
     if (other_columns_) return *other_columns_;
     if (taken == 0) break;
+    any_row_ = any_row_ || !out.rows.empty();
     taken_all += taken;
     offset_ += taken;
     bytes.remove_prefix(taken);
@@ -330,7 +348,7 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
     ++line_;
     return row.first_break + 1;
   }
-  if (row.fault == Fault::none && options_.pipe && row.next == row.text_end) {
+  if (row.fault == Fault::none && row.next == row.text_end && may_be_partial(text)) {
     row.fault = Fault::partial_row;
     row.fault_at = row.text_end;
   }
@@ -343,6 +361,13 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
   }
   line_ += count_newlines(bytes.substr(0, row.next));
   return row.next;
+}
+
+/// Of the last row, which has no line end: may its writer have died over it? In a file in which all
+/// others have one, unless a quote proves where its last field ends.
+bool CsvReader::may_be_partial(std::string_view text) const {
+  if (options_.take_last_row) return false;
+  return options_.pipe || (any_row_ && !text.empty() && text.back() != '"');
 }
 
 Result<std::size_t> CsvReader::take_long(std::string_view bytes, RowBlock& out) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "idmerge/core/screen.hpp"
+#include "idmerge/core/sheet_cell.hpp"
 
 namespace idmerge {
 namespace {
@@ -133,6 +134,8 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
                                                "commas",
                                                fields.size(), columns));
     }
+    for (const auto at : {places->anon, places->decision})
+      fields[at].erase(0, fields[at].size() - read_sheet_cell(fields[at]).size());
     auto& decision = fields[places->decision];
     if (is_blank(decision)) continue;
     auto& anon = fields[places->anon];

@@ -114,8 +114,7 @@ struct Dialect::Parts {
   std::size_t links_max = 1;
   std::array<Secret, 3> heads;  // by operation; they hold the Authorization header
   std::string token_json;       // the token as it ends a body: ,"$token":"..."}
-  Secret token;
-  Secret secret;
+  Redactor secrets;
   std::string body;
   std::optional<ImportWriter> import;
   simdjson::dom::parser json;
@@ -147,8 +146,10 @@ Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view ho
   auto parts = std::make_unique<Parts>();
   parts->api = options.api;
   parts->mode = options.mode;
-  parts->token = options.token;
-  parts->secret = options.secret;
+  parts->secrets.hide(options.token);
+  parts->secrets.hide_login(options.username, options.secret);
+  for (const auto& [user, password] : options.other_logins)
+    parts->secrets.hide_login(user, password);
   parts->token_json = ",\"$token\":";
   append_json(options.token.reveal(), parts->token_json);
   parts->token_json += '}';
@@ -255,13 +256,6 @@ void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& o
     parts.known_good = reply.body;
     parts.known_good_links = links.size();
   }
-  const auto hide = [&](std::string& text) {
-    redact(text, parts.token.reveal());
-    redact(text, parts.secret.reveal());
-  };
-  hide(outcome.message);
-  for (auto& refusal : outcome.refusals)
-    hide(refusal.message);
 }
 
 void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> links,
@@ -275,7 +269,7 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
     decode_passing(reply, outcome);
   } else if (api == Api::import) {
     const bool own = status == 200 || status == 400 || status == 413;
-    if (!own || !decode_import(json, reply, links, mode, outcome)) foreign(reply, outcome);
+    if (!own || !decode_import(json, secrets, reply, links, mode, outcome)) foreign(reply, outcome);
   } else if (status == 200) {
     decode_identity_ok(reply, outcome);
   } else if (status == 400) {
@@ -348,7 +342,7 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, Outcome& outcome) {
     outcome.kind = OutcomeKind::delivered;
   } else if (status == 0) {
     outcome.kind = OutcomeKind::refused;
-    append_clean(error.empty() ? "the service answered status 0 without a reason" : error,
+    append_clean(secrets, error.empty() ? "the service answered status 0 without a reason" : error,
                  outcome.message);
     // Source: mixpanel-facts 1.6: this refusal was seen to be a passing one.
     if (outcome.message.find("temporary failure") != std::string::npos) {
@@ -364,9 +358,9 @@ void Dialect::Parts::append_said(const Reply& reply, std::string& out) {
   simdjson::dom::object object;
   std::string_view error;
   if (parse_object(json, reply, object) && !object["error"].get(error) && !error.empty()) {
-    append_clean(error, out);
+    append_clean(secrets, error, out);
   } else {
-    append_gist(reply, out);
+    append_gist(secrets, reply, out);
   }
 }
 
@@ -376,17 +370,17 @@ void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
   out = fmt::format("the target answered {}", reply.status);
   if (!reply.content_type.empty()) {
     out += ' ';
-    append_clean(reply.content_type, out, 64);
+    append_clean(secrets, reply.content_type, out, 64);
   }
   if (!reply.location.empty()) {
     out += " to ";
-    append_clean(reply.location, out, 160);
+    append_clean(secrets, reply.location, out, 160);
   }
   std::string gist;
-  append_gist(reply, gist);
+  append_gist(secrets, reply, gist);
   if (!gist.empty()) {
     out += " \"";
-    append_clean(gist, out, 320);
+    append_clean(secrets, gist, out, 320);
     out += '"';
   }
   if (reply.status == 404 || reply.status == 405) {

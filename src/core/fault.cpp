@@ -33,8 +33,9 @@ constexpr std::array texts{
          "quote the field and double the quote, or allow it with --allow lazy-quotes"},
     Text{Fault::lone_cr, "lone-cr", "a carriage return stands where no line ends",
          "quote the field, or convert the line ends of the file"},
-    Text{Fault::partial_row, "partial-row", "the last line of the stream has no line end",
-         "check that the writer finished; end its last line with a newline"},
+    Text{Fault::partial_row, "partial-row", "the last line has no line end",
+         "check that the writer finished; end its last line with a newline, or take it with "
+         "--last-row take"},
     Text{Fault::repeated_header, "repeated-header",
          "the row names the columns or their types, as a header does",
          "remove it, or give the parts as separate files"},
@@ -75,6 +76,13 @@ constexpr std::array texts{
          "one prefix belongs to the service: remove the other where the table is made"},
     Text{Fault::denied, "denied", "the id is one that --deny-file forbids to link",
          "nothing to mend; take it out of the file if it may be linked after all"},
+    Text{
+        Fault::scientific, "scientific",
+        "the id is a number in scientific notation, whose last digits are lost",
+        "export the column again as text: in a spreadsheet, format it as text before it is filled"},
+    Text{Fault::spreadsheet, "spreadsheet",
+         "the id is wrapped as spreadsheets wrap text: behind an apostrophe, or as =\"...\"",
+         "export the table as CSV from where it was made, without the wrapping"},
 };
 
 constexpr bool in_order() {

@@ -208,8 +208,9 @@ std::string_view remedy_for(std::string_view field, std::string_view message, Pr
 
 class BatchReader {
  public:
-  BatchReader(std::span<const Link> links, ProjectMode mode, Outcome& outcome)
-      : links_(links), mode_(mode), outcome_(outcome) {}
+  BatchReader(const Redactor& secrets, std::span<const Link> links, ProjectMode mode,
+              Outcome& outcome)
+      : secrets_(secrets), links_(links), mode_(mode), outcome_(outcome) {}
 
   BatchWords read(simdjson::dom::parser& json, const Reply& reply) {
     simdjson::dom::object object;
@@ -217,7 +218,7 @@ class BatchReader {
     words_.readable = true;
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
-    if (!object["error"].get(text)) append_clean(text, words_.error);
+    if (!object["error"].get(text)) append_clean(secrets_, text, words_.error);
     simdjson::dom::element member;
     const bool has_error = !object["error"].get(member) && !means_none(member);
     words_.contradicts = (!object["code"].get(member) && contradicts(member, reply.status)) ||
@@ -251,10 +252,10 @@ class BatchReader {
     }
     std::string said;
     if (!field.empty()) {
-      append_clean(field, said, 100);
+      append_clean(secrets_, field, said, 100);
       said += ": ";
     }
-    append_clean(message, said);
+    append_clean(secrets_, message, said);
     if (words_.remedy.empty()) words_.remedy = remedy_for(field, said, mode_);
     if (!link) {
       words_.vague = true;
@@ -307,6 +308,7 @@ class BatchReader {
     return found == by_id_.end() ? std::nullopt : found->second;
   }
 
+  const Redactor& secrets_;
   std::span<const Link> links_;
   ProjectMode mode_;
   Outcome& outcome_;
@@ -338,13 +340,14 @@ bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& ou
   return true;
 }
 
-bool decode_bad_request(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
+bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
+                        std::span<const Link> links, Outcome& outcome) {
   if (!words.readable) return false;
   // Without a list it is the request that is wrong. If it is about the project, halves of it are
   // no better, and no link is to blame.
   if (!words.named && contains_any_case(words.error, "project")) {
     outcome.kind = OutcomeKind::wrong_project;
-    append_clean(words.error, outcome.message, 400);
+    append_clean(secrets, words.error, outcome.message, 400);
     outcome.message += ": check --project-id and the service account's role";
     return true;
   }
@@ -393,9 +396,9 @@ bool means_none(simdjson::dom::element error) {
   return !error.get(object) && object.size() == 0;
 }
 
-bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<const Link> links,
-                   ProjectMode mode, Outcome& outcome) {
-  const BatchWords words = BatchReader(links, mode, outcome).read(json, reply);
+bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
+                   std::span<const Link> links, ProjectMode mode, Outcome& outcome) {
+  const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, reply);
   if (!words.remedy.empty() && reply.status != 413) {
     outcome.kind = OutcomeKind::wrong_mode;
     outcome.refusals.clear();
@@ -408,7 +411,7 @@ bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<co
     return true;
   }
   const bool known = reply.status == 200 ? decode_ok(words, links, outcome)
-                                         : decode_bad_request(words, links, outcome);
+                                         : decode_bad_request(secrets, words, links, outcome);
   if (!known) outcome.refusals.clear();
   return known;
 }

@@ -59,7 +59,10 @@ bool is_space_or_acts(char32_t code) {
 
 }  // namespace
 
-void append_clean(std::string_view text, std::string& out, std::size_t size_max) {
+void append_clean(const Redactor& secrets, std::string_view raw, std::string& out,
+                  std::size_t size_max) {
+  const std::string redacted = secrets(raw);
+  std::string_view text = redacted;
   const std::size_t start = out.size();
   bool space = false;
   while (!text.empty()) {
@@ -86,7 +89,7 @@ bool is_html(const Reply& reply) {
   return first != std::string_view::npos && reply.body[first] == '<';
 }
 
-void append_gist(const Reply& reply, std::string& out) {
+void append_gist(const Redactor& secrets, const Reply& reply, std::string& out) {
   std::string_view text = reply.body.substr(0, std::min<std::size_t>(reply.body.size(), 16'384));
   if (is_html(reply)) {
     const auto open = find_any_case(text, "<title", 0);
@@ -94,15 +97,7 @@ void append_gist(const Reply& reply, std::string& out) {
     const auto to = from == std::string_view::npos ? from : find_any_case(text, "</title", from);
     if (to != std::string_view::npos) text = text.substr(from + 1, to - from - 1);
   }
-  append_clean(text, out);
-}
-
-void redact(std::string& text, std::string_view secret) {
-  if (secret.size() < 4) return;
-  for (auto at = text.find(secret); at != std::string::npos;
-       at = text.find(secret, at + ellipsis.size())) {
-    text.replace(at, secret.size(), ellipsis);
-  }
+  append_clean(secrets, text, out);
 }
 
 }  // namespace idmerge

@@ -115,6 +115,10 @@ constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 /// Bytes of the white-space character at the start of `text`, or 0.
 std::size_t leading_space(string_view text) {
   if (text.empty()) return 0;
@@ -278,6 +282,8 @@ Finding examine(string_view id, IdForm form) {
   }
   if (id.size() > id_bytes_max) return {Fault::id_too_long, id_bytes_max};
   if (is_placeholder(id)) return {Fault::placeholder, 0};
+  if (is_scientific(id)) return {Fault::scientific, 0};
+  if (is_spreadsheet_text(id)) return {Fault::spreadsheet, 0};
   return {};
 }
 
@@ -324,6 +330,56 @@ bool is_placeholder(string_view id) {
   std::transform(id.begin(), id.end(), folded.begin(), lower);
   return std::binary_search(placeholders.begin(), placeholders.end(),
                             string_view(folded.data(), id.size()));
+}
+
+bool is_scientific(string_view id) {
+  constexpr std::size_t bytes_min = 5;  // 1E+11
+  if (!id.empty() && id.front() == '-') id.remove_prefix(1);
+  if (id.size() < bytes_min || !is_digit(id[0])) return false;
+  if (id[1] != '.' && id[1] != ',' && lower(id[1]) != 'e') return false;
+  const auto digits = [&] {
+    const auto before = id.size();
+    while (!id.empty() && is_digit(id.front()))
+      id.remove_prefix(1);
+    return before - id.size();
+  };
+  id.remove_prefix(1);
+  const bool has_point = id.front() != 'e' && id.front() != 'E';
+  if (has_point) {
+    id.remove_prefix(1);
+    if (digits() == 0) return false;
+  }
+  if (id.empty() || lower(id.front()) != 'e') return false;
+  id.remove_prefix(1);
+  const bool has_sign = !id.empty() && (id.front() == '+' || id.front() == '-');
+  if (!has_point && (!has_sign || id.front() != '+')) return false;  // 1e11, 1E-05
+  if (has_sign) id.remove_prefix(1);
+  const auto exponent = digits();
+  return id.empty() && exponent >= 1 && exponent <= 3;
+}
+
+bool is_spreadsheet_text(string_view id) {
+  if (id.size() < 2) return false;
+  if (id.front() == '=') return id.size() > 3 && id[1] == '"' && id.back() == '"';
+  return id.front() == '\'' && std::all_of(id.begin() + 1, id.end(), is_digit);
+}
+
+bool is_whole_decimal(string_view id) {
+  return id.size() > 2 && id.ends_with(".0") && std::all_of(id.begin(), id.end() - 2, is_digit);
+}
+
+bool is_padded(string_view id) {
+  const auto may_be_space = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= ' ' || byte >= 0x80;
+  };
+  if (id.empty() || (!may_be_space(id.front()) && !may_be_space(id.back()))) return false;
+  if (leading_space(id) > 0) return true;
+  constexpr std::size_t space_bytes_max = 3;
+  for (std::size_t bytes = 1; bytes <= std::min(space_bytes_max, id.size()); ++bytes) {
+    if (leading_space(id.substr(id.size() - bytes)) == bytes) return true;
+  }
+  return false;
 }
 
 std::size_t find_bad_utf8(string_view text) {

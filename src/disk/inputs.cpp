@@ -24,9 +24,15 @@ bool is_digit(char c) {
 std::string_view reason_to_pass(std::string_view name, bool directory) {
   if (name.starts_with('.')) return "a hidden file";
   if (name.starts_with('_')) return "a marker file";
+  if (name.ends_with("manifest") || name.ends_with(".metadata")) return "a list of files, no table";
   if (name.ends_with(".part")) return "still being written";
   if (directory && name.ends_with(".idmerge")) return "a job directory";
   return {};
+}
+
+/// What a pipe has, nobody can count beforehand, so it is read only where somebody means it.
+std::string pipe_passed_over(std::string_view path) {
+  return fmt::format("{}: a named pipe: name it itself to read it", path);
 }
 
 Result<void> add_directory(const std::string& path, Inputs& inputs) {
@@ -44,8 +50,7 @@ Result<void> add_directory(const std::string& path, Inputs& inputs) {
                                             "use a glob such as '{}/*/*'",
                                             it->path().string(), path)};
     } else if (it->is_fifo(ignored)) {
-      inputs.passed_over.push_back(
-          fmt::format("{}: a named pipe: name it itself to read it", it->path().string()));
+      inputs.passed_over.push_back(pipe_passed_over(it->path().string()));
     } else {
       found.push_back(it->path().string());
     }
@@ -72,6 +77,10 @@ Result<void> add(const std::string& path, bool from_glob, Inputs& inputs) {
     const auto name = fs::path(path).filename().string();
     if (const auto reason = reason_to_pass(name, directory); !reason.empty()) {
       inputs.passed_over.push_back(fmt::format("{}: {}", path, reason));
+      return {};
+    }
+    if (fs::is_fifo(status)) {
+      inputs.passed_over.push_back(pipe_passed_over(path));
       return {};
     }
   }

@@ -264,6 +264,11 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   if (S_ISDIR(mode)) {
     return Error{Errc::usage, fmt::format("{}: this is a directory: name its files", path)};
   }
+  if (S_ISBLK(mode) || (S_ISCHR(mode) && ::isatty(state->descriptor) == 0)) {
+    return Error{Errc::input,
+                 fmt::format("{}: this is a device, such as /dev/null, and no table: {}", path,
+                             path == "-" ? "redirect or pipe a table into it" : "check the path")};
+  }
   // Also where a shell has put a file there: it is read from where it stands, and once.
   state->pipe = path == "-" || !S_ISREG(mode);
   return Source(std::move(state));

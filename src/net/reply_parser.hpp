@@ -49,11 +49,8 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
   using error_code = boost::beast::error_code;
   using view = boost::beast::string_view;
 
-  static constexpr std::size_t field_bytes_max = 256;
-
-  static void keep(std::string& field, view value) {
-    field.assign(value.data(), value.size() < field_bytes_max ? value.size() : field_bytes_max);
-  }
+  // Whole, as long as a head may be: what is cut before secrets are taken out may end in one.
+  static void keep(std::string& field, view value) { field.assign(value.data(), value.size()); }
 
   std::size_t keep_body(view bytes) {
     const std::size_t room = body_bytes_max_ - parts_.body.size();

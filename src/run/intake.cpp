@@ -35,6 +35,7 @@ struct Plan {
   std::size_t columns = 0;               // of CSV
   std::vector<std::string> first_row{};  // of CSV where no column is known by its name
   bool undecided = false;                // more bytes are needed to say
+  bool wants_keys_behind = false;        // of NDJSON whose first row is too long to have any
 };
 
 struct Magic {
@@ -57,17 +58,32 @@ constexpr Magic unreadable[]{
      "7zXZ\0"sv,
      "this is xz", "pipe it through xz -dc"},
     {"\x04\x22\x4d\x18"sv, "this is lz4", "pipe it through lz4 -dc"},
+    {"\x1f\x8b"sv, "this was compressed twice: within it is gzip", "unpack it once with: gzip -dc"},
+    {"\x28\xb5\x2f\xfd"sv, "this was compressed twice: within it is zstd",
+     "unpack it once with: zstd -dc"},
+    {"x\x01"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
+    {"x\x9c"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
+    {"x\xda"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
+    {"\xff\x06\0\0sNaPpY"sv, "this is snappy", "export gzip or zstd, or unpack it with: snzip -dc"},
     {"Obj\x01"sv, "this is Avro", "export CSV or NDJSON"},
     {"ORC"sv, "this is ORC", "export CSV or NDJSON"},
 };
 
-/// The encoding of a text with zero bytes, told by where the first four have theirs; empty if it
-/// is none of Unicode's.
+/// The encoding of a text with zero bytes, told by where its first characters have theirs; empty if
+/// it is none of Unicode's.
 std::string_view wide_encoding(std::string_view text) {
+  constexpr std::size_t looked_at = 16;
+  const auto zeros_at = [&](std::size_t begin) {
+    unsigned zeros = 0;
+    for (const char c : text.substr(begin, 4))
+      zeros = zeros << 1U | (c == '\0' ? 1U : 0U);
+    return zeros;
+  };
   if (text.size() < 4) return {};
-  unsigned zeros = 0;
-  for (const char c : text.substr(0, 4))
-    zeros = zeros << 1U | (c == '\0' ? 1U : 0U);
+  const auto zeros = zeros_at(0);
+  for (std::size_t begin = 4; begin + 4 <= std::min(text.size(), looked_at); begin += 4) {
+    if (zeros_at(begin) != zeros) return {};
+  }
   switch (zeros) {
     case 0b0101:
       return "UTF-16LE";
@@ -82,12 +98,40 @@ std::string_view wide_encoding(std::string_view text) {
   }
 }
 
+/// Blocks of snappy with the lengths before and after compression in front of each, most
+/// significant byte first; each begins with the former once more, as snappy writes it.
+///
+/// Source: github.com/google/snappy, format_description.txt; hadoop's BlockCompressorStream
+bool is_hadoop_snappy(std::string_view head) {
+  constexpr std::size_t lengths_bytes = 8;
+  if (head.size() < lengths_bytes + 1) return false;
+  const auto byte = [&](std::size_t at) {
+    return std::uint32_t{static_cast<unsigned char>(head[at])};
+  };
+  const auto plain = byte(0) << 24U | byte(1) << 16U | byte(2) << 8U | byte(3);
+  std::uint32_t again = 0;
+  for (std::size_t at = lengths_bytes, shift = 0; at < head.size() && shift < 32;
+       ++at, shift += 7) {
+    again |= (byte(at) & 0x7FU) << shift;
+    if (byte(at) < 0x80U) return plain > 0 && again == plain;
+  }
+  return false;
+}
+
 /// Refuse what is no text, with the way out.
 Result<void> check_text(std::string_view head) {
   for (const auto& magic : unreadable) {
     if (head.starts_with(magic.bytes)) {
       return Error{Errc::input, fmt::format("{}: {}", magic.what, magic.remedy)};
     }
+  }
+  constexpr std::size_t tar_magic_at = 257;
+  if (head.size() > tar_magic_at && head.substr(tar_magic_at).starts_with("ustar")) {
+    return Error{Errc::input, "this is a tar archive: unpack it with tar -x, and name its files"};
+  }
+  if (is_hadoop_snappy(head)) {
+    return Error{Errc::input,
+                 "this is snappy, as Hadoop frames it: export gzip or zstd, or read it with Spark"};
   }
   const auto first = head.substr(0, std::min(head.find('\n'), std::size_t{1024}));
   const auto nul = first.find('\0');
@@ -125,11 +169,21 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
                          Format format) {
   Plan plan;
   plan.format = format;
-  const CsvOptions csv{.delimiter = options.delimiter.value_or(format == Format::tsv ? '\t' : ','),
+  const auto separator = named_separator(head);
+  if (separator && options.delimiter && *separator != *options.delimiter) {
+    return Error{
+        Errc::usage,
+        fmt::format("line 1: names the separator \"{}\", as Excel does, and --delimiter is "
+                    "another: leave --delimiter out, or remove the line: tail -n +2",
+                    printable(std::string_view(&*separator, 1)))};
+  }
+  const CsvOptions csv{.delimiter = options.delimiter.value_or(
+                           separator.value_or(format == Format::tsv ? '\t' : ',')),
                        .row_max = options.row_max,
                        .allow_ragged = options.allow_ragged,
                        .allow_lazy_quotes = options.allow_lazy_quotes,
                        .pipe = pipe,
+                       .take_last_row = options.take_last_row,
                        .null_words = options.null_words};
   const bool enough = whole || head.size() >= options.row_max + 5;
   auto header = read_header(head, whole, csv);
@@ -163,8 +217,40 @@ Error no_header_in_ndjson() {
   return {Errc::usage, "--no-header: NDJSON has no header: leave it out"};
 }
 
+/// The keys of the first rows that are not too long. Errors: those of reading.
+Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
+                                                       std::uint64_t row_max) {
+  auto source = Source::open(path, {});
+  if (!source) return source.error();
+  std::string row;
+  bool too_long = false;
+  Chunk chunk;
+  do {
+    if (auto read = source->next(chunk); !read) return read.error();
+    for (std::string_view rest(chunk.bytes.data() + chunk.begin, chunk.end - chunk.begin);
+         !rest.empty();) {
+      const auto newline = rest.find('\n');
+      const auto part = rest.substr(0, newline);
+      too_long = too_long || row.size() + part.size() > row_max;
+      if (too_long) {
+        row.clear();
+      } else {
+        row += part;
+      }
+      if (newline == std::string_view::npos) break;
+      if (auto keys = first_keys(row, true); !keys.empty()) return keys;
+      row.clear();
+      too_long = false;
+      rest.remove_prefix(newline + 1);
+    }
+  } while (!chunk.last);
+  return first_keys(row, true);
+}
+
+/// `keys_behind`: of the rows behind a first one that is too long; null before they are known.
 Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
-                            const IntakeOptions& options) {
+                            const IntakeOptions& options,
+                            const std::vector<std::string>* keys_behind) {
   Plan plan;
   plan.format = Format::ndjson;
   plan.start = head.starts_with("\xEF\xBB\xBF") ? 3 : 0;
@@ -181,7 +267,12 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
                  "this is one JSON array: write one object a line, for example with: "
                  "jq -c '.[]'"};
   }
-  const auto keys = first_keys(text, whole);
+  auto keys = first_keys(text, whole);
+  if (keys.empty() && !whole && text.substr(first).find('\n') == text.npos) {
+    plan.wants_keys_behind = keys_behind == nullptr;
+    if (plan.wants_keys_behind) return plan;
+    keys = *keys_behind;
+  }
   auto fields = choose_fields(field_names(options), keys);
   if (!fields && keys.empty()) {
     return Error{Errc::usage,
@@ -191,18 +282,20 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   }
   if (!fields) return fields.error();
   fields->columns.verbs = options.verbs;
-  plan.reader.emplace<NdjsonReader>(
-      NdjsonOptions{.row_max = options.row_max, .pipe = pipe, .null_words = options.null_words},
-      *fields, plan.start);
+  plan.reader.emplace<NdjsonReader>(NdjsonOptions{.row_max = options.row_max,
+                                                  .pipe = pipe && !options.take_last_row,
+                                                  .null_words = options.null_words},
+                                    *fields, plan.start);
   return plan;
 }
 
 /// `whole`: there is no more than `head`.
-Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeOptions& options) {
+Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
+                     const std::vector<std::string>* keys_behind = nullptr) {
   if (auto text = check_text(head); !text) return text.error();
   auto format = options.format;
   if (format == Format::automatic) format = detect_format(head);
-  return format == Format::ndjson ? examine_ndjson(head, whole, pipe, options)
+  return format == Format::ndjson ? examine_ndjson(head, whole, pipe, options, keys_behind)
                                   : examine_csv(head, whole, pipe, options, format);
 }
 
@@ -244,6 +337,8 @@ struct Intake::State {
 
   Result<void> look_at_heads();
   Result<Plan> examine_head(const std::string& path, std::size_t bytes);
+  Result<Plan> examine_or_read_on(std::string_view head, bool whole, const std::string& path,
+                                  bool pipe) const;
   Result<void> open_next();
   Result<std::string_view> load(RowBlock& block);
   Result<std::size_t> feed(std::string_view bytes, RowBlock& block);
@@ -325,8 +420,24 @@ Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t by
   if (!opened) return opened.error();
   Chunk head;
   if (auto read = opened->next(head); !read) return read.error();
-  return examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false,
-                 options);
+  return examine_or_read_on({head.bytes.data() + head.begin, head.end - head.begin}, head.last,
+                            path, false);
+}
+
+/// A first row that is too long costs one row, as anywhere else: the keys are those behind it.
+Result<Plan> Intake::State::examine_or_read_on(std::string_view head, bool whole,
+                                               const std::string& path, bool pipe) const {
+  auto found = examine(head, whole, pipe, options);
+  if (!found || !found->wants_keys_behind) return found;
+  if (pipe) {
+    return Error{
+        Errc::usage,
+        "line 1: is longer than --row-max, and a pipe cannot be looked at behind it: raise "
+        "--row-max, or write a file"};
+  }
+  const auto keys = keys_behind_long_rows(path, options.row_max);
+  if (!keys) return keys.error();
+  return examine(head, whole, pipe, options, &*keys);
 }
 
 /// Columns named by number must be the same in all tables: where the header says otherwise, or
@@ -375,7 +486,7 @@ Result<void> Intake::State::open_next() {
     }
     const auto head = std::string_view(left).substr(0, wanted);
     const bool whole = last && head.size() == left.size();
-    auto found = examine(head, whole, source->is_pipe(), options);
+    auto found = examine_or_read_on(head, whole, file().path, source->is_pipe());
     if (!found) return prefixed(file().path, found.error());
     plan = std::move(*found);
     if (!plan.undecided && !whole && plan.reader.index() == 0) {

@@ -2,6 +2,7 @@
 #include "idmerge/run/planner.hpp"
 
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <future>
 #include <optional>
@@ -47,18 +48,54 @@ struct JudgedBlock {
   std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
   UnreadableOrders unreadable_orders;
-  std::uint64_t prefixed = 0;    // rows whose anonymous id begins with $device:
+  RowLooks looks;
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
 using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
+
+/// Is the id of every row one more than that of the row before? Then the column is no id, but a
+/// count of the rows.
+class RowNumbers {
+ public:
+  /// Shape: rows of one file in order; a gap is as long as that of the lines.
+  void look(std::string_view id, std::uint32_t file, std::uint64_t line) {
+    if (broken_) return;
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+    const bool first = rows_ == 0 || file != file_;
+    broken_ = error != std::errc{} || end != id.data() + id.size() ||
+              (!first && number != number_ + 1 && number - number_ != line - line_);
+    ++rows_;
+    file_ = file;
+    line_ = line;
+    number_ = number;
+  }
+
+  /// Rows seen, if they are numbered throughout; of a few that says nothing.
+  std::uint64_t rows() const { return broken_ || rows_ < rows_min ? 0 : rows_; }
+
+ private:
+  static constexpr std::uint64_t rows_min = 10;
+
+  bool broken_ = false;
+  std::uint64_t rows_ = 0;
+  std::uint32_t file_ = 0;
+  std::uint64_t line_ = 0;
+  std::uint64_t number_ = 0;
+};
 
 /// The judging thread: inputs to judged blocks. Everything that looks at one row alone belongs
 /// here, because the census is the longer half.
 class Judging {
  public:
   Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
-      : intake_(intake), screen_(options.screen), prints_(Fingerprinter(secret)), belt_(belt) {}
+      : intake_(intake),
+        screen_(options.screen),
+        prints_(Fingerprinter(secret)),
+        belt_(belt),
+        may_have_escapes_(options.intake.format == Format::tsv ||
+                          (options.intake.delimiter && *options.intake.delimiter < ' ')) {}
 
   /// Begin on a thread of its own, which ends when the inputs are read, cannot be read on, or the
   /// belt has ended.
@@ -73,6 +110,8 @@ class Judging {
 
   /// After join().
   const Result<void>& outcome() const { return outcome_; }
+  std::uint64_t anon_row_numbers() const { return anon_numbers_.rows(); }
+  std::uint64_t user_row_numbers() const { return user_numbers_.rows(); }
 
  private:
   void run() {
@@ -96,7 +135,7 @@ class Judging {
   void judge_rows(JudgedBlock& block) {
     bool any_faulty = false;
     block.unreadable_orders = {};
-    block.prefixed = 0;
+    block.looks = {};
     auto row = block.rows.rows.begin();
     for (auto& judged : block.judged) {
       judged.screened = screen(*row, screen_, &judged.forms);
@@ -104,7 +143,7 @@ class Judging {
       if (judged.screened == Screened::pair) {
         prints_.add(row->anon, judged.anon);
         prints_.add(row->user, judged.user);
-        if (row->sided && has_device_prefix(row->anon)) ++block.prefixed;
+        look_at(*row, block);
         if (row->has_unreadable_order) {
           const auto [line, column] = fault_place(*row);
           block.unreadable_orders.add(
@@ -117,10 +156,26 @@ class Judging {
     prints_.finish();
   }
 
+  void look_at(const Row& row, JudgedBlock& block) {
+    if (row.sided && has_device_prefix(row.anon)) ++block.looks.prefixed;
+    if (is_padded(row.anon) || is_padded(row.user)) ++block.looks.padded;
+    if (is_whole_decimal(row.anon)) ++block.looks.anon_decimals;
+    if (is_whole_decimal(row.user)) ++block.looks.user_decimals;
+    if (may_have_escapes_ && (row.anon.find('\\') != std::string_view::npos ||
+                              row.user.find('\\') != std::string_view::npos)) {
+      ++block.looks.backslashed;
+    }
+    anon_numbers_.look(row.anon, block.rows.file, row.line);
+    user_numbers_.look(row.user, block.rows.file, row.line);
+  }
+
   Intake& intake_;
   ScreenOptions screen_;
   FingerprintBatch prints_;
   JudgedBelt& belt_;
+  bool may_have_escapes_;
+  RowNumbers anon_numbers_;
+  RowNumbers user_numbers_;
   Result<void> outcome_;
   std::thread thread_;
 };
@@ -227,7 +282,7 @@ class RejectedFile {
   std::string buffer_;
 };
 
-/// Rows that are held as they stand; there is at most one for each pipe.
+/// Rows that are held as they stand; there is at most one for each input.
 struct HeldRows {
   std::string lines;   // about them, of held.ndjson
   std::string places;  // "pairs.fifo: line 3, ..."
@@ -252,7 +307,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
     }
     if (auto taken = census.take(block->rows, block->judged, block->fresh); !taken) return taken;
     census.count_unreadable_orders(block->unreadable_orders);
-    census.count_prefixed(block->prefixed);
+    census.count_looks(block->looks);
     for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];
@@ -297,6 +352,10 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
 /// Ids of this plan were judged as they are sent. Plans of simplified projects have it, older ones
 /// do not; in other modes both are the same.
 constexpr std::string_view wire_forms_key = "wire_forms";
+
+/// Only in plans that take a last row without a line end: older plans, which did so of files, and
+/// all that hold it lack it.
+constexpr std::string_view last_row_key = "last_row";
 
 /// Keep the first rows that a person should look at; of a pipe they are not known yet.
 void add_first_rows(const std::vector<InputFile>& files, KeyValues& words) {
@@ -350,6 +409,7 @@ KeyValues plan_words(const PlanOptions& options) {
   words.set("collapse", yes_no(options.census.collapse));
   words.set("max_cluster", std::to_string(options.census.max_cluster));
   if (options.screen.simplified) words.set(wire_forms_key, "yes");
+  if (intake.take_last_row) words.set(last_row_key, "take");
   return words;
 }
 
@@ -446,7 +506,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   }
   if (!answers) return answers.error();
   CensusReport report = census->report();
-  if (report.prefixed_rows == report.links + report.duplicates) report.prefixed_rows = 0;
+  if (report.looks.prefixed == report.links + report.duplicates) report.looks.prefixed = 0;
+  report.anon_row_numbers = judging.anon_row_numbers();
+  report.user_row_numbers = judging.user_row_numbers();
   // Its memory is given back beside what follows.
   const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
   for (const auto& file : intake->files()) {
@@ -467,8 +529,9 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   if (report.held_rows() > 0) {
     progress.note(Weight::warning,
                   held_rows.places +
-                      ": the last line of a pipe has no line end: it is held, as its writer may "
-                      "have died over it: check that the export is complete");
+                      ": the last line has no line end: it is held, as its writer may have died "
+                      "over it: check that the export is complete, or take it with "
+                      "--last-row take");
   }
   // Rejected and held rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
@@ -505,6 +568,10 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     return Error{
         Errc::usage,
         fmt::format("{}: {}", key, how_it_differs(key, planned == nullptr ? "" : *planned, value))};
+  }
+  if (!options.intake.take_last_row && plan.options.find(last_row_key) != nullptr) {
+    return Error{Errc::usage,
+                 fmt::format("{}: {}", last_row_key, how_it_differs(last_row_key, "take", "hold"))};
   }
   const auto intake = Intake::open(options.intake);
   if (!intake) return intake.error();

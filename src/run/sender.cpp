@@ -15,6 +15,7 @@
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/health.hpp"
+#include "idmerge/core/id_redaction.hpp"
 #include "idmerge/core/pace.hpp"
 #include "idmerge/net/async.hpp"
 #include "idmerge/net/client.hpp"
@@ -56,6 +57,12 @@ PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, c
           .spent_before = outset.state ? static_cast<double>(links_max) : 0};
 }
 
+/// Besides those that a request carries to the service.
+std::vector<std::pair<Secret, Secret>> logins_to_hide(const SendOptions& options) {
+  if (!options.proxy) return {};
+  return {{Secret(options.proxy->username), options.proxy->password}};
+}
+
 class Sender {
  public:
   Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
@@ -75,7 +82,8 @@ class Sender {
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
             [this](const Error& error) { this->stop(error); }),
         settler_(outset.plan.facts().inputs, recorder_,
-                 {options.max_refused_percent, options.max_refused_links}, outset.paths.refused()),
+                 {options.max_refused_percent, options.max_refused_links}, outset.paths.refused(),
+                 options.mask),
         rounds_(options, outset, files, recorder_, cursor_, progress, stop),
         health_(log.settled() > 0),
         limits_(options, stop, Clock::now()),
@@ -377,6 +385,7 @@ class Sender {
     const Part& part = flight.next();
     Outcome& outcome = lane.outcome;
     dialect_.decode(reply, flight.links(part), outcome);
+    const auto said = [&] { return mask_ids(outcome.message, flight.links(part), options_.mask); };
     switch (outcome.kind) {
       case OutcomeKind::delivered:
         note_success(part, now);
@@ -396,11 +405,11 @@ class Sender {
         limit(flight.left, now, outcome.retry_after);
         return Next::at_the_gate;
       case OutcomeKind::retry:
-        health_.failure(now, outcome.message);
+        health_.failure(now, said());
         return Next::after_a_wait;
       case OutcomeKind::foreign:
-        if (!health_.bears_foreign(now, outcome.message)) {
-          stop({Errc::service, outcome.message}, health_.ever_succeeded() ? "" : "to");
+        if (!health_.bears_foreign(now, said())) {
+          stop({Errc::service, said()}, health_.ever_succeeded() ? "" : "to");
         }
         return Next::after_a_wait;
       case OutcomeKind::unauthorized:
@@ -408,16 +417,16 @@ class Sender {
           stop({Errc::service,
                 fmt::format("{}: status {}: {}: check MIXPANEL_USERNAME, MIXPANEL_SECRET and "
                             "MIXPANEL_TOKEN, then go on",
-                            options_.target.url(), reply.status, outcome.message)});
+                            options_.target.url(), reply.status, said())});
         }
         return Next::at_the_gate;
       case OutcomeKind::wrong_project:
-        stop({Errc::service, outcome.message}, health_.ever_succeeded() ? "" : "project-id");
+        stop({Errc::service, said()}, health_.ever_succeeded() ? "" : "project-id");
         return Next::at_the_gate;
       case OutcomeKind::wrong_mode:
         break;
     }
-    stop({Errc::service, outcome.message}, "project-mode");
+    stop({Errc::service, said()}, "project-mode");
     return Next::at_the_gate;
   }
 
@@ -487,6 +496,10 @@ class Sender {
     auto fresh = options_.reread();
     if (!fresh) return false;
     fresh->pinned_time_s = outset_.pinned_time_s;
+    // Answers to what was sent with them are still to come.
+    fresh->other_logins = logins_to_hide(options_);
+    fresh->other_logins.emplace_back(Secret(), options_.dialect.token);
+    fresh->other_logins.emplace_back(options_.dialect.username, options_.dialect.secret);
     auto dialect = Dialect::make(*fresh, options_.target.authority(), options_.target.base);
     if (!dialect) return false;
     dialect_ = std::move(*dialect);
@@ -622,6 +635,7 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
 
   auto dialect_options = options.dialect;
   dialect_options.pinned_time_s = outset->pinned_time_s;
+  dialect_options.other_logins = logins_to_hide(options);
   auto dialect = Dialect::make(dialect_options, options.target.authority(), options.target.base);
   if (!dialect) return dialect.error();
   auto io = std::make_unique<asio::io_context>(1);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/core/id_redaction.hpp"
 #include "idmerge/run/letters.hpp"
 
 namespace idmerge {
@@ -52,10 +53,10 @@ void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
   }
   recorder_.refuse(ordinal, tries.sent,
                    refused_letter(ordinal, batch.links[i], inputs_, status, message, tries.sent));
-  look_at_refusals(message);
+  look_at_refusals(batch.links[i], message);
 }
 
-void Settler::look_at_refusals(std::string_view message) {
+void Settler::look_at_refusals(const Link& link, std::string_view message) {
   if (too_many_) return;
   const auto refused = recorder_.refused();
   const auto settled = recorder_.settled();
@@ -67,7 +68,7 @@ void Settler::look_at_refusals(std::string_view message) {
   too_many_ = Error{Errc::guard,
                     fmt::format("--max-refused: the service refused {} of {} links, the last one "
                                 "with: {}: see {}",
-                                refused, settled, message, letters_)};
+                                refused, settled, mask_ids(message, {&link, 1}, mask_), letters_)};
 }
 
 }  // namespace idmerge

@@ -50,7 +50,8 @@ TEST_SUITE("app/config") {
       CHECK(error_of(text).starts_with("line 1: a: the value cannot be read"));
     }
     CHECK(error_of("\nrate \"500/s\"") ==
-          "line 2: \"rate \"500/s\"\" is not a setting: write for example rate = \"500/s\"");
+          "line 2: not a setting: write for example rate = \"500/s\"");
+    CHECK(error_of("MIXPANEL_SECRET: hunter2").find("hunter2") == std::string::npos);
     CHECK(error_of("[run]\nrate = 1") ==
           "line 1: tables are not used here: write the keys without one");
     CHECK(error_of("a = 1\nb = 2\na = 3") == "line 3: a: is set on line 1 too: keep one");

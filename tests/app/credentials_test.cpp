@@ -174,6 +174,13 @@ TEST_SUITE("app/credentials") {
     const auto unknown = folder.file("d", "MIXPANEL_TOKN=t\n");
     CHECK(error_of({.file = unknown}, environment_of(complete)).find("\"MIXPANEL_TOKN\" is none") !=
           std::string::npos);
+    for (const std::string line : {"aHVudGVyMg==", "export hunter2=", "=hunter2", "hunter2=x"}) {
+      CAPTURE(line);
+      const auto bare = error_of({.file = folder.file("b", line + "\n")}, environment_of(complete));
+      CHECK(bare.find("what stands before its = is none of MIXPANEL_TOKEN") != std::string::npos);
+      CHECK(bare.find("hunter2") == std::string::npos);
+      CHECK(bare.find("aHVu") == std::string::npos);
+    }
     const auto huge = folder.file("e", std::string(70'000, '#'));
     CHECK(error_of({.file = huge}, environment_of(complete)).find("larger than 64KiB") !=
           std::string::npos);

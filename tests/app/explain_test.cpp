@@ -18,14 +18,14 @@ using namespace idmerge::testing;
 
 namespace {
 
-std::string said_of(Stage& stage, std::vector<std::string> arguments) {
+std::string said_of(Stage& stage, std::vector<std::string> arguments, IdMask mask = IdMask(true)) {
   arguments.insert(arguments.begin(), "explain");
   const auto settings = settings_of(arguments);
   REQUIRE_MESSAGE(settings, settings);
   std::string out;
   const auto ids = asked_ids(settings->explain, "");
   REQUIRE(ids);
-  const auto done = explain_ids(stage.files, *settings, *ids, [&](std::string_view text) {
+  const auto done = explain_ids(stage.files, *settings, *ids, mask, [&](std::string_view text) {
     out += text;
     return Result<bool>(true);
   });
@@ -218,6 +218,28 @@ TEST_SUITE("app/explain") {
         contains(text, "not read again: " + stage.scratch.path("pairs.csv") + ": it was changed"));
     CHECK(contains(text, "its cluster: 3 ids"));
     CHECK(!contains(text, "rows that name it"));
+  }
+
+  TEST_CASE("ids are masked like elsewhere, in text, JSON and the service's own words") {
+    Stage stage;
+    const auto job = stage.planned("p.csv",
+                                   "anonymous_id,user_id\n"
+                                   "anna-of-the-north,berta\nchris,berta\n");
+    refuse_first_link(
+        stage, job,
+        fmt::format(R"({{"file":"{}","line":2,"message":"{}"}})", stage.scratch.path("p.csv"),
+                    "anna-of-the-north is not berta@mail.example"));
+    for (const auto* format : {"text", "ndjson"}) {
+      const std::vector<std::string> asked{"anna-of-the-north", "--job", job, "--format", format};
+      const auto masked = said_of(stage, asked, IdMask(false));
+      for (const auto* id : {"anna", "berta", "chris", "mail.example"})
+        CHECK_MESSAGE(!contains(masked, id), masked);
+      CHECK(contains(masked, "an…th (17-32 bytes)"));
+      CHECK_MESSAGE(contains(masked, " is not be…le (17-32 bytes)"), masked);
+      const auto shown = said_of(stage, asked);
+      for (const auto* id : {"anna-of-the-north is not berta@mail.example", "chris"})
+        CHECK_MESSAGE(contains(shown, id), shown);
+    }
   }
 
   TEST_CASE("a link is refused by its dead letter, and what is none is not made up") {

@@ -129,7 +129,8 @@ TEST_SUITE("app/journey") {
       CHECK_MESSAGE(
           stage.heard("--max-rejected: 2 of 22 rows have an order that cannot be read, "
                       "over 5%: the first in " +
-                      two + ", line 22, column 7: write all as integers, or all as times"),
+                      two +
+                      ", line 22, column 7: write all as integers of one unit, or all as times"),
           stage.said);
       CHECK(stage.said.ends_with(" --max-rejected none\n"));
       CHECK(code(two, "2") == 0);
@@ -218,6 +219,38 @@ TEST_SUITE("app/journey") {
     auto meant = run;
     meant.insert(meant.end(), {"--max-uuid-lead", "none"});
     CHECK(stage.code(meant) == 0);
+  }
+
+  TEST_CASE("a user whom too many ids claim stops before anything leaves, by name") {
+    Stage stage;
+    std::string table = "anonymous_id,user_id\n";
+    for (int i = 0; i < 101; ++i)
+      table += "d" + std::to_string(i) + ",nobody\n";
+    const auto input = stage.scratch.write("p.csv", table);
+    const auto service = emulator();
+    std::vector<std::string> run{"run", input, "--to", service->url(), "--show-ids", "always"};
+    CHECK(stage.code(run) == 6);
+    CHECK(
+        stage.heard("--max-user-share: one user, nobody, claims 101 of 101 anonymous ids (100 %), "
+                    "over 1%"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    run.insert(run.end(), {"--max-user-share", "none"});
+    CHECK(stage.code(run) == 0);
+  }
+
+  TEST_CASE("ids that a tool has made decimals stop before anything leaves") {
+    Stage stage;
+    const auto input =
+        stage.scratch.write("p.csv", "anonymous_id,user_id\na1,1.0\na2,2.0\na3,3.0\na4,4\na5,5\n");
+    const auto service = emulator();
+    std::vector<std::string> run{"run", input, "--to", service->url()};
+    CHECK(stage.code(run) == 6);
+    CHECK(
+        stage.heard("--max-decimals: 3 of 5 rows have a number such as 12345.0 as their user id, "
+                    "over 50%"));
+    CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
+    run.insert(run.end(), {"--max-decimals", "60%"});
+    CHECK(stage.code(run) == 0);
   }
 
   TEST_CASE("held conflicts are listed, decided, and planned again") {

@@ -270,7 +270,7 @@ TEST_SUITE("app/option_table") {
     CHECK(run_error({"--progress", "sometimes"}) ==
           "--progress: \"sometimes\" is none of auto, always, never: write one of them");
     CHECK(run_error({"--delimiter", "::"}) ==
-          "--delimiter: \"::\" is not one character: write for example ';' or tab");
+          "--delimiter: \"::\" is not one character: write for example ';', tab or \\x01");
     CHECK(run_error({"--fail-on", "held,none"}) ==
           "--fail-on: none stands alone: write none, or the fates");
     CHECK(run_error({"--project-id", "eu-1"}) ==

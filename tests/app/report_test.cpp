@@ -125,8 +125,8 @@ TEST_SUITE("app/report") {
         "look: 1 rows have an order that cannot be read, and claim their ids as rows "
         "without one do: the first in " +
         input +
-        ", line 3, column 41: write all as integers, or all as times such as "
-        "2026-11-23T18:00:00Z\n";
+        ", line 3, column 41: write all as integers of one unit, or all as times "
+        "such as 2026-11-23T18:00:00Z, none of them or all without a zone\n";
     CHECK_MESSAGE(stage.heard(said), stage.said);
     // The plan remembers it.
     const auto view = view_job(stage.files, input + ".idmerge");

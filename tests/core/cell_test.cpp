@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/core/cell.hpp"
 
+#include <array>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -65,12 +66,55 @@ TEST_SUITE("core/cell") {
 
   TEST_CASE("what is not quite RFC 3339 is no order") {
     for (const auto* cell :
-         {"2026-11-23", "2026-11-23T18:00:00", "2026-11-23T18:00Z", "2026-13-01T00:00:00Z",
-          "2023-02-29T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T18:00:00.Z",
-          "2026-11-23T18:00:00.1234567890Z", "2026-11-23T18:00:00+0200", "2026-11-23T18:00:00Z ",
-          "1500-01-01T00:00:00Z", "2026-11-23 18:00:00 UTC", "23.11.2026"}) {
+         {"2026-11-23", "2026-11-23T18:00Z", "2026-13-01T00:00:00Z", "2023-02-29T00:00:00Z",
+          "2026-11-23T24:00:00Z", "2026-11-23T18:00:00.Z", "2026-11-23T18:00:00.1234567890Z",
+          "2026-11-23T18:00:00Z ", "2026-11-23T18:00:00+2",
+          "2026-11-23T18:00:00+02:", "2026-11-23T18:00:00+020", "2026-11-23T18:00:00+24:00",
+          "2026-11-23T18:00:00 ", "2026-11-23T18:00:00 UTC+1", "2026-11-23T18:00:00 CET",
+          "2026-11-23T18:00:00 +02:00:00", "1500-01-01T00:00:00Z", "23.11.2026"}) {
       CAPTURE(cell);
       CHECK(!order(cell));
+    }
+  }
+
+  TEST_CASE("zones are read as warehouses write them") {
+    CHECK(order("2026-11-23 18:00:00 UTC") == 1795456800000000000);  // BigQuery
+    CHECK(order("2026-11-23 18:00:00.000001 UTC") == 1795456800000001000);
+    CHECK(order("2026-11-23 18:00:00+00") == 1795456800000000000);  // PostgreSQL
+    CHECK(order("2026-11-23 10:00:00.5-08") == 1795456800500000000);
+    CHECK(order("2026-11-23 23:30:00+05:30") == 1795456800000000000);
+    CHECK(order("2026-11-23 10:00:00.000 -0800") == 1795456800000000000);  // Snowflake
+    CHECK(order("2026-11-23T10:00:00-0800") == 1795456800000000000);       // Python's %z
+    CHECK(order("2026-11-23 18:00:00 Z") == 1795456800000000000);          // Trino
+    CHECK(order("2026-11-23 18:00:00") == 1795456800000000000);            // Redshift
+  }
+
+  TEST_CASE("times with a zone and times without one are not compared") {
+    for (const auto& cells : {std::array{"2026-11-23 18:00:00", "2026-11-23 18:00:00Z"},
+                              std::array{"2026-11-23 18:00:00 UTC", "2026-11-23T18:00:00.5"}}) {
+      auto kind = OrderKind::unknown;
+      CHECK(parse_order(cells[0], kind));
+      CHECK(!parse_order(cells[1], kind));
+      CHECK(parse_order(cells[0], kind));
+    }
+  }
+
+  TEST_CASE("counts of unlike units are not compared") {
+    const std::array counts{"1704168246", "1704164645123", "1704164645123456",
+                            "1704164645123456789"};
+    for (const auto* first : counts) {
+      for (const auto* second : counts) {
+        CAPTURE(first);
+        CAPTURE(second);
+        auto kind = OrderKind::unknown;
+        CHECK(parse_order("17", kind));  // says nothing about a unit
+        CHECK(parse_order(first, kind));
+        CHECK(parse_order(second, kind).has_value() == (first == second));
+        CHECK(parse_order("17", kind));
+        CHECK(parse_order("-1704164645123", kind));
+        CHECK(parse_order("170416824699", kind));  // 12 digits: of no unit
+        CHECK(!parse_order("2026-11-23T18:00:00Z", kind));
+      }
     }
   }
 

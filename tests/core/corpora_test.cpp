@@ -57,7 +57,8 @@ ReadFile two_columns(std::string_view bytes, std::uint32_t first, std::uint32_t 
   columns.sides[0] = Sides{.first = first, .second = second};
   columns.count = count;
   const auto header_end = bytes.find('\n') + 1;
-  const CsvOptions options{.allow_lazy_quotes = true};  // one file has bare quotes
+  const CsvOptions options{.allow_lazy_quotes = true,  // one file has bare quotes
+                           .take_last_row = true};
   return read_all(CsvReader(options, columns, {}, {}), bytes.substr(header_end), slice);
 }
 

@@ -76,8 +76,8 @@ TEST_SUITE("core/csv") {
               .anon = "b2", .user = "u22", .text = "b2,u22", .line = 2, .offset = 6, .user_at = 3});
   }
 
-  TEST_CASE("the last row needs no line end, CRLF is one, and empty lines are counted apart") {
-    CHECK(outcome("a,b\r\nc,d") == "a|b c|d");
+  TEST_CASE("CRLF is one line end, and empty lines are counted apart") {
+    CHECK(outcome("a,b\r\nc,d\r\n") == "a|b c|d");
     const auto file = read("\na,b\n\r\n\nc,d\n\n");
     CHECK(outcome(file) == "a|b c|d");
     CHECK(file.blank_lines == 4);
@@ -236,6 +236,45 @@ TEST_SUITE("core/csv") {
   TEST_CASE("allowed ragged rows lack fields or have surplus ones") {
     const CsvOptions ragged{.allow_ragged = true};
     CHECK(outcome("a\na,b,c\na,b\n", ragged) == "a| a|b a|b");
+  }
+
+  TEST_CASE("a last row that alone has no line end may be cut off, unless a quote proves its end") {
+    CHECK(outcome("a,b\nc,d") == "a|b partial-row@2:4");
+    CHECK(outcome("a,b\r\nc,d\r\ne,f") == "a|b c|d partial-row@3:4");
+    CHECK(outcome("a,b\n\nc,") == "a|b partial-row@3:3");
+    CHECK(outcome("a,b\n\"c\",d") == "a|b partial-row@2:6");
+    CHECK(outcome("a\nc,d") == "ragged-row@1:2 partial-row@2:4");
+    CHECK(outcome("a,b\nc,\"d\"") == "a|b c|d");
+    CHECK(outcome("a,b\nc,\"d\"\"\"") == "a|b c|d\"");
+    // One row says nothing about the others.
+    CHECK(outcome("a,b") == "a|b");
+    CHECK(outcome("\n\na,b") == "a|b");
+    const CsvOptions take{.take_last_row = true};
+    CHECK(outcome("a,b\nc,d", take) == "a|b c|d");
+    CHECK(outcome("a,b\nc", take) == "a|b ragged-row@2:2");
+    CHECK(outcome("a,b\nc,d", {.pipe = true, .take_last_row = true}) == "a|b c|d");
+  }
+
+  TEST_CASE("Excel's first line names the separator and is no row") {
+    CHECK(named_separator("sep=;\r\na;b\r\n") == ';');
+    CHECK(named_separator("\xEF\xBB\xBFsep=,\na,b\n") == ',');
+    CHECK(named_separator("\"sep=;\"\na;b\n") == ';');
+    CHECK(named_separator("sep=\t\na\tb\n") == '\t');
+    for (const auto* other : {"sep=\na,b\n", "sep=;;\n", "sep,a\n", "a,b\nsep=;\n", "sep=;", ""})
+      CHECK(!named_separator(other));
+    const auto header = read_header("sep=;\r\n\r\na;b\r\nc;d\r\n", true, {.delimiter = ';'});
+    REQUIRE(header);
+    REQUIRE(*header);
+    CHECK((*header)->names == std::vector<std::string>{"a", "b"});
+    CHECK((*header)->start == 9);
+    CHECK((*header)->bytes == 14);
+    CHECK((*header)->lines_before == 2);
+    CHECK((*header)->lines == 3);
+  }
+
+  TEST_CASE("a formula that keeps a number's zeros is told from a stray quote") {
+    CHECK(outcome("a,=\"00123\"\nc,d\n") == "spreadsheet@1:4 c|d");
+    CHECK(outcome("a,b=\"00123\"\nc,d\n") == "bare-quote@1:5 c|d");
   }
 
   TEST_CASE("the last row of a pipe without a line end is held to be cut off") {

@@ -204,6 +204,29 @@ TEST_SUITE("core/dialect") {
     }
   }
 
+  TEST_CASE("secrets are hidden in every part of an answer that is kept, in any dress") {
+    const std::string basic = "ZXRsOm9wZW4gc2VzYW1l";  // etl:open sesame
+    for (const std::string& secret : {std::string("open sesame"), basic, std::string("open+sesame"),
+                                      std::string("%6Fpen%20sesam%65"), "Basic " + basic}) {
+      CAPTURE(secret);
+      std::vector<Outcome> outcomes;
+      for (const unsigned status : {200U, 302U, 400U, 404U, 429U, 500U}) {
+        outcomes.push_back(answer({.status = status,
+                                   .content_type = "text/" + secret,
+                                   .location = "http://a/?" + secret,
+                                   .body = "<title>" + secret + "</title>"}));
+        outcomes.push_back(answer(json(status, R"({"status":0,"error":")" + secret + "\"}")));
+        outcomes.push_back(answer(json(status, "[\"" + secret + "\"]")));
+      }
+      for (const auto& outcome : outcomes) {
+        CAPTURE(outcome.message);
+        for (const auto* part : {"sesam", "c2VzYW1l", "cGVuI", "%6F"})
+          CHECK(outcome.message.find(part) == std::string::npos);
+        CHECK(outcome.message.find("…") != std::string::npos);
+      }
+    }
+  }
+
   TEST_CASE("what is not an answer of this API is foreign, and the message says what to do") {
     auto outcome = answer({.status = 404,
                            .content_type = "text/html",

@@ -438,6 +438,19 @@ TEST_SUITE("core/import") {
     CHECK(outcome.message.find("--project-id") != std::string::npos);
   }
 
+  TEST_CASE("secrets are hidden in all that a batch answer says, in any dress") {
+    for (const std::string secret : {"open sesame", "b3BlbiBzZXNhbWU=", "6f70656e20736573616d65"}) {
+      CAPTURE(secret);
+      const auto outcome =
+          answer(400, R"({"num_records_imported":2,"failed_records":[{"index":0,"field":")" +
+                          secret + R"(","message":")" + secret + R"("}]})");
+      REQUIRE(outcome.refusals.size() == 1);
+      CHECK(outcome.refusals.front().message == "…: …");
+      const auto whole = answer(400, R"({"error":"project )" + secret + "\"}");
+      CHECK(whole.message.starts_with("project …: check --project-id"));
+    }
+  }
+
   TEST_CASE("a page for people refuses nothing") {
     CHECK(answer(400, "<html><title>400 Bad Request</title></html>").kind == OutcomeKind::foreign);
     CHECK(answer(404, "<html><title>Not Found</title></html>").message.find("--to") !=

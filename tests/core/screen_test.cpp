@@ -198,6 +198,66 @@ TEST_SUITE("core/screen") {
     }
   }
 
+  TEST_CASE("numbers that lost their digits are refused, ids that resemble them are not") {
+    for (const auto id : {"1.23457E+11", "1.23457e+11", "9.87654E11", "4.892E+092", "1E+11",
+                          "1,2E+11", "-1.5E+3", "1.5E-7", "6.0e5"}) {
+      CAPTURE(id);
+      CHECK(fault_of(id, "u1") == Fault::scientific);
+      CHECK(fault_of("a1", id) == Fault::scientific);
+    }
+    for (const auto id : {"1234567890.1234567890",
+                          "GA1.2.1234567890.1234567890",
+                          "1e11",
+                          "1E-05",
+                          "12e4",
+                          "1.5",
+                          "1.5E",
+                          "1.5E+",
+                          "1.5E+1234",
+                          "1.E+5",
+                          "1.5E+5x",
+                          "x1.5E+5",
+                          "12.5E+5",
+                          "1E11",
+                          "2.e3",
+                          "1,234",
+                          "1.2.3E+4",
+                          "E+11",
+                          "deadbee1e+",
+                          "1e+",
+                          "1.5E+5.0"}) {
+      CAPTURE(id);
+      CHECK(fault_of(id, "u1") == Fault::none);
+    }
+  }
+
+  TEST_CASE("text as spreadsheets wrap it is refused") {
+    for (const auto id : {"'00123", "'1", "=\"00123\"", "=\"a b\""}) {
+      CAPTURE(id);
+      CHECK(fault_of("a1", id) == Fault::spreadsheet);
+      CHECK(fault_of(id, "u1") == Fault::spreadsheet);
+    }
+    for (const auto id :
+         {"00123", "'abc", "'12a", "='00123'", "=1", "=\"x", "o'brien", "12'", "==\"", "123="}) {
+      CAPTURE(id);
+      CHECK(fault_of("a1", id) == Fault::none);
+    }
+  }
+
+  TEST_CASE("whole decimals and padded ids are known") {
+    for (const auto id : {"12345.0", "0.0", "1.0"})
+      CHECK(is_whole_decimal(id));
+    for (const auto id : {"12345", ".0", "12345.00", "1.5", "a.0", "-1.0", "1.2.0", "", "0"})
+      CHECK(!is_whole_decimal(id));
+    for (const auto id : {" a", "a ", "a\t", "\xC2\xA0u2", "u3\xE2\x80\x8B", "a\xE3\x80\x80",
+                          "\xEF\xBB\xBF"
+                          "a",
+                          " "})
+      CHECK(is_padded(id));
+    for (const auto id : {"a", "a b", "\xC3\xA4", "a\xC3\xA9", "\xE6\x97\xA5\xE6\x9C\xAC", ""})
+      CHECK(!is_padded(id));
+  }
+
   TEST_CASE("bytes that are not UTF-8 are a fault where they stand") {
     const auto bad = {"\xFF"s,         "ab\x80"s,           "\xC0\xAF"s,         "\xE0\x80\x80"s,
                       "\xED\xA0\x80"s, "\xF4\x90\x80\x80"s, "\xF0\x80\x80\x80"s, "\xC3"s,

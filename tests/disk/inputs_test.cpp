@@ -46,8 +46,9 @@ TEST_SUITE("disk/inputs") {
 
   TEST_CASE("a directory is its files, without those that are none of it, which are listed") {
     const Scratch scratch;
-    for (const auto* name : {"d/p10.csv", "d/p9.csv", "d/.p.csv.crc", "d/_SUCCESS",
-                             "d/_committed_7", "d/p11.csv.part", "d/old.idmerge/plan"}) {
+    for (const auto* name :
+         {"d/p10.csv", "d/p9.csv", "d/.p.csv.crc", "d/_SUCCESS", "d/_committed_7", "d/p11.csv.part",
+          "d/old.idmerge/plan", "d/manifest", "d/part_manifest", "d/p9.csv.metadata"}) {
       scratch.write(name, "x");
     }
     REQUIRE(::mkfifo((scratch / "d/pipe").c_str(), 0600) == 0);  // opening it would wait for ever
@@ -55,11 +56,15 @@ TEST_SUITE("disk/inputs") {
     const auto inputs = list_inputs({scratch / "d/"});
     REQUIRE(inputs);
     CHECK(inputs->passed_over ==
-          std::vector<std::string>{
-              scratch / "d/.p.csv.crc: a hidden file", scratch / "d/_SUCCESS: a marker file",
-              scratch / "d/_committed_7: a marker file", scratch / "d/old.idmerge: a job directory",
-              scratch / "d/p11.csv.part: still being written",
-              scratch / "d/pipe: a named pipe: name it itself to read it"});
+          std::vector<std::string>{scratch / "d/.p.csv.crc: a hidden file",
+                                   scratch / "d/_SUCCESS: a marker file",
+                                   scratch / "d/_committed_7: a marker file",
+                                   scratch / "d/manifest: a list of files, no table",
+                                   scratch / "d/old.idmerge: a job directory",
+                                   scratch / "d/p9.csv.metadata: a list of files, no table",
+                                   scratch / "d/p11.csv.part: still being written",
+                                   scratch / "d/part_manifest: a list of files, no table",
+                                   scratch / "d/pipe: a named pipe: name it itself to read it"});
     scratch.write("d/more/p1.csv", "x");
     CHECK(listed(scratch, {"d"}).find("a directory within a directory") != std::string::npos);
   }
@@ -79,6 +84,9 @@ TEST_SUITE("disk/inputs") {
     CHECK(listed(scratch, {"*.csv"}) == "p9.csv p10.csv");
     CHECK(listed(scratch, {"d*"}) == "d1/a d2/b");
     CHECK(listed(scratch, {"p10.csv", "p?.csv"}) == "p10.csv p9.csv");
+    REQUIRE(::mkfifo((scratch / "p1.csv").c_str(), 0600) == 0);  // of rows that nobody counted
+    CHECK(listed(scratch, {"p*.csv"}) == "p9.csv p10.csv");
+    CHECK(listed(scratch, {"p1.csv"}) == "p1.csv");
     CHECK(list_inputs({scratch / "*.tsv"}).error().code == Errc::input);
     CHECK(list_inputs({scratch / "_*"}).error().code == Errc::input);
   }

@@ -91,7 +91,7 @@ class BadInput(journey.Case):
         _, err = self.run_idmerge("plan", "-", "--job", self.dir / "job",
                                   stdin=self.pipe(PAIRS + "d6c157a4,88"))
         self.assertIn("warning", err)
-        self.assertIn("stdin: line 3: the last line of a pipe has no line end", err)
+        self.assertIn("stdin: line 3: the last line has no line end", err)
         job = self.dir / "job"
         self.assertRegex(err, f"(?m)^  held +1  {re.escape(str(job))}/held.ndjson$")
         self.assertEqual((job / "rejected.ndjson").read_text(), "")

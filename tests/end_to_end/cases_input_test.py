@@ -49,7 +49,7 @@ class Cases(journey.Case):
         self.assertNotIn("others do not", said)
         # Both spellings ask for the one id.
         for asked in ("$device:d6", "d6"):
-            out, _ = self.run_idmerge("explain", "--job", job, "--", asked)
+            out, _ = self.run_idmerge("explain", "--job", job, "--show-ids", "always", "--", asked)
             self.assertIn("u6", out)
         # A rehearsal shows what the service would have: one device a link.
         self.run_idmerge("run", "--job", job, "--rehearse", "--project-id", "1", "--max-held", "none",

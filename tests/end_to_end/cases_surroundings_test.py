@@ -202,7 +202,7 @@ class CasesSurroundings(journey.Case):
         decided = self.dir / "decided"
         self.run_idmerge("plan", self.path, "--job", decided, "--decisions", decisions,
                          "--max-held", "none")
-        out, _ = self.run_idmerge("explain", "shared", "--job", decided)
+        out, _ = self.run_idmerge("explain", "shared", "--job", decided, "--show-ids", "always")
         self.assertIn(chosen, out)
         plan = self.run_idmerge("show", "--job", decided, "--held", "--format", "csv",
                                 "--show-ids", "always")[0]

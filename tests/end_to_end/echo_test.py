@@ -17,7 +17,6 @@ import random
 import re
 import string
 import threading
-import unittest
 import urllib.parse
 
 import journey
@@ -343,19 +342,15 @@ class Echoes(journey.Case):
                         self.assertTrue(wanted.found_in(f"before {dress(part)} after"), part)
             self.assertIsNone(wanted.found_in("an answer of a service that repeats nothing " * 20))
 
-    @unittest.skip("secrets are found in the plain and masked forms only, so far")
     def test_a_service_that_refuses_by_repeating(self):
         self.check("refused", {"status 0", "failed records", "400"})
 
-    @unittest.skip("secrets are found in the plain and masked forms only, so far")
     def test_one_that_is_not_the_service(self):
         self.check("foreign", {"title", "redirect", "text", "404"})
 
-    @unittest.skip("secrets are found in the plain and masked forms only, so far")
     def test_one_that_is_out_of_order(self):
         self.check("outage", {"429", "503", "500"})
 
-    @unittest.skip("secrets are found in the plain and masked forms only, so far")
     def test_one_that_refuses_the_credentials(self):
         self.check("stop", {"401", "403"})
 

@@ -9,7 +9,7 @@ import journey
 class Explain(journey.Case):
     def explain(self, *ids, **how):
         out, _ = self.run_idmerge("explain", *ids, "--job", self.dir / "job", "--format", "ndjson",
-                                  **how)
+                                  "--show-ids", "always", **how)
         return [json.loads(line) for line in out.splitlines()]
 
     def test_before_and_after_a_run(self):
@@ -47,6 +47,7 @@ class Explain(journey.Case):
                 self.assertTrue(link["message"] and link["status"] and link["attempts"], link)
         out, _ = self.run_idmerge("explain", refused, "--job", job)
         self.assertIn("refused: after 1 attempts, status", out)
+        self.assertNotIn(refused, out)  # this is no terminal
 
     def test_while_a_job_runs(self):
         path = self.pairs("pairs.csv", "--rows", 400)

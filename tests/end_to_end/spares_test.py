@@ -95,7 +95,7 @@ class Spares(journey.Case):
         ids.write_text("\n".join(sorted({id for pair in pairs for id in pair})))
         with open(ids, "rb") as stdin:
             out, _ = self.run_idmerge("explain", "-", "--job", job, "--format", "ndjson",
-                                      stdin=stdin)
+                                      "--show-ids", "always", stdin=stdin)
         links = {tuple(sorted(link["$distinct_ids"])): link
                  for id in map(json.loads, out.splitlines()) for link in id["links"]}
         self.assertEqual(set(links), pairs)

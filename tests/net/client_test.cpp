@@ -136,6 +136,12 @@ TEST_SUITE("net/client") {
     CHECK(answer.location == "/else");
   }
 
+  TEST_CASE("they are not cut, so that of a secret in them not only the beginning is seen") {
+    const auto far = "/" + std::string(5'000, 'x') + "end";
+    const auto answer = answer_to({.bytes = http(302, "", "Location: " + far + "\r\n")});
+    CHECK(answer.location == far);
+  }
+
   TEST_CASE("an answer may come in any slices, with a length, chunked, or until the end") {
     const std::string chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -68,7 +68,7 @@ TEST_SUITE("run/bounded_census") {
       const auto plan =
           make_plan(options, scratch.path("job" + std::to_string(memory)), files, silent);
       REQUIRE_MESSAGE(plan, plan);
-      CHECK(parse_census_report(plan->census)->prefixed_rows == 1);
+      CHECK(parse_census_report(plan->census)->looks.prefixed == 1);
       digests.push_back(plan->digest);
     }
     for (const auto& digest : digests)

@@ -65,8 +65,8 @@ bool contains(const std::string& text, std::string_view part) {
 TEST_SUITE("run/intake") {
   TEST_CASE("a CSV file is its rows behind the header") {
     const Scratch scratch;
-    const auto path =
-        scratch.write("pairs.csv", "\xEF\xBB\xBFname,user_id,anonymous_id\r\nx,u1,a1\r\ny,u2,a2");
+    const auto path = scratch.write(
+        "pairs.csv", "\xEF\xBB\xBFname,user_id,anonymous_id\r\nx,u1,a1\r\ny,u2,a2\r\n");
     const auto taken = take({.inputs = {path}});
     CHECK(taken.error == "");
     CHECK(taken.rows == "0:a1|u1 0:a2|u2");
@@ -217,10 +217,73 @@ TEST_SUITE("run/intake") {
       const auto error = take({.inputs = {scratch.write("wide", bytes)}}).error;
       CHECK(contains(error, std::string("iconv -f ") + encoding + " -t UTF-8"));
     }
+    const auto tar = std::string("pairs.csv").append(248, '\0') +
+                     "ustar\0"
+                     "00";
+    for (const auto& [bytes, words] :
+         {std::pair{gzip(gzip("anon_id,user_id\na,b\n")), "compressed twice: within it is gzip"},
+          {gzip(zstd("anon_id,user_id\na,b\n")), "compressed twice: within it is zstd"},
+          {zstd(gzip("anon_id,user_id\na,b\n")), "compressed twice: within it is gzip"},
+          {tar, "a tar archive: unpack it with tar -x"},
+          {gzip(tar), "a tar archive: unpack it with tar -x"},
+          {std::string("x\x9c\xab\x56", 4), "zlib"},
+          {std::string("\xff\x06\0\0sNaPpY\x01", 11), "snappy"},
+          {std::string("\0\0\0\x19\0\0\0\x1b\x19\x60", 10) + "anon_id", "as Hadoop frames it"}}) {
+      const auto error = take({.inputs = {scratch.write("packed", bytes)}}).error;
+      CHECK_MESSAGE(contains(error, words), error);
+    }
     const auto binary = scratch.write("binary", std::string("\x7f"
                                                             "ELF\x02\0\0\0\0",
                                                             9));
     CHECK(contains(take({.inputs = {binary}}).error, "byte 5: a zero byte"));
+  }
+
+  TEST_CASE("the separator that Excel names is the delimiter, unless another is asked for") {
+    const Scratch scratch;
+    const auto path = scratch.write("x.csv", "sep=;\r\nanon_id;user_id\r\na;u\r\n");
+    CHECK(take({.inputs = {path}}).rows == "0:a|u");
+    CHECK(take({.inputs = {path}, .delimiter = ';'}).rows == "0:a|u");
+    CHECK(
+        contains(take({.inputs = {path}, .delimiter = ','}).error, "line 1: names the separator"));
+    const auto bare = scratch.write("y.csv", "sep=|\na|u\nb|v\n");
+    CHECK(
+        take({.inputs = {bare}, .anon_field = "#1", .user_field = "#2", .no_header = true}).rows ==
+        "0:a|u 0:b|v");
+  }
+
+  TEST_CASE("Hive's Ctrl-A parts fields") {
+    const Scratch scratch;
+    const auto path = scratch.write("000000_0", "a\x01u\nb\x01v\n");
+    CHECK(take({.inputs = {path},
+                .anon_field = "#1",
+                .user_field = "#2",
+                .delimiter = '\x01',
+                .no_header = true})
+              .rows == "0:a|u 0:b|v");
+  }
+
+  TEST_CASE("a first line of NDJSON that is too long costs one row, as any other does") {
+    const Scratch scratch;
+    const std::string longer =
+        "{\"anon_id\":\"" + std::string(200'000, 'x') + "\",\"user_id\":\"u\"}\n";
+    const std::string rows = "{\"anon_id\":\"a\",\"user_id\":\"u\"}\n";
+    for (const auto& [lines, taken] :
+         {std::pair{longer + rows, "0:row-too-long@1 0:a|u"},
+          {longer + longer + rows + rows, "0:row-too-long@1 0:row-too-long@2 0:a|u 0:a|u"},
+          {longer + "no json\n" + rows, "0:row-too-long@1 0:not-json@2 0:a|u"}}) {
+      const auto path = scratch.write("x.ndjson", lines);
+      const auto read = take({.inputs = {path}, .row_max = 100'000});
+      CHECK(read.error == "");
+      CHECK(read.rows == taken);
+    }
+    const auto alone = scratch.write("x.ndjson", longer);
+    CHECK(contains(take({.inputs = {alone}, .row_max = 100'000}).error, "is no JSON object"));
+  }
+
+  TEST_CASE("a device is no table") {
+    const auto taken = take({.inputs = {"/dev/null"}});
+    CHECK(taken.code == Errc::input);
+    CHECK(contains(taken.error, "/dev/null: this is a device"));
   }
 
   TEST_CASE("options that cannot be meant are refused") {

@@ -353,6 +353,27 @@ TEST_SUITE("run/planner") {
     CHECK(differs.error().what.find("on_conflict") != std::string::npos);
   }
 
+  TEST_CASE("a last row that was taken is another plan than one that is held") {
+    Scratch scratch;
+    RealFiles files;
+    Progress progress;
+    const auto input = scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\na2,u2");
+    auto options = options_for({input});
+    const auto held = make_plan(options, scratch.path("held"), files, progress);
+    REQUIRE(held);
+    CHECK(read_plan(scratch.path("held")).links.size() == 1);
+    CHECK(held->options.find("last_row") == nullptr);  // as in plans of before
+    options.intake.take_last_row = true;
+    CHECK_FALSE(match_plan(*held, options));
+    const auto taken = make_plan(options, scratch.path("taken"), files, progress);
+    REQUIRE(taken);
+    CHECK(read_plan(scratch.path("taken")).links.size() == 2);
+    CHECK(match_plan(*taken, options));
+    options.intake.take_last_row = false;
+    CHECK_FALSE(match_plan(*taken, options));
+    CHECK(match_plan(*held, options));
+  }
+
   TEST_CASE("an option that differs is named with both words, and a file without its digest") {
     Scratch scratch;
     RealFiles files;
@@ -435,8 +456,8 @@ TEST_SUITE("run/planner") {
     REQUIRE(about_pipe.notes.size() == 1);
     CHECK(about_pipe.notes[0].find("of disk will be used") != std::string::npos);
     REQUIRE(about_pipe.warnings.size() == 1);
-    CHECK(about_pipe.warnings[0].find(pipe + ": line 30002: the last line of a pipe has no line "
-                                             "end: it is held") != std::string::npos);
+    CHECK(about_pipe.warnings[0].find(pipe + ": line 30002: the last line has no line end: it "
+                                             "is held") != std::string::npos);
     CHECK(scratch.read("piped/held.ndjson").find("\"row\":\"a,half\"") != std::string::npos);
   }
 

@@ -16,7 +16,7 @@ namespace {
 
 /// A run of some links, all of one batch.
 struct World {
-  explicit World(std::size_t links, RefusedMax max = {}) {
+  explicit World(std::size_t links, RefusedMax max = {}, IdMask mask = IdMask(true)) {
     for (std::size_t i = 0; i < links; ++i) {
       batch.ordinals.push_back(i);
       Link link;
@@ -33,7 +33,7 @@ struct World {
     REQUIRE(saver);
     recorder.emplace(
         *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
-    settler.emplace(inputs, *recorder, max, "/w/refused.ndjson");
+    settler.emplace(inputs, *recorder, max, "/w/refused.ndjson", mask);
   }
 
   const Ledger& ledger() const { return log->ledger(); }
@@ -98,6 +98,22 @@ TEST_SUITE("run/settler") {
     CHECK(world.settler->too_many_refused()->code == Errc::guard);
     CHECK(world.settler->too_many_refused()->what.find("4 of 4") != std::string::npos);
     CHECK(world.settler->too_many_refused()->what.ends_with("no again: see /w/refused.ndjson"));
+  }
+
+  TEST_CASE("ids in the service's words are masked where people read them, not in the list") {
+    for (const bool shows : {true, false}) {
+      CAPTURE(shows);
+      World world(1, {.percent = std::nullopt, .links = 0}, IdMask(shows));
+      world.settler->refuse(world.batch, {0, 1, {.sent = 1}}, refused("user u-12345 is not u"),
+                            400);
+      REQUIRE(world.settler->too_many_refused());
+      const auto& what = world.settler->too_many_refused()->what;
+      CHECK((what.find("with: user u-12345 is not u:") != std::string::npos) == shows);
+      CHECK((what.find("12345") != std::string::npos) == shows);
+      REQUIRE(world.log->flush());
+      const auto letters = world.files.content("/w/refused.ndjson");
+      CHECK(letters.find("\"message\":\"user u-12345 is not u\"") != std::string::npos);
+    }
   }
 
   TEST_CASE("a share of refusals means nothing before 1,000 answers") {

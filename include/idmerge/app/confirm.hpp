@@ -24,6 +24,7 @@ struct Consent {
   std::array<std::uint64_t, 3> links{};   // to be sent by this plan, by operation
   std::uint64_t clusters = 0;             // that these links make: the users, for create
   std::uint64_t settled = 0;              // of the links, by earlier runs
+  std::uint64_t billable_events = 0;      // of them; 0: the project's mode bills none
   std::optional<std::uint64_t> canary{};  // settled links after which it stops
   Target target;
   std::string project_id;  // may be empty

@@ -11,6 +11,7 @@
 
 #include "idmerge/app/options.hpp"
 #include "idmerge/app/show.hpp"
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/result.hpp"
 #include "idmerge/disk/files.hpp"
 
@@ -21,12 +22,14 @@ namespace idmerge {
 Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named,
                                            std::string_view input);
 
-/// Explain ids on the output, in the order given.
+/// Explain ids on the output, in the order given. All ids are shown through `mask`, also those in
+/// what the service said of a link.
 ///
 /// Shape: paragraphs for people, or one JSON object an id: id, rows, links (each with its fate,
 /// `between` which times it was settled, and the `round` in which a spare was sent), cluster,
 /// too_large, clashes, unread inputs. Errors: as view_job().
 Result<void> explain_ids(Files& files, const Settings& settings,
-                         const std::vector<std::string>& ids, const Output& output);
+                         const std::vector<std::string>& ids, const IdMask& mask,
+                         const Output& output);
 
 }  // namespace idmerge

@@ -56,6 +56,10 @@ struct Settings {
   Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
   Limit max_links;       // to be sent; percent: of those of the last job. Flag: --max-links
   std::string last_job;  // as typed, or no_last_job. Flag: --last-job
+  Limit max_user_share{Limit::Kind::percent, 0,
+                       1};  // of all anonymous ids, by one user. Flag: --max-user-share
+  Limit max_decimals{Limit::Kind::percent, 0,
+                     50};  // of the rows, on one side. Flag: --max-decimals
   Limit max_uuid_lead{Limit::Kind::percent, 0,
                       25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
   std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster

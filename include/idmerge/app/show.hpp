@@ -36,7 +36,4 @@ Output to_reader();
 Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
                          const Output& output);
 
-/// A field of a CSV row, quoted where RFC 4180 asks for it.
-void append_csv(std::string& out, std::string_view field);
-
 }  // namespace idmerge

@@ -95,7 +95,7 @@ class Census {
   std::vector<Obeyed> obey(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
-  void count_prefixed(std::uint64_t rows) { report_.prefixed_rows += rows; }
+  void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
   void count_unreadable_orders(const UnreadableOrders& rows) {
     report_.unreadable_orders.add(rows);
   }

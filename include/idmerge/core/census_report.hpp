@@ -54,6 +54,24 @@ struct UnreadableOrders {
   }
 };
 
+/// Rows of pairs whose ids look as if something had been done to them on their way.
+struct RowLooks {
+  std::uint64_t prefixed = 0;       // the anonymous id begins with one $device:
+  std::uint64_t padded = 0;         // an id begins or ends with white space
+  std::uint64_t backslashed = 0;    // an id has a backslash, where tabs part the fields
+  std::uint64_t anon_decimals = 0;  // the id is 12345.0
+  std::uint64_t user_decimals = 0;
+
+  /// Count other rows too.
+  void add(const RowLooks& other) {
+    prefixed += other.prefixed;
+    padded += other.padded;
+    backslashed += other.backslashed;
+    anon_decimals += other.anon_decimals;
+    user_decimals += other.user_decimals;
+  }
+};
+
 struct CensusReport {
   // Rows. read = links + duplicates + skipped + faulty ones, rejected or held (law 1 before
   // anything is sent).
@@ -77,9 +95,11 @@ struct CensusReport {
   std::uint64_t decisions_unknown = 0;      // decisions about no anonymous id
   std::uint64_t decisions_unclaimed = 0;    // ... for a user that does not claim the id
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
-  /// Rows whose anonymous id begins with one $device:, where others have none: outside of
-  /// simplified projects `X` and `$device:X` are two ids. 0 where all rows are alike.
-  std::uint64_t prefixed_rows = 0;
+  /// `prefixed` where other rows have no prefix: outside of simplified projects `X` and `$device:X`
+  /// are two ids. 0 where all rows are alike.
+  RowLooks looks;
+  /// Rows, where on this side each has the number behind that of the row before; else 0.
+  std::uint64_t anon_row_numbers = 0, user_row_numbers = 0;
 
   // Clusters of what is to be sent; ids per user before --max-cluster holds the largest.
   std::uint64_t clusters = 0;
@@ -101,7 +121,7 @@ struct CensusReport {
     rows.skipped_both = skipped_both;
     rows.faults = faults;
     rows.unreadable_orders = unreadable_orders;
-    rows.prefixed_rows = prefixed_rows;
+    rows.looks = looks;
     return rows;
   }
 
@@ -117,6 +137,12 @@ struct CensusReport {
   /// Links that a person decided against: they name no pair to be sent, so their fate is `skipped`.
   std::uint64_t voided() const { return verdicts[static_cast<std::size_t>(Verdict::voided)]; }
   std::uint64_t spares() const { return verdicts[static_cast<std::size_t>(Verdict::spare)]; }
+
+  /// The share of rows whose id is 12345.0, on the side that has more of them. Units: 0..1.
+  double decimal_share() const;
+
+  /// The share of all anonymous ids that the user with the most of them claims. Units: 0..1.
+  double user_share() const;
 
   /// By how much the share of UUIDs on the user side exceeds that on the anonymous side: columns
   /// that are swapped show here. Units: -1..1; 0 where sides say nothing of it, without sides and

@@ -32,7 +32,8 @@ struct CsvOptions {
   std::uint64_t row_max = 1U << 20U;  // Units: bytes without the line end
   bool allow_ragged = false;
   bool allow_lazy_quotes = false;
-  bool pipe = false;                      // a last row without line end is a fault
+  bool pipe = false;                      // a last row without line end is a fault, ...
+  bool take_last_row = false;             // ... and in a file, if others have one, but for this
   std::vector<std::string> null_words{};  // besides \N
 };
 
@@ -41,10 +42,15 @@ struct CsvHeader {
   std::vector<std::string> names;
   std::string text;         // raw, without line end
   std::size_t bytes = 0;    // up to the next row: with BOM, blank lines before it and line end
-  std::size_t start = 0;    // of the row: after the BOM and blank lines
+  std::size_t start = 0;    // of the row: after the BOM, blank lines and an Excel separator line
   std::uint64_t lines = 0;  // up to the next row
   std::uint64_t lines_before = 0;  // blank lines before it
 };
+
+/// The separator that Excel's first line "sep=;" names, if the file begins with one.
+///
+/// Source: github.com/PowerShell/PowerShell/issues/7776
+std::optional<char> named_separator(std::string_view bytes);
 
 /// Take the header off the beginning of a file; nothing if there is no row at all.
 ///
@@ -97,6 +103,7 @@ class CsvReader {
 
   std::size_t take_fast(std::string_view bytes, RowBlock& out);
   Result<std::size_t> take_careful(std::string_view bytes, bool last, RowBlock& out);
+  bool may_be_partial(std::string_view text) const;
   Result<std::size_t> take_long(std::string_view bytes, RowBlock& out);
   std::size_t take_doubtful_line(std::string_view bytes, RowBlock& out);
   Result<std::size_t> skip(std::string_view bytes);
@@ -128,7 +135,8 @@ class CsvReader {
   std::uint64_t open_column_ = 0;
   std::uint64_t line_offset_ = 0;  // where line_ begins, kept only there
   bool open_too_long_ = false;
-  bool decode_ = false;  // cells of this row may have doubled quotes
+  bool decode_ = false;   // cells of this row may have doubled quotes
+  bool any_row_ = false;  // there is one before
   std::size_t feed_size_ = 0;
   Separators separators_;
   std::vector<CsvField> fields_;

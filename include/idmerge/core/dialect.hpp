@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "idmerge/base/result.hpp"
@@ -45,6 +46,10 @@ struct DialectOptions {
   Secret token;                          // of the project, in every body
   Secret username;                       // of the service account
   Secret secret;                         // of the service account; may be empty
+
+  /// Whose passwords must not appear in what is kept of an answer either, each with its user name:
+  /// those of a proxy, and earlier ones of the above. A token has no user name.
+  std::vector<std::pair<Secret, Secret>> other_logins = {};
 
   /// When the links of a job are said to have been made (import): pinned in the checkpoint, so that
   /// a repeated batch is recognised by the service. Units: seconds since 1970.

@@ -21,7 +21,7 @@ enum class Fault : std::uint8_t {
   text_after_quote,      // a closing quote is followed by neither delimiter nor line end
   bare_quote,            // a quote inside an unquoted field
   lone_cr,               // a carriage return that ends no line
-  partial_row,           // the last line of a pipe has no line end: the writer may have died
+  partial_row,           // the last line alone has no line end: the writer may have died
   repeated_header,       // the row names the columns, or their types, as a header does
   not_json,              // the line is not one JSON value
   not_an_object,         // a JSON value, but not an object
@@ -43,6 +43,8 @@ enum class Fault : std::uint8_t {
   device_user,     // a user id that starts with $device:
   doubled_prefix,  // an anonymous id with two $device: prefixes, in a simplified project
   denied,          // an id of --deny-file
+  scientific,      // a number in scientific notation: other ids look the same now
+  spreadsheet,     // wrapped as spreadsheets wrap text: '00123, ="00123"
   count,
 };
 
@@ -53,7 +55,8 @@ constexpr bool is_doubtful(Fault fault) {
 
 /// Was this fault added after plans of version 2? Their census does not count it.
 constexpr bool is_late(Fault fault) {
-  return fault == Fault::verb_not_in_mode || fault == Fault::doubled_prefix;
+  return fault == Fault::verb_not_in_mode || fault == Fault::doubled_prefix ||
+         fault == Fault::scientific || fault == Fault::spreadsheet;
 }
 
 /// The stable name, as written to `reason`: "row-too-long".

@@ -78,7 +78,7 @@ bool means_none(simdjson::dom::element error);
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///
 /// Shape: sets kind, message and refusals of `outcome`; false when it is not an answer of this API.
-bool decode_import(simdjson::dom::parser& json, const Reply& reply, std::span<const Link> links,
-                   ProjectMode mode, Outcome& outcome);
+bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
+                   std::span<const Link> links, ProjectMode mode, Outcome& outcome);
 
 }  // namespace idmerge

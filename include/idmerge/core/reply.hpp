@@ -2,13 +2,16 @@
 //
 // An answer of the service as it came in, and what can be said about it in a line. Whatever the
 // bytes are, what is kept of them is short, valid UTF-8, free of anything that could act on a
-// terminal or a log, and without our secrets, should the service repeat them.
+// terminal or a log, and without our secrets, should the service repeat them. These are taken out
+// before a text is cut, so that no beginning of one is left.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "idmerge/core/redactor.hpp"
 
 namespace idmerge {
 
@@ -27,19 +30,16 @@ struct Reply {
 
 inline constexpr std::size_t message_bytes_max = 512;
 
-/// Append `text` to `out` so that it is fit to be shown: control and direction characters become
-/// spaces, bytes that are not UTF-8 become '?', runs of spaces become one.
+/// Append `text` to `out` so that it is fit to be shown: without secrets; control and direction
+/// characters become spaces, bytes that are not UTF-8 become '?', runs of spaces become one.
 /// Bounds: `out` grows to at most `size_max` bytes; "…" marks a cut.
-void append_clean(std::string_view text, std::string& out,
+void append_clean(const Redactor& secrets, std::string_view text, std::string& out,
                   std::size_t size_max = message_bytes_max);
 
 /// Is this a page for people: by its content type, or by its first character?
 bool is_html(const Reply& reply);
 
 /// Append what a page or a plain text says: the title of HTML, else its beginning.
-void append_gist(const Reply& reply, std::string& out);
-
-/// Replace every occurrence of `secret`, if it has at least 4 bytes, by "…".
-void redact(std::string& text, std::string_view secret);
+void append_gist(const Redactor& secrets, const Reply& reply, std::string& out);
 
 }  // namespace idmerge

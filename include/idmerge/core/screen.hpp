@@ -77,6 +77,27 @@ bool is_blank(std::string_view id);
 /// or behind one $device: prefix; or only zeros and dashes.
 bool is_placeholder(std::string_view id);
 
+/// A number as spreadsheets, pandas and Java write it when it does not fit: 1.23457E+11, 1E+11,
+/// 1.5e-7. Hexadecimal ids such as 1e11 are none, since they have neither point nor sign.
+///
+/// Sources: github.com/pulibrary/orangelight/issues/2695, github.com/archimatetool/archi/issues/192
+bool is_scientific(std::string_view id);
+
+/// Text that a spreadsheet was kept from reading as a number: '00123, ="00123".
+///
+/// Source: github.com/DFE-Digital/register-trainee-teachers/pull/3229
+bool is_spreadsheet_text(std::string_view id);
+
+/// Digits and ".0": what pandas makes of a column of integers in which one is missing.
+///
+/// Source: github.com/pandas-dev/pandas/issues/20717
+bool is_whole_decimal(std::string_view id);
+
+/// Does the id begin or end with white space, as CHAR(n) columns do?
+///
+/// Source: github.com/capitalone/giraffez/issues/37
+bool is_padded(std::string_view id);
+
 /// Offset of the first byte that is not UTF-8, or npos. Overlong forms, surrogates and values over
 /// U+10FFFF are not UTF-8. Source: RFC 3629.
 std::size_t find_bad_utf8(std::string_view text);

@@ -49,8 +49,8 @@ class BoundedCensus {
 
   /// Of the rows that were taken last.
   /// Rows whose anonymous id begins with $device:, in a mode where that is part of the id.
-  void count_prefixed(std::uint64_t rows) {
-    spilled_ ? spilled_->count_prefixed(rows) : census_->count_prefixed(rows);
+  void count_looks(const RowLooks& rows) {
+    spilled_ ? spilled_->count_looks(rows) : census_->count_looks(rows);
   }
 
   void count_unreadable_orders(const UnreadableOrders& rows) {

@@ -43,7 +43,7 @@ struct IntakeOptions {
   std::string id_fields{};
   /// Flag: --op-field. Empty: all rows are for `op`.
   std::string op_field{};
-  /// Flag: --order-field, an integer or RFC 3339 time. Empty: rows have no order.
+  /// Flag: --order-field, an integer or a time. Empty: rows have no order.
   std::string order_field{};
   /// Flag: --delimiter, for CSV. Unset: a comma, for TSV a tab.
   std::optional<char> delimiter{};
@@ -53,6 +53,8 @@ struct IntakeOptions {
   bool no_header = false;
   /// Flag: --row-max. Units: bytes, 64..1 GiB.
   std::uint64_t row_max = 1U << 20U;
+  /// Flag: --last-row. Take a last row that alone has no line end, instead of holding it.
+  bool take_last_row = false;
   /// Of what may be an id where a name was looked for, in messages. Flag: --show-ids
   IdMask mask{true};
   /// Flag: --allow ragged. Short rows lack their last fields, surplus fields are ignored.

@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/key_values.hpp"
@@ -64,6 +65,9 @@ struct SendOptions {
   /// Where credentials come from: asked once when a service that took them before says 401, since
   /// they may have been changed meanwhile.
   std::function<Result<DialectOptions>()> reread;
+
+  /// Of ids in what the service says, where it is said to people. Flag: --show-ids
+  IdMask mask{true};
 
   /// What has ended a service in this process, if anything has: nobody will start it again.
   std::function<std::optional<Error>()> service_failure;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/disk/plan_file.hpp"
@@ -27,10 +28,14 @@ struct RefusedMax {
 class Settler {
  public:
   /// Shape: `inputs` and `recorder` must outlive the settler; `letters` is where the refused links
-  /// are listed, to be named in errors.
+  /// are listed, to be named in errors; `mask` is of the ids in these.
   Settler(const std::vector<PlanInput>& inputs, Recorder& recorder, RefusedMax max,
-          std::string letters)
-      : inputs_(inputs), recorder_(recorder), max_(max), letters_(std::move(letters)) {}
+          std::string letters, IdMask mask)
+      : inputs_(inputs),
+        recorder_(recorder),
+        max_(max),
+        letters_(std::move(letters)),
+        mask_(mask) {}
 
   /// The service took a part, but for the refusals of the outcome.
   void deliver(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
@@ -44,12 +49,13 @@ class Settler {
  private:
   void refuse_one(const Batch& batch, std::size_t i, unsigned status, std::string_view message,
                   const Tries& tries);
-  void look_at_refusals(std::string_view message);
+  void look_at_refusals(const Link& link, std::string_view message);
 
   const std::vector<PlanInput>& inputs_;
   Recorder& recorder_;
   RefusedMax max_;
   std::string letters_;
+  IdMask mask_;
   std::optional<Error> too_many_;
 };
 

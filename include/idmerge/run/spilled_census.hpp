@@ -60,7 +60,7 @@ class SpilledCensus {
   Result<void> take(const RowBlock& block, std::span<const Judged> judged);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
-  void count_prefixed(std::uint64_t rows) { report_.prefixed_rows += rows; }
+  void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
   void count_unreadable_orders(const UnreadableOrders& rows) {
     report_.unreadable_orders.add(rows);
   }

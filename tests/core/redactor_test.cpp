@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/core/redactor.hpp"
+
+#include <functional>
+#include <random>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "idmerge/core/encoding.hpp"
+
+#include "support/seed.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::string_literals;
+using namespace std::string_view_literals;
+
+using Dress = std::function<std::string(std::string_view)>;
+
+std::string each(std::string_view text, std::string_view before, std::string_view digits,
+                 std::string_view behind = "") {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += before;
+    out += digits[byte >> 4];
+    out += digits[byte & 0xf];
+    out += behind;
+  }
+  return out;
+}
+
+constexpr auto small = "0123456789abcdef"sv;
+constexpr auto capital = "0123456789ABCDEF"sv;
+
+std::string base64(std::string_view text) {
+  std::string out;
+  append_base64(text, out);
+  return out;
+}
+
+std::string base64_url(std::string_view text) {
+  auto out = base64(text);
+  for (char& c : out) {
+    if (c == '+') c = '-';
+    if (c == '/') c = '_';
+  }
+  while (out.ends_with('='))
+    out.pop_back();
+  return out;
+}
+
+std::string lines(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 16)
+    out += fmt::format("{}{}", i == 0 ? "" : "\r\n", text.substr(i, 16));
+  return out;
+}
+
+std::string decimal(std::string_view text) {
+  std::string out;
+  for (const char c : text)
+    out += fmt::format("&#{};", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  return out;
+}
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - ('a' - 'A'));
+  }
+  return out;
+}
+
+/// What an encoder leaves as it is, and the rest as `%XX`.
+std::string percent(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool stays = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    out += stays ? std::string(1, c) : each({&c, 1}, "%", capital);
+  }
+  return out;
+}
+
+std::string html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c == '&'    ? "&amp;"
+           : c == '<'  ? "&lt;"
+           : c == '"'  ? "&quot;"
+           : c == '\'' ? "&#x27;"
+           : c == '/'  ? "&sol;"
+                       : std::string(1, c);
+  }
+  return out;
+}
+
+std::string json(std::string_view text) {
+  std::string out;
+  append_json(text, out);
+  for (auto at = out.find('/'); at != std::string::npos; at = out.find('/', at + 2))
+    out.insert(at, "\\");
+  return out;
+}
+
+struct Named {
+  std::string name;
+  Dress dress;
+};
+
+const std::vector<Named>& dresses() {
+  static const std::vector<Named> all{
+      {"plain", [](auto t) { return std::string(t); }},
+      {"upper case", upper},
+      {"base64", base64},
+      {"base64url, no padding", base64_url},
+      {"base64 at 1", [](auto t) { return base64(fmt::format("x{}y", t)); }},
+      {"base64 at 2", [](auto t) { return base64(fmt::format("xy{}", t)); }},
+      {"base64 in lines", [](auto t) { return lines(base64(t)); }},
+      {"hex", [](auto t) { return each(t, "", small); }},
+      {"HEX", [](auto t) { return each(t, "", capital); }},
+      {"hex:hex", [](auto t) { return each(t, "", small, ":"); }},
+      {"0xhex", [](auto t) { return each(t, "0x", capital, ", "); }},
+      {"percent", percent},
+      {"%hex", [](auto t) { return each(t, "%", small); }},
+      {"%HEX", [](auto t) { return each(t, "%", capital); }},
+      {"JSON", json},
+      {"\\u00hex", [](auto t) { return each(t, "\\u00", small); }},
+      {"\\u00HEX", [](auto t) { return each(t, "\\u00", capital); }},
+      {"\\x", [](auto t) { return each(t, "\\x", small); }},
+      {"HTML", html},
+      {"&#decimal;", decimal},
+      {"&#xhex;", [](auto t) { return each(t, "&#x", small, ";"); }},
+      {"%u", [](auto t) { return each(t, "%u00", small); }},
+  };
+  return all;
+}
+
+std::string redacted(std::string_view secret, std::string_view text) {
+  Redactor secrets;
+  secrets.hide(Secret(secret));
+  return secrets(text);
+}
+
+/// A secret of characters that encodings change.
+std::string secret_by_lot(std::mt19937_64& random, std::size_t size) {
+  constexpr auto letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=%&<>\"'-_~!\\ "sv;
+  std::string out;
+  while (out.size() < size)
+    out += letters[random() % letters.size()];
+  return out;
+}
+
+/// Does the text show a part of the secret as it stands?
+bool shows(const std::string& text, std::string_view secret) {
+  for (std::size_t i = 0; i + Redactor::part_bytes <= secret.size(); ++i) {
+    if (text.find(secret.substr(i, Redactor::part_bytes)) != std::string::npos) return true;
+  }
+  return secret.size() < Redactor::part_bytes && text.find(secret) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("core/redactor") {
+  TEST_CASE("a secret is hidden in every dress, and in one dress under another") {
+    std::mt19937_64 random(seed());
+    for (int round = 0; round < 40; ++round) {
+      const auto secret = secret_by_lot(random, 4 + random() % 40);
+      CAPTURE(secret);
+      for (const auto& [name, dress] : dresses()) {
+        CAPTURE(name);
+        const auto dressed = dress(secret);
+        const auto out = redacted(secret, fmt::format("key [{}] so on", dressed));
+        CAPTURE(out);
+        CHECK(out.starts_with("key ["));
+        CHECK(out.ends_with("] so on"));
+        CHECK(out.find("…") != std::string::npos);
+        CHECK_FALSE(shows(out, dressed));
+        // Of "0x41, 0x42" the first 0x and the last comma stay.
+        if (secret.size() < Redactor::part_bytes || name == "0xhex") continue;
+        for (const auto& [over_name, over] : dresses()) {
+          CAPTURE(over_name);
+          if (over_name == "upper case") continue;  // of base64 it leaves nothing to be decoded
+          const auto twice = over(dressed);
+          const auto left = redacted(secret, twice);
+          CAPTURE(twice);
+          CAPTURE(left);
+          CHECK_FALSE(shows(left, twice));
+        }
+      }
+    }
+  }
+
+  TEST_CASE("a part of a secret is hidden where a part was cut off, in front or behind") {
+    std::mt19937_64 random(seed());
+    for (int round = 0; round < 100; ++round) {
+      const auto secret = secret_by_lot(random, 12 + random() % 30);
+      const auto from = random() % 3;
+      const auto part = secret.substr(from, Redactor::part_bytes + random() % 3);
+      CAPTURE(secret);
+      CAPTURE(part);
+      for (const auto& [name, dress] : dresses()) {
+        CAPTURE(name);
+        CHECK_FALSE(shows(redacted(secret, dress(part)), dress(part)));
+      }
+    }
+  }
+
+  TEST_CASE("the Authorization header hides by its password, however short that is") {
+    for (const std::string password : {"s3cret", "s3cret-of-length", "abc"}) {
+      CAPTURE(password);
+      Redactor secrets;
+      secrets.hide_login(Secret("etl.12345.mp-service-account"), Secret(password));
+      const auto pair = fmt::format("etl.12345.mp-service-account:{}", password);
+      for (const auto& [name, dress] : dresses()) {
+        CAPTURE(name);
+        if (name == "upper case") continue;
+        const auto out = secrets("Authorization: Basic " + dress(base64(pair)));
+        CHECK(out.starts_with("Authorization: Basi"));  // a c is a hexadecimal digit
+        CHECK(out.find(dress(base64(pair)).substr(40)) == std::string::npos);
+        CHECK(secrets(dress(pair)).find("…") != std::string::npos);
+      }
+      // The name is no secret, and the rest of a sentence is none.
+      const auto plain = "etl.12345.mp-service-account may not write to project 2195193"sv;
+      CHECK(secrets(plain) == plain);
+    }
+  }
+
+  TEST_CASE("what hides nothing is left as it is") {
+    Redactor secrets;
+    secrets.hide(Secret("0123456789abcdef0123456789abcdef"));
+    secrets.hide_login(Secret("etl"), Secret("Zp7qL0vX3nB8wK2sT5yR9dH4"));
+    for (const auto text :
+         {""sv, "%"sv, "\\"sv, "&"sv, "&#"sv, "%4"sv, "\\u12"sv, "&#x;"sv, "0x"sv, "%u"sv,
+          "100 % of \\users\\ &copy; 2026 \xff\xc3 are 0xdeadbeef"sv,
+          "ErrAnonDistinctIdAssignedAlready: 3f2504e0-4f89-41d3-9a0c-0305e82c3301"sv,
+          "c29tZXRoaW5nIGVsc2UgdGhhdCBpcyBiYXNlNjQ= 736f6d657468696e67656c7365"sv,
+          "0123 4567 but no more"sv}) {
+      CHECK(secrets(text) == text);
+    }
+    // A short one is hidden as a word only, so that others can still be read.
+    CHECK(redacted("test", "the latest tests of test: Test, a_test") ==
+          "the latest tests of …: …, a_…");
+    CHECK(redacted("te+st", "te st of latte+st") == "… of latte+st");
+    // A login without a password hides nothing of its name.
+    Redactor of_user;
+    of_user.hide_login(Secret("etl.12345.importer"), Secret());
+    CHECK(of_user("etl.12345.importer: may not") == "etl.12345.importer: may not");
+    CHECK(Redactor()("0123456789abcdef") == "0123456789abcdef");
+    // Shorter than any secret: it would be everywhere.
+    CHECK(redacted("abc", "abc") == "abc");
+  }
+
+  TEST_CASE("any bytes are read, and of what only decodes and decodes nothing is left") {
+    std::mt19937_64 random(seed());
+    Redactor secrets;
+    secrets.hide(Secret("Zp7qL0vX3nB8wK2sT5yR9dH4"));
+    constexpr auto signs = "%\\&#x;u0041aFZ=+/:, \n\xff"sv;
+    for (int round = 0; round < 300; ++round) {
+      std::string text;
+      for (auto size = random() % 400; text.size() < size;)
+        text += signs[random() % signs.size()];
+      secrets(text);
+    }
+    std::string deep = "secret";
+    for (int i = 0; i < 8; ++i)
+      deep = base64(deep + deep);
+    CHECK(secrets(deep).size() <= Redactor::text_bytes_max + 3);
+  }
+
+  TEST_CASE("a text that decodes into ever more others is left out whole if a secret is in them") {
+    const auto secret = "Zp7qL0vX3nB8wK2sT5yR9dH4"s;
+    const auto word = std::string(20, 'a');
+    const auto escapes = "%252525" + word + "\\\\\\\\\\\\\\\\" + word + "&amp;amp;amp;" + word;
+    CHECK(redacted(secret, escapes) == escapes);
+    std::string text;
+    for (int i = 0; i < 10; ++i)
+      text += escapes + secret;
+    CHECK(redacted(secret, text) == "…");
+  }
+
+  TEST_CASE("of a secret that the limit of the text goes through nothing is left") {
+    const std::string secret = "Zp7qL0vX3nB8wK2sT5yR9dH4";
+    const std::string all(Redactor::text_bytes_max, '.');
+    CHECK(redacted(secret, all) == all);
+    const auto cut = redacted(secret, all + ".");
+    CHECK(cut.ends_with(".…"));
+    CHECK(cut.size() > all.size() - 1'024);
+    for (const auto& [name, dress] : dresses()) {
+      CAPTURE(name);
+      for (std::size_t shown = 1; shown < 8; ++shown) {
+        const auto before = all.substr(shown);
+        CHECK(redacted(secret, before + dress(secret)) ==
+              redacted(secret, before + std::string(dress(secret).size(), '.')));
+      }
+    }
+  }
+
+  TEST_CASE("what a text costs grows with its length, whatever it is made of") {
+    // Each of these would be found in every place, decode into the most texts, or make one place of
+    // many. The bound is on what is looked at, so that this ends.
+    Redactor secrets;
+    secrets.hide(Secret("AAAAAAAA"));
+    secrets.hide(Secret("aaaa"));
+    for (const std::string piece : {"A",
+                                    "a",
+                                    "41",
+                                    "4 1",
+                                    "&#x41;",
+                                    "%41",
+                                    "%2541",
+                                    "%255c%2526",
+                                    "\\u0041",
+                                    "QUFB",
+                                    "Q\r\nU\r\nF\r\nB\r\n",
+                                    "Q\n\n\n\n\n\n\n\n",
+                                    "0x",
+                                    "&#0",
+                                    "&#00000000",
+                                    "%\\&",
+                                    "\\x25\\x5c",
+                                    "&amp;%5c",
+                                    "=",
+                                    "QQ=="}) {
+      CAPTURE(piece);
+      std::string text;
+      while (text.size() < 65'536)
+        text += piece;
+      CHECK(secrets(text).size() <= Redactor::text_bytes_max + 2 * "…"sv.size());
+    }
+  }
+}
+
+}  // namespace idmerge::testing
