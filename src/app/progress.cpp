@@ -103,7 +103,12 @@ std::string sending_text(const SendingNow& now, double links_per_s) {
                           count_text(now.to_send), share_text(settled, now.to_send),
                           pace_text(links_per_s));
   const auto done = settled + now.parked;
-  if (now.to_send > done) text += time_left(now.to_send - done, links_per_s);
+  if (now.paused_for.count() > 0) {
+    // How long the rest takes is not known by the rate before the pause.
+    text += fmt::format(", paused by the service for {}", rough_duration_text(now.paused_for));
+  } else if (now.to_send > done) {
+    text += time_left(now.to_send - done, links_per_s);
+  }
   if (now.refused > 0) text += fmt::format(", {} refused", count_text(now.refused));
   if (now.parked > 0) text += fmt::format(", {} parked", count_text(now.parked));
   if (now.retries_now > 0) text += fmt::format(", {} repeats", count_text(now.retries_now));

@@ -64,7 +64,7 @@ std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>
 }
 
 /// What holds a run besides its rate: --rate-bytes, and a pause that the service asked for.
-std::string hold_lines(const JobView& view) {
+std::string hold_lines(const JobView& view, bool is_at_work) {
   if (!view.run) return {};
   std::string text;
   const auto& checkpoint = view.run->checkpoint;
@@ -73,11 +73,16 @@ std::string hold_lines(const JobView& view) {
     text += fmt::format("rate-bytes: {}, as it was run with\n", printable(*bytes));
   }
   const auto now = std::chrono::system_clock::now();
-  const auto rest = std::chrono::ceil<std::chrono::seconds>(checkpoint.limit.rest(now));
-  if (checkpoint.limit.per_s > 0 && rest.count() > 0) {
-    text += fmt::format("paused: until {}, as the service asked; {} are left\n",
-                        rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest),
-                        rough_duration_text(rest));
+  const auto& limit = checkpoint.limit;
+  const auto rest = std::chrono::ceil<std::chrono::seconds>(limit.rest(now));
+  if (limit.rate_per_s > 0) {
+    text += fmt::format("limited by the service: {} links/s {}\n", count_text(limit.rate_per_s),
+                        is_at_work ? "now" : "when it was last asked");
+  }
+  if (limit.paused_until_s > 0 && rest.count() > 0) {
+    text += fmt::format(
+        "paused: until {}, as the service asked, no run sends before; {} are left\n",
+        rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest), rough_duration_text(rest));
   }
   return text;
 }
@@ -112,7 +117,7 @@ Result<std::string> status_text(Files& files, const std::string& job) {
   }
   if (!view->finished()) {
     out += rate_line(*view, said_rate(files, paths->run()));
-    out += hold_lines(*view);
+    out += hold_lines(*view, !owner->empty());
   }
   out += account_text(*view);
   if (owner->empty() && (view->pending() > 0 || (view->run && !view->finished()))) {

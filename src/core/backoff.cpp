@@ -60,6 +60,9 @@ class Cursor {
     return number(2, hour) && word(":") && number(2, minute) && word(":") && number(2, second);
   }
 
+  /// The offset of a date that has none of its own in HTTP: GMT, as others spell it.
+  bool zone() { return word(" GMT") || word(" UTC") || word(" +0000") || word(" +00:00"); }
+
   bool at_end() const { return rest_.empty(); }
 
  private:
@@ -75,7 +78,7 @@ bool read_fixdate(std::string_view text, Date& date) {
   Cursor at(text);
   return at.letters(3) && at.word(", ") && at.number(2, date.day) && at.word(" ") &&
          at.month(date.month) && at.word(" ") && at.number(4, date.year) && at.word(" ") &&
-         at.clock(date.hour, date.minute, date.second) && at.word(" GMT") && at.at_end();
+         at.clock(date.hour, date.minute, date.second) && at.zone() && at.at_end();
 }
 
 // "Sunday, 06-Nov-94 08:49:37 GMT"; two digits of a year are of this century up to 69.
@@ -83,8 +86,8 @@ bool read_rfc850(std::string_view text, Date& date) {
   Cursor at(text);
   const bool read = at.letters(6) && at.word(", ") && at.number(2, date.day) && at.word("-") &&
                     at.month(date.month) && at.word("-") && at.number(2, date.year) &&
-                    at.word(" ") && at.clock(date.hour, date.minute, date.second) &&
-                    at.word(" GMT") && at.at_end();
+                    at.word(" ") && at.clock(date.hour, date.minute, date.second) && at.zone() &&
+                    at.at_end();
   if (read) date.year += date.year < 70 ? 2000 : 1900;
   return read;
 }
@@ -96,6 +99,26 @@ bool read_asctime(std::string_view text, Date& date) {
          (at.word(" ") ? at.number(1, date.day) : at.number(2, date.day)) && at.word(" ") &&
          at.clock(date.hour, date.minute, date.second) && at.word(" ") && at.number(4, date.year) &&
          at.at_end();
+}
+
+/// "120", and "8.5" as some services write it; nothing for what is no number.
+std::optional<std::chrono::seconds> parse_delay(std::string_view text) {
+  const auto whole = text.substr(0, text.find('.'));
+  const auto fraction = text.substr(std::min(text.size(), whole.size() + 1));
+  const bool has_point = whole.size() < text.size();
+  constexpr std::string_view digits = "0123456789";
+  if (whole.empty() || (has_point && fraction.empty()) ||
+      whole.find_first_not_of(digits) != std::string_view::npos ||
+      fraction.find_first_not_of(digits) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::uint64_t seconds = 0;
+  const auto read = std::from_chars(whole.data(), whole.data() + whole.size(), seconds);
+  if (read.ec != std::errc{} || seconds >= static_cast<std::uint64_t>(retry_after_max.count())) {
+    return retry_after_max;  // also when it does not fit: the service wants a very long wait
+  }
+  const bool rounds_up = fraction.find_first_not_of('0') != std::string_view::npos;
+  return std::chrono::seconds(seconds + (rounds_up ? 1 : 0));
 }
 
 }  // namespace
@@ -133,15 +156,8 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view text,
     text.remove_suffix(1);
   if (text.empty()) return std::nullopt;
 
+  if (const auto seconds = parse_delay(text)) return seconds;
   const std::int64_t most = retry_after_max.count();
-  if (text.find_first_not_of("0123456789") == std::string_view::npos) {
-    std::uint64_t seconds = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (read.ec != std::errc{} || seconds > static_cast<std::uint64_t>(most)) {
-      return retry_after_max;  // also when it does not fit: the service wants a very long wait
-    }
-    return std::chrono::seconds(seconds);
-  }
   const auto date = parse_http_date(text);
   if (!date) return std::nullopt;
   if (*date <= now_unix_s) return std::chrono::seconds(0);

@@ -244,6 +244,7 @@ void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& o
   outcome.refusals.clear();
   outcome.retry_after.reset();
   outcome.took_nothing = false;
+  outcome.retry_after_is_unreadable = false;
   const bool known = reply.status == 200 && parts.known_good_links == links.size() &&
                      reply.body == parts.known_good && !reply.body_cut;
   if (known) {
@@ -301,9 +302,9 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
     const auto date = parse_http_date(reply.date);
     outcome.retry_after =
         parse_retry_after(reply.retry_after, date ? *date : reply.received_unix_s);
+    outcome.retry_after_is_unreadable = !outcome.retry_after;
   }
-  const bool throttled =
-      reply.status == 429 || (reply.status == 503 && outcome.retry_after.has_value());
+  const bool throttled = reply.status == 429 || (reply.status == 503 && !reply.retry_after.empty());
   outcome.kind = throttled ? OutcomeKind::throttled : OutcomeKind::retry;
   outcome.took_nothing = reply.status == 429 && took_nothing(reply);
   outcome.message = fmt::format("status {}", reply.status);

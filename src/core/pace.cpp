@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace idmerge {
 namespace {
@@ -11,13 +12,20 @@ namespace {
 // for its connection, the last of the second does not. On the loopback at 20,000/s, 0.4 ms.
 constexpr double jitter_s = 0.005;
 
+// What may leave at once where the service is the limit: hardly anything, since it is not known how
+// it counts.
+constexpr double service_burst_s = 0.05;
+
 }  // namespace
 
 Pace::Pace(PaceOptions options, Instant now)
     : options_(options),
       links_per_s_(options.allowed.links_per_s),
-      turnstile_(at(options.allowed.links_per_s)),
-      throttle_({.ceiling_per_s = options.allowed.links_per_s, .backoff = options.backoff}, now) {
+      throttle_({.ceiling_per_s = options.allowed.links_per_s,
+                 .request_links = options.request_links,
+                 .backoff = options.backoff},
+                now),
+      turnstile_(at(options.allowed.links_per_s)) {
   if (options.spent_before <= 0) return;
   // When it last sent is not known: the journal says what was answered, not what has left.
   turnstile_.spend({.links = std::max(options.allowed.burst, options.spent_before)}, now);
@@ -29,17 +37,23 @@ void Pace::first_request(double bytes, Instant now) {
   turnstile_.spend({.links = 0, .requests = 0, .bytes = std::max(burst, bytes)}, now);
 }
 
-/// A lower rate than the user's has a lower burst, too. Up to a tenth of it is kept back, in whole
-/// links, so that no second exceeds both where they arrive either.
+/// Up to a tenth of the burst is kept back, in whole links, so that no second exceeds rate and
+/// burst where they arrive either.
 TurnOptions Pace::at(double links_per_s) const {
   const Allowance& allowed = options_.allowed;
-  const auto lowered = allowed.links_per_s > 0 ? links_per_s / allowed.links_per_s : 1;
-  const auto burst = allowed.burst * lowered;
-  const auto kept_back = std::floor(std::min(links_per_s * jitter_s, burst / 10));
-  return {.links = {links_per_s, std::max(1.0, burst - kept_back)},
+  const auto kept_back = std::floor(std::min(allowed.links_per_s * jitter_s, allowed.burst / 10));
+  const bool limits = service_limits();
+  return {.links = {allowed.links_per_s, std::max(1.0, allowed.burst - kept_back)},
+          .service = {limits ? links_per_s : 0, std::max(1.0, links_per_s * service_burst_s)},
+          .service_requests = {limits ? throttle_.requests_per_s() : 0, 1},
           .requests = {allowed.requests_per_s, 1},
           .bytes = {allowed.bytes_per_s, std::max(1.0, allowed.bytes_per_s / 10)},
           .closed = allowed.paused};
+}
+
+double Pace::request_links_max() const {
+  return options_.adaptive ? throttle_.request_links_max()
+                           : std::numeric_limits<double>::infinity();
 }
 
 bool Pace::allow(const Allowance& allowed, Instant now) {
@@ -55,28 +69,33 @@ void Pace::accepted(std::size_t links, Instant now) {
   throttle_.accepted(static_cast<double>(links), now);
 }
 
-bool Pace::limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+void Pace::limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                    double chance) {
   ++limited_count_;
-  if (retry_after == std::chrono::seconds(0)) return false;
-  throttle_.throttled(left, now, retry_after, chance);
+  const bool is_news = throttle_.throttled(left, now, retry_after, chance);
   turnstile_.pause_until(throttle_.paused_until());
   follow(now);
-  return true;
+  if (is_news) turnstile_.restart_service(at(links_per_s_));
 }
 
 void Pace::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
   throttle_.recall(known, wall_now, now);
   turnstile_.pause_until(throttle_.paused_until());
   follow(now);
+  turnstile_.restart_service(at(links_per_s_));
 }
 
 bool Pace::follow(Instant now) {
   if (!options_.adaptive) return false;
   const auto rate = throttle_.rate_per_s(now);
-  if (rate == links_per_s_) return false;
+  const auto before = turnstile_.options();
+  const auto after = at(rate);
+  if (rate == links_per_s_ && after.service.rate_per_s == before.service.rate_per_s &&
+      after.service_requests.rate_per_s == before.service_requests.rate_per_s) {
+    return false;
+  }
   links_per_s_ = rate;
-  turnstile_.set_rate(at(rate), now);
+  turnstile_.set_rate(after, now);
   return true;
 }
 

@@ -74,6 +74,9 @@ class Fields {
     return (at_++)->second;
   }
 
+  /// Is the next key this one, which need not be there?
+  bool has(std::string_view key) const { return at_ != end_ && at_->first == key; }
+
   void check(bool is_right, std::string_view key) {
     if (!is_right && wrong_.empty()) wrong_ = key;
   }
@@ -114,10 +117,11 @@ bool parse_signed(std::string_view text, std::int64_t& value) {
 /// Far more than anybody sends.
 constexpr std::uint64_t limit_per_s_max = 1'000'000'000'000;
 
-/// A service that never said "too many" has paused nothing; one that did said until when.
+/// A service that never said "too many" has paused nothing and has no known limit.
 bool is_limit(const KnownLimit& limit) {
-  return (limit.per_s > 0) == (limit.paused_until_s > 0) && limit.paused_until_s >= 0 &&
-         limit.per_s <= limit_per_s_max;
+  const bool is_limited = limit.per_s > 0 || limit.rate_per_s > 0 || limit.of_minute;
+  return limit.paused_until_s >= (is_limited ? 1 : 0) && limit.per_s <= limit_per_s_max &&
+         limit.rate_per_s <= limit_per_s_max;
 }
 
 void read_ledger(Fields& fields, LedgerState& ledger) {
@@ -161,9 +165,14 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   }
   checkpoint.boot = fields.next("boot");
   fields.number("limit_per_s", checkpoint.limit.per_s);
-  fields.check(parse_signed(fields.next("paused_until_s"), checkpoint.limit.paused_until_s) &&
-                   is_limit(checkpoint.limit),
+  fields.check(parse_signed(fields.next("paused_until_s"), checkpoint.limit.paused_until_s),
                "paused_until_s");
+  if (fields.has("rate_per_s")) fields.number("rate_per_s", checkpoint.limit.rate_per_s);
+  if (fields.has("limit_of_minute")) {
+    checkpoint.limit.of_minute = true;
+    fields.check(fields.next("limit_of_minute") == "yes", "limit_of_minute");
+  }
+  fields.check(is_limit(checkpoint.limit), "paused_until_s");
   std::vector<LinkRange> in_doubt;
   fields.check(split(fields.next("in_doubt"), '+',
                      [&](std::uint64_t first, std::uint64_t count) {
@@ -240,6 +249,8 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   values.set("boot", checkpoint.boot);
   number("limit_per_s", checkpoint.limit.per_s);
   number("paused_until_s", checkpoint.limit.paused_until_s);
+  if (checkpoint.limit.rate_per_s > 0) number("rate_per_s", checkpoint.limit.rate_per_s);
+  if (checkpoint.limit.of_minute) values.set("limit_of_minute", "yes");
   values.set("in_doubt", ranges_text(checkpoint.in_doubt.ranges()));
   values.set("finished", checkpoint.finished ? "yes" : "no");
   number("exit_code", checkpoint.exit_code);

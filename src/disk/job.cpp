@@ -161,7 +161,7 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
     const auto found = files.stat(part);
     if (!found) return found.error();
     if (!*found) continue;  // a copy may have left out what was empty
-    if ((*found)->kind != FileStat::Kind::directory) {
+    if ((*found)->kind != FileStat::Kind::directory && (*found)->kind != FileStat::Kind::link) {
       return Error{
           Errc::input,
           fmt::format("{}: is not a directory, so that nobody knows what was sent: restore "

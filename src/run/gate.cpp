@@ -68,6 +68,7 @@ Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
   if (&first == &lane || brings_connection) serve();
   co_await waiter.wake.wait();
   if (waiter.state == Waiter::State::opening) {
+    const auto sent_back = sent_back_;
     const auto opened = co_await lane.connection.open();
     if (!opened) {
       give_up(waiter);
@@ -75,6 +76,11 @@ Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
       co_return opened.error();
     }
     if (closed_) co_return false;
+    if (sent_back != sent_back_) {
+      give_up(waiter);
+      serve();
+      co_return false;
+    }
     turnstile_.take_back();  // from one behind it
     waiter.state = Waiter::State::waiting;
     ++waiting_;
@@ -203,6 +209,15 @@ void Gate::renew() {
 
 void Gate::close() {
   closed_ = true;
+  dismiss_all();
+}
+
+void Gate::send_back() {
+  ++sent_back_;
+  dismiss_all();
+}
+
+void Gate::dismiss_all() {
   turnstile_.take_back();
   while (Waiter* const waiter = first_waiting())
     dismiss(*waiter, false);

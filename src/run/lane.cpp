@@ -16,15 +16,36 @@ void Flight::begin(bool in_doubt, std::uint32_t failures_limit) {
   due = {};
 }
 
-void Flight::prepare(Dialect& dialect, std::uint32_t which) {
-  if (!request.empty() && credentials == which) return;
+void Flight::prepare(Dialect& dialect, std::uint32_t which, std::size_t links_at_most) {
+  if (passed) links_at_most = next().count;
+  if (!request.empty() && credentials == which && (passed || links_max == links_at_most)) return;
   request.clear();
   credentials = which;
+  links_max = links_at_most;
+  if (!passed) undo_cut();
+  if (next().count > links_at_most) {
+    cut_next(links_at_most);
+    next().is_cut = true;
+  }
+  const auto carried = dialect.encode(links(next()), request);
+  if (carried < next().count) cut_next(carried);
+}
+
+void Flight::cut_next(std::size_t count) {
   const Part part = next();
-  const auto carried = dialect.encode(links(part), request);
-  if (carried == part.count) return;
-  next() = {part.first + carried, part.count - carried, part.tries};
-  parts.push_back({part.first, carried, part.tries});
+  next() = {part.first + count, part.count - count, part.tries, part.is_cut};
+  parts.push_back({part.first, count, part.tries});
+}
+
+void Flight::undo_cut() {
+  while (parts.size() > 1 && next().is_cut) {
+    const Part cut = next();
+    const Part& rest = parts[parts.size() - 2];
+    if (cut.tries != rest.tries) return;
+    parts.pop_back();
+    next().first = cut.first;
+    next().count += cut.count;
+  }
 }
 
 void Flight::finish_next() {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/base/log.hpp"
 #include "idmerge/base/quantity.hpp"
 
 namespace idmerge {
@@ -44,6 +45,17 @@ std::optional<Error> Limits::look(Instant now, const Health& health) const {
                              rough_duration_text(failing_for), health.last_failure())};
   }
   return std::nullopt;
+}
+
+std::optional<Error> Limits::look_at_pause(Instant until, Instant now, WallTime wall_now) const {
+  const auto rest = until - now;
+  if (rest <= rest.zero() || rest < options_.give_up_after) return std::nullopt;
+  const auto rest_s = std::chrono::ceil<std::chrono::seconds>(rest);
+  return Error{Errc::outage,
+               fmt::format("the service asked for a pause until {} (for {}), longer than "
+                           "--give-up-after: go on after that, an earlier run ends like this one",
+                           rfc3339(std::chrono::ceil<std::chrono::seconds>(wall_now + rest)),
+                           rough_duration_text(rest_s))};
 }
 
 std::optional<std::string> Limits::outage_note(Instant now, const Health& health) {

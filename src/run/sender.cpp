@@ -51,6 +51,7 @@ enum class Source : std::uint8_t { plan, parked };
 PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, const Outset& outset,
                          std::size_t links_max) {
   return {.allowed = allowed,
+          .request_links = static_cast<double>(links_max),
           .adaptive = options.adaptive,
           .backoff = {options.backoff_min, options.backoff_max},
           .spent_before = outset.state ? static_cast<double>(links_max) : 0};
@@ -262,7 +263,7 @@ class Sender {
   }
 
   void prepare(Flight& flight, Instant now) {
-    flight.prepare(dialect_, credentials_);
+    flight.prepare(dialect_, credentials_, request_links_max_);
     if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
   }
 
@@ -396,6 +397,7 @@ class Sender {
         return Next::in_halves;
       case OutcomeKind::throttled:
         health_.failure(now, limited_words);
+        if (outcome.retry_after_is_unreadable) note_unreadable_retry_after();
         limit(flight.left, now, outcome.retry_after);
         return Next::at_the_gate;
       case OutcomeKind::retry:
@@ -431,21 +433,53 @@ class Sender {
 
   /// The service limits the rate: for all lanes at once, and for the next run if this one dies.
   void limit(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
-    if (!pace_.limited(left, now, retry_after, chance_.next())) return;
-    gate_.renew();
+    pace_.limited(left, now, retry_after, chance_.next());
+    follow_pace();
     recorder_.set_limit(pace_.known(WallClock::now(), now));
     recorder_.save_when_due(now, options_.sync_every);
+    give_up_in_pause(now);
+  }
+
+  /// All who wait do so by the pace of now, with requests of the size of now.
+  void follow_pace() {
+    if (const auto links = request_links_max(); links != request_links_max_) {
+      request_links_max_ = links;
+      gate_.send_back();
+    } else {
+      gate_.renew();
+    }
+  }
+
+  std::size_t request_links_max() const {
+    const auto most = dialect_.links_max();
+    const double links = pace_.request_links_max();
+    return links < static_cast<double>(most) ? static_cast<std::size_t>(links) : most;
+  }
+
+  void give_up_in_pause(Instant now) {
+    const auto until = pace_.turnstile().paused_until();
+    if (auto reason = limits_.look_at_pause(until, now, WallClock::now())) stop(std::move(*reason));
+  }
+
+  /// Not with its value: whatever the service says may repeat a secret.
+  void note_unreadable_retry_after() {
+    if (std::exchange(unreadable_noted_, true)) return;
+    progress_.note(Weight::warning,
+                   "the service sends a Retry-After that is neither seconds nor a date: waiting by "
+                   "--backoff-min and --backoff-max");
   }
 
   /// Keep to what the service told an earlier run.
   void recall_limit(const KnownLimit& known, Instant now) {
     pace_.recall(known, WallClock::now(), now);
+    request_links_max_ = request_links_max();
     const auto rest = pace_.turnstile().paused_until() - now;
     if (rest <= rest.zero()) return;
     health_.failure(now, limited_words);
     progress_.note(Weight::info,
                    fmt::format("the service asked an earlier run to wait: {} are left",
                                rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
+    give_up_in_pause(now);
   }
 
   void guard_refusals() {
@@ -526,7 +560,10 @@ class Sender {
     const Allowance allowed = rates_.look();
     const bool another = pace_.allow(allowed, now);
     if (another) cursor_.set_ahead(ahead_max(options_, allowed, in_flight_max_));
-    if (pace_.follow(now) || another) gate_.renew();
+    if (pace_.follow(now) || another) {
+      follow_pace();
+      recorder_.update_limit(pace_.known(WallClock::now(), now));
+    }
     if (pace_.is_paused()) health_.rest(now);
   }
 
@@ -553,6 +590,8 @@ class Sender {
                        .retries_now = retries_now_,
                        .throttled_now = pace_.limited_count(),
                        .rate_per_s = pace_.links_per_s(),
+                       .paused_for = std::chrono::ceil<milliseconds>(
+                           std::max(Instant::duration(), pace_.turnstile().paused_until() - now)),
                        .elapsed = elapsed,
                        .since_success = elapsed - limits_.elapsed(std::max(
                                                       limits_.began(), health_.last_success()))});
@@ -582,6 +621,8 @@ class Sender {
   std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
   std::uint64_t retries_now_ = 0;
+  std::size_t request_links_max_ = 0;  // at the present pace
+  bool unreadable_noted_ = false;
   bool has_begun_ = false;
 };
 

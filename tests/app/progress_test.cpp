@@ -80,6 +80,10 @@ TEST_SUITE("app/progress") {
     CHECK(sending_text(now, 0) ==
           "sending: 12,348 of 100,000 links (12.3 %), 0.0/s, 3 refused, 1 parked, 12 repeats, "
           "2 throttled, no success for 1m15s");
+    now = sending(12'345, 30s);
+    now.paused_for = 3'590s;
+    CHECK(sending_text(now, 500) ==
+          "sending: 12,345 of 100,000 links (12.3 %), 500/s, paused by the service for 59m50s");
   }
 
   TEST_CASE("planning tells how much is read, if that is known") {

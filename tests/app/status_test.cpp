@@ -128,10 +128,10 @@ TEST_SUITE("app/status") {
                          rate_bytes, "--max-requests", requests, "--max-rejected", "none",
                          "--max-held", "none"});
     };
-    const auto behind_rate = [&](std::int64_t paused_until_s) {
+    const auto behind_rate = [&](std::int64_t paused_until_s, std::uint64_t rate_per_s = 0) {
       auto checkpoint = load_checkpoint(stage.files, run.checkpoint()).value();
       REQUIRE(checkpoint);
-      checkpoint->limit = {paused_until_s == 0 ? 0U : 100U, paused_until_s};
+      checkpoint->limit = {paused_until_s == 0 ? 0U : 100U, paused_until_s, rate_per_s};
       REQUIRE(save_checkpoint(stage.files, run.checkpoint(), *checkpoint));
       const auto text = status_text(stage.files, job);
       REQUIRE_MESSAGE(text, text);
@@ -150,9 +150,13 @@ TEST_SUITE("app/status") {
     CHECK(behind_rate(now_s).empty());
     const std::chrono::sys_seconds until(std::chrono::seconds(now_s + 1800));
     const auto paused = behind_rate(now_s + 1800);
-    CHECK(paused.starts_with("paused: until " + rfc3339(until) + ", as the service asked; "));
+    CHECK(paused.starts_with("paused: until " + rfc3339(until) +
+                             ", as the service asked, no run sends before; "));
     CHECK(paused.ends_with(" are left\n"));
     CHECK(behind_rate(now_s + 100'000).empty());  // said while the clock was ahead
+    // What is sent now stands below what is allowed.
+    CHECK(behind_rate(now_s - 1, 1'234) ==
+          "limited by the service: 1,234 links/s when it was last asked\n");
   }
 
   TEST_CASE("a batch has another rate when nobody says one") {

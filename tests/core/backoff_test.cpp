@@ -59,8 +59,30 @@ TEST_SUITE("core/backoff") {
     CHECK(parse_retry_after(" 7\t", 0) == 7s);
     CHECK(parse_retry_after("3600", 0) == 3600s);
     CHECK(parse_retry_after("3601", 0) == retry_after_max);
+    CHECK(parse_retry_after("1795456800", 1'795'456'770) == retry_after_max);
+    using Read = std::pair<const char*, std::chrono::seconds>;
+    for (const Read& read : {Read{"8.5", 9s},
+                             {"299.997", 300s},
+                             {"8.0", 8s},
+                             {"0.0", 0s},
+                             {"0.2", 1s},
+                             {"3599.5", 3600s},
+                             {"3600.5", 3600s}}) {
+      CAPTURE(read.first);
+      CHECK(parse_retry_after(read.first, 0) == read.second);
+    }
+    for (const auto* const zone : {"GMT", "UTC", "+0000", "+00:00"}) {
+      CAPTURE(zone);
+      CHECK(parse_retry_after(std::string("Sun, 06 Nov 1994 08:49:37 ") + zone, 784'111'770) == 7s);
+    }
+    for (const auto* const text :
+         {".5", "8.", "8.5.1", "-3", "+3", "8,5", "1e3", "0x10", "8.5s",
+          "Sun, 06 Nov 1994 08:49:37 +0100", "Sun, 06 Nov 1994 08:49:37"}) {
+      CAPTURE(text);
+      CHECK_FALSE(parse_retry_after(text, 0).has_value());
+    }
     CHECK(parse_retry_after("99999999999999999999999999", 0) == retry_after_max);
-    for (const auto* text : {"", " ", "-1", "1.5", "1s", "+3", "0x10", "soon", "1 2"}) {
+    for (const auto* text : {"", " ", "-1", "1s", "+3", "0x10", "soon", "1 2"}) {
       CAPTURE(text);
       CHECK_FALSE(parse_retry_after(text, 0).has_value());
     }

@@ -169,7 +169,12 @@ TEST_SUITE("core/dialect") {
     CHECK_FALSE(answer({.status = 429}).retry_after.has_value());
     CHECK(answer({.status = 429, .retry_after = "soon"}).kind == OutcomeKind::throttled);
     CHECK(answer({.status = 503, .retry_after = "2"}).kind == OutcomeKind::throttled);
-    CHECK(answer({.status = 503, .retry_after = "soon"}).kind == OutcomeKind::retry);
+    outcome = answer({.status = 503, .retry_after = "soon"});
+    CHECK(outcome.kind == OutcomeKind::throttled);
+    CHECK(outcome.retry_after_is_unreadable);
+    CHECK(answer({.status = 503}).kind == OutcomeKind::retry);
+    CHECK_FALSE(answer({.status = 503}).retry_after_is_unreadable);
+    CHECK_FALSE(answer({.status = 429, .retry_after = "0"}).retry_after_is_unreadable);
     outcome = answer({.status = 503,
                       .retry_after = "Sun, 06 Nov 1994 08:50:07 GMT",
                       .date = "Sun, 06 Nov 1994 08:49:37 GMT"});

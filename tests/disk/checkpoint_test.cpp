@@ -25,7 +25,7 @@ Checkpoint sample() {
   made.in_flight_max = 32;
   made.ceiling = 932;
   made.boot = "1c7b7c1e-6f0b-4a0c-9a3e-0d7f5e2f8a11";
-  made.limit = {480, 1'795'456'860};
+  made.limit = {480, 1'795'456'860, 470, true};
   made.in_doubt = {{17, 1}, {405, 2}};
   made.finished = true;
   made.exit_code = 3;
@@ -141,7 +141,9 @@ TEST_SUITE("disk/checkpoint") {
                                {"405+2\n", "405+0\n"},
                                {"in_doubt", "on_doubt"},
                                {"limit_per_s = 480", "limit_per_s = 480.5"},
-                               {"limit_per_s = 480", "limit_per_s = 0"},
+                               {"\nrate_per_s = 470", "\nrate_per_s = 0"},
+                               {"\nrate_per_s = 470", "\nrate_per_s = -1"},
+                               {"limit_of_minute = yes", "limit_of_minute = no"},
                                {"until_s = 1795456860", "until_s = 0"},
                                {"until_s = 1795456860", "until_s = -1"},
                                {"links = 1000", "links = 300"}}) {
@@ -149,6 +151,9 @@ TEST_SUITE("disk/checkpoint") {
       REQUIRE_FALSE_MESSAGE(loaded, change.second);
       CHECK(loaded.error().code == Errc::input);
     }
+    // The service was closed before anything was taken; and what older checkpoints do not have.
+    CHECK(parse_checkpoint(changed("limit_per_s = 480", "limit_per_s = 0"), "c"));
+    CHECK(parse_checkpoint(changed("\nrate_per_s = 470\nlimit_of_minute = yes", ""), "c"));
     CHECK(parse_checkpoint(changed("checkpoint 4", "checkpoint 2"), "c").error() ==
           Error{Errc::input,
                 "c: is of version 2, and this idmerge reads versions 3 and 4: finish the job with "

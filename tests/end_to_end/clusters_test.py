@@ -12,8 +12,8 @@ class Clusters(journey.Case):
         job = self.dir / "job"
         self.run_idmerge("plan", path, "--job", job)
         self.run_idmerge("run", "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
-                         "--connections", "32", "--backoff-min", "2ms", "--backoff-max", "50ms",
-                         "--fail-on", "none")
+                         "--connections", "32", "--no-adaptive", "--backoff-min", "2ms",
+                         "--backoff-max", "50ms", "--fail-on", "none")
         self.assertEqual(emulator.clusters(), truth.clusters())
         self.check_account(job, **truth.fates())
         stats = emulator.stats()

@@ -71,8 +71,8 @@ class Kill(journey.Case):
         # So slow that work is left when the last kill strikes.
         rate = max(25, len(truth.pairs) // (2 * KILLS))
         run = ["run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", f"{rate}/s",
-               "--connections", CONNECTIONS, "--backoff-min", "2ms", "--backoff-max", "50ms",
-               "--fail-on", "none"]
+               "--connections", CONNECTIONS, "--no-adaptive", "--backoff-min", "2ms",
+               "--backoff-max", "50ms", "--fail-on", "none"]
         self.run_idmerge("plan", path, "--job", job, "--quiet")
         seen = []
         for kill in range(KILLS):

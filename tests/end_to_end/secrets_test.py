@@ -37,7 +37,7 @@ class Secrets(journey.Case):
         emulator = self.emulator("--fail", "429:0.05,reset:0.05", "--seed", journey.SEED)
         job = self.dir / "job"
         arguments = ["run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
-                     "--backoff-min", "1ms", "--backoff-max", "5ms", "--fail-on", "none",
+                     "--no-adaptive", "--backoff-min", "1ms", "--backoff-max", "5ms", "--fail-on", "none",
                      "--max-held", "none", "--max-rejected", "none"]
         said = self.run_idmerge(*arguments, "--log-level", "debug")
         said += self.run_idmerge("show", "--job", job) + self.run_idmerge("status", "--job", job)

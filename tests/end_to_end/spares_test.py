@@ -122,7 +122,7 @@ class Spares(journey.Case):
                 out, err = self.run_idmerge(
                     "run", path, "--job", job, "--to", emulator.url, "--op", "merge", "--api", api,
                     *mode, "--project-id", "1", "--yes", "--rate", "0", "--max-refused", "none",
-                    "--backoff-min", "2ms", "--backoff-max", "50ms", expect=3)
+                    "--no-adaptive", "--backoff-min", "2ms", "--backoff-max", "50ms", expect=3)
                 self.check(job, emulator, pairs, rows)
                 self.assertIn("spares are sent in place of refused links", err)
                 status, _ = self.run_idmerge("status", "--job", job)

@@ -154,7 +154,7 @@ class Steps(journey.Case):
         self.run_idmerge(*how["plan"], "--job", self.dir / "planned")
         self.run = lambda job, emulator: [
             "run", "--job", job, "--to", emulator.url, "--yes", "--rate", "0", "--connections",
-            CONNECTIONS, "--backoff-min", "1ms", "--backoff-max", "5ms", *how["run"]]
+            CONNECTIONS, "--no-adaptive", "--backoff-min", "1ms", "--backoff-max", "5ms", *how["run"]]
         job, emulator = self.planned(), self.emulator(*how["emulator"])
         self.run_idmerge(*self.run(job, emulator), expect=how["code"])
         how["files"] = self.files_of(job)

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// A sender without a network, by a clock of its own: lanes that wait for their turn, answers after
-// a latency, the tick that looks at the hour, and the log of the run on a real disk. So a day of
-// sending is over in seconds, and every departure is known to the nanosecond.
+// A simulated sender with the log of the run on a real disk, so that a day of sending is over in
+// seconds, and every departure is known to the nanosecond.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/backoff.hpp"
-#include "idmerge/core/pace.hpp"
 #include "idmerge/core/timetable.hpp"
 #include "idmerge/disk/run_log.hpp"
 
 #include "support/allocations.hpp"
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
+#include "support/simulated_sender.hpp"
 
 namespace idmerge::testing {
 namespace {
@@ -30,87 +27,13 @@ using namespace std::chrono_literals;
 
 const Instant start = Instant{} + 1000h;
 
-/// How often a sender looks at its clock.
-constexpr auto tick_every = 50ms;
-
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-class Lanes {
- public:
+struct Lanes : SimulatedSender {
   Lanes(PaceOptions options, std::size_t count, std::uint64_t links_a_request)
-      : pace(options, start), links_a_request_(links_a_request), lanes_(count) {}
-
-  Pace pace;
-  std::function<void(Instant, std::uint64_t)> left = [](auto, auto) {};  // and its first link
-  std::function<void(Instant, std::uint64_t)> answered = [](auto, auto) {};
-  std::function<void(Instant)> tick = [](auto) {};
-  std::chrono::nanoseconds latency = 20ms;  // from half to one and a half of it
-
-  /// Links that have left.
-  std::uint64_t links() const { return next_; }
-
-  void run_until(Instant end) {
-    while (true) {
-      Lane* const idle = first_idle();
-      const Instant turn =
-          idle != nullptr
-              ? pace.turnstile().reserve({.links = static_cast<double>(links_a_request_)}, now_)
-              : Instant::max();
-      Lane* const soonest = first_answer();
-      const Instant event = std::min({turn, soonest->answer, next_tick_});
-      if (event >= end) {
-        now_ = end;
-        return;
-      }
-      now_ = std::max(now_, event);
-      if (soonest->answer == event) {
-        soonest->answer = Instant::max();
-        answered(now_, soonest->first);
-        pace.accepted(links_a_request_, now_);
-      } else if (next_tick_ == event) {
-        next_tick_ += tick_every;
-        tick(now_);
-        pace.follow(now_);
-      } else {
-        pace.turnstile().pass();
-        idle->first = next_;
-        idle->answer = now_ + latency / 2 +
-                       std::chrono::nanoseconds(static_cast<std::int64_t>(
-                           static_cast<double>(latency.count()) * chance_.next()));
-        next_ += links_a_request_;
-        left(now_, idle->first);
-      }
-    }
-  }
-
- private:
-  struct Lane {
-    Instant answer = Instant::max();
-    std::uint64_t first = 0;
-  };
-
-  Lane* first_idle() {
-    for (Lane& lane : lanes_) {
-      if (lane.answer == Instant::max()) return &lane;
-    }
-    return nullptr;
-  }
-  Lane* first_answer() {
-    Lane* soonest = lanes_.data();
-    for (Lane& lane : lanes_) {
-      if (lane.answer < soonest->answer) soonest = &lane;
-    }
-    return soonest;
-  }
-
-  std::uint64_t links_a_request_;
-  std::vector<Lane> lanes_;
-  Instant now_ = start;
-  Instant next_tick_ = start + tick_every;
-  std::uint64_t next_ = 0;
-  Chance chance_{seed()};
+      : SimulatedSender(options, count, links_a_request, start, seed()) {}
 };
 
 /// How many of these lie in [from, to).

@@ -49,6 +49,41 @@ struct World {
 }  // namespace
 
 TEST_SUITE("run/lane") {
+  TEST_CASE(
+      "a request is cut to what the service takes now, and is whole again when it takes more") {
+    auto dialect = Dialect::make(import_options(8), "127.0.0.1:9", "").value();
+    Flight flight = flight_of(8);
+    flight.prepare(dialect, 0, 8);
+    CHECK(flight.next().count == 8);
+    flight.prepare(dialect, 0, 1);
+    CHECK(flight.next().count == 1);
+    CHECK(flight.parts.size() == 2);
+    flight.prepare(dialect, 0, 4);
+    CHECK(flight.next().count == 4);
+    CHECK(flight.parts.size() == 2);
+    // Its turn is for the links that it has.
+    flight.passed = true;
+    flight.prepare(dialect, 0, 8);
+    CHECK(flight.next().count == 4);
+    flight.prepare(dialect, 1, 8);  // other credentials
+    CHECK(flight.next().count == 4);
+    flight.passed = false;
+    // What was sent has a history of its own.
+    ++flight.next().tries.sent;
+    flight.prepare(dialect, 1, 7);
+    CHECK(flight.next().count == 4);
+    flight.finish_next();
+    flight.prepare(dialect, 1, 8);
+    CHECK(flight.next().first == 4);
+    CHECK(flight.next().count == 4);
+    // Halves that the service asked for stay halves.
+    flight.split_next();
+    flight.prepare(dialect, 1, 1);
+    flight.prepare(dialect, 1, 8);
+    CHECK(flight.next().count == 2);
+    CHECK(flight.parts.size() == 2);
+  }
+
   TEST_CASE("a batch travels whole at first") {
     Flight flight = flight_of(5);
     CHECK(flight.next().first == 0);
@@ -61,17 +96,17 @@ TEST_SUITE("run/lane") {
   TEST_CASE("what a request does not carry comes next, and a request is made once") {
     auto dialect = Dialect::make(import_options(3), "127.0.0.1:9", "").value();
     Flight flight = flight_of(5);
-    flight.prepare(dialect, 0);
+    flight.prepare(dialect, 0, 100);
     CHECK(flight.next().first == 0);
     CHECK(flight.next().count == 3);
     const std::string request = flight.request;
-    flight.prepare(dialect, 0);
+    flight.prepare(dialect, 0, 100);
     CHECK(flight.parts.size() == 2);
     CHECK(flight.request == request);
-    flight.prepare(dialect, 1);  // other credentials
+    flight.prepare(dialect, 1, 100);  // other credentials
     CHECK(flight.parts.size() == 2);
     flight.finish_next();
-    flight.prepare(dialect, 1);
+    flight.prepare(dialect, 1, 100);
     CHECK(flight.next().first == 3);
     CHECK(flight.next().count == 2);
     flight.finish_next();

@@ -52,6 +52,21 @@ TEST_SUITE("run/limits") {
     CHECK(limits.look(start, health) == failure);
   }
 
+  TEST_CASE(
+      "a pause that reaches beyond --give-up-after ends the run, with the time to come back") {
+    SendOptions options;
+    options.give_up_after = 60s;
+    const StopRequest request;
+    const Limits limits(options, request, start);
+    const WallTime wall{1'795'456'800s};
+    CHECK(!limits.look_at_pause(start - 1s, start, wall));
+    CHECK(!limits.look_at_pause(start + 59s, start, wall));
+    const auto stop = limits.look_at_pause(start + 3600s, start, wall);
+    REQUIRE(stop);
+    CHECK(stop->code == Errc::outage);
+    CHECK(stop->what.find("2026-11-23T19:00:00") != std::string::npos);
+  }
+
   TEST_CASE("an outage ends the run when nothing succeeded for long enough, and is noted before") {
     SendOptions options;
     options.give_up_after = 60s;

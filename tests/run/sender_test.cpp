@@ -803,7 +803,8 @@ TEST_SUITE("run/sender") {
       REQUIRE(report);
       if (is_long) {  // it is an outage still
         REQUIRE(report->stop);
-        CHECK(report->stop->what.find("the service limits the rate") != std::string::npos);
+        CHECK(report->stop->what.starts_with("the service asked for a pause until "));
+        CHECK(report->stop->what.find("Z (for ") != std::string::npos);
         CHECK(report->requests_now == 0);
         REQUIRE(heard.lines.size() == 1);
         CHECK(heard.lines[0].starts_with("the service asked an earlier run to wait: 59m"));
@@ -1090,6 +1091,35 @@ TEST_SUITE("run/sender") {
     CHECK(report.delivered == 49);
     CHECK(report.parked == 1);
     CHECK(taken == 49);
+  }
+
+  TEST_CASE("a service that may be closed is asked with one link, also by those who wait already") {
+    std::mutex mutex;
+    std::vector<std::size_t> sizes;
+    std::chrono::steady_clock::time_point limited_at;
+    std::optional<std::size_t> first_after;  // the pause, when nothing is under way any more
+    LoopbackServer server([&](const SeenRequest& seen) {
+      const auto links = links_of(seen);
+      const std::lock_guard lock(mutex);
+      const auto now = std::chrono::steady_clock::now();
+      if (sizes.empty()) limited_at = now;
+      if (now - limited_at >= 1s && !first_after) first_after = links;
+      sizes.push_back(links);
+      if (sizes.size() > 2) return imported(links);
+      return Reaction{http(429, "{}", "Retry-After: 1\r\n")};
+    });
+    Job job(400);
+    auto options = job.import_options(server);
+    options.dialect.batch_links_max = 100;
+    options.rate = Rate{1'000, false};  // the first one leaves, the others wait for a tenth
+    options.burst = 1;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 400);
+    REQUIRE(sizes.size() > 3);
+    CHECK(sizes[0] == 100);
+    CHECK(first_after == 1U);
+    CHECK(*std::max_element(sizes.begin() + 3, sizes.end()) > 1);
   }
 
   TEST_CASE("an answer about the project stops the job, and no link is to blame") {

@@ -27,7 +27,9 @@ std::chrono::nanoseconds backoff(const BackoffOptions& options, unsigned attempt
 /// The longest wait that a service may ask for; what is beyond it is cut to it.
 inline constexpr std::chrono::seconds retry_after_max{3'600};
 
-/// Read the value of a Retry-After header: seconds, or a date in any of HTTP's three forms.
+/// Read the value of a Retry-After header: seconds, or a date in any of HTTP's three forms. What is
+/// no HTTP but of certain meaning is read as well: a fraction is rounded up, `+0000` is GMT. A time
+/// in seconds since 1970 is a delay all the same, as RFC 9110 has it, and cut like any long one.
 ///
 /// Units: `now_unix_s` is the service's `Date` if it gave one, else our clock; seconds since 1970.
 /// Bounds: 0..retry_after_max; a date in the past is 0. Nothing for what is neither.

@@ -64,7 +64,7 @@ enum class OutcomeKind : std::uint8_t {
   delivered,      // all links of the request, except those in `refusals`
   refused,        // all links of the request, by the service's own word; never repeated
   retry,          // 408, 5xx: nothing is known; repeat later
-  throttled,      // 429, or 503 with Retry-After: repeat later, and slow down
+  throttled,      // 429, or 503 with any Retry-After: repeat later, and slow down
   split,          // too large, or refused as a whole: repeat in two halves (never for one link)
   unauthorized,   // 401, 403: credentials
   wrong_project,  // the project does not take such requests: stop at once
@@ -90,7 +90,8 @@ struct Outcome {
   ///   partly imported, self-contradicting or foreign answers                  not known
   bool took_nothing = false;
   std::optional<std::chrono::seconds> retry_after;
-  std::vector<Refusal> refusals;  // in the order of the links, only with `delivered`
+  bool retry_after_is_unreadable = false;  // there was one, and it says nothing
+  std::vector<Refusal> refusals;           // in the order of the links, only with `delivered`
 
   /// What the service said, or what was seen and what to do about it.
   /// Bounds: at most message_bytes_max bytes of UTF-8 without control characters.

@@ -28,7 +28,8 @@ struct Allowance {
 
 struct PaceOptions {
   Allowance allowed = {};
-  bool adaptive = true;  // follow the service below these limits
+  double request_links = 1;  // in a request, where the service takes as many
+  bool adaptive = true;      // follow the service below these limits
   BackoffOptions backoff = {};
 
   /// An earlier process may have spent all it could the moment before, in requests of up to so many
@@ -53,9 +54,8 @@ class Pace {
   void accepted(std::size_t links, Instant now);
 
   /// The service said "too many" to a request that was sent at `left`: pause all lanes together and
-  /// lower the rate. One that asks for no wait at all has had a mishap, not a limit: false, and
-  /// nothing changes. Units: `chance` in [0, 1).
-  bool limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+  /// lower the rate. Units: `chance` in [0, 1).
+  void limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                double chance);
 
   /// What the service let know about its limit goes from one process to the next: see Throttle.
@@ -67,6 +67,10 @@ class Pace {
 
   /// The limit in force. Units: links a second; 0 = unlimited.
   double links_per_s() const { return links_per_s_; }
+
+  /// The links that a request may have now: see Throttle. Bounds: at least 1; may be infinite.
+  double request_links_max() const;
+
   bool is_paused() const { return options_.allowed.paused; }
 
   /// How often the service said "too many".
@@ -74,11 +78,12 @@ class Pace {
 
  private:
   TurnOptions at(double links_per_s) const;
+  bool service_limits() const { return options_.adaptive && throttle_.is_limited(); }
 
   PaceOptions options_;
   double links_per_s_;
-  Turnstile turnstile_;
   Throttle throttle_;
+  Turnstile turnstile_;
   std::uint64_t limited_count_ = 0;
 };
 

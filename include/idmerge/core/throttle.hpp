@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
 // How fast to send to a service that does not say how much it takes. A 429, or a 503 with
-// Retry-After, pauses everyone and cuts the rate to a little below what was really taken; then the
-// rate climbs along a cubic: back to near the level of the cut, a long plateau there, and ever
-// faster beyond it. So most of the time is spent just below the limit, the limit is touched about
-// once a minute, and one that was raised is found. Pure: time and chance come in, rate and pause
-// come out.
+// Retry-After, pauses everyone. What was taken before it is a measurement of the limit: the rate
+// goes on a little below it and climbs, first in steps whose size halves with each measurement,
+// then along a cubic: back to near the level of the cut, a long plateau there, and ever faster
+// beyond it. So most of the time is spent just below the limit, the limit is touched about once a
+// minute, and one that was raised is found. A 429 before anything was taken measures nothing: the
+// service is closed for now, and after the pause the rate doubles up to where it was (slow start).
+// The slowest that is ever sent is one link a second, in a request of its own. Pure: time and
+// chance come in, rate and pause come out.
 #pragma once
 
 #include <array>
@@ -23,8 +26,11 @@ using WallTime = std::chrono::system_clock::time_point;
 
 /// What a service let know about its limit, for a process that comes later.
 struct KnownLimit {
-  std::uint64_t per_s = 0;  // what it takes, as of the last cut; 0 = it never said "too many"
-  std::int64_t paused_until_s = 0;  // when the last pause ends, or ended; seconds since 1970
+  std::uint64_t per_s = 0;          // links it takes, as measured last; 0 = never measured
+  std::int64_t paused_until_s = 0;  // when the last pause ends, or ended; seconds since 1970;
+                                    // 0 = it never said "too many"
+  std::uint64_t rate_per_s = 0;     // links sent a second, as of the checkpoint; 0 = as allowed
+  bool of_minute = false;           // measured by what it took in a minute, not in a second
 
   bool operator==(const KnownLimit&) const = default;
 
@@ -37,7 +43,7 @@ struct KnownLimit {
 
 struct ThrottleOptions {
   double ceiling_per_s = 0;     // what the user allows; 0 = unlimited. Flag: --rate
-  double floor_per_s = 1;       // never slower than this
+  double request_links = 1;     // in a request, where the service takes as many
   BackoffOptions backoff = {};  // of the pauses, when the service gives no Retry-After
 };
 
@@ -54,8 +60,9 @@ class Throttle {
   /// The service said "too many". An answer to a request that left before the last cut is its
   /// echo: it can make the pause longer, no more.
   ///
-  /// Units: `left` is when that request was sent; `chance` is in [0, 1).
-  void throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+  /// A Retry-After of 0 counts as none: never is a refusal a reason to come back sooner. Returns
+  /// false for an echo. Units: `left` is when that request was sent; `chance` is in [0, 1).
+  bool throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                  double chance);
 
   /// Go on from what an earlier process knew: wait for the rest of its pause, then climb as it
@@ -70,6 +77,18 @@ class Throttle {
   /// Units: a second; 0 = unlimited, as long as nothing was ever refused.
   double rate_per_s(Instant now) const;
 
+  /// Is the rate below what the user allows, or the service not yet known to take it?
+  bool is_limited() const { return limited_; }
+
+  /// The links that a request may have: one while the service may be closed, later what it takes in
+  /// a second, since a request that is larger than its whole window never passes. Bounds: at least
+  /// 1; infinite while nothing is limited.
+  double request_links_max() const;
+
+  /// Units: a second; 0 = no limit. Of requests that are cut: with less than a second between two,
+  /// both could fall into one of its seconds.
+  double requests_per_s() const;
+
   /// Nothing may leave before this instant.
   Instant paused_until() const { return paused_until_; }
 
@@ -78,16 +97,47 @@ class Throttle {
  private:
   static constexpr std::size_t window_s = 60;  // of the service's count
 
+  /// How exactly `known_per_s_` is known: by how much the next step goes beyond it.
+  /// `minute`: if the service counts over a minute, and else it takes more.
+  enum class Precision : std::uint8_t { none, coarse, minute, fine, exact };
+
+  struct Step {
+    double factor;
+    std::chrono::milliseconds lasts;
+  };
+
   std::optional<double> taken_per_s(Instant now) const;
+  double taken_in_last_second(Instant now) const;
+  double cubic_per_s(Instant now) const;
+  bool probes_with_one() const;
+  bool are_requests_cut() const;
+  bool is_failed_start();
+  Step step() const;
   void turn(Instant now);
-  void cut(Instant now);
+  void measure(Instant now);
+  void measure_minute();
+  double minute_per_s() const;
+  void begin_climb(Instant now);
+  void climb(double count, Instant now);
   void pause(Instant until);
 
   ThrottleOptions options_;
-  double known_per_s_ = 0;  // what the service takes, as of the last cut; 0 = never cut
+  bool limited_ = false;
+  double known_per_s_ = 0;  // what the service takes, as measured last; 0 = never measured
+  Precision precision_ = Precision::none;
   std::uint64_t cuts_ = 0;
-  unsigned strikes_ = 0;  // refusals in a row, each after its pause, with nothing taken between
-  double since_cut_ = 0;  // taken
+  unsigned strikes_ = 0;     // refusals in a row, each after its pause, with nothing taken between
+  double since_cut_ = 0;     // taken
+  double climb_per_s_ = 0;   // the rate of the present step; 0 = along the cubic
+  double proven_per_s_ = 0;  // of the last step that was taken whole
+  bool slow_start_ = false;  // doubling, up to what is known or allowed
+  unsigned steps_ = 0;       // taken whole, since the climb began
+  unsigned failed_starts_ = 0;   // slow starts in a row that were refused
+  bool counts_minutes_ = false;  // the service, as far as its refusals say
+  bool knows_minute_ = true;     // is all in the ring that the service may have counted?
+  Instant step_from_{};
+  double step_taken_ = 0;
+  Instant cubic_from_{};
   Instant last_cut_{};
   Instant paused_until_{};
 
@@ -101,6 +151,11 @@ class Throttle {
   Instant start_;
   std::array<double, window_s> by_second_{};  // a ring
   std::int64_t second_ = 0;                   // the latest one in it, since the start
+
+  // Taken by tenth of a second, for the last second.
+  static constexpr std::size_t tenths = 10;
+  std::array<double, tenths> by_tenth_{};  // a ring
+  std::int64_t tenth_ = 0;
 };
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose turn it is, by the clock alone: three buckets, a pause, and the one reservation that
-// whoever is first in line holds. A reservation is taken back and made anew when the rate changes
-// or a pause begins, so that nobody leaves at an instant that an older pace gave out. Pure: a day
-// of sending is a loop in a test.
+// Whose turn it is, by the clock alone: a bucket for each limit, a pause, and the one reservation
+// that whoever is first in line holds. A reservation is taken back and made anew when the rate
+// changes or a pause begins, so that nobody leaves at an instant that an older pace gave out. Pure:
+// a day of sending is a loop in a test.
 #pragma once
 
 #include <optional>
@@ -12,9 +12,11 @@
 
 namespace idmerge {
 
-/// What may pass. All three limits hold together; a rate of 0 is no limit.
+/// What may pass. All limits hold together; a rate of 0 is no limit.
 struct TurnOptions {
   BucketOptions links = {};
+  BucketOptions service = {};  // links, too: what the service takes, beside what the user allows
+  BucketOptions service_requests = {};
   BucketOptions requests = {};
   BucketOptions bytes = {};
   bool closed = false;  // nothing may, until the next set_rate()
@@ -49,6 +51,10 @@ class Turnstile {
   /// Let nothing pass before `until`; false for one that is no later than the present one.
   bool pause_until(Instant until);
 
+  /// The service has refused: what was sent to it counts no longer, and the first request after a
+  /// pause waits for nothing else.
+  void restart_service(const TurnOptions& options);
+
   /// Go on at another pace, at once: a reservation is taken back.
   void set_rate(const TurnOptions& options, Instant now);
 
@@ -58,6 +64,8 @@ class Turnstile {
  private:
   struct Buckets {
     Bucket links;
+    Bucket service;
+    Bucket service_requests;
     Bucket requests;
     Bucket bytes;
   };

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/turnstile.hpp"
@@ -35,7 +36,8 @@ class Gate {
   /// `if (!gate.try_pass(cost, now)) co_await gate.pass(lane, cost);` spares a frame, pass() alone
   /// does the same.
   ///
-  /// Shape: false when the gate is closed: nothing was claimed. An idle connection of the lane may
+  /// Shape: false when the gate is closed, or has sent everyone back to make their requests anew:
+  /// nothing was claimed. An idle connection of the lane may
   /// be taken from it while it waits.
   /// Errors: those of Connection::open; nothing was claimed.
   /// Cancel: the place in the queue is given up, nothing is claimed.
@@ -46,6 +48,10 @@ class Gate {
 
   /// The turnstile was given another pace or a pause: in force at once for all who wait.
   void renew();
+
+  /// Requests of another size are to be made: everyone who waits asks again with one. Instead of
+  /// renew().
+  void send_back();
 
   /// Send everyone away, now and later: the drain has begun.
   void close();
@@ -65,6 +71,7 @@ class Gate {
   void arm(Instant at, Instant now);
   void disarm();
   void dismiss(Waiter& waiter, bool passed);
+  void dismiss_all();
   void join(Waiter& waiter);
   void give_up(Waiter& waiter);
   void leave(Waiter& waiter);
@@ -76,6 +83,7 @@ class Gate {
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
   std::size_t waiting_ = 0;
+  std::uint64_t sent_back_ = 0;  // how often
   bool closed_ = false;
 };
 

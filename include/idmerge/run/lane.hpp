@@ -25,6 +25,8 @@ struct Tries {
   std::uint32_t sent = 0;
   std::uint32_t failed = 0;  // without 429, which says nothing about the links
   bool in_doubt = false;     // may an earlier try, of this run, have delivered one of its links?
+
+  bool operator==(const Tries&) const = default;
 };
 
 /// Links of a batch that travel in one request.
@@ -32,6 +34,7 @@ struct Part {
   std::size_t first = 0;
   std::size_t count = 0;
   Tries tries = {};
+  bool is_cut = false;  // from the one behind it, only because the service takes few at the moment
 };
 
 /// A batch on its way. Shape: the next part to be sent is the last of `parts`.
@@ -40,6 +43,7 @@ struct Flight {
   std::vector<Part> parts;
   std::string request;             // for the next part; empty while it is not prepared
   std::uint32_t credentials = 0;   // which ones the request was made with
+  std::size_t links_max = 0;       // what it was cut to
   std::uint32_t failures_max = 1;  // before a part is given up
   bool passed = false;             // is its turn at the gate still unused?
   Instant left{};                  // when it was sent last
@@ -60,14 +64,21 @@ struct Flight {
   void begin(bool in_doubt, std::uint32_t failures_max);
 
   /// Make the request for the next part, unless it stands there already. What does not fit into it
-  /// becomes a part of its own.
-  void prepare(Dialect& dialect, std::uint32_t credentials);
+  /// becomes a part of its own, and so does what is beyond `links_at_most`. One that has its turn
+  /// keeps the links that it has it for.
+  void prepare(Dialect& dialect, std::uint32_t credentials, std::size_t links_at_most);
 
   /// The next part is settled, or given up.
   void finish_next();
 
   /// The next part is to be sent in two halves. Bug if it has one link.
   void split_next();
+
+  /// The first `count` links of the next part become a part of their own, to be sent first.
+  void cut_next(std::size_t count);
+
+  /// What was cut off because of the rate, and not sent since, is joined with the rest again.
+  void undo_cut();
 };
 
 struct Lane {

@@ -12,6 +12,7 @@
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/health.hpp"
+#include "idmerge/core/throttle.hpp"
 #include "idmerge/run/send_options.hpp"
 
 namespace idmerge {
@@ -30,6 +31,10 @@ class Limits {
 
   /// Is it time to stop?
   std::optional<Error> look(Instant now, const Health& health) const;
+
+  /// Does a pause that the service asked for outlast --give-up-after? Then nothing is gained by
+  /// waiting for its end. The error names that end, before which no other run is of use.
+  std::optional<Error> look_at_pause(Instant until, Instant now, WallTime wall_now) const;
 
   /// A sentence for people when nothing has succeeded for a while, once an outage.
   std::optional<std::string> outage_note(Instant now, const Health& health);

@@ -25,10 +25,11 @@ struct SendingNow {
   std::uint64_t delivered = 0;
   std::uint64_t refused = 0;
   std::uint64_t parked = 0;
-  std::uint64_t settled_now = 0;    // links settled by this run
-  std::uint64_t retries_now = 0;    // requests that this run had to repeat
-  std::uint64_t throttled_now = 0;  // 429 answers to this run
-  double rate_per_s = 0;            // the limit in force; 0 = unlimited
+  std::uint64_t settled_now = 0;            // links settled by this run
+  std::uint64_t retries_now = 0;            // requests that this run had to repeat
+  std::uint64_t throttled_now = 0;          // 429 answers to this run
+  double rate_per_s = 0;                    // the limit in force; 0 = unlimited
+  std::chrono::milliseconds paused_for{0};  // until the service may be asked again
   std::chrono::milliseconds elapsed{0};
   std::chrono::milliseconds since_success{0};
 };

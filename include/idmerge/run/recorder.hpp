@@ -58,6 +58,9 @@ class Recorder {
   /// What the service let know about its limit: a snapshot of it is due at once.
   void set_limit(const KnownLimit& limit);
 
+  /// What is known of it and sent meanwhile: to be said by the next snapshot, whenever that is.
+  void update_limit(const KnownLimit& limit) { log_.facts().limit = limit; }
+
   /// Write what was settled, as the end of the turn would do.
   /// Units: bytes of refused.ndjson that count now.
   Result<std::uint64_t> write_letters();

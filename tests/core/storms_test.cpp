@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+//
+// Services that are closed at first, and then take so much: how soon, and how politely, does a run
+// use it? As a table, with a kill and a resume in the middle, too.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/simulated_sender.hpp"
+
+namespace idmerge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Instant start = Instant{} + 1000h;
+const WallTime wall_start{1'795'456'800s};
+
+struct Storm {
+  double limit_per_s = 0;         // links, or requests
+  std::chrono::seconds closed{};  // 429 for all, at first
+  std::uint64_t batch = 1;
+  std::chrono::seconds window{1};  // that the service counts over
+  bool counts_requests = false;
+  bool says_retry_after = false;
+  bool is_killed = false;  // and resumed, a minute after the opening
+};
+
+/// Counts over a rolling window, in a hundred slots.
+class Service {
+ public:
+  explicit Service(const Storm& storm)
+      : storm_(storm),
+        slot_(std::chrono::nanoseconds(storm.window) / slots),
+        most_(storm.limit_per_s * static_cast<double>(storm.window.count())) {}
+
+  SimulatedAnswer answer(Instant now, std::uint64_t links) {
+    const auto at = (now - start) / slot_;
+    for (; latest_ < at; ++latest_) {
+      auto& oldest = by_slot_[static_cast<std::size_t>((latest_ + 1) % slots)];
+      sum_ -= oldest;
+      oldest = 0;
+    }
+    const double cost = storm_.counts_requests ? 1 : static_cast<double>(links);
+    const auto opens = start + storm_.closed;
+    const bool taken = now >= opens && sum_ + cost <= most_;
+    if (now >= opens) note(now - opens, taken, links);
+    if (taken) {
+      sum_ += cost;
+      by_slot_[static_cast<std::size_t>(at % slots)] += cost;
+      return {};
+    }
+    if (!storm_.says_retry_after) return {.taken = false};
+    const auto wait = now < opens ? opens - now : oldest_leaves(at) - now;
+    return {.taken = false,
+            .retry_after = std::max(1s, std::chrono::ceil<std::chrono::seconds>(wait))};
+  }
+
+  struct Minute {
+    double links = 0, requests = 0, refused = 0;
+  };
+  std::vector<Minute> minutes;  // since the opening
+
+ private:
+  static constexpr std::int64_t slots = 100;
+
+  void note(std::chrono::nanoseconds since, bool taken, std::uint64_t links) {
+    minutes.resize(
+        std::max<std::size_t>(minutes.size(), static_cast<std::size_t>(since / 1min) + 1));
+    Minute& minute = minutes[static_cast<std::size_t>(since / 1min)];
+    minute.requests += 1;
+    if (taken) minute.links += static_cast<double>(links);
+    if (!taken) minute.refused += 1;
+  }
+
+  Instant oldest_leaves(std::int64_t at) const {
+    for (auto slot = std::max<std::int64_t>(0, at - slots + 1); slot <= at; ++slot) {
+      if (by_slot_[static_cast<std::size_t>(slot % slots)] > 0)
+        return start + slot_ * (slot + slots);
+    }
+    return start;
+  }
+
+  Storm storm_;
+  std::chrono::nanoseconds slot_;
+  double most_;
+  std::array<double, slots> by_slot_{};
+  double sum_ = 0;
+  std::int64_t latest_ = 0;
+};
+
+constexpr double ceiling_per_s = 40'000;
+constexpr std::size_t minutes_to_find = 2;
+constexpr std::size_t minutes_measured = 3;
+
+PaceOptions options_of(const Storm& storm) {
+  const auto batch = static_cast<double>(storm.batch);
+  return {.allowed = {.links_per_s = ceiling_per_s, .burst = std::max(batch, ceiling_per_s / 10)},
+          .request_links = batch};
+}
+
+/// That counts: the third one of the process; one later where the documented backoff, which has
+/// grown to a minute by then, may sleep through the first.
+std::size_t first_minute(const Storm& storm) {
+  const bool may_sleep = storm.closed >= 60s && !storm.says_retry_after;
+  return minutes_to_find + (storm.is_killed ? 1 : 0) + (may_sleep ? 1 : 0);
+}
+
+std::size_t lanes_of(const Storm& storm) {
+  return storm.batch == 1 ? 2'048 : 16 * std::max<std::uint64_t>(1, 2'000 / storm.batch);
+}
+
+std::vector<Service::Minute> weather(const Storm& storm) {
+  Service service(storm);
+  KnownLimit saved;
+  const auto run = [&](PaceOptions options, Instant begin, Instant end) {
+    SimulatedSender sender(options, lanes_of(storm), storm.batch, begin, 7);
+    const auto wall = [&](Instant now) {
+      return wall_start + std::chrono::floor<WallTime::duration>(now - start);
+    };
+    sender.pace.recall(saved, wall(begin), begin);
+    sender.service = [&](Instant now, std::uint64_t links) { return service.answer(now, links); };
+    Instant due = begin;
+    sender.tick = [&](Instant now) {
+      if (now < due) return;
+      saved = sender.pace.known(wall(now), now);
+      due = now + 1s;
+    };
+    sender.run_until(end);
+  };
+  const auto opens = start + storm.closed;
+  const auto end = opens + (first_minute(storm) + minutes_measured) * 1min;
+  auto options = options_of(storm);
+  if (storm.is_killed) {
+    run(options, start, opens + 60s);
+    options.spent_before = static_cast<double>(storm.batch);
+    run(options, opens + 61s, end);
+  } else {
+    run(options, start, end);
+  }
+  return service.minutes;
+}
+
+void check(const Storm& storm) {
+  auto minutes = weather(storm);
+  const auto first = first_minute(storm);
+  minutes.resize(first + minutes_measured);
+  const double unit = storm.counts_requests ? static_cast<double>(storm.batch) : 1;
+  const double could = 60 * std::min(ceiling_per_s, storm.limit_per_s * unit);
+  double links = 0;
+  double worst = std::numeric_limits<double>::infinity();
+  double refused = 0;
+  bool is_polite = true;
+  for (std::size_t i = first; i < minutes.size(); ++i) {
+    const auto& minute = minutes[i];
+    links += minute.links;
+    worst = std::min(worst, minute.links);
+    refused = std::max(refused, minute.refused);
+    is_polite = is_polite && minute.refused <= std::max(10.0, 0.05 * minute.requests);
+  }
+  const double used = links / could / minutes_measured;
+  std::printf(
+      "%7.0f %-9s %4lld s %5lld s %6llu %-4s %-6s %6.1f%% %6.1f%% %6.0f %6.1f%% %6.1f%%%s\n",
+      storm.limit_per_s, storm.counts_requests ? "requests" : "links",
+      static_cast<long long>(storm.window.count()), static_cast<long long>(storm.closed.count()),
+      static_cast<unsigned long long>(storm.batch), storm.says_retry_after ? "yes" : "no",
+      storm.is_killed ? "killed" : "", 100 * used, 100 * worst / could, refused,
+      100 * minutes[0].links / could, 100 * minutes[1].links / could,
+      used >= 0.9 && is_polite ? "" : " <--");
+  CAPTURE(storm.limit_per_s);
+  CAPTURE(storm.closed.count());
+  CAPTURE(storm.batch);
+  CAPTURE(storm.window.count());
+  CAPTURE(storm.counts_requests);
+  CAPTURE(storm.says_retry_after);
+  CAPTURE(storm.is_killed);
+  CHECK(used >= 0.9);
+  CHECK(is_polite);
+}
+
+/// All of them take a while: only those that differ most have a million requests a minute, and
+/// those are for long runs.
+bool is_tried(const Storm& storm, bool is_long) {
+  const double links_per_s =
+      std::min(ceiling_per_s,
+               storm.limit_per_s * (storm.counts_requests ? static_cast<double>(storm.batch) : 1));
+  const double requests_per_s = links_per_s / static_cast<double>(storm.batch);
+  if (!is_long) return requests_per_s <= 100 || (requests_per_s <= 2'000 && storm.closed == 10s);
+  if (requests_per_s > 5'000)
+    return storm.closed == 10s && storm.says_retry_after && storm.is_killed;
+  return requests_per_s <= 1'000 || storm.closed == 10s;
+}
+
+TEST_SUITE("core/storms") {
+  TEST_CASE("closed at first, a service is used to nine tenths within two minutes of its opening") {
+    const bool is_long = std::getenv("IDMERGE_LONG") != nullptr;
+    std::printf("%7s %-9s %6s %7s %6s %-4s %-6s %7s %7s %6s %7s %7s\n", "limit/s", "counts",
+                "window", "closed", "batch", "R-A", "", "used", "worst", "429", "min 1", "min 2");
+    for (const double limit_per_s : {5.0, 20.0, 100.0, 500.0, 2'000.0, 10'000.0, 30'000.0}) {
+      for (const auto closed : {1s, 10s, 60s}) {
+        for (const std::uint64_t batch : {1, 100, 2'000}) {
+          for (const auto window : {1s, 60s}) {
+            for (const bool counts_requests : {false, true}) {
+              if (counts_requests && batch == 1) continue;  // the same as links
+              for (const bool says : {false, true}) {
+                for (const bool killed : {false, true}) {
+                  const Storm storm{limit_per_s,     closed, batch, window,
+                                    counts_requests, says,   killed};
+                  if (is_tried(storm, is_long)) check(storm);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace idmerge::testing

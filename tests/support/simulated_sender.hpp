@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// A sender without a network, by a clock of its own: what decides when a request leaves and how
+// many links it has is the code that ships (Pace), around it are only lanes, latencies and the
+// tick. Single threaded and seeded: the same every time.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "idmerge/core/backoff.hpp"
+#include "idmerge/core/pace.hpp"
+
+namespace idmerge::testing {
+
+/// How often a sender looks at its clock.
+inline constexpr std::chrono::milliseconds simulated_tick{50};
+
+struct SimulatedAnswer {
+  bool taken = true;  // else 429
+  std::optional<std::chrono::seconds> retry_after = {};
+};
+
+class SimulatedSender {
+ public:
+  SimulatedSender(PaceOptions options, std::size_t lanes, std::uint64_t links_a_request,
+                  Instant begin, std::uint64_t seed)
+      : pace(options, begin),
+        links_a_request_(links_a_request),
+        idle_(lanes),
+        now_(begin),
+        next_tick_(begin + simulated_tick),
+        chance_(seed) {
+    make_anew();
+  }
+
+  Pace pace;
+  std::function<void(Instant, std::uint64_t)> left = [](auto, auto) {};  // and its first link
+  /// The service, asked when a request of so many links arrives.
+  std::function<SimulatedAnswer(Instant, std::uint64_t)> service = [](auto, auto) {
+    return SimulatedAnswer{};
+  };
+  std::function<void(Instant, std::uint64_t)> answered = [](auto, auto) {};
+  std::function<void(Instant)> tick = [](auto) {};
+  std::chrono::nanoseconds latency{std::chrono::milliseconds(20)};  // half to one and a half of it
+
+  /// Links that have left.
+  std::uint64_t links() const { return next_; }
+
+  void run_until(Instant end) {
+    while (true) {
+      const Instant turn =
+          idle_ > 0 ? pace.turnstile().reserve({.links = static_cast<double>(request_links_)}, now_)
+                    : Instant::max();
+      const Instant answer = flights_.empty() ? Instant::max() : flights_.front().answer_at;
+      const Instant event = std::min({turn, answer, next_tick_});
+      if (event >= end) {
+        now_ = end;
+        return;
+      }
+      now_ = std::max(now_, event);
+      if (answer == event) {
+        take_answer();
+      } else if (next_tick_ == event) {
+        next_tick_ += simulated_tick;
+        tick(now_);
+        pace.follow(now_);
+        make_anew();
+      } else {
+        pace.turnstile().pass();
+        send(request_links_);
+      }
+    }
+  }
+
+ private:
+  struct Flight {
+    Instant answer_at, left;
+    std::uint64_t first, links;
+    SimulatedAnswer answer;
+
+    bool operator<(const Flight& other) const { return answer_at > other.answer_at; }
+  };
+
+  /// As the gate sends everyone back whose request has another size by now.
+  void make_anew() {
+    const auto links = static_cast<std::uint64_t>(
+        std::min(static_cast<double>(links_a_request_), pace.request_links_max()));
+    if (std::exchange(request_links_, links) != links) pace.turnstile().take_back();
+  }
+
+  void send(std::uint64_t links) {
+    --idle_;
+    const auto part = [&](double share) {
+      return std::chrono::nanoseconds(
+          static_cast<std::int64_t>(static_cast<double>(latency.count()) * share));
+    };
+    arrived_ = std::max(arrived_, now_ + part(0.25 + 0.5 * chance_.next()));
+    const auto answer = service(arrived_, links);
+    flights_.push_back({arrived_ + part(0.25 + 0.5 * chance_.next()), now_, next_, links, answer});
+    std::push_heap(flights_.begin(), flights_.end());
+    const auto first = next_;
+    next_ += links;
+    left(now_, first);
+  }
+
+  void take_answer() {
+    std::pop_heap(flights_.begin(), flights_.end());
+    const Flight flight = flights_.back();
+    flights_.pop_back();
+    ++idle_;
+    if (!flight.answer.taken) {
+      pace.limited(flight.left, now_, flight.answer.retry_after, chance_.next());
+      make_anew();
+      return;
+    }
+    answered(now_, flight.first);
+    pace.accepted(flight.links, now_);
+  }
+
+  std::uint64_t links_a_request_;
+  std::uint64_t request_links_ = 0;  // as of the last look
+  std::size_t idle_;
+  std::vector<Flight> flights_;  // a heap, the first answer in front
+  Instant now_;
+  Instant next_tick_;
+  Instant arrived_{};  // the last one: they arrive in order
+  std::uint64_t next_ = 0;
+  Chance chance_;
+};
+
+}  // namespace idmerge::testing
