@@ -80,7 +80,7 @@ constexpr std::array texts{
          "the id is a number in scientific notation, whose last digits are lost",
          "export the column as text; in a spreadsheet, format it as text before it is filled"},
     Text{Fault::spreadsheet, "spreadsheet",
-         "the id is wrapped as spreadsheets wrap text: behind an apostrophe, or as =\"...\"",
+         "the id is wrapped as spreadsheets wrap text: behind an apostrophe, or in a formula",
          "export the table as CSV from where it was made, without the wrapping"},
 };
 

@@ -170,7 +170,8 @@ TEST_SUITE("core/redactor") {
     for (int round = 0; round < 40; ++round) {
       const auto secret = secret_by_lot(random, 4 + random() % 40);
       CAPTURE(secret);
-      for (const auto& [name, dress] : dresses()) {
+      for (const auto& [label, dress] : dresses()) {
+        const auto& name = label;
         CAPTURE(name);
         const auto dressed = dress(secret);
         const auto out = redacted(secret, fmt::format("key [{}] so on", dressed));
@@ -181,7 +182,8 @@ TEST_SUITE("core/redactor") {
         CHECK_FALSE(shows(out, dressed));
         // Of "0x41, 0x42" the first 0x and the last comma stay.
         if (secret.size() < Redactor::part_bytes || name == "0xhex") continue;
-        for (const auto& [over_name, over] : dresses()) {
+        for (const auto& [over_label, over] : dresses()) {
+          const auto& over_name = over_label;
           CAPTURE(over_name);
           if (over_name == "upper case") continue;  // of base64 it leaves nothing to be decoded
           const auto twice = over(dressed);
@@ -202,7 +204,8 @@ TEST_SUITE("core/redactor") {
       const auto part = secret.substr(from, Redactor::part_bytes + random() % 3);
       CAPTURE(secret);
       CAPTURE(part);
-      for (const auto& [name, dress] : dresses()) {
+      for (const auto& [label, dress] : dresses()) {
+        const auto& name = label;
         CAPTURE(name);
         CHECK_FALSE(shows(redacted(secret, dress(part)), dress(part)));
       }
@@ -215,7 +218,8 @@ TEST_SUITE("core/redactor") {
       Redactor secrets;
       secrets.hide_login(Secret("etl.12345.mp-service-account"), Secret(password));
       const auto pair = fmt::format("etl.12345.mp-service-account:{}", password);
-      for (const auto& [name, dress] : dresses()) {
+      for (const auto& [label, dress] : dresses()) {
+        const auto& name = label;
         CAPTURE(name);
         if (name == "upper case") continue;
         const auto out = secrets("Authorization: Basic " + dress(base64(pair)));

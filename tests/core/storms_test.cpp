@@ -207,7 +207,7 @@ TEST_SUITE("core/storms") {
                 "window", "closed", "batch", "R-A", "", "used", "worst", "429", "min 1", "min 2");
     for (const double limit_per_s : {5.0, 20.0, 100.0, 500.0, 2'000.0, 10'000.0, 30'000.0}) {
       for (const auto closed : {1s, 10s, 60s}) {
-        for (const std::uint64_t batch : {1, 100, 2'000}) {
+        for (const auto batch : {std::uint64_t{1}, std::uint64_t{100}, std::uint64_t{2'000}}) {
           for (const auto window : {1s, 60s}) {
             for (const bool counts_requests : {false, true}) {
               if (counts_requests && batch == 1) continue;  // the same as links

@@ -132,6 +132,8 @@ const std::vector<Sample>& samples() {
       {{Fault::placeholder}, "^null,u,n"},
       {{Fault::placeholder}, R"({"anonymous_id":"a","user_id":^"undefined"})", {}, {}, ndjson},
       {{Fault::device_user}, "a,^$device:u,n"},
+      {{Fault::scientific}, "a,^1.23457E+11,n"},
+      {{Fault::spreadsheet}, "^'00123,u,n"},
       {{Fault::doubled_prefix}, "^$device:$device:a,u,n", {}, [](auto& s) { s.simplified = true; }},
       {{Fault::denied},
        "a,^forbidden,n",
