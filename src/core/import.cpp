@@ -402,7 +402,7 @@ bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
 }  // namespace
 
 bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object) {
-  if (reply.body_cut) return false;
+  if (reply.body_cut || reply.body.empty()) return false;
   const auto error = json.parse(reply.body.data(), reply.body.size(), true).get(object);
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   return error == simdjson::SUCCESS;

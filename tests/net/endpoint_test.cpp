@@ -134,12 +134,13 @@ TEST_SUITE("net/endpoint") {
 
   TEST_CASE("without TLS only addresses of this machine are taken, whatever localhost leads to") {
     using Addresses = std::vector<std::string>;
-    for (const auto& [told, kept] :
+    for (const auto& [answers, kept] :
          {std::pair{Addresses{"192.0.2.7"}, Addresses{}},
           std::pair{Addresses{"2001:db8::7", "10.0.0.1"}, Addresses{}},
           std::pair{Addresses{"0.0.0.0"}, Addresses{}},
           std::pair{Addresses{"192.0.2.7", "127.0.0.1"}, Addresses{"127.0.0.1"}},
           std::pair{Addresses{"127.8.9.1", "::1"}, Addresses{"127.8.9.1", "::1"}}}) {
+      const Addresses& told = answers;
       CAPTURE(told);
       const ToldAddresses lookup(told);
       asio::io_context io(1);

@@ -196,9 +196,11 @@ TEST_SUITE("net/tls") {
     std::filesystem::copy_file(certificates().authority, hashed + "/9d66eef0.0");
     const auto empty = scratch.path("empty");
     std::filesystem::create_directory(empty);
-    for (const auto& [its_file, its_dir] :
+    for (const auto& paths :
          {std::pair{file, empty}, std::pair{std::string("/nonexistent"), hashed},
           std::pair{std::string(), empty + ":/nonexistent:" + hashed}, std::pair{file, hashed}}) {
+      const auto& its_file = paths.first;
+      const auto& its_dir = paths.second;
       CAPTURE(its_file);
       CAPTURE(its_dir);
       const TrustVariables variables(its_file, its_dir);
@@ -214,10 +216,11 @@ TEST_SUITE("net/tls") {
     std::filesystem::create_directory(unhashed);
     std::filesystem::copy_file(certificates().authority, unhashed + "/authority.pem");
     const auto nonsense = scratch.write("nonsense.pem", "no PEM at all");
-    for (const auto& [file, dir] :
-         {std::pair{std::string("/nonexistent"), std::string("/nonexistent")},
-          std::pair{nonsense, nothing}, std::pair{std::string(), unhashed},
-          std::pair{nothing, nonsense}}) {
+    for (const auto& paths : {std::pair{std::string("/nonexistent"), std::string("/nonexistent")},
+                              std::pair{nonsense, nothing}, std::pair{std::string(), unhashed},
+                              std::pair{nothing, nonsense}}) {
+      const auto& file = paths.first;
+      const auto& dir = paths.second;
       CAPTURE(file);
       CAPTURE(dir);
       const TrustVariables variables(file, dir);
