@@ -160,7 +160,6 @@ void say_account(const JobView& view, World& world) {
   world.log.report("account", account_text(view), account_json(tally_of(view)));
 }
 
-/// Write summary.json and report.html to `place`, and the former where --summary says.
 /// How the last call that sent ended: as its summary says, or, where it was killed before it could
 /// write one, as it would have ended.
 Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
@@ -174,8 +173,9 @@ Ending last_ending(const JobView& view, const JobPaths& place, const Settings& s
 
 enum class Sent : std::uint8_t { no, yes };
 
-/// The job keeps how its last sending ended: a call that sent nothing says how it ended itself only
-/// to whoever asked (--summary).
+/// Write summary.json and report.html to `place`, and the former where --summary says. The job
+/// keeps how its last sending ended: a call that sent nothing says how it ended itself only to
+/// --summary.
 Result<void> write_reports(const JobView& view, const Ending& ending, const JobPaths& place,
                            const Settings& settings, World& world, Sent sent) {
   const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
@@ -240,7 +240,12 @@ std::string corrected_command(std::string_view guard, const std::string& job,
     return command_line({"show", "--job", settings.job, "--show-ids", "always"});
   }
   const auto& inputs = settings.plan.intake.inputs;
-  if (inputs.empty() || std::find(inputs.begin(), inputs.end(), "-") != inputs.end()) return {};
+  // Opening a pipe again would wait for another writer.
+  const auto is_read_once = [](const std::string& input) {
+    std::error_code failed;
+    return input == "-" || fs::is_fifo(input, failed);
+  };
+  if (inputs.empty() || std::any_of(inputs.begin(), inputs.end(), is_read_once)) return {};
   if (guard != "max-uuid-lead") return same_command_for(world, job);
   const auto intake = Intake::open(settings.plan.intake);
   if (!intake || intake->files().empty()) return {};

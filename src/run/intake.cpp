@@ -187,35 +187,31 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
                        .take_last_row = options.take_last_row,
                        .null_words = options.null_words};
   const bool enough = whole || head.size() >= options.row_max + 5;
-  auto header_row = read_header(head, whole, csv);
-  plan.undecided = !enough && (!header_row || !*header_row);
+  const auto read = read_header(head, whole, csv);
+  plan.undecided = !enough && (!read || !*read);
   if (plan.undecided) return plan;
-  if (!header_row) return header_row.error();
-  if (!*header_row) return plan;
-  if (auto right =
-          check_delimiter((*header_row)->names, csv.delimiter, !options.no_header, options.mask);
-      !right)
+  if (!read) return read.error();
+  if (!*read) return plan;
+  const CsvHeader& first = **read;
+  const bool is_row = options.no_header;
+  if (auto right = check_delimiter(first.names, csv.delimiter, !is_row, options.mask); !right)
     return right.error();
   const auto names = field_names(options);
-  const auto count = static_cast<std::uint32_t>((*header_row)->names.size());
-  auto columns = options.no_header ? choose_columns(names, count)
-                                   : choose_columns(names, (*header_row)->names);
+  const auto count = static_cast<std::uint32_t>(first.names.size());
+  auto columns = is_row ? choose_columns(names, count) : choose_columns(names, first.names);
   if (!columns) return columns.error();
   columns->verbs = options.verbs;
   plan.columns = count;
   if (const auto& sides = columns->sides[static_cast<std::size_t>(Op::create)]) {
-    const auto& header = (*header_row)->names;
-    plan.side_names = {names.anon.empty() ? header[sides->first] : names.anon,
-                       names.user.empty() ? header[sides->second] : names.user};
+    plan.side_names = {names.anon.empty() ? first.names[sides->first] : names.anon,
+                       names.user.empty() ? first.names[sides->second] : names.user};
   }
-  if (!options.no_header) plan.numbered = numbered_columns(names, (*header_row)->names);
-  if (options.no_header || !plan.numbered.empty()) plan.first_row = (*header_row)->names;
-  const auto& first = **header_row;
-  const bool row = options.no_header;
-  plan.start = row ? first.start : first.bytes;
+  if (!is_row) plan.numbered = numbered_columns(names, first.names);
+  if (is_row || !plan.numbered.empty()) plan.first_row = first.names;
+  plan.start = is_row ? first.start : first.bytes;
   plan.reader.emplace<CsvReader>(
-      csv, *columns, row ? std::vector<std::string>() : first.names,
-      CsvStart{.offset = plan.start, .line = (row ? first.lines_before : first.lines) + 1});
+      csv, *columns, is_row ? std::vector<std::string>() : first.names,
+      CsvStart{.offset = plan.start, .line = (is_row ? first.lines_before : first.lines) + 1});
   return plan;
 }
 

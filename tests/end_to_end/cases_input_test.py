@@ -20,16 +20,6 @@ class Cases(journey.Case):
                                     expect=expect)
         return job, out + err
 
-    def links(self, job, verdict="send"):
-        out, _ = self.run_idmerge("show", "--job", job, "--links", "--format", "ndjson",
-                                  "--show-ids", "always")
-        return [(link["anonymous_id"], link["user_id"]) for link in map(json.loads, out.splitlines())
-                if link["verdict"] == verdict]
-
-    def reasons(self, job):
-        lines = (job / "rejected.ndjson").read_text().splitlines()
-        return [(line["line"], line["reason"]) for line in map(json.loads, lines)]
-
     SIMPLIFIED = ("--api", "import", "--project-mode", "simplified")
 
     def test_device_prefix_two_spellings(self):
@@ -41,8 +31,8 @@ class Cases(journey.Case):
                  "d5,$device:u5\n"
                  "$device:d6,u6\n$Device:d7,u7\n")
         job, said = self.plan("spellings.csv", table, *self.SIMPLIFIED)
-        self.assertEqual(self.links(job), [(UUID + "d", "u3"), ("d6", "u6"), ("$Device:d7", "u7")])
-        self.assertEqual(self.links(job, "conflict"), [(UUID + "c", "u1"), (UUID + "c", "u2")])
+        self.assertEqual(self.planned_links(job), [(UUID + "d", "u3"), ("d6", "u6"), ("$Device:d7", "u7")])
+        self.assertEqual(self.planned_links(job, "conflict"), [(UUID + "c", "u1"), (UUID + "c", "u2")])
         self.assertEqual(self.reasons(job), [(6, "same-ids"), (7, "doubled-prefix"),
                                              (8, "device-user")])
         self.check_account(job, duplicate=1, held=2, rejected=3, pending=3)
@@ -62,13 +52,13 @@ class Cases(journey.Case):
         for more in ((), ("--project-mode", "original"), ("--api", "import", "--project-mode",
                                                            "original")):
             job, said = self.plan(f"original{len(more)}.csv", table, *more)
-            self.assertEqual(len(self.links(job)), 3)
+            self.assertEqual(len(self.planned_links(job)), 3)
             self.assertIn("2 rows have anonymous ids that start with $device:, others do not", said)
         # A control: a table that has the prefix throughout is as good as one that never has it.
         for mode in ("original", "simplified"):
             job, said = self.plan(f"all-{mode}.csv", "anonymous_id,user_id\n$device:a,u1\n$device:b,u2\n",
                                   "--project-mode", mode)
-            self.assertEqual(len(self.links(job)), 2)
+            self.assertEqual(len(self.planned_links(job)), 2)
             self.assertNotIn("others do not", said)
 
     def test_device_prefix_in_decisions_and_deny_lists(self):
@@ -79,7 +69,7 @@ class Cases(journey.Case):
         job, _ = self.plan("rules.csv", "anonymous_id,user_id\nc,u1\n$device:c,u2\n$device:bot17,u3\n"
                            "bot18,u4\nkiosk,u5\n$device:kiosk,u6\n$device:good,u7\n", *self.SIMPLIFIED,
                            "--decisions", decisions, "--deny-file", deny)
-        self.assertEqual(self.links(job), [("c", "u2"), ("good", "u7")])
+        self.assertEqual(self.planned_links(job), [("c", "u2"), ("good", "u7")])
         self.assertEqual(self.reasons(job), [(n, "denied") for n in (4, 5, 6, 7)])
 
     def test_the_verb_of_a_row_must_be_one_of_the_project(self):
@@ -116,10 +106,10 @@ class Cases(journey.Case):
                             ("case", head.upper()), ("quoted", '"device_id","identified_id"'),
                             ("usual", "anonymous_id,user_id")):
             job, _ = self.plan(name + ".csv", f"{head}\na1,u1\n{again}\na2,u2\n")
-            self.assertEqual(self.links(job), [("a1", "u1"), ("a2", "u2")], name)
+            self.assertEqual(self.planned_links(job), [("a1", "u1"), ("a2", "u2")], name)
             self.assertEqual(self.reasons(job), [(3, "repeated-header")], name)
         job, _ = self.plan("third-column.csv", f"{head},ts\na1,u1,1\n{head},seen\na2,u2,2\n")
-        self.assertEqual(self.links(job), [("a1", "u1"), ("a2", "u2")])
+        self.assertEqual(self.planned_links(job), [("a1", "u1"), ("a2", "u2")])
         # The parts' own headers do not make a table doubtful.
         parts = "".join(f"{head}\na{n},u{n}\n{head.upper()}\n" for n in range(3))
         path = self.dir / "parts.csv"
@@ -129,7 +119,7 @@ class Cases(journey.Case):
         for delimiter, more in (("\t", ("--format", "tsv")), (";", ("--delimiter", ";"))):
             job, _ = self.plan(f"{ord(delimiter)}.csv", f"{head}\na1,u1\n{head.upper()}\na2,u2\n".replace(
                 ",", delimiter), *more)
-            self.assertEqual(self.links(job), [("a1", "u1"), ("a2", "u2")])
+            self.assertEqual(self.planned_links(job), [("a1", "u1"), ("a2", "u2")])
 
     def test_a_header_with_swapped_columns_ends_the_reading(self):
         for n, text in enumerate(("device_id,identified_id\na1,u1\nidentified_id,device_id\nu2,a2\n",
@@ -142,11 +132,11 @@ class Cases(journey.Case):
     def test_a_row_of_types_is_no_link(self):
         job, _ = self.plan("clickhouse-types.csv", '"anonymous_id","user_id"\n"UUID","Nullable(String)"\n'
                            f'"{UUID}c","u1"\n"{UUID}d",\\N\n')
-        self.assertEqual(self.links(job), [(UUID + "c", "u1")])
+        self.assertEqual(self.planned_links(job), [(UUID + "c", "u1")])
         self.assertEqual(self.reasons(job), [(2, "repeated-header")])
         # Further down such words are ids like others.
         job, _ = self.plan("words.csv", "anonymous_id,user_id\na1,u1\nuuid,string\ntext,u2\n")
-        self.assertEqual(len(self.links(job)), 3)
+        self.assertEqual(len(self.planned_links(job)), 3)
 
     def test_null_words_not_known(self):
         words = ["<NA>", "[NULL]", "(null)", "#N/A", "(not set)", "<null>", "Optional(nil)", "NaT",
@@ -154,14 +144,14 @@ class Cases(journey.Case):
         job, _ = self.plan("nulls.csv", "anonymous_id,user_id\na0,u0\n"
                            + "".join(f"a{n}-{k},{word}\n" for n, word in enumerate(words) for k in (1, 2))
                            + "none-such,u1\na9,natalie\n")
-        self.assertEqual(self.links(job), [("a0", "u0"), ("none-such", "u1"), ("a9", "natalie")])
+        self.assertEqual(self.planned_links(job), [("a0", "u0"), ("none-such", "u1"), ("a9", "natalie")])
         self.assertEqual({reason for _, reason in self.reasons(job)}, {"placeholder"})
 
     def test_ids_that_are_called_like_columns_are_sent(self):
         table = ("device_id,identified_id\ndevice_id,u1\na2,identified_id\n"
                  "user_name,user_id_7\nmy_device_id,u4\n")
         job, _ = self.plan("like-columns.csv", table)
-        self.assertEqual(len(self.links(job)), 4)
+        self.assertEqual(len(self.planned_links(job)), 4)
 
     def test_first_row_lost_without_no_header(self):
         job, said = self.plan("pairs.csv", "carol-dev,carol\ndave-dev,dave\n", "--anon-field", "#1",
@@ -175,7 +165,7 @@ class Cases(journey.Case):
         # A header that was denied is still none of the links.
         job, _ = self.plan("denied.csv", "device_id,user_id\na1,u1\n", "--anon-field", "#1",
                            "--user-field", "#2", "--no-header")
-        self.assertEqual(self.links(job), [("a1", "u1")])
+        self.assertEqual(self.planned_links(job), [("a1", "u1")])
         self.assertEqual(self.reasons(job), [(1, "repeated-header")])
         _, said = self.plan("denied-swapped.csv", "user_id,device_id\nu1,a1\n", "--anon-field", "#1",
                             "--user-field", "#2", "--no-header", expect=4)

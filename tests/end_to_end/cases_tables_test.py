@@ -4,11 +4,14 @@ did to ids, times and files is read, or said, and never sent.
 """
 import gzip
 import json
+import os
+import threading
+import uuid
 import zlib
 
 import journey
 
-GUARD, DOUBT, USAGE, INPUT = 6, 3, 2, 4
+GUARD, USAGE, INPUT = 6, 2, 4
 
 
 class Cases(journey.Case):
@@ -29,16 +32,6 @@ class Cases(journey.Case):
         out, err = self.run_idmerge("plan", path, "--job", job, "--show-ids", "always", *options,
                                     expect=expect)
         return job, out + err
-
-    def links(self, job, verdict="send"):
-        out, _ = self.run_idmerge("show", "--job", job, "--links", "--format", "ndjson",
-                                  "--show-ids", "always")
-        return [(link["anonymous_id"], link["user_id"]) for link in map(json.loads, out.splitlines())
-                if link["verdict"] == verdict]
-
-    def reasons(self, job):
-        lines = (job / "rejected.ndjson").read_text().splitlines()
-        return [(line["line"], line["reason"]) for line in map(json.loads, lines)]
 
     def summary_of(self, job):
         return json.loads((job / "summary.json").read_text())
@@ -68,13 +61,13 @@ class Cases(journey.Case):
         head = "anonymous_id,user_id\n"
         damaged = ("--max-rejected", "none")
         job, _ = self.plan("sci.csv", head + "a1,1.23457E+11\na2,1.23457E+11\na3,u3\n", *damaged)
-        self.assertEqual(self.links(job), [("a3", "u3")])
+        self.assertEqual(self.planned_links(job), [("a3", "u3")])
         self.assertEqual(self.reasons(job), [(2, "scientific"), (3, "scientific")])
         job, _ = self.plan("formula.csv", head + 'a1,"=""00123"""\na2,=""00124""\na3,u3\n', *damaged)
-        self.assertEqual(self.links(job), [("a3", "u3")])
+        self.assertEqual(self.planned_links(job), [("a3", "u3")])
         self.assertEqual(self.reasons(job), [(2, "spreadsheet"), (3, "spreadsheet")])
         job, _ = self.plan("apostrophe.csv", head + "a1,'00123\na2,'00124\na3,00125\n", *damaged)
-        self.assertEqual(self.links(job), [("a3", "00125")])
+        self.assertEqual(self.planned_links(job), [("a3", "00125")])
         # Both readers judge one table alike.
         lines = [{"anonymous_id": "a1", "user_id": "1.23457E+11"},
                  {"anonymous_id": "a2", "user_id": "'00123"}, {"anonymous_id": "a3", "user_id": "u3"}]
@@ -92,7 +85,7 @@ class Cases(journey.Case):
         ids = ["1234567890.1234567890", "GA1.2.1234567890.1234567890", "1e11", "deadbeef", "12e45678",
                "1E-05", "3.0.1", "o'brien", "1.5"]
         job, said = self.plan("fine.csv", head + "".join(f"{i},user-{i}\n" for i in ids))
-        self.assertEqual([anon for anon, _ in self.links(job)], ids)
+        self.assertEqual([anon for anon, _ in self.planned_links(job)], ids)
         self.assertNotIn("12345.0", said)
 
     def test_a_row_number_is_called_one(self):
@@ -107,7 +100,7 @@ class Cases(journey.Case):
                               "a1          |u1     \na2          |u2     \n", "--delimiter", "|",
                               "--max-rejected", "none")
         self.assertIn("look: 2 rows have an id that begins or ends with white space", said)
-        self.assertEqual(self.links(job), [("a1          ", "u1     "), ("a2          ", "u2     ")])
+        self.assertEqual(self.planned_links(job), [("a1          ", "u1     "), ("a2          ", "u2     ")])
         self.assertEqual(self.reasons(job), [(2, "placeholder")])
         _, said = self.plan("spaces.csv", "anonymous_id,user_id\na1,u1\na2,\u00a0u2\na3,u3\u200b\na4, u4\n"
                             "a5,u 5\n")
@@ -117,7 +110,7 @@ class Cases(journey.Case):
         table = "anonymous_id\tuser_id\na1\tO\\'Brien\na2\tDOM\\\\bob\na3\t\\N\na4\tu4\n"
         job, said = self.plan("clickhouse.tsv", table, "--format", "tsv")
         self.assertIn("look: 2 rows have an id with a backslash", said)
-        self.assertEqual(self.links(job)[0], ("a1", "O\\'Brien"))
+        self.assertEqual(self.planned_links(job)[0], ("a1", "O\\'Brien"))
         # Where commas part the fields, it is part of the id: DOMAIN\name.
         _, said = self.plan("domain.csv", "anonymous_id,user_id\na1,CORP\\jdoe\n")
         self.assertNotIn("backslash", said)
@@ -132,7 +125,7 @@ class Cases(journey.Case):
         self.assertIn("have an order that cannot be read", said)
         job, said = self.plan("pairs.csv", table, *order, "--max-held", "none", "--max-rejected",
                               "none", job=self.dir / "seen")
-        self.assertEqual(self.links(job), [("d2", "u3")])
+        self.assertEqual(self.planned_links(job), [("d2", "u3")])
         self.assertIn("look: 1 rows have an order that cannot be read", said)
         self.assertIn("integers of one unit", said)
 
@@ -145,13 +138,13 @@ class Cases(journey.Case):
                          f"d1,u2,2024-01-02{sep}{late}.5{zone}\n")
                 job, _ = self.plan(name + ".csv", table, "--order-field", "seen", "--on-conflict",
                                    "latest", job=self.dir / (name + sep))
-                self.assertEqual(self.links(job), [("d1", "u2")], name)
+                self.assertEqual(self.planned_links(job), [("d1", "u2")], name)
         # Between a time of a zone and one of none, nobody can say.
         mixed = ("anonymous_id,user_id,seen\nd1,u1,2024-01-02 03:04:05\n"
                  "d1,u2,2024-01-02 03:04:06 UTC\n")
         job, _ = self.plan("mixed.csv", mixed, "--order-field", "seen", "--on-conflict", "latest",
                            "--max-rejected", "none", "--max-held", "none")
-        self.assertEqual(self.links(job), [])
+        self.assertEqual(self.planned_links(job), [])
 
     def test_a_list_that_was_opened_in_a_spreadsheet_comes_back_unchanged(self):
         ids = ["=1+1", "+49", "@home", "'=x", "-", "plain"]
@@ -178,8 +171,20 @@ class Cases(journey.Case):
         job, said = self.plan_path(self.dir / "formulas.csv", "--decisions", self.dir / "decided.csv",
                                    job=self.dir / "decided")
         self.assertNotIn("decision", said)
-        self.assertEqual(sorted(self.links(job)), sorted(
+        self.assertEqual(sorted(self.planned_links(job)), sorted(
             [(f"dev{i}", i) for i in ids if i != "-"] + [("=dev", "u1")]))
+
+    def test_a_guard_does_not_wait_for_a_pipe_that_was_read(self):
+        pipe = self.dir / "pairs.fifo"
+        os.mkfifo(pipe)
+        table = "anonymous_id,user_id\n" + "".join(f"u{n},{uuid.UUID(int=n)}\n" for n in (7, 8))
+        writer = threading.Thread(target=pipe.write_text, args=(table,))
+        writer.start()
+        _, said = self.plan_path(pipe, expect=GUARD)
+        writer.join()
+        self.assertIn("--max-uuid-lead", said)
+        self.assertNotIn("go on:", said)
+        self.assertIn("to override:", said)
 
     # --- files
 
@@ -190,15 +195,15 @@ class Cases(journey.Case):
         job, said = self.plan("pairs.csv", cut)
         self.assertIn("the last line has no line end: it is held", said)
         self.assertIn("--last-row take", said)
-        self.assertEqual(len(self.links(job)), 169)
+        self.assertEqual(len(self.planned_links(job)), 169)
         self.check_account(job, held=1, pending=169)
         [held] = [json.loads(line) for line in (job / "held.ndjson").read_text().splitlines()]
         self.assertEqual(held["reason"], "partial-row")
         # The same bytes, packed or from a pipe.
         job, _ = self.plan("pairs.csv.gz", gzip.compress(cut.encode()))
-        self.assertEqual(len(self.links(job)), 169)
+        self.assertEqual(len(self.planned_links(job)), 169)
         job, _ = self.plan_path(self.dir / "pairs.csv", "--last-row", "take", job=self.dir / "taken")
-        self.assertEqual(len(self.links(job)), 170)
+        self.assertEqual(len(self.planned_links(job)), 170)
         # What a job has planned, it goes on with: it is not planned otherwise unnoticed.
         _, said = self.run_idmerge("run", self.dir / "pairs.csv", "--job", job, "--rehearse",
                                    "--project-id", "1", expect=USAGE)
@@ -219,7 +224,7 @@ class Cases(journey.Case):
         fields = ("--no-header", "--anon-field", "#1", "--user-field", "#2", "--delimiter")
         for number, spelling in enumerate(("\x01", "\\x01", "\\001", "^A")):
             job, _ = self.plan("000000_0", table, *fields, spelling, job=self.dir / str(number))
-            self.assertEqual(self.links(job), [("d1", "u1"), ("d2", "u2")])
+            self.assertEqual(self.planned_links(job), [("d1", "u1"), ("d2", "u2")])
         _, said = self.plan("000000_0", table, *fields, "ab", expect=USAGE)
         self.assertIn("is not one character", said)
 
@@ -228,7 +233,7 @@ class Cases(journey.Case):
                            ("comma.csv", "sep=,\r\nanonymous_id,user_id\r\na1,u1\r\n"),
                            ("bom.csv", "\ufeffsep=;\r\nanonymous_id;user_id\r\na1;u1\r\n")):
             job, _ = self.plan(name, text)
-            self.assertEqual(self.links(job), [("a1", "u1")], name)
+            self.assertEqual(self.planned_links(job), [("a1", "u1")], name)
         job, _ = self.plan("rejected.csv", "sep=;\r\nanonymous_id;user_id\r\na1;null\r\nb;v\r\n",
                            "--max-rejected", "none")
         self.assertEqual(self.reasons(job), [(3, "placeholder")])
@@ -246,7 +251,7 @@ class Cases(journey.Case):
             (path.parent / "0000_part_00").write_text(part.format(number))
             job, said = self.plan_path(path.parent, job=self.dir / f"j{number}")
             self.assertIn(path.name + ": a list of files, no table", said)
-            self.assertEqual(self.links(job), [(f"a{number}", f"u{number}")])
+            self.assertEqual(self.planned_links(job), [(f"a{number}", f"u{number}")])
         # Named outright, it is read, and refused for what it is.
         self.plan_path(self.dir / "redshift/manifest", expect=USAGE)
 

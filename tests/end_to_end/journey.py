@@ -107,6 +107,18 @@ class Case(unittest.TestCase):
     def summary(self, job):
         return json.loads((job / "summary.json").read_text())
 
+    def planned_links(self, job, verdict="send"):
+        """The pairs of a plan with this verdict, in its order."""
+        out, _ = self.run_idmerge("show", "--job", job, "--links", "--format", "ndjson",
+                                  "--show-ids", "always")
+        return [(link["anonymous_id"], link["user_id"]) for link in map(json.loads, out.splitlines())
+                if link["verdict"] == verdict]
+
+    def reasons(self, job):
+        """Line and reason of each rejected row."""
+        lines = (job / "rejected.ndjson").read_text().splitlines()
+        return [(line["line"], line["reason"]) for line in map(json.loads, lines)]
+
     def check_account(self, job, **fates):
         """Law 1: the fates add up to the rows, and are those given."""
         account = self.summary(job)["account"]

@@ -95,10 +95,10 @@ struct CensusReport {
   std::uint64_t decisions_unknown = 0;      // decisions about no anonymous id
   std::uint64_t decisions_unclaimed = 0;    // ... for a user that does not claim the id
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
-  /// `prefixed` where other rows have no prefix: outside of simplified projects `X` and `$device:X`
-  /// are two ids. 0 where all rows are alike.
+  /// Shape: `prefixed` is 0 where all rows have the prefix. Where some have it, `X` and `$device:X`
+  /// are two ids outside of simplified projects.
   RowLooks looks;
-  /// Rows, where on this side each has the number behind that of the row before; else 0.
+  /// All rows, where the ids of this side number them one by one; else 0.
   std::uint64_t anon_row_numbers = 0, user_row_numbers = 0;
 
   // Clusters of what is to be sent; ids per user before --max-cluster holds the largest.

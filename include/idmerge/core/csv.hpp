@@ -32,8 +32,8 @@ struct CsvOptions {
   std::uint64_t row_max = 1U << 20U;  // Units: bytes without the line end
   bool allow_ragged = false;
   bool allow_lazy_quotes = false;
-  bool pipe = false;                      // a last row without line end is a fault, ...
-  bool take_last_row = false;             // ... and in a file, if others have one, but for this
+  bool pipe = false;                      // a last row without line end may be cut off
+  bool take_last_row = false;             // one that may be cut off is none the less a row
   std::vector<std::string> null_words{};  // besides \N
 };
 
@@ -42,9 +42,9 @@ struct CsvHeader {
   std::vector<std::string> names;
   std::string text;         // raw, without line end
   std::size_t bytes = 0;    // up to the next row: with BOM, blank lines before it and line end
-  std::size_t start = 0;    // of the row: after the BOM, blank lines and an Excel separator line
+  std::size_t start = 0;    // of the row: after the BOM, Excel's separator line and blank lines
   std::uint64_t lines = 0;  // up to the next row
-  std::uint64_t lines_before = 0;  // blank lines before it
+  std::uint64_t lines_before = 0;  // Excel's and blank ones before it
 };
 
 /// The separator that Excel's first line "sep=;" names, if the file begins with one.

@@ -48,7 +48,6 @@ class BoundedCensus {
                     std::vector<std::uint32_t>& fresh);
 
   /// Of the rows that were taken last.
-  /// Rows whose anonymous id begins with $device:, in a mode where that is part of the id.
   void count_looks(const RowLooks& rows) {
     spilled_ ? spilled_->count_looks(rows) : census_->count_looks(rows);
   }

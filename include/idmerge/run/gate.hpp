@@ -37,8 +37,7 @@ class Gate {
   /// does the same.
   ///
   /// Shape: false when the gate is closed, or has sent everyone back to make their requests anew:
-  /// nothing was claimed. An idle connection of the lane may
-  /// be taken from it while it waits.
+  /// nothing was claimed. An idle connection of the lane may be taken from it while it waits.
   /// Errors: those of Connection::open; nothing was claimed.
   /// Cancel: the place in the queue is given up, nothing is claimed.
   Task<Result<bool>> pass(Lane& lane, Cost cost);
