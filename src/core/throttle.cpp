@@ -79,6 +79,7 @@ void Throttle::accepted(double count, Instant now) {
     slice_ = 0;
   }
   slice_ += count;
+  last_taken_ = now;
   if (limited_ && since_cut_ == 0) begin_climb(now);
   since_cut_ += count;
   if (climb_per_s_ > 0) climb(count, now);
@@ -180,7 +181,9 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
     strikes_ = 0;
   }
   const bool waits_long = retry_after.value_or(std::chrono::seconds(0)) >= long_wait;
-  if (known_per_s_ > 0 && (strikes_ > 0 || waits_long)) measure_minute();
+  // Sooner than that, a count over a second is still full.
+  const bool had_rest = strikes_ > 0 && now - last_taken_ >= std::chrono::seconds(1);
+  if (known_per_s_ > 0 && (had_rest || waits_long)) measure_minute();
   limited_ = true;
   slow_start_ = false;
   climb_per_s_ = proven_per_s_ = since_cut_ = 0;

@@ -176,6 +176,20 @@ TEST_SUITE("core/throttle") {
     CHECK(rate_after(120s) > 450);
   }
 
+  TEST_CASE("refused again while its second is still counted, a service counts no minute") {
+    Throttle throttle({.backoff = {.min = 2ms, .max = 4ms}}, start);
+    throttle.accepted(30, start + 3ms);
+    REQUIRE(throttle.throttled(start + 3ms, start + 4ms, std::nullopt, 0.5));
+    const auto measured = throttle.known({}, start + 4ms).per_s;
+    REQUIRE(measured == 300);
+    for (auto now = start + 10ms; now < start + 1s; now += 10ms)
+      throttle.throttled(now, now, std::nullopt, 0.5);
+    CHECK(throttle.known({}, start + 1s).per_s == measured);
+    // After a second without anything taken, another refusal is about more than a second.
+    throttle.throttled(start + 1'010ms, start + 1'010ms, std::nullopt, 0.5);
+    CHECK(throttle.known({}, start + 1'010ms).per_s == 1);
+  }
+
   TEST_CASE("after a cut the rate climbs back to the ceiling and not beyond") {
     Throttle throttle({.ceiling_per_s = 500}, start);
     throttle.throttled(start, start, 0s, 0.5);

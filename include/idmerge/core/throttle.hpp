@@ -139,6 +139,7 @@ class Throttle {
   double step_taken_ = 0;
   Instant cubic_from_{};
   Instant last_cut_{};
+  Instant last_taken_{};
   Instant paused_until_{};
 
   // Taken of late, between pauses: in two slices of time, so that the older one can be forgotten.
