@@ -175,15 +175,18 @@ enum class Sent : std::uint8_t { no, yes };
 
 /// Write summary.json and report.html to `place`, and the former where --summary says. The job
 /// keeps how its last sending ended: a call that sent nothing says how it ended itself only to
-/// --summary.
-Result<void> write_reports(const JobView& view, const Ending& ending, const JobPaths& place,
-                           const Settings& settings, World& world, Sent sent) {
-  const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
-  const auto kept = keeps ? last_ending(view, place, settings, world) : ending;
-  const auto kept_text = summary_json(view, kept, world.mask);
-  if (auto written = world.files.replace(place.summary(), kept_text); !written) return written;
-  const auto page = report_page(view, kept, world.mask);
-  if (auto written = world.files.replace(place.report(), page); !written) return written;
+/// whoever asked (--summary). Shape: none to the job, when it is no longer ours, without `files`.
+Result<void> write_reports(const JobView& view, const Ending& ending, Files* files,
+                           const JobPaths& place, const Settings& settings, World& world,
+                           Sent sent) {
+  if (files != nullptr) {
+    const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
+    const auto kept = keeps ? last_ending(view, place, settings, world) : ending;
+    const auto kept_text = summary_json(view, kept, world.mask);
+    if (auto written = files->replace(place.summary(), kept_text); !written) return written;
+    const auto page = report_page(view, kept, world.mask);
+    if (auto written = files->replace(place.report(), page); !written) return written;
+  }
   if (settings.output.summary.empty()) return {};
   const auto text = summary_json(view, ending, world.mask);
   if (settings.output.summary == "-") {
@@ -323,6 +326,7 @@ class Run {
     settings_.job = std::move(*job);
     if (auto allowed = check_summary_place(settings_); !allowed) return allowed;
     if (auto read = read_rule_files(settings_, world_); !read) return read;
+    if (auto noted = note_place(); !noted) return noted;
     auto view = existing_plan(settings_, world_);
     if (!view) return view.error();
     view_ = std::move(*view);
@@ -533,7 +537,7 @@ class Run {
     auto view = plan_now(settings_, world_);
     if (!view) return view.error();
     view_ = std::move(*view);
-    return {};
+    return note_place();
   }
 
   Consent consent() const {
@@ -572,16 +576,40 @@ class Run {
     settings_.send.words = words_to_record(settings_);
     settings_.send.words.set("username", std::string(settings_.send.dialect.username.reveal()));
     settings_.send.words.set("token", settings_.send.dialect.token.masked());
+    settings_.send.plan = view_->plan.digest;
     const auto sent = send_plan(settings_.send, settings_.job, world_.files, world_.progress,
-                                world_.signals.stop());
+                                world_.signals.stop(), &hold_);
     world_.progress.end();
     if (emulator_) emulator_->stop();
     if (!sent) return sent.error();
-    auto view = settings_.rehearse ? view_rehearsal(world_.files, settings_.job)
-                                   : view_job(world_.files, settings_.job);
+    auto view = settings_.rehearse ? view_rehearsal(hold_->files(), settings_.job)
+                                   : view_job(hold_->files(), settings_.job);
+    if (!view && hold_->is_lost()) return end_of_lost(*sent->stop);
     if (!view) return view.error();
     view_ = std::move(*view);
     return end_of_sending(*sent);
+  }
+
+  /// Nothing is left of the job that could be told.
+  Result<int> end_of_lost(const Error& stop) {
+    world_.log.error(stop.what);
+    world_.log.info("go on: " + way_from_loss());
+    return exit_code(stop.code);
+  }
+
+  /// The command that goes on when the job was moved, removed or replaced at work.
+  std::string way_from_loss() {
+    if (hold_->is_in_place()) return next_command(settings_);  // it was a part of it
+    if (const auto place = hold_->place(); !place.empty()) {
+      auto moved = settings_;
+      moved.job = place;
+      return next_command(moved);
+    }
+    // What stands there now was never agreed to.
+    if (const auto now = world_.files.stat(settings_.job); now && *now) {
+      return command_line({"status", "--job", settings_.job});
+    }
+    return next_command(settings_);  // once it is restored
   }
 
   Result<int> end_of_sending(const SendReport& sent) {
@@ -594,7 +622,9 @@ class Run {
       ending.stop = fmt::format("{} links failed again and again while others succeeded",
                                 count_text(view_->pending()));
     }
-    if (!ending.stop.empty() && !settings_.rehearse) {
+    if (hold_->is_lost()) {
+      ending.next = way_from_loss();
+    } else if (!ending.stop.empty() && !settings_.rehearse) {
       ending.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
     }
 
@@ -716,9 +746,33 @@ class Run {
     const JobPaths paths{settings_.job};
     // A rehearsal must not touch what is said of the job itself.
     const JobPaths place = ending.rehearsal ? JobPaths{paths.run("rehearsal").dir} : paths;
-    const auto written = write_reports(*view_, ending, place, settings_, world_, sent);
+    Files* files = &world_.files;
+    if (hold_) {
+      const bool in_place = hold_->check().has_value();
+      files = in_place || hold_->is_whole() ? &hold_->files() : nullptr;
+    } else if (auto same = check_place(); !same) {
+      return same.error();
+    }
+    const auto written = write_reports(*view_, ending, files, place, settings_, world_, sent);
     if (!written) return written.error();
     return ending.exit_code;
+  }
+
+  /// Remember which directory it is that the view is of.
+  Result<void> note_place() {
+    const auto stat = world_.files.stat(settings_.job);
+    if (!stat) return stat.error();
+    place_ = *stat;
+    return {};
+  }
+
+  /// A person may have been asked for long: is it still that one?
+  Result<void> check_place() const {
+    const auto now = world_.files.stat(settings_.job);
+    if (now && *now && place_ && place_->is(**now)) return {};
+    return Error{Errc::input, fmt::format("{}: was moved, removed or replaced meanwhile: nothing "
+                                          "was sent; look at it first",
+                                          printable(settings_.job))};
   }
 
   void say_where_it_stands() {
@@ -738,6 +792,8 @@ class Run {
   Settings& settings_;
   World& world_;
   std::optional<JobView> view_;
+  std::optional<FileStat> place_;  // of the job, when it was looked at
+  std::shared_ptr<Hold> hold_;     // while and after it is sent
   std::optional<LastJob> last_;
   std::optional<Credentials> credentials_;  // as far as they are given
   struct {
@@ -942,7 +998,7 @@ Result<int> do_plan(Settings& settings, World& world) {
     world.log.info("send it: " + ending.next);
   }
   const auto written =
-      write_reports(*view, ending, JobPaths{settings.job}, settings, world, Sent::no);
+      write_reports(*view, ending, &world.files, JobPaths{settings.job}, settings, world, Sent::no);
   if (!written) return written.error();
   return ending.exit_code;
 }

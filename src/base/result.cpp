@@ -49,6 +49,7 @@ Error system_error(std::string_view subject, int error_number) {
     case EISDIR:
     case ELOOP:
     case ENAMETOOLONG:
+    case ESTALE:
       return say(Errc::usage, "check the path");
     case EROFS:
       return say(Errc::usage, "choose a place that can be written");

@@ -133,12 +133,24 @@ Result<FileStat> File::stat() const {
   return stat;
 }
 
+std::string File::place() const {
+  IDMERGE_CHECK(files_ != nullptr);
+  std::string path;
+  if (files_->sys_place(fd_, path) < 0) return {};
+  // The kernel's words for what was removed could be a name as well.
+  const auto mine = stat();
+  const auto there = files_->stat(path);
+  return mine && there && *there && mine->is(**there) ? path : std::string();
+}
+
 Result<bool> File::try_lock() {
   IDMERGE_CHECK(files_ != nullptr);
   const auto result = retried([&] { return files_->sys_flock(fd_); });
   if (result == 0) return true;
   if (result == -EWOULDBLOCK) return false;
-  if (result == -ENOLCK || result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL) {
+  // EBADF: over NFS only what is open for writing can be locked.
+  if (result == -ENOLCK || result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL ||
+      result == -EBADF) {
     return Error{Errc::usage, path_ +
                                   ": this filesystem has no locks, and without one two "
                                   "processes could send the same job: put it on another one"};
@@ -185,8 +197,20 @@ Result<File> Files::open_append(const std::string& path) {
   return file;
 }
 
+Result<File> Files::open_dir(const std::string& path) {
+  const int fd =
+      retried([&] { return sys_open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | always, 0); });
+  if (fd < 0) return failed(path, fd);
+  return File(*this, fd, path);
+}
+
+Result<File> Files::open_to_lock(const std::string& path) {
+  auto file = open_as(path, O_RDWR);
+  return file || file.error().code != Errc::usage ? std::move(file) : open(path);
+}
+
 Result<File> Files::open_as(const std::string& path, int flags) {
-  const int fd = retried([&] { return sys_open(path.c_str(), flags | always, 0600); });
+  const int fd = retried([&] { return sys_open(AT_FDCWD, path.c_str(), flags | always, 0600); });
   if (fd < 0) return failed(path, fd);
   File file(*this, fd, path);
   const auto stat = file.stat();
@@ -215,7 +239,7 @@ Result<std::string> Files::read_all(const std::string& path, std::size_t bytes_m
 
 Result<std::optional<FileStat>> Files::stat(const std::string& path) {
   FileStat stat;
-  const auto result = sys_lstat(path.c_str(), stat);
+  const auto result = sys_lstat(AT_FDCWD, path.c_str(), stat);
   if (result == -ENOENT) return std::optional<FileStat>();
   if (result < 0) return failed(path, result);
   return std::optional<FileStat>(stat);
@@ -223,14 +247,15 @@ Result<std::optional<FileStat>> Files::stat(const std::string& path) {
 
 Result<std::vector<std::string>> Files::list(const std::string& path) {
   std::vector<std::string> names;
-  const auto result = sys_list(path.c_str(), names);
+  const auto result = sys_list(AT_FDCWD, path.c_str(), names);
   if (result < 0) return failed(path, result);
   std::sort(names.begin(), names.end());
   return names;
 }
 
 Result<void> Files::rename(const std::string& from, const std::string& to) {
-  const auto result = retried([&] { return sys_rename(from.c_str(), to.c_str()); });
+  const auto result =
+      retried([&] { return sys_rename(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str()); });
   if (result == -EEXIST || result == -EXDEV || result == -EOPNOTSUPP || result == -ENOSYS) {
     return Error{Errc::usage, to + ": this filesystem cannot replace a file by renaming another "
                                    "over it: put the job on another one"};
@@ -240,21 +265,21 @@ Result<void> Files::rename(const std::string& from, const std::string& to) {
 }
 
 Result<void> Files::remove(const std::string& path) {
-  const auto result = retried([&] { return sys_unlink(path.c_str()); });
+  const auto result = retried([&] { return sys_unlink(AT_FDCWD, path.c_str()); });
   if (result < 0 && result != -ENOENT) return failed(path, result);
   return {};
 }
 
 Result<void> Files::make_dir(const std::string& path) {
-  const auto result = retried([&] { return sys_mkdir(path.c_str(), 0700); });
+  const auto result = retried([&] { return sys_mkdir(AT_FDCWD, path.c_str(), 0700); });
   if (result == -EEXIST) return Error{Errc::usage, path + ": something stands there already"};
   if (result < 0) return failed(path, result);
   return {};
 }
 
 Result<void> Files::sync_dir(const std::string& path) {
-  const int fd =
-      retried([&] { return sys_open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
+  const int fd = retried(
+      [&] { return sys_open(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0); });
   if (fd < 0) return failed(path, fd);
   const File dir(*this, fd, path);
   const auto result = retried([&] { return sys_fsync(fd); });
@@ -333,8 +358,8 @@ FileStat stat_of(const struct stat& in) {
 
 }  // namespace
 
-int RealFiles::sys_open(const char* path, int flags, mode_t mode) {
-  return or_errno(::open(path, flags, mode));
+int RealFiles::sys_open(int dir, const char* path, int flags, mode_t mode) {
+  return or_errno(::openat(dir, path, flags, mode));
 }
 
 int RealFiles::sys_close(int fd) {
@@ -368,37 +393,52 @@ int RealFiles::sys_fstat(int fd, FileStat& out) {
   return result;
 }
 
-int RealFiles::sys_lstat(const char* path, FileStat& out) {
+int RealFiles::sys_lstat(int dir, const char* path, FileStat& out) {
   struct stat in {};
-  const int result = or_errno(::lstat(path, &in));
+  const int result = or_errno(::fstatat(dir, path, &in, AT_SYMLINK_NOFOLLOW));
   if (result == 0) out = stat_of(in);
   return result;
 }
 
-int RealFiles::sys_rename(const char* from, const char* to) {
-  return or_errno(::rename(from, to));
+int RealFiles::sys_rename(int from_dir, const char* from, int to_dir, const char* to) {
+  return or_errno(::renameat(from_dir, from, to_dir, to));
 }
 
-int RealFiles::sys_unlink(const char* path) {
-  return or_errno(::unlink(path));
+int RealFiles::sys_unlink(int dir, const char* path) {
+  return or_errno(::unlinkat(dir, path, 0));
 }
 
-int RealFiles::sys_mkdir(const char* path, mode_t mode) {
-  return or_errno(::mkdir(path, mode));
+int RealFiles::sys_mkdir(int dir, const char* path, mode_t mode) {
+  return or_errno(::mkdirat(dir, path, mode));
 }
 
-int RealFiles::sys_list(const char* path, std::vector<std::string>& names) {
-  DIR* dir = ::opendir(path);
-  if (dir == nullptr) return -errno;
+int RealFiles::sys_list(int dir, const char* path, std::vector<std::string>& names) {
+  const int fd = or_errno(::openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd < 0) return fd;
+  DIR* const stream = ::fdopendir(fd);
+  if (stream == nullptr) {
+    const int failure = -errno;
+    ::close(fd);
+    return failure;
+  }
   errno = 0;
-  while (const auto* entry = ::readdir(dir)) {
+  while (const auto* entry = ::readdir(stream)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
     errno = 0;
   }
   const int result = -errno;
-  ::closedir(dir);
+  ::closedir(stream);
   return result;
+}
+
+int RealFiles::sys_place(int fd, std::string& path) {
+  path.assign(std::size_t{64} * 1024, '\0');
+  const auto name = fmt::format("/proc/self/fd/{}", fd);
+  const auto length = or_errno(::readlink(name.c_str(), path.data(), path.size()));
+  if (length < 0) return static_cast<int>(length);
+  path.resize(static_cast<std::size_t>(length));
+  return 0;
 }
 
 int RealFiles::sys_flock(int fd) {

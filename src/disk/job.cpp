@@ -179,13 +179,17 @@ Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job) {
   for (const auto& part : {job.dir + "/runs", run.dir}) {
     if (auto done = make_ours(files, part); !done) return done.error();
   }
+  return run;
+}
+
+Result<void> empty_rehearsal(Files& files, const RunPaths& run) {
   const auto names = files.list(run.dir);
   if (!names) return names.error();
   for (const auto& name : *names) {
-    if (name == "lock") continue;  // may be held
-    if (auto done = files.remove(run.dir + "/" + name); !done) return done.error();
+    if (name == "lock") continue;
+    if (auto done = files.remove(run.dir + "/" + name); !done) return done;
   }
-  return run;
+  return {};
 }
 
 }  // namespace idmerge

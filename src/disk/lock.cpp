@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/disk/lock.hpp"
 
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+
 #include <fmt/format.h>
 
 #include "idmerge/base/log.hpp"
@@ -12,16 +17,22 @@ namespace {
 constexpr std::size_t text_bytes_max = 4096;
 
 std::string text_of(const LockOwner& owner) {
-  return KeyValues{{"pid", std::to_string(owner.pid)}, {"host", owner.host}, {"since", owner.since}}
-      .text();
+  KeyValues values{
+      {"pid", std::to_string(owner.pid)}, {"host", owner.host}, {"since", owner.since}};
+  if (!owner.process.empty()) values.set("process", owner.process);
+  return values.text();
+}
+
+std::string text_of(const File& file) {
+  std::string text(text_bytes_max, '\0');
+  const auto count = file.read_at(0, text);
+  text.resize(count ? *count : 0);
+  return text;
 }
 
 /// The owner in words. The file is only read to people, so anything unexpected is no error.
-std::string words_of(const File& file) {
-  std::string text(text_bytes_max, '\0');
-  const auto count = file.read_at(0, text);
-  if (!count || *count == 0) return {};
-  text.resize(*count);
+std::string words_of(const std::string& text) {
+  if (text.empty()) return {};
   const auto values = KeyValues::parse(text);
   std::uint64_t pid = 0;
   if (!values || !parse_number(values->get("pid"), pid)) return "an unknown process";
@@ -30,7 +41,31 @@ std::string words_of(const File& file) {
   return fmt::format("pid {} on {} since {}", pid, shown("host"), shown("since"));
 }
 
+/// Does another process live that wrote this? It holds the file that it wrote it to.
+bool is_alive(const std::string& text, const LockOwner& me) {
+  const auto values = KeyValues::parse(text);
+  std::uint64_t pid = 0;
+  if (!values || !parse_number(values->get("pid"), pid) || pid == me.pid) return false;
+  const auto process = values->get("process");
+  return !process.empty() && values->get("host") == me.host && process == process_of(pid);
+}
+
 }  // namespace
+
+std::string process_of(std::uint64_t pid) {
+  std::string boot;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  std::string line;
+  std::getline(std::ifstream(fmt::format("/proc/{}/stat", pid)), line);
+  // Behind the name, which may be anything: the state, and 19 further on the time of its start.
+  const auto name_end = line.rfind(')');
+  if (boot.empty() || name_end == std::string::npos) return {};
+  std::istringstream rest(line.substr(name_end + 1));
+  const std::vector<std::string> fields{std::istream_iterator<std::string>(rest), {}};
+  constexpr std::size_t started = 19;
+  const bool has_ended = fields.size() <= started || fields[0] == "Z" || fields[0] == "X";
+  return has_ended ? std::string() : fmt::format("{}/{}", boot, fields[started]);
+}
 
 Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& me) {
   auto file = files.open_append(path);
@@ -38,7 +73,7 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& 
   const auto locked = file->try_lock();
   if (!locked) return locked.error();
   if (!*locked) {
-    const auto owner = words_of(*file);
+    const auto owner = words_of(text_of(*file));
     return Error{Errc::locked,
                  fmt::format("{}: held by {}: wait for it to end, or stop it", path,
                              owner.empty() ? "a process that has just started" : owner)};
@@ -48,10 +83,17 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& 
   if (!mine) return mine.error();
   const auto there = files.stat(path);
   if (!there) return there.error();
-  if (!*there || (*there)->inode != mine->inode || (*there)->device != mine->device) {
+  if (!*there || !mine->is(**there)) {
     return Error{Errc::locked, path + ": was removed while it was taken: try again"};
   }
-  auto died = words_of(*file);
+  const auto text = text_of(*file);
+  auto died = words_of(text);
+  if (is_alive(text, me)) {
+    return Error{Errc::locked,
+                 fmt::format("{}: is a copy, and {} works on the job that was copied: "
+                             "wait for it to end, or stop it",
+                             path, died)};
+  }
   if (auto done = file->cut(0); !done) return done.error();
   if (auto done = file->append(text_of(me)); !done) return done.error();
   return Lock(std::move(*file), std::move(died));
@@ -72,7 +114,7 @@ Result<std::string> lock_owner(Files& files, const std::string& path) {
   const auto locked = file->try_lock();
   if (!locked) return locked.error();
   if (*locked) return std::string();
-  auto owner = words_of(*file);
+  auto owner = words_of(text_of(*file));
   return owner.empty() ? std::string("a process that has just started") : owner;
 }
 

@@ -16,9 +16,25 @@
 namespace idmerge {
 namespace {
 
+/// The word of the checkpoint for the directory in which it was written.
+constexpr std::string_view directory_word = "directory";
+
 Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
   if (rehearsal) return make_rehearsal(files, job);
   return job.run();
+}
+
+/// Say so when the directory is not the one in which the run before was at work. After a restart
+/// the kernel may count directories anew, so nothing is known then.
+void note_copy(const RunState& state, const Hold& hold, const RunPaths& paths, Progress& progress) {
+  const auto before = state.checkpoint.words.get(directory_word);
+  if (before.empty() || before == hold.identity()) return;
+  if (state.checkpoint.boot.empty() || state.checkpoint.boot != boot_here()) return;
+  progress.note(Weight::warning,
+                fmt::format("{}: is a copy of the directory in which the job was begun, or was "
+                            "restored: should the first one still be there, go on with one of "
+                            "them only, as both would send the same links",
+                            paths.dir));
 }
 
 /// Say what an earlier run left behind.
@@ -82,26 +98,38 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
                            Progress& progress) {
   const auto job_paths = open_job(files, job);
   if (!job_paths) return job_paths.error();
-  auto plan = PlanReader::open(files, job_paths->plan());
-  if (!plan) return plan.error();
-  const auto census = parse_census_report(plan->facts().census);
-  if (!census) return census.error();
   auto paths = run_paths(files, *job_paths, options.rehearsal);
   if (!paths) return paths.error();
-  auto lock = Lock::take(files, paths->lock(), lock_owner_here());
-  if (!lock) return lock.error();
-  if (!lock->died().empty()) {
-    progress.note(Weight::info, fmt::format("taking over from {}, which died", lock->died()));
+  auto taken = Hold::take(files, *job_paths, *paths,
+                          options.rehearsal ? Work::rehearsing : Work::sending, lock_owner_here());
+  if (!taken) return taken.error();
+  const std::shared_ptr<Hold> hold = std::move(*taken);
+  if (options.rehearsal) {
+    if (auto done = empty_rehearsal(hold->files(), *paths); !done) return done.error();
   }
-  auto state = read_run(files, *paths, plan->facts().digest);
+  auto plan = PlanReader::open(hold->files(), job_paths->plan());
+  if (!plan) return plan.error();
+  if (options.plan && *options.plan != plan->facts().digest) {
+    return Error{Errc::input,
+                 fmt::format("{}: another plan took the place of {}: nothing was sent; "
+                             "look at it first",
+                             job_paths->plan(), hex(*options.plan).substr(0, 12))};
+  }
+  const auto census = parse_census_report(plan->facts().census);
+  if (!census) return census.error();
+  if (!hold->died().empty()) {
+    progress.note(Weight::info, fmt::format("taking over from {}, which died", hold->died()));
+  }
+  auto state = read_run(hold->files(), *paths, plan->facts().digest);
   if (!state) return state.error();
 
-  Outset outset{std::move(*plan), std::move(*paths), std::move(*lock), std::move(*state)};
+  Outset outset{hold, std::move(*plan), std::move(*paths), std::move(*state)};
   outset.to_send = census->sendable();
   outset.spares = census->spares();
   outset.pinned_time_s = unix_now_s();
   if (const auto& before = outset.state; before && !outset.is_finished()) {
-    auto doubt = find_doubt(files, outset.paths, outset.plan, *before);
+    note_copy(*before, *hold, outset.paths, progress);
+    auto doubt = find_doubt(hold->files(), outset.paths, outset.plan, *before);
     if (!doubt) return doubt.error();
     outset.doubt = std::move(*doubt);
     note_resume(*before, outset.doubt, progress);
@@ -129,6 +157,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
     first.ceiling = std::min(plan.links, ahead_max(options, allowed, in_flight_max));
     first.boot = boot_here();
     first.words = options.words;
+    first.words.set(directory_word, outset.hold->identity());
     first.ledger.links = plan.links;
     return RunLog::begin(files, outset.paths, std::move(first));
   }
@@ -147,6 +176,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
   checkpoint.boot = boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);
+  checkpoint.words.set(directory_word, outset.hold->identity());
   return RunLog::resume(files, outset.paths, std::move(*outset.state));
 }
 

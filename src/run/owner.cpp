@@ -14,9 +14,11 @@ LockOwner lock_owner_here() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host = {'?'};
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto pid = static_cast<std::uint64_t>(getpid());
   return {
-      static_cast<std::uint64_t>(getpid()), host.data(),
-      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)))};
+      pid, host.data(),
+      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now))),
+      process_of(pid)};
 }
 
 std::string boot_here() {

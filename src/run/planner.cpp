@@ -20,6 +20,7 @@
 #include "idmerge/core/columns.hpp"
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/disk/digest.hpp"
+#include "idmerge/disk/hold.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/source.hpp"
 #include "idmerge/run/belt.hpp"
@@ -298,7 +299,7 @@ struct HeldRows {
 /// `held_rows` receives the rows that are held as they stand.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
-                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows,
+                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows, Hold& hold,
                        Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = belt.take_full()) {
@@ -327,6 +328,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                          .bytes_read = block->bytes_read,
                          .bytes_total = bytes_total});
       report_at = now + report_every;
+      if (auto held = hold.check(); !held) return held;
     }
     packing.put(block);
     if (!plan.healthy()) break;  // write_rest() says why
@@ -441,63 +443,56 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
   return {};
 }
 
-Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
-                            Progress& progress) {
-  const BatchScheduling batch;
-  auto intake = Intake::open(options.intake);
-  if (!intake) return intake.error();
-  for (const auto& path : intake->passed_over())
-    progress.note(Weight::info, path);
+namespace {
 
-  const auto paths = make_job(files, job);
-  if (!paths) return paths.error();
-  const auto lock = Lock::take(files, paths->run().lock(), lock_owner_here());
-  if (!lock) return lock.error();
-
+/// Plan in a job that is ours.
+Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
+                          const PlanOptions& options, Progress& progress) {
+  Files& files = hold.files();
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
   const bool has_orders = !options.intake.order_field.empty();
   auto words = plan_words(options);
-  add_first_rows(intake->files(), words);
-  auto plan = PlanWriter::create(files, paths->plan(), {secret, unix_now_s(), options.memory_bytes},
+  add_first_rows(intake.files(), words);
+  auto plan = PlanWriter::create(files, paths.plan(), {secret, unix_now_s(), options.memory_bytes},
                                  words, has_orders);
   if (!plan) return plan.error();
-  auto rejected = RejectedFile::begin(files, paths->rejected(), options.reject_samples);
+  auto rejected = RejectedFile::begin(files, paths.rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
 
   JudgedBelt belt;
-  const auto inputs = intake->files();
-  const auto bytes_total = intake->bytes_total();
+  const auto inputs = intake.files();
+  const auto bytes_total = intake.bytes_total();
   const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
                                      .input_bytes = bytes_total,
                                      .input_rows = options.intake.expect_rows};
-  SpillDir spill_dir(files, options.spill_dir.empty() ? paths->dir : options.spill_dir, paths->dir);
+  SpillDir spill_dir(files, options.spill_dir.empty() ? paths.dir : options.spill_dir, paths.dir);
   std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
                                       has_orders, *plan, files, spill_dir, progress);
   auto decisions = in_wire_form(options.decisions, options.screen.simplified);
   if (!decisions) return decisions.error();
-  Judging judging(*intake, options, secret, belt);
+  Judging judging(intake, options, secret, belt);
   Packing packing(*plan, belt);
   judging.start();
   packing.start();
   HeldRows held_rows;
-  const auto counted =
-      count_all(belt, inputs, bytes_total, *plan, *census, packing, *rejected, held_rows, progress);
+  const auto counted = count_all(belt, inputs, bytes_total, *plan, *census, packing, *rejected,
+                                 held_rows, hold, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  auto inputs_read = plan_inputs(*intake);
+  auto inputs_read = plan_inputs(intake);
   std::future<Result<HeldPart>> held_written;
-  const auto hold = [&](const Census& claims) {
+  const auto write_early = [&](const Census& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
     // In what is free now; beyond it, write_held() knows how to do with less.
     if (held_bytes(claims.held_by_claims(), bytes_a_link) > claims.bytes_left_by_clusters()) return;
     held_written = std::async(std::launch::async, [&] {
-      return write_claimed(files, *paths, held_rows.lines, *plan, inputs_read, claims);
+      return write_claimed(files, paths, held_rows.lines, *plan, inputs_read, claims);
     });
   };
-  auto answers = census->judge(decided_by(*decisions, Fingerprinter(secret)), hold);
+  auto answers = census->judge(decided_by(*decisions, Fingerprinter(secret)), write_early);
   std::optional<HeldPart> held;
   if (held_written.valid()) {
     auto written = held_written.get();
@@ -511,14 +506,14 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
   report.user_row_numbers = judging.user_row_numbers();
   // Its memory is given back beside what follows.
   const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
-  for (const auto& file : intake->files()) {
+  for (const auto& file : intake.files()) {
     if (!file.is_pipe || file.first_row.empty()) continue;
     progress.note(Weight::info,
                   fmt::format("{}: {}: {}", file.path == "-" ? "stdin" : file.path,
                               options.intake.no_header ? "no header; the first row" : "header",
                               list_names(file.first_row, options.intake.mask)));
   }
-  for (const auto& file : intake->files()) {
+  for (const auto& file : intake.files()) {
     if (file.long_rows == 0) continue;
     progress.note(
         Weight::warning,
@@ -533,6 +528,7 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
                       "over it: check that the export is complete, or take it with "
                       "--last-row take");
   }
+  if (auto still = hold.check(); !still) return still.error();
   // Rejected and held rows are durable before the plan that counts them has its name.
   if (auto committed = rejected->commit(); !committed) return committed.error();
   auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
@@ -550,15 +546,35 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
     if (!reader) return reader.error();
     freed.wait();
     auto written =
-        write_held(files, *paths, held_rows.lines, *reader, spill_dir, options.memory_bytes);
+        write_held(files, paths, held_rows.lines, *reader, spill_dir, options.memory_bytes);
     if (!written) return written.error();
   }
   if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,
                      .links = facts->links,
-                     .bytes_read = intake->bytes_read(),
+                     .bytes_read = intake.bytes_read(),
                      .bytes_total = bytes_total});
   return facts;
+}
+
+}  // namespace
+
+Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
+                            Progress& progress) {
+  const BatchScheduling batch;
+  auto intake = Intake::open(options.intake);
+  if (!intake) return intake.error();
+  for (const auto& path : intake->passed_over())
+    progress.note(Weight::info, path);
+
+  const auto paths = make_job(files, job);
+  if (!paths) return paths.error();
+  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, lock_owner_here());
+  if (!hold) return hold.error();
+  auto made = plan_in(**hold, *paths, *intake, options, progress);
+  if (!made) return (*hold)->reason_of(made.error());
+  if (auto held = (*hold)->check(); !held) return held.error();
+  return made;
 }
 
 Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {

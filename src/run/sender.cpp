@@ -40,6 +40,9 @@ using WallClock = std::chrono::system_clock;
 constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
 
+/// How often it looks at most whether the job is still where it was.
+constexpr milliseconds look_every{50};
+
 constexpr std::string_view limited_words = "the service limits the rate";
 
 /// What to do with a request after its answer.
@@ -104,8 +107,12 @@ class Sender {
     do {
       run_task(io, all());
     } while (begin_round());
+    note_loss();
+    // In what was moved away as a whole, the next run finds all that was settled.
+    if (outset_.hold->is_lost() && !outset_.hold->is_whole()) return;
     const auto finished = recorder_.finish(exit_code_now(), rounds_.over());
     if (!finished) stop_ = finished.error();
+    note_loss();
   }
 
   void fill(SendReport& report) const {
@@ -248,6 +255,7 @@ class Sender {
   /// False when it may not leave now.
   bool join_pipe(Lane& lane, Flight& flight, Instant now) {
     prepare(flight, now);
+    if (!is_held(now)) return false;
     if (!flight.passed && !gate_.try_pass(cost(flight), now)) return false;
     flight.passed = true;
     Tries& tries = flight.next().tries;
@@ -535,6 +543,7 @@ class Sender {
       const auto now = Clock::now();
       report(now);
       if (lanes_active_ == 0) co_return;  // the end of a run, and of a round, saves by itself
+      is_held(now);
       foresee();
       recorder_.save_when_due(now, options_.sync_every);
       follow_rates(now);
@@ -549,6 +558,23 @@ class Sender {
           lane->connection.close();
       }
     }
+  }
+
+  /// Is the job still where it was? False when the run has stopped over it.
+  bool is_held(Instant now) {
+    if (now - looked_at_ < look_every) return !outset_.hold->is_lost();
+    looked_at_ = now;
+    const auto held = outset_.hold->check();
+    if (!held) stop(held.error());
+    return held.has_value();
+  }
+
+  /// Whatever the run was to end with: what fails in a job that is gone, fails because it is.
+  void note_loss() {
+    const auto held = outset_.hold->check();
+    if (held) return;
+    stop_ = held.error();
+    unfit_ = {};
   }
 
   /// The next checkpoint lets links leave as far ahead as the pace needs.
@@ -624,16 +650,20 @@ class Sender {
   std::size_t request_links_max_ = 0;  // at the present pace
   bool unreadable_noted_ = false;
   bool has_begun_ = false;
+  Instant looked_at_{};
 };
 
 }  // namespace
 
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
-                             Progress& progress, const StopRequest& stop) {
+                             Progress& progress, const StopRequest& stop,
+                             std::shared_ptr<Hold>* keep) {
   auto outset = read_outset(options, job, files, progress);
   if (!outset) return outset.error();
   SendReport report = outset->report();
+  if (keep != nullptr) *keep = outset->hold;
   if (report.nothing_to_do) return report;
+  Files& held = outset->hold->files();
 
   auto dialect_options = options.dialect;
   dialect_options.pinned_time_s = outset->pinned_time_s;
@@ -651,14 +681,14 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
 
   const auto in_flight_max =
       std::uint64_t{2} * options.connections * options.pipeline * dialect->links_max();
-  Rates rates(options, dialect->links_max(), files, outset->paths, progress);
-  auto log = begin_run(options, rates.look(), *outset, in_flight_max, files);
-  if (!log) return log.error();
-  auto saver = RunSaver::open(files, outset->paths);
-  if (!saver) return saver.error();
+  Rates rates(options, dialect->links_max(), held, outset->paths, progress);
+  auto log = begin_run(options, rates.look(), *outset, in_flight_max, held);
+  if (!log) return outset->hold->reason_of(log.error());
+  auto saver = RunSaver::open(held, outset->paths);
+  if (!saver) return outset->hold->reason_of(saver.error());
 
   Sender sender(*io, options, *outset, *log, std::move(*saver), std::move(*dialect),
-                std::move(*endpoint), rates, in_flight_max, files, progress, stop);
+                std::move(*endpoint), rates, in_flight_max, held, progress, stop);
   const auto ran = caught([&]() -> Result<void> {
     sender.run(*io);
     return {};

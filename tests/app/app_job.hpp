@@ -3,6 +3,7 @@
 // A job in a scratch directory, planned from a few rows, and what the commands need of the world.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,6 +38,7 @@ struct Stage {
   std::string printed;  // on stdout
   std::string asked;    // of the person
   std::optional<std::string> answer;
+  std::function<void()> while_asked;
   std::map<std::string, std::string> environment{{"MIXPANEL_TOKEN", "0123456789abcdef"},
                                                  {"MIXPANEL_USERNAME", "etl"},
                                                  {"MIXPANEL_SECRET", "s3cret"}};
@@ -59,6 +61,7 @@ struct Stage {
                 },
                 .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
                   asked = prompt;
+                  if (while_asked) while_asked();
                   return answer;
                 },
                 .output = [this](std::string_view text) -> Result<bool> {

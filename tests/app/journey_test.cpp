@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -17,6 +19,8 @@
 
 using namespace idmerge;
 using namespace idmerge::testing;
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -612,6 +616,81 @@ TEST_SUITE("app/journey") {
     CHECK(stage.code({"run", input, "--project-id", "18"}) == 2);
     CHECK(stage.heard("was begun with no --project-id, not 18"));
     CHECK(stage.code({"run", input, "--project-mode", "original"}) == 2);
+  }
+
+  TEST_CASE("another job that takes the place of the one that is asked about is left alone") {
+    for (const auto* answer : {"yes", "no"}) {
+      CAPTURE(answer);
+      Stage stage;
+      const auto job = stage.planned("p.csv", clean_rows);
+      const auto other = stage.planned("q.csv", "anonymous_id,user_id\na1,u1\n");
+      const auto others = *stage.files.list(other);
+      const auto summary = stage.scratch.read("q.csv.idmerge/summary.json");
+      stage.answer = answer;
+      stage.while_asked = [&] {
+        fs::rename(job, stage.scratch.path("away"));
+        fs::rename(other, job);
+      };
+      LoopbackServer server([](const SeenRequest&) { return Reaction{http(404, "no emulator")}; });
+      CHECK(stage.code({"run", "--job", job, "--to", server.url()}) == 4);
+      CHECK(!stage.asked.empty());
+      for (const auto& seen : server.seen())
+        CHECK(seen.body.empty());  // it was asked whether it is an emulator
+      CHECK(*stage.files.list(job) == others);
+      CHECK(stage.scratch.read("p.csv.idmerge/summary.json") == summary);
+      CHECK(stage.files.list(job + "/runs/1-of-1")->size() <= 1);
+    }
+  }
+
+  TEST_CASE("a job that is moved, removed or replaced at work: 4, and the way on") {
+    Stage stage;
+    const auto job = stage.planned("p.csv", clean_rows);
+    const auto away = stage.scratch.path("away");
+    std::string way = away;
+    std::function<void()> befalls;
+    SUBCASE("moved") {
+      befalls = [&] { fs::rename(job, away); };
+    }
+    SUBCASE("replaced") {
+      befalls = [&] {
+        fs::rename(job, away);
+        fs::create_directory(job);
+      };
+    }
+    SUBCASE("removed") {
+      befalls = [&] {
+        fs::rename(job, away);
+        fs::remove_all(away);
+      };
+      way = "go on: idmerge run --job " + job;  // once it is restored
+    }
+    SUBCASE("removed, and another one in its place") {
+      befalls = [&] {
+        fs::rename(job, away);
+        fs::remove_all(away);
+        fs::create_directory(job);
+      };
+      way = "go on: idmerge status --job " + job;
+    }
+    SUBCASE("without its lock") {
+      befalls = [&] { fs::remove(JobPaths{job}.run().lock()); };
+      way = "go on: idmerge run --job " + job;
+    }
+    bool is_done = false;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      if (seen.body.empty()) return Reaction{http(404, "no emulator")};
+      if (!std::exchange(is_done, true)) befalls();
+      return Reaction{http(503, "")};
+    });
+    CHECK(stage.code({"run", "--job", job, "--to", server.url(), "--yes", "--connections", "1"}) ==
+          4);
+    CHECK_MESSAGE(stage.heard("while idmerge worked in the job"), stage.said);
+    CHECK_MESSAGE(stage.heard(way), stage.said);
+    CHECK(stage.heard("go on: idmerge "));
+    if (fs::exists(away)) {
+      CHECK(stage.scratch.read("away/summary.json").find("\"exit_code\":4") != std::string::npos);
+      CHECK((!fs::exists(job) || fs::is_empty(job)));
+    }
   }
 
   TEST_CASE("a job that is at work is locked") {

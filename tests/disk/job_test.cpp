@@ -185,8 +185,11 @@ TEST_SUITE("disk/job") {
     for (int i = 0; i < 2; ++i) {
       const auto run = make_rehearsal(files, *job);
       REQUIRE(run);
-      CHECK(files.list(run->dir)->empty());
+      if (i > 0) CHECK(files.list(run->dir)->size() == 2);  // it may be under way
+      REQUIRE(empty_rehearsal(files, *run));
+      CHECK(files.list(run->dir)->size() == (i > 0 ? 1 : 0));  // the lock is held
       REQUIRE(files.replace(run->checkpoint(), "played"));
+      REQUIRE(files.replace(run->lock(), ""));
     }
     CHECK(*files.read_all(job->run().checkpoint(), 10) == "real");
   }

@@ -60,8 +60,9 @@ class Case(unittest.TestCase):
         out = tempfile.TemporaryFile(dir=self.dir)
         err = tempfile.TemporaryFile(dir=self.dir)
         more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("cwd", self.dir)
         process = subprocess.Popen([program, *map(str, args)], stdout=out, stderr=err,
-                                   env=env or self.environment(), cwd=self.dir, **more)
+                                   env=env or self.environment(), **more)
         process.out, process.err, process.line = out, err, " ".join(map(str, args))
         self.addCleanup(self.end, process)
         return process

@@ -17,7 +17,7 @@ class MemoryFile : public Files {
   explicit MemoryFile(const std::string& bytes) : bytes_(bytes) {}
 
  private:
-  int sys_open(const char*, int, mode_t) override { return 0; }
+  int sys_open(int, const char*, int, mode_t) override { return 0; }
   int sys_close(int) override { return 0; }
   ssize_t sys_write(int, const char*, std::size_t) override { return -EIO; }
   ssize_t sys_pread(int, char* into, std::size_t count, off_t offset) override {
@@ -33,11 +33,12 @@ class MemoryFile : public Files {
     out.size_bytes = bytes_.size();
     return 0;
   }
-  int sys_lstat(const char*, FileStat& out) override { return sys_fstat(0, out); }
-  int sys_rename(const char*, const char*) override { return -EIO; }
-  int sys_unlink(const char*) override { return -EIO; }
-  int sys_mkdir(const char*, mode_t) override { return -EIO; }
-  int sys_list(const char*, std::vector<std::string>&) override { return 0; }
+  int sys_lstat(int, const char*, FileStat& out) override { return sys_fstat(0, out); }
+  int sys_rename(int, const char*, int, const char*) override { return -EIO; }
+  int sys_unlink(int, const char*) override { return -EIO; }
+  int sys_mkdir(int, const char*, mode_t) override { return -EIO; }
+  int sys_list(int, const char*, std::vector<std::string>&) override { return 0; }
+  int sys_place(int, std::string&) override { return -ENOENT; }
   int sys_flock(int) override { return 0; }
   int sys_disk(const char*, DiskSpace& disk) override {
     disk = {};

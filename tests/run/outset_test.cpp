@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/outset.hpp"
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@
 using namespace idmerge;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -236,5 +239,70 @@ TEST_SUITE("run/outset") {
     CHECK(print.find("0123456789") == std::string::npos);
     world.options.dialect.token = Secret("another-token-42");
     CHECK(target_fingerprint(world.options, outset->plan.facts()) != print);
+  }
+
+  TEST_CASE("a plan that took the place of the one that was agreed to is not sent") {
+    World world;
+    world.options.plan = world.read()->plan.facts().digest;
+    CHECK(world.read());
+    world.options.plan->front() ^= 1;
+    const auto other = world.read();
+    REQUIRE(!other);
+    CHECK(other.error().code == Errc::input);
+    CHECK(other.error().what.find("another plan took the place of") != std::string::npos);
+  }
+
+  TEST_CASE(
+      "a copy says that it is one, as long as the machine runs, and what was moved does not") {
+    struct Heard : Progress {
+      void note(Weight, std::string_view line) override { lines += line; }
+      std::string lines;
+    } heard;
+    World world;
+    {
+      auto outset = world.read();
+      REQUIRE(outset);
+      auto log =
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+      REQUIRE(log);
+      CHECK(log->facts().words.get("directory") == outset->hold->identity());
+    }
+    const auto said_of = [&](const std::string& job) {
+      heard.lines.clear();
+      REQUIRE(read_outset(world.options, job, world.files, heard));
+      return heard.lines.find("is a copy of the directory in which") != std::string::npos;
+    };
+    const auto copy = world.scratch.path("copy");
+    fs::copy(world.job, copy, fs::copy_options::recursive);
+    CHECK_FALSE(said_of(world.job));
+    CHECK(said_of(copy));
+    fs::rename(world.job, world.scratch.path("moved"));
+    CHECK_FALSE(said_of(world.scratch.path("moved")));
+    {
+      auto outset = read_outset(world.options, copy, world.files, world.progress);
+      REQUIRE(outset);
+      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files));
+    }
+    CHECK_FALSE(said_of(copy));  // it has a run of its own now
+    // After a restart, the numbers of directories may be others.
+    fs::copy(copy, world.scratch.path("late"), fs::copy_options::recursive);
+    const JobPaths late{world.scratch.path("late")};
+    auto checkpoint = load_checkpoint(world.files, late.run().checkpoint()).value().value();
+    checkpoint.boot = "another";
+    REQUIRE(save_checkpoint(world.files, late.run().checkpoint(), checkpoint));
+    CHECK_FALSE(said_of(late.dir));
+  }
+
+  TEST_CASE("a rehearsal that is under way loses nothing to a second one") {
+    World world;
+    world.options.rehearsal = true;
+    auto first = world.read();
+    REQUIRE(first);
+    REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *first, 2,
+                      first->hold->files()));
+    const auto second = world.read();
+    REQUIRE(!second);
+    CHECK(second.error().code == Errc::locked);
+    CHECK(*world.files.stat(first->paths.checkpoint()));
   }
 }

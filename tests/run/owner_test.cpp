@@ -15,6 +15,10 @@ TEST_SUITE("run/owner") {
     CHECK(owner.since.substr(0, 2) == "20");
     CHECK(owner.since[10] == 'T');
     CHECK(owner.since.back() == 'Z');
+    CHECK(!owner.process.empty());
+    CHECK(owner.process == process_of(owner.pid));
+    CHECK(owner.process != process_of(1));
+    CHECK(process_of(1ULL << 40U).empty());
   }
 
   TEST_CASE("as long as the machine runs it is the same boot, an identifier of 36 characters") {

@@ -55,6 +55,8 @@ using idmerge::testing::SeenRequest;
 using idmerge::testing::ServerOptions;
 using idmerge::testing::Welcome;
 
+namespace fs = std::filesystem;
+
 namespace {
 
 /// A planned job of `links` links a0-u0, a1-u1, ...
@@ -1844,5 +1846,95 @@ TEST_SUITE("run/sender") {
       CHECK(job.send(options).pending == 0);
     }
     CHECK(by_error > 0);
+  }
+
+  TEST_CASE("a job that is replaced under a run stops it, and what took its place is left alone") {
+    Job job(2'000);
+    const auto away = job.scratch.path("away");
+    const auto copy = job.scratch.path("copy");
+    std::atomic<int> requests = 0, requests_before = 0;
+    LoopbackServer server([&](const SeenRequest&) {
+      if (++requests == 20) {
+        fs::copy(job.dir(), copy, fs::copy_options::recursive);
+        fs::rename(job.dir(), away);
+        fs::copy(copy, job.dir(), fs::copy_options::recursive);
+        requests_before = requests.load();
+      }
+      return accepted();
+    });
+    auto options = job.options(server);
+    options.rate = Rate{200, false};
+    options.burst = 1;
+    options.sync_every = 100ms;
+    std::shared_ptr<Hold> hold;
+    const auto report =
+        send_plan(options, job.dir(), job.files, job.progress, job.stop, &hold).value();
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::input);
+    CHECK(report.stop->what.find("another directory took its place") != std::string::npos);
+    CHECK(requests < requests_before + 200);  // noticed within a second
+    CHECK(hold->is_lost());
+    CHECK(hold->place() == fs::canonical(away).string());
+    for (const auto* name : {"checkpoint", "refused.ndjson", "lock"}) {
+      const auto path = std::string("/runs/1-of-1/") + name;
+      CHECK(job.scratch.read("copy" + path) == job.scratch.read("job" + path));
+    }
+    CHECK(*job.files.list(copy) == *job.files.list(job.dir()));
+    // Where it is now, nobody else may work as long as it is held, and then it goes on as it was.
+    options.rate = Rate{0, false};
+    CHECK(send_plan(options, away, job.files, job.progress, job.stop).error().code == Errc::locked);
+    hold.reset();
+    const auto rest = send_plan(options, away, job.files, job.progress, job.stop).value();
+    CHECK(!rest.stop);
+    CHECK(rest.resent_at_most == 0);
+    CHECK(anons(server).size() == 2'000);
+  }
+
+  TEST_CASE("a run that has lost its lock file saves no checkpoint any more") {
+    Job job(2'000);
+    const auto run = JobPaths{job.dir()}.run();
+    std::atomic<int> requests = 0;
+    std::string before;
+    LoopbackServer server([&](const SeenRequest&) {
+      if (++requests == 20) {
+        fs::remove(run.lock());
+        before = job.scratch.read("job/runs/1-of-1/checkpoint");
+      }
+      return accepted();
+    });
+    auto options = job.options(server);
+    options.rate = Rate{200, false};
+    options.burst = 1;
+    options.sync_every = 1h;
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::input);
+    CHECK(job.scratch.read("job/runs/1-of-1/checkpoint") == before);
+    CHECK_FALSE(fs::exists(run.lock()));
+    options.rate = Rate{0, false};
+    const auto rest = job.send(options);
+    CHECK(!rest.stop);
+    CHECK(rest.delivered == 2'000);
+  }
+
+  TEST_CASE("whatever fails in a job that was removed, fails because it was") {
+    Job job(2'000);
+    std::atomic<int> requests = 0;
+    LoopbackServer server([&](const SeenRequest&) {
+      if (++requests == 20) {
+        fs::rename(job.dir(), job.scratch.path("away"));
+        fs::remove_all(job.scratch.path("away"));
+      }
+      // It is told to go slower, and saves that at once.
+      return requests < 20 ? accepted() : Reaction{http(429, "")};
+    });
+    auto options = job.options(server);
+    options.connections = 1;
+    options.rate = Rate{0, false};
+    const auto report = job.send(options);
+    REQUIRE(report.stop);
+    CHECK(report.stop->code == Errc::input);
+    CHECK(report.stop->what.find("and is gone") != std::string::npos);
+    CHECK_FALSE(fs::exists(job.dir()));
   }
 }

@@ -122,6 +122,13 @@ int FlakyFiles::find(const std::string& path) const {
   return found == live_.end() ? -1 : found->second;
 }
 
+std::string FlakyFiles::whole(int dir, const char* path) const {
+  if (dir == AT_FDCWD) return path;
+  const auto& handle = handles_[static_cast<std::size_t>(dir)];
+  if (!handle.open || find(handle.path) != handle.node) return "/removed/" + std::string(path);
+  return std::string_view(path) == "." ? handle.path : handle.path + "/" + path;
+}
+
 int FlakyFiles::make(bool is_dir) {
   nodes_.push_back({});
   nodes_.back().is_dir = is_dir;
@@ -153,15 +160,16 @@ void FlakyFiles::change_name(NameChange change) {
   name_changes_[parent_of(change.path)].push_back(std::move(change));
 }
 
-int FlakyFiles::sys_open(const char* path, int flags, mode_t) {
+int FlakyFiles::sys_open(int dir, const char* name, int flags, mode_t) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
+  const auto path = whole(dir, name);
   auto node = find(path);
   if (node >= 0 && (flags & O_EXCL) != 0) return -EEXIST;
   if (node < 0) {
     if ((flags & O_CREAT) == 0) return -ENOENT;
     if (find(parent_of(path)) < 0) return -ENOENT;
-    if (const auto error = step(std::string("create ") + path); error != 0) return error;
+    if (const auto error = step("create " + path); error != 0) return error;
     node = make(false);
     change_name({path, node, {}});
   }
@@ -253,10 +261,10 @@ int FlakyFiles::sys_fstat(int fd, FileStat& out) {
   return 0;
 }
 
-int FlakyFiles::sys_lstat(const char* path, FileStat& out) {
+int FlakyFiles::sys_lstat(int dir, const char* path, FileStat& out) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
-  const auto found = find(path);
+  const auto found = find(whole(dir, path));
   if (found < 0) return -ENOENT;
   const auto& node = nodes_[static_cast<std::size_t>(found)];
   out = {};
@@ -268,44 +276,56 @@ int FlakyFiles::sys_lstat(const char* path, FileStat& out) {
   return 0;
 }
 
-int FlakyFiles::sys_rename(const char* from, const char* to) {
+int FlakyFiles::sys_rename(int from_dir, const char* from_name, int to_dir, const char* to_name) {
   const std::lock_guard lock(mutex_);
+  const auto from = whole(from_dir, from_name);
+  const auto to = whole(to_dir, to_name);
   const auto node = find(from);
   if (node < 0) return -ENOENT;
   if (rename_refusal != 0) return -rename_refusal;
-  if (const auto error = step(std::string("rename ") + from + " " + to); error != 0) return error;
+  if (const auto error = step("rename " + from + " " + to); error != 0) return error;
   change_name({to, node, from});
   return 0;
 }
 
-int FlakyFiles::sys_unlink(const char* path) {
+int FlakyFiles::sys_unlink(int dir, const char* name) {
   const std::lock_guard lock(mutex_);
+  const auto path = whole(dir, name);
   if (find(path) < 0) return -ENOENT;
-  if (const auto error = step(std::string("remove ") + path); error != 0) return error;
+  if (const auto error = step("remove " + path); error != 0) return error;
   change_name({path, -1, {}});
   return 0;
 }
 
-int FlakyFiles::sys_mkdir(const char* path, mode_t) {
+int FlakyFiles::sys_mkdir(int dir, const char* name, mode_t) {
   const std::lock_guard lock(mutex_);
+  const auto path = whole(dir, name);
   if (find(path) >= 0) return -EEXIST;
   if (find(parent_of(path)) < 0) return -ENOENT;
-  if (const auto error = step(std::string("mkdir ") + path); error != 0) return error;
+  if (const auto error = step("mkdir " + path); error != 0) return error;
   change_name({path, make(true), {}});
   return 0;
 }
 
-int FlakyFiles::sys_list(const char* path, std::vector<std::string>& names) {
+int FlakyFiles::sys_list(int dir, const char* name, std::vector<std::string>& names) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
+  const auto path = whole(dir, name);
   if (find(path) < 0) return -ENOENT;
-  const std::string prefix = std::string(path) == "/" ? "/" : std::string(path) + "/";
+  const std::string prefix = path == "/" ? "/" : path + "/";
   for (auto at = live_.lower_bound(prefix); at != live_.end(); ++at) {
     if (at->first.compare(0, prefix.size(), prefix) != 0) break;
-    const auto name = at->first.substr(prefix.size());
-    if (!name.empty() && name.find('/') == std::string::npos) names.push_back(name);
+    const auto leaf = at->first.substr(prefix.size());
+    if (!leaf.empty() && leaf.find('/') == std::string::npos) names.push_back(leaf);
   }
   return 0;
+}
+
+int FlakyFiles::sys_place(int fd, std::string& path) {
+  const std::lock_guard lock(mutex_);
+  const auto& handle = handles_[static_cast<std::size_t>(fd)];
+  path = handle.path;
+  return handle.open && find(path) == handle.node ? 0 : -ENOENT;
 }
 
 int FlakyFiles::sys_flock(int fd) {
@@ -313,6 +333,10 @@ int FlakyFiles::sys_flock(int fd) {
   auto& handle = handles_[static_cast<std::size_t>(fd)];
   if (!handle.open) return -EIO;
   if (lock_refusal != 0) return -lock_refusal;
+  if (const bool is_dir = nodes_[static_cast<std::size_t>(handle.node)].is_dir;
+      is_dir && dir_lock_refusal != 0) {
+    return -dir_lock_refusal;
+  }
   if (const auto error = step("lock " + handle.path); error != 0) return error;
   auto& node = nodes_[static_cast<std::size_t>(handle.node)];
   if (node.locked && !handle.holds_lock) return -EWOULDBLOCK;

@@ -69,6 +69,7 @@ class FlakyFiles final : public Files {
   /// What a file system says that has no locks, or does not rename over a file; 0: it does.
   /// Units: errno.
   int lock_refusal = 0;
+  int dir_lock_refusal = 0;  // of one that locks files only
   int rename_refusal = 0;
 
   /// Called before each step, unless it is one of its own: what another thread does meanwhile.
@@ -104,7 +105,7 @@ class FlakyFiles final : public Files {
   };
   using Names = std::map<std::string, int>;
 
-  int sys_open(const char* path, int flags, mode_t mode) override;
+  int sys_open(int dir, const char* path, int flags, mode_t mode) override;
   int sys_close(int fd) override;
   ssize_t sys_write(int fd, const char* bytes, std::size_t count) override;
   ssize_t sys_pread(int fd, char* bytes, std::size_t count, off_t offset) override;
@@ -112,17 +113,22 @@ class FlakyFiles final : public Files {
   int sys_fsync(int fd) override;
   int sys_ftruncate(int fd, off_t size) override;
   int sys_fstat(int fd, FileStat& out) override;
-  int sys_lstat(const char* path, FileStat& out) override;
-  int sys_rename(const char* from, const char* to) override;
-  int sys_unlink(const char* path) override;
-  int sys_mkdir(const char* path, mode_t mode) override;
-  int sys_list(const char* path, std::vector<std::string>& names) override;
+  int sys_lstat(int dir, const char* path, FileStat& out) override;
+  int sys_rename(int from_dir, const char* from, int to_dir, const char* to) override;
+  int sys_unlink(int dir, const char* path) override;
+  int sys_mkdir(int dir, const char* path, mode_t mode) override;
+  int sys_list(int dir, const char* path, std::vector<std::string>& names) override;
+  int sys_place(int fd, std::string& path) override;
   int sys_flock(int fd) override;
   int sys_disk(const char* path, DiskSpace& disk) override;
 
   /// Count a step; 0, or the error with which it fails.
   int step(const std::string& call);
   int find(const std::string& path) const;
+
+  /// The whole path of one that starts in an open directory; one that leads nowhere if that was
+  /// removed.
+  std::string whole(int dir, const char* path) const;
   int make(bool is_dir);
   void change_name(NameChange change);
   static void apply(std::string& bytes, const Change& change);

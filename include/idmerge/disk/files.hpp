@@ -24,6 +24,7 @@
 namespace idmerge {
 
 class Files;
+class HeldFiles;
 
 /// What is known about a path.
 struct FileStat {
@@ -36,6 +37,10 @@ struct FileStat {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   std::uint64_t names = 1;  // how many it has: hard links
+
+  /// Is it the same file or directory, whatever its name? The kernel may give the number of one
+  /// that is gone to another one, but not while it is open.
+  bool is(const FileStat& other) const { return device == other.device && inode == other.inode; }
 };
 
 /// A disk: which one, and what this process may still write there.
@@ -68,6 +73,9 @@ class File {
 
   Result<FileStat> stat() const;
 
+  /// Where it stands now; empty if it was removed, or that cannot be found out.
+  std::string place() const;
+
   /// Take the kernel's exclusive lock on the file; false if somebody else holds it.
   Result<bool> try_lock();
 
@@ -79,6 +87,7 @@ class File {
 
  private:
   friend class Files;
+  friend class HeldFiles;
   File(Files& files, int fd, std::string path);
 
   Files* files_ = nullptr;
@@ -107,6 +116,13 @@ class Files {
   /// name, because whatever goes by that one would be changed with it.
   Result<File> open_append(const std::string& path);
 
+  /// Open a directory, to lock it and to know it again.
+  Result<File> open_dir(const std::string& path);
+
+  /// Open a file for nothing but its lock: for writing where that is allowed, because a network
+  /// file system locks no other.
+  Result<File> open_to_lock(const std::string& path);
+
   /// Read a whole small file. Errors: Errc::input if it is larger than `bytes_max`.
   Result<std::string> read_all(const std::string& path, std::size_t bytes_max);
 
@@ -133,10 +149,12 @@ class Files {
 
  private:
   friend class File;
+  friend class HeldFiles;
   Result<File> open_as(const std::string& path, int flags);
 
-  // One system call each: its result, or the negative errno.
-  virtual int sys_open(const char* path, int flags, mode_t mode) = 0;
+  // One system call each: its result, or the negative errno. A relative path starts in the open
+  // directory before it, or at AT_FDCWD.
+  virtual int sys_open(int dir, const char* path, int flags, mode_t mode) = 0;
   virtual int sys_close(int fd) = 0;
   virtual ssize_t sys_write(int fd, const char* bytes, std::size_t count) = 0;
   virtual ssize_t sys_pread(int fd, char* bytes, std::size_t count, off_t offset) = 0;
@@ -144,18 +162,19 @@ class Files {
   virtual int sys_fsync(int fd) = 0;
   virtual int sys_ftruncate(int fd, off_t size) = 0;
   virtual int sys_fstat(int fd, FileStat& out) = 0;
-  virtual int sys_lstat(const char* path, FileStat& out) = 0;
-  virtual int sys_rename(const char* from, const char* to) = 0;
-  virtual int sys_unlink(const char* path) = 0;
-  virtual int sys_mkdir(const char* path, mode_t mode) = 0;
-  virtual int sys_list(const char* path, std::vector<std::string>& names) = 0;
-  virtual int sys_flock(int fd) = 0;  // exclusive, without waiting
+  virtual int sys_lstat(int dir, const char* path, FileStat& out) = 0;
+  virtual int sys_rename(int from_dir, const char* from, int to_dir, const char* to) = 0;
+  virtual int sys_unlink(int dir, const char* path) = 0;
+  virtual int sys_mkdir(int dir, const char* path, mode_t mode) = 0;
+  virtual int sys_list(int dir, const char* path, std::vector<std::string>& names) = 0;
+  virtual int sys_place(int fd, std::string& path) = 0;  // as the kernel names it
+  virtual int sys_flock(int fd) = 0;                     // exclusive, without waiting
   virtual int sys_disk(const char* path, DiskSpace& disk) = 0;
 };
 
 /// The disk of this machine. No state: as many as you like, from any thread.
 class RealFiles final : public Files {
-  int sys_open(const char* path, int flags, mode_t mode) override;
+  int sys_open(int dir, const char* path, int flags, mode_t mode) override;
   int sys_close(int fd) override;
   ssize_t sys_write(int fd, const char* bytes, std::size_t count) override;
   ssize_t sys_pread(int fd, char* bytes, std::size_t count, off_t offset) override;
@@ -163,11 +182,12 @@ class RealFiles final : public Files {
   int sys_fsync(int fd) override;
   int sys_ftruncate(int fd, off_t size) override;
   int sys_fstat(int fd, FileStat& out) override;
-  int sys_lstat(const char* path, FileStat& out) override;
-  int sys_rename(const char* from, const char* to) override;
-  int sys_unlink(const char* path) override;
-  int sys_mkdir(const char* path, mode_t mode) override;
-  int sys_list(const char* path, std::vector<std::string>& names) override;
+  int sys_lstat(int dir, const char* path, FileStat& out) override;
+  int sys_rename(int from_dir, const char* from, int to_dir, const char* to) override;
+  int sys_unlink(int dir, const char* path) override;
+  int sys_mkdir(int dir, const char* path, mode_t mode) override;
+  int sys_list(int dir, const char* path, std::vector<std::string>& names) override;
+  int sys_place(int fd, std::string& path) override;
   int sys_flock(int fd) override;
   int sys_disk(const char* path, DiskSpace& disk) override;
 };

@@ -54,7 +54,10 @@ Result<JobPaths> make_job(Files& files, const std::string& dir);
 /// others.
 Result<JobPaths> open_job(Files& files, const std::string& dir);
 
-/// Make the directories for a rehearsal's throw-away run, empty: `<job>/runs/rehearsal`.
+/// Make the directories for a rehearsal's throw-away run, `<job>/runs/rehearsal`, or complete them.
 Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job);
+
+/// Remove what the rehearsal before left. Shape: its lock is ours.
+Result<void> empty_rehearsal(Files& files, const RunPaths& run);
 
 }  // namespace idmerge

@@ -14,19 +14,27 @@ namespace idmerge {
 struct LockOwner {
   std::uint64_t pid = 0;
   std::string host;
-  std::string since;  // RFC 3339
+  std::string since;         // RFC 3339
+  std::string process = {};  // see process_of()
 };
+
+/// What tells a process from all others of this machine, also from one that gets its number later;
+/// empty if there is none of that number, or it has ended.
+std::string process_of(std::uint64_t pid);
 
 class Lock {
  public:
   /// Take the lock and write our name into it.
   ///
-  /// Errors: Errc::locked, naming the owner, if another process holds it; Errc::usage where the
-  /// filesystem has no locks.
+  /// Errors: Errc::locked, naming the owner, if another process holds it, or if the file was copied
+  /// from one that it still holds; Errc::usage where the filesystem has no locks.
   static Result<Lock> take(Files& files, const std::string& path, const LockOwner& me);
 
   /// Who held the lock and ended without giving it back; empty if nobody did.
   const std::string& died() const { return died_; }
+
+  /// The file, to know it again.
+  Result<FileStat> stat() const { return file_.stat(); }
 
   Lock(Lock&&) noexcept = default;
   Lock& operator=(Lock&&) = delete;

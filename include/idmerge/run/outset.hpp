@@ -6,14 +6,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/pace.hpp"
 #include "idmerge/disk/doubt.hpp"
+#include "idmerge/disk/hold.hpp"
 #include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
 #include "idmerge/run/cursor.hpp"
@@ -24,9 +25,9 @@ namespace idmerge {
 
 /// A job that is ours, as it was found.
 struct Outset {
+  std::shared_ptr<Hold> hold;  // its files are those of the job
   PlanReader plan;
   RunPaths paths;
-  Lock lock;
   std::optional<RunState> state;  // none when the run has not begun
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
   std::uint64_t spares = 0;       // and with the verdict `spare`
@@ -39,8 +40,8 @@ struct Outset {
   SendReport report() const;
 };
 
-/// Read plan and run of a job and take its lock.
-/// Errors: input for what is absent or damaged, locked.
+/// Take a job, and read its plan and its run.
+/// Errors: input for what is absent, damaged, or not the plan that is expected; locked.
 Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
                            Progress& progress);
 

@@ -15,6 +15,7 @@
 #include "idmerge/core/dialect.hpp"
 #include "idmerge/core/key_values.hpp"
 #include "idmerge/core/timetable.hpp"
+#include "idmerge/disk/digest.hpp"
 #include "idmerge/net/tls.hpp"
 #include "idmerge/net/url.hpp"
 
@@ -74,6 +75,9 @@ struct SendOptions {
 
   /// What the checkpoint records at the first real run, so that `run --job` alone resumes.
   KeyValues words;
+
+  /// The plan that was agreed to: no other one is sent, should it have taken its place meanwhile.
+  std::optional<Digest> plan;
 
   /// A rehearsal keeps its progress apart and spoils nothing. Flag: --rehearse
   bool rehearsal = false;

@@ -7,9 +7,11 @@
 // process dies.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "idmerge/disk/files.hpp"
+#include "idmerge/disk/hold.hpp"
 #include "idmerge/run/progress.hpp"
 #include "idmerge/run/send_options.hpp"
 
@@ -18,7 +20,9 @@ namespace idmerge {
 /// Send what the plan of `job` still has to send, and keep its checkpoint.
 /// Errors: only what prevents a start (no plan, damaged, another target, locked); whatever ends a
 /// run that has started is `SendReport::stop`, with the checkpoint saved.
+/// Shape: `keep` gets the job, for who has something to write there before others may work on it.
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
-                             Progress& progress, const StopRequest& stop);
+                             Progress& progress, const StopRequest& stop,
+                             std::shared_ptr<Hold>* keep = nullptr);
 
 }  // namespace idmerge

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "idmerge/disk/hold.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "idmerge/base/log.hpp"
+
+namespace idmerge {
+
+Hold::Hold(Files& files, JobPaths job, RunPaths run)
+    : job_(std::move(job)), run_(std::move(run)), files_(files) {}
+
+Result<std::unique_ptr<Hold>> Hold::take(Files& files, const JobPaths& job, const RunPaths& run,
+                                         Work work, const LockOwner& me) {
+  std::unique_ptr<Hold> hold(new Hold(files, job, run));
+  if (auto held = hold->hold_dirs(); !held) return held.error();
+  if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
+  // Between open and lock, somebody may have put others in their place.
+  if (auto same = hold->check(); !same) {
+    return Error{Errc::locked, job.dir + ": was changed while it was taken: try again"};
+  }
+  hold->files_.allow_changes_if([held = hold.get()] { return held->is_whole(); });
+  return hold;
+}
+
+Result<void> Hold::hold_dirs() {
+  using Kind = Known::Kind;
+  for (const auto& [kind, dir] : {std::pair(Kind::job, job_.dir), std::pair(Kind::run, run_.dir)}) {
+    if (auto held = files_.hold(dir); !held) return held;
+    const auto stat = files_.dir(dir).stat();
+    if (!stat) return stat.error();
+    known_.push_back({kind, dir, *stat});
+    identity_ = fmt::format("{}:{}", stat->device, stat->inode);
+  }
+  return {};
+}
+
+Result<void> Hold::lock_all(Work work, const LockOwner& me) {
+  auto lock = Lock::take(files_, run_.lock(), me);
+  if (!lock) return lock.error();
+  lock_.emplace(std::move(*lock));
+  const auto stat = lock_->stat();
+  if (!stat) return stat.error();
+  known_.push_back({Known::Kind::lock, run_.lock(), *stat});
+  if (work != Work::rehearsing) {
+    if (auto locked = lock_dir(job_.dir); !locked) return locked;
+  }
+  if (auto locked = lock_dir(run_.dir); !locked) return locked;
+  return work == Work::sending ? lock_plan() : Result<void>();
+}
+
+/// The lock file was free, so whoever holds the directory has lost it.
+Result<void> Hold::lock_dir(const std::string& dir) {
+  const auto locked = files_.dir(dir).try_lock();
+  if (!locked && locked.error().code == Errc::usage) return {};  // it locks no directories
+  if (!locked) return locked.error();
+  if (*locked) return {};
+  return Error{Errc::locked, fmt::format("{}: held by a process whose lock file was taken away: "
+                                         "wait for it to end, or stop it",
+                                         dir)};
+}
+
+Result<void> Hold::lock_plan() {
+  const auto there = files_.stat(job_.plan());
+  if (!there) return there.error();
+  if (!*there) return {};  // whoever reads it says so
+  auto plan = files_.open_to_lock(job_.plan());
+  if (!plan) return plan.error();
+  const auto locked = plan->try_lock();
+  if (!locked) return locked.error();
+  if (!*locked) {
+    return Error{Errc::locked, fmt::format("{}: held by a process that sends it: wait for it to "
+                                           "end, or stop it",
+                                           job_.plan())};
+  }
+  const auto stat = plan->stat();
+  if (!stat) return stat.error();
+  known_.push_back({Known::Kind::plan, job_.plan(), *stat});
+  plan_ = std::move(*plan);
+  return {};
+}
+
+Result<void> Hold::check() {
+  if (lost_) return *lost_;
+  for (const auto& known : known_) {
+    const auto now = files_.below().stat(known.path);
+    if (!now && now.error().code == Errc::outage) continue;
+    const bool is_there = now && *now;
+    if (is_there && known.stat.is(**now)) continue;
+    lost_ = loss_of(known, is_there);
+    return *lost_;
+  }
+  return {};
+}
+
+Error Hold::reason_of(Error error) {
+  const auto held = check();
+  return held ? std::move(error) : held.error();
+}
+
+bool Hold::is_whole() {
+  return std::all_of(known_.begin(), known_.end(), [&](const Known& known) {
+    if (known.kind == Known::Kind::job || known.kind == Known::Kind::run) return true;
+    const auto now = files_.stat(known.path);
+    if (!now) return now.error().code == Errc::outage;  // what follows will say so
+    return *now && known.stat.is(**now);
+  });
+}
+
+std::string Hold::place() {
+  return files_.dir(job_.dir).place();
+}
+
+bool Hold::is_in_place() {
+  const auto now = files_.below().stat(job_.dir);
+  return now && *now && known_.front().stat.is(**now);
+}
+
+Error Hold::loss_of(const Known& known, bool is_replaced) {
+  using Kind = Known::Kind;
+  const bool is_job = known.kind == Kind::job;
+  std::string what = "was moved or removed";
+  if (is_replaced) what = "another directory took its place";
+  std::string way;
+  if (is_job || known.kind == Kind::run) {
+    const auto place = files_.dir(known.path).place();
+    if (place.empty()) {
+      way = is_replaced ? ", and it is gone: look what stands there now"
+                        : ", and is gone: restore it; without it all links are sent again";
+    } else {
+      way = fmt::format(", and {} now {}: {}", is_replaced ? "it is" : "is", printable(place),
+                        is_job ? "go on there" : "put it back, then go on");
+    }
+  } else {
+    what = "was taken away or replaced";
+    way = known.kind == Kind::lock ? ": see that nobody else works here, then go on"
+                                   : ": restore it, then go on";
+  }
+  return {Errc::input,
+          fmt::format("{}: {} while idmerge worked in the job{}", known.path, what, way)};
+}
+
+}  // namespace idmerge
