@@ -142,7 +142,7 @@ def main(root: pathlib.Path) -> int:
     plan = (root / "include/idmerge/README.md").read_text()
     for floor in BELOW:
         section = re.search(rf"^## \d · {floor}$(.*?)(?=^## |\Z)", plan, re.M | re.S)
-        named = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"^\| ([a-z_, ]+) \|", section[1], re.M)
+        named = set(re.findall(r"[a-z0-9_]+", " ".join(re.findall(r"^\| ([a-z0-9_, ]+) \|", section[1], re.M)
                                                  if section else "")))
         built = {path.stem for path in root.glob(f"include/idmerge/{floor}/*.hpp")}
         for room in sorted(built - named):

@@ -2,43 +2,16 @@
 #include "idmerge/base/log.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "idmerge/base/utf8.hpp"
+
 namespace idmerge {
 namespace {
-
-struct Decoded {
-  char32_t point = 0;
-  std::size_t size = 0;  // 0: not UTF-8
-};
-
-/// The character at the start of `text`, which is not empty.
-Decoded decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return {static_cast<char32_t>(lead), 1};
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {};
-  char32_t point = lead & (0x7fu >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0u) != 0x80u) return {};
-    point = (point << 6u) | (byte(i) & 0x3fu);
-  }
-  constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-  if (point < least[size] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return {};
-  return {point, size};
-}
-
-/// Characters that move the cursor, end a line or turn the direction of text around.
-bool steers(char32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
-}
 
 std::string_view length_class(std::size_t bytes) {
   if (bytes < 8) return "1-7 bytes";
@@ -60,24 +33,24 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const auto [point, size] = decode(text);
+    const auto [code, size] = read_utf8(text);
     if (size == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
       text.remove_prefix(1);
       continue;
     }
-    if (!steers(point)) {
+    if (!steers_display(code)) {
       out += text.substr(0, size);
-    } else if (point == '\n') {
+    } else if (code == '\n') {
       out += "\\n";
-    } else if (point == '\r') {
+    } else if (code == '\r') {
       out += "\\r";
-    } else if (point == '\t') {
+    } else if (code == '\t') {
       out += "\\t";
-    } else if (point < 0x80) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(point));
+    } else if (code < 0x80) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(code));
     } else {
-      out += fmt::format("\\u{{{:04x}}}", static_cast<unsigned>(point));
+      out += fmt::format("\\u{{{:04x}}}", static_cast<unsigned>(code));
     }
     text.remove_prefix(size);
   }
@@ -87,13 +60,13 @@ std::string printable(std::string_view text) {
 std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
-    const auto [point, size] = decode(text);
+    const auto [code, size] = read_utf8(text);
     if (size == 0) {
       out += "\xef\xbf\xbd";
       text.remove_prefix(1);
       continue;
     }
-    switch (point) {
+    switch (code) {
       case '"':
         out += "\\\"";
         break;
@@ -110,8 +83,8 @@ std::string json_quoted(std::string_view text) {
         out += "\\t";
         break;
       default:
-        if (steers(point)) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(point));
+        if (steers_display(code)) {
+          append_json_escape(code, out);
         } else {
           out += text.substr(0, size);
         }

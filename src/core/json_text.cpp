@@ -3,20 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include <fmt/format.h>
 
+#include "idmerge/base/utf8.hpp"
+
 namespace idmerge {
 namespace {
-
-unsigned byte(std::string_view bytes, std::size_t i) {
-  return static_cast<unsigned char>(bytes[i]);
-}
-
-void append_code(std::string& out, unsigned code) {
-  fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
-}
 
 /// Append one ASCII byte that does not stand for itself.
 void append_ascii(std::string& out, char c) {
@@ -37,7 +30,7 @@ void append_ascii(std::string& out, char c) {
       out += "\\t";
       return;
     default:
-      append_code(out, static_cast<unsigned char>(c));
+      append_json_escape(static_cast<unsigned char>(c), out);
   }
 }
 
@@ -53,40 +46,7 @@ bool stands_for_itself(char c) {
   return plain_table[static_cast<unsigned char>(c)];
 }
 
-/// Is this valid character one that a terminal or a reader of lines might obey?
-bool is_control(std::string_view character) {
-  if (character.size() == 2) return byte(character, 0) == 0xc2 && byte(character, 1) < 0xa0;
-  return character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9";
-}
-
-unsigned code_of(std::string_view character) {
-  if (character.size() == 2) return (byte(character, 0) & 0x1f) << 6 | (byte(character, 1) & 0x3f);
-  return (byte(character, 0) & 0x0f) << 12 | (byte(character, 1) & 0x3f) << 6 |
-         (byte(character, 2) & 0x3f);
-}
-
 }  // namespace
-
-std::size_t utf8_length(std::string_view bytes) {
-  if (bytes.empty()) return 0;
-  const auto first = byte(bytes, 0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xc2   ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || bytes.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(bytes, i) & 0xc0) != 0x80) return 0;
-  }
-  const auto second = byte(bytes, 1);
-  if (first == 0xe0 && second < 0xa0) return 0;   // overlong
-  if (first == 0xed && second >= 0xa0) return 0;  // surrogate
-  if (first == 0xf0 && second < 0x90) return 0;   // overlong
-  if (first == 0xf4 && second >= 0x90) return 0;  // past U+10FFFF
-  return length;
-}
 
 void append_json_string(std::string& out, std::string_view bytes) {
   out += '"';
@@ -96,19 +56,18 @@ void append_json_string(std::string& out, std::string_view bytes) {
     out += bytes.substr(0, plain);
     bytes.remove_prefix(plain);
     if (bytes.empty()) break;
-    const auto length = utf8_length(bytes);
+    const auto [code, length] = read_utf8(bytes);
     if (length == 0) {
-      append_code(out, byte(bytes, 0));
+      append_json_escape(static_cast<unsigned char>(bytes[0]), out);
       bytes.remove_prefix(1);
       continue;
     }
-    const auto character = bytes.substr(0, length);
     if (length == 1) {
-      append_ascii(out, character[0]);
-    } else if (length < 4 && is_control(character)) {
-      append_code(out, code_of(character));
+      append_ascii(out, bytes[0]);
+    } else if (steers_display(code)) {
+      append_json_escape(code, out);
     } else {
-      out += character;
+      out += bytes.substr(0, length);
     }
     bytes.remove_prefix(length);
   }

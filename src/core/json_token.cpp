@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "idmerge/base/utf8.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -18,25 +20,6 @@ std::optional<std::uint32_t> parse_hex(std::string_view text) {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + 4, value, 16);
   if (error != std::errc{} || stop != text.data() + 4) return std::nullopt;
   return value;
-}
-
-void append_utf8(std::uint32_t code, std::vector<char>& out) {
-  const auto add = [&](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) {
-    add(code);
-  } else if (code < 0x800) {
-    add(0xc0 | code >> 6U);
-    add(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    add(0xe0 | code >> 12U);
-    add(0x80 | (code >> 6U & 0x3f));
-    add(0x80 | (code & 0x3f));
-  } else {
-    add(0xf0 | code >> 18U);
-    add(0x80 | (code >> 12U & 0x3f));
-    add(0x80 | (code >> 6U & 0x3f));
-    add(0x80 | (code & 0x3f));
-  }
 }
 
 char unescaped(char c) {

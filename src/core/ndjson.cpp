@@ -9,7 +9,7 @@
 #include <simdjson.h>
 
 #include "idmerge/base/check.hpp"
-#include "idmerge/core/json_text.hpp"
+#include "idmerge/base/utf8.hpp"
 
 namespace idmerge {
 namespace {
@@ -33,7 +33,7 @@ std::string_view without_cr(std::string_view line) {
 std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   std::size_t open = npos;
   for (std::size_t at = 0; at < line.size();) {
-    const auto length = utf8_length(line.substr(at));
+    const auto length = read_utf8(line.substr(at)).bytes;
     if (length == 0) return {Fault::bad_utf8, at};
     const char c = line[at];
     if (open != npos && static_cast<unsigned char>(c) < 0x20) return {Fault::not_json, at};

@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "idmerge/base/utf8.hpp"
+
 namespace idmerge {
 namespace {
 
@@ -66,25 +68,6 @@ std::optional<std::uint32_t> hex_number(std::string_view text, std::size_t at, s
     number = number << 4 | static_cast<std::uint32_t>(digit);
   }
   return number;
-}
-
-void append_utf8(std::uint32_t code, std::string& out) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xC0 | code >> 6);
-    put(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    put(0xE0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  } else {
-    put(0xF0 | (code >> 18 & 7));
-    put(0x80 | (code >> 12 & 0x3F));
-    put(0x80 | (code >> 6 & 0x3F));
-    put(0x80 | (code & 0x3F));
-  }
 }
 
 /// Append what the escape at the beginning of `text` stands for, and say how long it is; 0: none.

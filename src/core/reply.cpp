@@ -2,7 +2,8 @@
 #include "idmerge/core/reply.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include "idmerge/base/utf8.hpp"
 
 namespace idmerge {
 namespace {
@@ -26,35 +27,9 @@ std::size_t find_any_case(std::string_view text, std::string_view lower_word, st
   return std::string_view::npos;
 }
 
-/// One character, or one byte that is no part of any.
-struct Char {
-  std::size_t bytes = 1;
-  char32_t code = 0;
-  bool valid = false;
-};
-
-// Source: The Unicode Standard, table 3-7, well-formed UTF-8 byte sequences.
-Char read_char(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {1, first, true};
-  const std::size_t bytes = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < bytes) return {};
-  char32_t code = first & (0xffU >> (bytes + 1));
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    code = (code << 6) | (byte(i) & 0x3fU);
-  }
-  constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
-  if (code < least[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-  return {bytes, code, true};
-}
-
 bool is_space_or_acts(char32_t code) {
-  return code <= 0x20 || (code >= 0x7f && code <= 0xa0) || code == 0x2028 || code == 0x2029 ||
-         code == 0x061c || (code >= 0x200b && code <= 0x200f) ||
-         (code >= 0x202a && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-         code == 0xfeff || (code >= 0xe0000 && code <= 0xe007f);
+  return code == ' ' || code == 0xa0 || steers_display(code) ||
+         (code >= 0x200b && code <= 0x200d) || (code >= 0x2060 && code <= 0x2065);
 }
 
 }  // namespace
@@ -66,10 +41,10 @@ void append_clean(const Redactor& secrets, std::string_view raw, std::string& ou
   const std::size_t start = out.size();
   bool space = false;
   while (!text.empty()) {
-    const Char at = read_char(text);
-    const std::string_view bytes = at.valid ? text.substr(0, at.bytes) : "?";
-    text.remove_prefix(at.bytes);
-    if (at.valid && is_space_or_acts(at.code)) {
+    const auto [code, length] = read_utf8(text);
+    const std::string_view bytes = length > 0 ? text.substr(0, length) : "?";
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+    if (length > 0 && is_space_or_acts(code)) {
       space = out.size() > start;  // none at the beginning
       continue;
     }

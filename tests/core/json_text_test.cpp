@@ -8,6 +8,8 @@
 #include <boost/json/src.hpp>
 #include <doctest/doctest.h>
 
+#include "idmerge/base/utf8.hpp"
+
 #include "support/seed.hpp"
 
 using namespace idmerge;
@@ -44,6 +46,8 @@ TEST_SUITE("core/json_text") {
     CHECK(quoted("zoë 漢字 😀") == "\"zoë 漢字 😀\"");
     CHECK(quoted("\xc2\x9b\xe2\x80\xa8\xe2\x80\xa9\xc2\xa0") ==
           "\"\\u009b\\u2028\\u2029\xc2\xa0\"");
+    CHECK(quoted("\u202egpj.exe\u2066\ufeff\U000e0041") ==
+          R"("\u202egpj.exe\u2066\ufeff\udb40\udc41")");
   }
 
   TEST_CASE("bytes that are not UTF-8 become characters of their number") {
@@ -66,7 +70,7 @@ TEST_SUITE("core/json_text") {
         bytes += alphabet[random() % alphabet.size()];
       std::string meant;
       for (std::string_view rest = bytes; !rest.empty();) {
-        const auto length = utf8_length(rest);
+        const auto length = read_utf8(rest).bytes;
         meant += length == 0 ? latin1(static_cast<unsigned char>(rest[0]))
                              : std::string(rest.substr(0, length));
         rest.remove_prefix(length == 0 ? 1 : length);

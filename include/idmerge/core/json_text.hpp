@@ -13,8 +13,7 @@ namespace idmerge {
 
 /// Append `bytes` as a JSON string, quotes included.
 ///
-/// Shape: control characters (C0, DEL, C1, the line separators U+2028 and U+2029) are escaped too,
-/// so that no terminal obeys them.
+/// Shape: characters that steer a display (see steers_display()) are escaped too.
 void append_json_string(std::string& out, std::string_view bytes);
 
 /// Append `"key":` with a comma before it unless the object has just been opened.
@@ -23,10 +22,5 @@ void append_json_key(std::string& out, std::string_view key);
 /// Append `"key":"value"` or `"key":number`, with a comma before it where one is due.
 void append_json_member(std::string& out, std::string_view key, std::string_view value);
 void append_json_member(std::string& out, std::string_view key, std::uint64_t value);
-
-/// The length of the valid UTF-8 character at the start of `bytes`, or 0 if there is none.
-///
-/// Source: RFC 3629 section 4: no overlong forms, no surrogates, nothing past U+10FFFF.
-std::size_t utf8_length(std::string_view bytes);
 
 }  // namespace idmerge
