@@ -772,7 +772,7 @@ const std::array entries{
         "then a link that fails while others succeed is parked: pending, tried again later",
         [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
     OptionEntry{
-        "backoff-min", "DURATION", "2s", "Pace", on_run, "longest wait before the second attempt",
+        "backoff-min", "DURATION", "2s", "Pace", on_run, "shortest wait before another attempt",
         [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
     OptionEntry{
         "backoff-max", "DURATION", "60s", "Pace", on_run, "longest wait before any attempt",

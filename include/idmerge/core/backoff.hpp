@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How long to wait before the next attempt. The service's own word (`Retry-After`) wins; without
-// one, waits grow exponentially with full jitter, so that lanes which failed together do not come
-// back together. Chance is an argument: a test repeats what it saw.
+// How long to wait before the next attempt. A `Retry-After` of the service wins; without one, the
+// wait is drawn evenly between the shortest wait and a bound that doubles with each attempt, so
+// that workers which failed together do not come back together. The random number is an argument:
+// a test repeats what it saw.
 #pragma once
 
 #include <chrono>

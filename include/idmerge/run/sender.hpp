@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The second journey: plan in, fates out. One io thread runs N lanes, each of which takes the next
-// link of the plan, waits at the gate for its turn and a kept connection, posts, and settles; one
+// links of the plan, waits at the gate for its turn and a kept connection, posts, and settles; one
 // disk thread does every sync. Lanes pull from a shared cursor instead of a queue: nothing is
-// taken from the plan before a lane can send it, so at most one batch a lane is in flight when the
-// process dies.
+// taken from the plan before a lane can send it, so at most `--pipeline` requests a lane are in
+// flight when the process dies.
 #pragma once
 
 #include <memory>
