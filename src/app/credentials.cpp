@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -221,6 +223,17 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+/// How it ended; nothing if it has not by then.
+std::optional<int> wait_until(pid_t pid, std::chrono::steady_clock::time_point deadline) {
+  constexpr auto look_every = std::chrono::milliseconds(10);
+  int status = 0;
+  while (::waitpid(pid, &status, WNOHANG) != pid) {
+    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    std::this_thread::sleep_for(look_every);
+  }
+  return status;
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -327,13 +340,14 @@ Result<std::string> output_of(const std::vector<std::string>& words,
   const auto deadline = Clock::now() + timeout;
   std::string text;
   text.reserve(output_bytes_max + 1);
+  const Error late{Errc::outage, fmt::format("{}: no end after {}: run it by hand to see why",
+                                             subject, duration_text(timeout))};
   std::optional<Error> failed;
   while (!failed) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) {
-      failed = Error{Errc::outage, fmt::format("{}: no end after {}: run it by hand to see why",
-                                               subject, duration_text(timeout))};
+      failed = late;
       break;
     }
     pollfd ready{out.fd, POLLIN, 0};
@@ -350,8 +364,11 @@ Result<std::string> output_of(const std::vector<std::string>& words,
                                               subject, size_text(output_bytes_max))};
     }
   }
+  // It may close its output and stay.
+  const auto ended = failed ? std::nullopt : wait_until(*pid, deadline);
+  if (!failed && !ended) failed = late;
   if (failed) ::kill(-*pid, SIGKILL);
-  const int status = wait_for(*pid);
+  const int status = ended ? *ended : wait_for(*pid);
   if (!failed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
     const auto how = WIFEXITED(status) ? fmt::format("exit {}", WEXITSTATUS(status))
                                        : fmt::format("signal {}", WTERMSIG(status));

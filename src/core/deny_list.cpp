@@ -51,6 +51,15 @@ std::string_view unlikely(std::string_view id) {
   return {};
 }
 
+/// Does an expression mean the prefix of a device, in whatever spelling: /^\$Device\:/?
+bool speaks_of_prefix(std::string_view expression) {
+  std::string plain;
+  for (const char c : expression) {
+    if (c != '\\' && c != '[' && c != ']') plain += c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+  }
+  return plain.find("device:") != std::string::npos || plain.find("$device") != std::string::npos;
+}
+
 }  // namespace
 
 struct DenyList::Rules {
@@ -58,7 +67,7 @@ struct DenyList::Rules {
   std::vector<std::unique_ptr<RE2>> expressions;
   std::unique_ptr<RE2::Set> all;        // the expressions in one
   bool names_prefixed = false;          // an id starts with $device:
-  std::vector<const RE2*> of_prefixed;  // expressions that speak of device: and see it with prefix
+  std::vector<const RE2*> of_prefixed;  // expressions that speak of the prefix and see it
 
   Result<void> add(std::string_view line) {
     if (!line.starts_with('/')) {
@@ -93,7 +102,7 @@ struct DenyList::Rules {
                    "matches the empty text and so may deny every id: say what an id must have"};
     }
     // Any other expression would see a prefix that no id has: /[$]/ would deny every device.
-    if (text.find("device:") != std::string_view::npos) of_prefixed.push_back(expression.get());
+    if (speaks_of_prefix(text)) of_prefixed.push_back(expression.get());
     expressions.push_back(std::move(expression));
     return {};
   }

@@ -417,10 +417,16 @@ constexpr std::array<std::string_view, 5> another_user{"another", "different use
                                                        "other id", "someone else"};
 
 /// Words that may stand between "already linked" and the id of a user.
-constexpr std::array<std::string_view, 17> words_before_id{
-    "to",          "with",         "as",         "by",       "for",     "a",
-    "an",          "the",          "user",       "id",       "user_id", "$user_id",
-    "distinct_id", "$distinct_id", "identified", "distinct", "some"};
+constexpr std::array<std::string_view, 27> words_before_id{
+    "to",         "with",     "as",      "by",       "for",      "a",           "an",
+    "the",        "user",     "id",      "user_id",  "$user_id", "distinct_id", "$distinct_id",
+    "identified", "distinct", "some",    "this",     "that",     "same",        "given",
+    "existing",   "device",   "anon_id", "$anon_id", "profile",  "named"};
+
+/// Words with which a sentence goes on that names no id.
+constexpr std::array<std::string_view, 20> words_of_sentence{
+    "in",     "on", "at",   "and", "or", "of",      "but",  "so",  "before", "earlier",
+    "itself", "it", "them", "you", "us", "project", "from", "see", "please", "since"};
 
 template <std::size_t n>
 std::size_t find_any(std::string_view text, const std::array<std::string_view, n>& phrases,
@@ -444,8 +450,9 @@ std::string in_lower_case(std::string_view text) {
 }
 
 /// The id that stands in `text` behind the words about a link; empty where none does. What is
-/// quoted is an id, and so is what follows "to user" and is no word of a language: it has a digit
-/// or a sign.
+/// quoted is an id, and so is what follows "to user", unless a sentence may go on with it: many an
+/// id is a name or a word. Taken for an id, a word makes a refusal of what may have been delivered;
+/// taken for prose, an id would make a delivery of a refusal.
 std::string_view named_id(std::string_view text) {
   constexpr std::string_view quotes = "\"'`";
   bool introduced = false;
@@ -465,8 +472,9 @@ std::string_view named_id(std::string_view text) {
       introduced = true;
       continue;
     }
-    const bool is_word = lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz") == std::string::npos;
-    return is_word || !introduced ? std::string_view() : word;
+    const bool goes_on = std::find(words_of_sentence.begin(), words_of_sentence.end(), lower) !=
+                         words_of_sentence.end();
+    return goes_on || !introduced ? std::string_view() : word;
   }
   return {};
 }

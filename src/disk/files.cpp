@@ -139,7 +139,7 @@ std::string File::place() const {
   if (files_->sys_place(fd_, path) < 0) return {};
   // The kernel's words for what was removed could be a name as well.
   const auto mine = stat();
-  const auto there = files_->stat(path);
+  const auto there = files_->by_name().stat(path);
   return mine && there && *there && mine->is(**there) ? path : std::string();
 }
 

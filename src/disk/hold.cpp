@@ -33,7 +33,7 @@ Result<void> Hold::hold_dirs() {
     const auto stat = files_.dir(dir).stat();
     if (!stat) return stat.error();
     known_.push_back({kind, dir, *stat});
-    identity_ = fmt::format("{}:{}", stat->device, stat->inode);
+    identity_ = std::to_string(stat->inode);  // a device may be numbered anew when it is mounted
   }
   return {};
 }

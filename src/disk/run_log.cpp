@@ -508,6 +508,11 @@ Result<void> RunLog::flush() {
 
 Result<Snapshot> RunLog::snapshot() {
   if (auto done = flush(); !done) return done.error();
+  // What was settled since is no longer in doubt; only many ranges are worth the search.
+  constexpr std::size_t ranges_many = 1'000;
+  if (facts_.in_doubt.ranges().size() > ranges_many) {
+    facts_.in_doubt = pending_of(facts_.in_doubt, ledger_);
+  }
   const auto before = journal_.generation();
   const auto next = before + 1;
   auto journal =

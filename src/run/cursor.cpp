@@ -133,6 +133,7 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
         return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
       }
       if (!log_.may_hand_out(next_)) {
+        log_.wait_for_ceiling(next_);
         if (batch.links.empty()) return Taken::window_full;
         break;
       }

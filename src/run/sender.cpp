@@ -305,6 +305,8 @@ class Sender {
     const auto opened = co_await lane.connection.open();
     if (opened) {
       lane.failures = 0;
+      // A pause that began meanwhile holds for whoever had a turn before it, too.
+      if (pace_.turnstile().paused_until() > Clock::now()) lane.give_up_turns();
     } else {
       lane.give_up_turns();
       co_await bear_failed_open(lane, opened.error());
@@ -499,6 +501,13 @@ class Sender {
     if (!health_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
     auto fresh = options_.reread();
     if (!fresh) return false;
+    if (!(fresh->token == options_.dialect.token)) {
+      stop({Errc::usage,
+            "the service no longer takes the credentials, and those that were read again are of "
+            "another project (MIXPANEL_TOKEN is not the one that this job was begun with): nothing "
+            "was sent with them; give the credentials of this project, then go on"});
+      return false;
+    }
     fresh->pinned_time_s = outset_.pinned_time_s;
     // Answers to what was sent with them are still to come.
     fresh->other_logins = logins_to_hide(options_);

@@ -203,6 +203,9 @@ TEST_SUITE("app/credentials") {
           std::string::npos);
     CHECK(error_of({.command = "sleep 1000", .command_timeout = 50ms}, environment) ==
           "--credentials-command: sleep: no end after 50ms: run it by hand to see why");
+    CHECK(error_of({.command = "sh -c 'exec >&-; sleep 1000'", .command_timeout = 50ms},
+                   environment) ==
+          "--credentials-command: sh: no end after 50ms: run it by hand to see why");
     CHECK(error_of({.command = "yes"}, environment).find("prints more than 64KiB") !=
           std::string::npos);
     CHECK(error_of({.command = "echo '"}, environment) ==

@@ -410,7 +410,9 @@ TEST_SUITE("core/dialect") {
           "Already identified by a different user", "errAnonDistinctIdAssignedAlready: other user",
           "already assigned to someone else", "already linked to bob@example.com",
           "already linked to user u9", "already mapped to distinct_id: 'bob'",
-          "already assigned to 'ann@example.com2'", "already linked to ANN@example.com"}) {
+          "already assigned to 'ann@example.com2'", "already linked to ANN@example.com",
+          "already linked to bob", "already linked to user bob.", "Already merged with Bob in May",
+          "already exists for the distinct_id alice (see the docs)"}) {
       CAPTURE(others);
       CHECK_FALSE(may_mean_ours(others, link));
     }

@@ -348,7 +348,8 @@ TEST_SUITE("core/screen") {
 
   TEST_CASE("a deny list meets a device in either spelling") {
     for (const auto* rule :
-         {"bot17\n", "$device:bot17\n", "/^bot[0-9]+$/\n", "/^\\$device:bot/\n"}) {
+         {"bot17\n", "$device:bot17\n", "/^bot[0-9]+$/\n", "/^\\$device:bot/\n",
+          "/(?i)^\\$DEVICE:bot/\n", "/^\\$device\\:bot/\n", "/^[$]device:bot/\n"}) {
       auto list = DenyList::parse(rule);
       REQUIRE(list);
       const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),

@@ -120,6 +120,20 @@ TEST_SUITE("disk/hold") {
     fs::current_path(before);
   }
 
+  TEST_CASE("a job that now lies below what took its name is found there") {
+    Job job;
+    auto taken = job.take();
+    REQUIRE(taken);
+    fs::rename(job.dir, job.scratch / "aside");
+    fs::create_directory(job.dir);
+    fs::rename(job.scratch / "aside", job.dir + "/old");
+    const auto loss = words((*taken)->check());
+    CAPTURE(loss);
+    CHECK(has(loss, fs::canonical(job.dir + "/old").string()));
+    CHECK_FALSE(has(loss, "gone"));
+    CHECK((*taken)->place() == fs::canonical(job.dir + "/old").string());
+  }
+
   TEST_CASE("whatever becomes of its names is noticed, said with a way on, and stays so") {
     Job job;
     auto taken = job.take();

@@ -106,6 +106,45 @@ TEST_SUITE("run/cursor") {
     CHECK(before == links);
   }
 
+  TEST_CASE("whichever links are not sent, a ceiling that is reached calls for the next one") {
+    const auto go_through = [](World& world, PlanCursor& cursor) {
+      Batch batch;
+      std::size_t taken = 0;
+      while (true) {
+        const auto result = cursor.take(3, batch).value();
+        if (result == Taken::links) {
+          taken += batch.ordinals.size();
+          for (const auto ordinal : batch.ordinals)
+            world.log->deliver(ordinal, 1, 1);
+          cursor.release(batch);
+          continue;
+        }
+        if (result == Taken::end) return taken;
+        REQUIRE(cursor.foresee());
+        REQUIRE(world.log->needs_ceiling());  // or the run stands still for ever
+        world.log->saved(world.log->facts().ceiling);
+      }
+    };
+    for (std::uint64_t links = 1; links < 20; ++links) {
+      for (std::uint64_t ceiling = 0; ceiling <= links; ++ceiling) {
+        for (const std::uint64_t ahead : {1U, 2U, 4U, 100U}) {
+          CAPTURE(links);
+          CAPTURE(ceiling);
+          CAPTURE(ahead);
+          World world(links, 2, ceiling);
+          PlanCursor cursor(*world.plan, *world.log);
+          cursor.set_ahead(ahead);
+          CHECK(go_through(world, cursor) == sendable(links).size());
+          const std::vector<std::uint64_t> list{links - 1};
+          REQUIRE(world.log->begin_round(1, std::min(ceiling, links - 1)));
+          world.log->saved(std::min(ceiling, links - 1));
+          cursor.begin_round(list);
+          CHECK(go_through(world, cursor) == 1);
+        }
+      }
+    }
+  }
+
   TEST_CASE("in a round the ceiling is as many links of its list ahead") {
     const std::vector<std::uint64_t> list{3, 40, 500, 600};
     CHECK(round_ceiling(list, 0, 1) == 40);

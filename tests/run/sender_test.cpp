@@ -605,6 +605,25 @@ TEST_SUITE("run/sender") {
     CHECK(report.delivered == 200);
     CHECK(read == 1);
 
+    Job astray(200);
+    options.reread = [&]() -> Result<DialectOptions> {
+      auto fresh = options.dialect;
+      fresh.token = Secret("token-of-another-project");
+      fresh.secret = Secret("new");
+      return fresh;
+    };
+    LoopbackServer both([&](const SeenRequest& seen) {
+      const bool is_new = seen.head.find(changed) != std::string::npos;
+      if (seen.number < 50 || is_new) return accepted();
+      return Reaction{http(401, R"({"error":"Invalid credentials"})")};
+    });
+    options.target = parse_target(both.url()).value();
+    const auto kept = astray.send(options);
+    REQUIRE(kept.stop);
+    CHECK(kept.stop->code == Errc::usage);
+    CHECK(kept.stop->what.find("another project") != std::string::npos);
+    CHECK(kept.delivered == 50);
+
     Job other(200);
     options.reread = [&] { return options.dialect; };
     LoopbackServer closed([&](const SeenRequest& seen) {

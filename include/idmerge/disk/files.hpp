@@ -150,6 +150,8 @@ class Files {
  private:
   friend class File;
   friend class HeldFiles;
+  /// The disk on which a path is what everybody else takes it for.
+  virtual Files& by_name() { return *this; }
   Result<File> open_as(const std::string& path, int flags);
 
   // One system call each: its result, or the negative errno. A relative path starts in the open

@@ -44,6 +44,7 @@ class HeldFiles final : public Files {
   Place place_of(int dir, const char* path) const;
   bool may_change(const Place& place) const;
 
+  Files& by_name() override { return below_.by_name(); }
   int sys_open(int dir, const char* path, int flags, mode_t mode) override;
   int sys_close(int fd) override;
   ssize_t sys_write(int fd, const char* bytes, std::size_t count) override;

@@ -154,6 +154,12 @@ class RunLog {
   /// A link is taken to be sent. Bug unless it may leave.
   void hand_out(std::uint64_t ordinal);
 
+  /// The next link to be sent is this one, and it may not leave yet: what lies before it, links
+  /// that are not sent among them, is used up.
+  void wait_for_ceiling(std::uint64_t ordinal) {
+    handed_out_end_ = std::max(handed_out_end_, ordinal);
+  }
+
   /// Let the next snapshot promise this ceiling, unless it has a higher one.
   void raise_ceiling(std::uint64_t ceiling) { facts_.ceiling = std::max(facts_.ceiling, ceiling); }
 
@@ -202,7 +208,7 @@ class RunLog {
   Journal journal_;
   LinkSet attempted_;  // by this run, not settled or withdrawn
   std::uint64_t put_away_ = 0;
-  std::uint64_t handed_out_end_ = 0;  // one past the last link that was taken to be sent
+  std::uint64_t handed_out_end_ = 0;  // before the next link that may be taken to be sent
   std::uint64_t durable_ceiling_ = 0;
   bool broken_ = false;
 };
