@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "idmerge/app/config.hpp"
 #include "idmerge/app/explain.hpp"
 #include "idmerge/app/journey.hpp"
 #include "idmerge/app/options.hpp"
@@ -56,26 +57,58 @@ ReadFile config_reader(Files& files) {
   };
 }
 
-/// How to log before the options are understood, or when they cannot be.
-LogOptions early_log_options(const std::vector<std::string>& arguments,
-                             const Environment& environment) {
-  constexpr std::string_view flag = "--log-format";
-  auto format = environment("IDMERGE_LOG_FORMAT").value_or("");
+/// The value of an option before the options are understood: of the flag, else the variable.
+std::string early_value(std::string_view flag, const std::string& variable,
+                        const std::vector<std::string>& arguments, const Environment& environment) {
+  auto value = environment(variable).value_or("");
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
     const std::string_view word = arguments[i];
-    if (word == flag && i + 1 < arguments.size()) format = arguments[i + 1];
+    if (word == flag && i + 1 < arguments.size()) value = arguments[i + 1];
     if (word.starts_with(flag) && word.substr(flag.size()).starts_with('=')) {
-      format = word.substr(flag.size() + 1);
+      value = word.substr(flag.size() + 1);
     }
   }
+  return value;
+}
+
+/// How to log before the options are understood.
+LogOptions early_log_options(const std::vector<std::string>& arguments,
+                             const Environment& environment) {
   LogOptions options;
+  const auto format = early_value("--log-format", "IDMERGE_LOG_FORMAT", arguments, environment);
   if (format == "json") options.format = LogFormat::json;
   return options;
 }
 
+/// How to log when the options cannot be understood: as they say, or as their file does. That is
+/// read for this no sooner, since a pipe can be read once.
+LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
+                                  const Environment& environment, const ReadFile& read_file) {
+  auto options = early_log_options(arguments, environment);
+  const auto config = early_value("--config", "IDMERGE_CONFIG", arguments, environment);
+  if (config.empty() ||
+      !early_value("--log-format", "IDMERGE_LOG_FORMAT", arguments, environment).empty()) {
+    return options;
+  }
+  const auto text = read_file(config);
+  if (!text) return options;
+  const auto lines = parse_config(*text);
+  if (!lines) return options;
+  for (const auto& line : *lines) {
+    const bool is_json = line.values == std::vector<std::string>{"json"};
+    if (line.key == "log-format" && is_json) options.format = LogFormat::json;
+  }
+  return options;
+}
+
 /// Does the same command go on once the world has changed?
-bool passes(Errc code) {
-  return code == Errc::outage || code == Errc::locked || code == Errc::interrupted;
+bool passes(const Error& error) {
+  if (error.code == Errc::outage || error.code == Errc::locked || error.code == Errc::interrupted) {
+    return true;
+  }
+  // The export may be complete by then.
+  return error.code == Errc::input &&
+         (error.what.starts_with("--expect-") || error.what.starts_with("--min-rows:"));
 }
 
 /// A crash must not leave the secrets of a run in a core file. A person who needs one takes this
@@ -122,7 +155,8 @@ class App {
     if (typed && typed->version) return print(fmt::format("idmerge {}\n", IDMERGE_VERSION));
     if (typed && typed->help) return print(help(*typed));
     auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
-    if (settings) log_ = settings->output.log;
+    log_ = settings ? settings->output.log
+                    : log_options_of_failure(arguments_, environment, config_reader(files_));
     // Whether or not the rest is right: a setting that is lost may be why it is not.
     const auto guard_lost = name_unknown_variables();
     if (!settings) return fail(settings.error());
@@ -223,7 +257,7 @@ class App {
     progress.end();
     if (!ended) {
       log.error(ended.error().what);
-      if (passes(ended.error().code)) log.info("go on: " + command_line(arguments_));
+      if (passes(ended.error())) log.info("go on: " + command_line(arguments_));
     }
     const int code = ended ? *ended : exit_code_of(ended.error(), signals.stop().signal_number());
     if (code == 0 && settings.output.quiet) log.discard();

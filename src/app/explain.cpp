@@ -15,6 +15,7 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
+#include "idmerge/app/job_view.hpp"
 #include "idmerge/base/log.hpp"
 #include "idmerge/base/quantity.hpp"
 #include "idmerge/core/id_redaction.hpp"
@@ -519,7 +520,9 @@ Result<void> explain_ids(Files& files, const Settings& settings,
   if (!found) return found.error();
   auto run = read_the_run(files, paths->run(), *plan);
   if (!run) return run.error();
-  if (*run) {
+  if (!*run) {
+    if (auto unsent = check_unsent(files, *paths); !unsent) return unsent;
+  } else {
     auto rounds = find_rounds(files, paths->run(), *plan, *found, **run);
     if (!rounds) return rounds;
   }

@@ -3,12 +3,15 @@
 
 #include <fmt/format.h>
 
+#include "idmerge/app/report.hpp"
 #include "idmerge/base/check.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/run/rounds.hpp"
 
 namespace idmerge {
 namespace {
+
+constexpr std::string_view the_shard = "1-of-1";
 
 Result<NamedLink> named_link(const PlanReader& plan, std::uint64_t ordinal, PlanBlock& block) {
   if (ordinal >= plan.links()) {
@@ -78,6 +81,9 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   auto run = read_run(files, paths->run(shard), out.plan.digest);
   if (!run) return run.error();
   out.run = std::move(*run);
+  if (!out.run && shard == the_shard) {
+    if (auto unsent = check_unsent(files, *paths); !unsent) return unsent.error();
+  }
   if (out.run && !out.finished()) {
     auto doubt = find_doubt(files, paths->run(shard), *plan, *out.run);
     if (!doubt) return doubt.error();
@@ -94,8 +100,17 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
 
 }  // namespace
 
+Result<void> check_unsent(Files& files, const JobPaths& job) {
+  if (!recorded_ending(files, job.summary())) return {};
+  return Error{
+      Errc::input,
+      fmt::format("{}: is gone, while summary.json shows that links were sent: restore it, or "
+                  "start a new job with another --job, which sends all links again",
+                  printable(job.run().checkpoint()))};
+}
+
 Result<JobView> view_job(Files& files, const std::string& job) {
-  return view(files, job, "1-of-1");
+  return view(files, job, std::string(the_shard));
 }
 
 Result<JobView> view_rehearsal(Files& files, const std::string& job) {

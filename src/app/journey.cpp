@@ -97,6 +97,46 @@ OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
   return fields;
 }
 
+/// The options that a plan was made with, as far as they are not the defaults. A plan does not know
+/// from which file it has what was denied and decided.
+OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
+  const auto planned = [&](std::string_view key) { return std::string(plan.get(key)); };
+  OptionTexts options;
+  const auto add = [&](std::string_view option, std::string value, std::string_view fallback) {
+    if (!value.empty() && value != fallback) options.emplace_back(option, std::move(value));
+  };
+  add("op", planned("op"), "create");
+  add("api", planned("api"), "identity");
+  add("project-mode", planned("project_mode"), "none");
+  add("format", planned("format"), "auto");
+  for (auto& field : planned_fields(settings, plan))
+    options.push_back(std::move(field));
+  if (const auto delimiter = planned("delimiter"); !delimiter.empty()) {
+    options.emplace_back("delimiter", delimiter == "\t" ? "tab" : printable(delimiter));
+  }
+  if (planned("header") == "no") options.emplace_back("no-header", "");
+  for (std::string_view words = plan.get("null_words"); !words.empty();) {
+    const auto word = words.substr(0, words.find('\n'));
+    options.emplace_back("null-word", std::string(word));
+    words.remove_prefix(std::min(words.size(), word.size() + 1));
+  }
+  add("row-max", planned("row_max") + "B", fmt::format("{}B", IntakeOptions{}.row_max));
+  if (planned("allow_ragged") == "yes") options.emplace_back("allow", "ragged");
+  if (planned("allow_lazy_quotes") == "yes") options.emplace_back("allow", "lazy-quotes");
+  add("blank", planned("blank"), "skip");
+  add("on-conflict", planned("on_conflict"), "hold");
+  if (!planned("deny_file").empty()) options.emplace_back("deny-file", "FILE");
+  if (!planned("decisions").empty()) options.emplace_back("decisions", "FILE");
+  if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
+  // Simplified projects have no cap unless one is named.
+  if (const auto cap = planned("max_cluster"); cap != "0") {
+    add("max-cluster", cap, std::to_string(CensusOptions{}.max_cluster));
+  } else if (planned("project_mode") != "simplified") {
+    options.emplace_back("max-cluster", "none");
+  }
+  return options;
+}
+
 /// Tell both ways on when the job has another plan.
 Error another_plan(const Settings& settings, World& world, const Error& why, const JobView& view) {
   world.log.info(
@@ -107,15 +147,6 @@ Error another_plan(const Settings& settings, World& world, const Error& why, con
                                   planned_fields(settings, view.plan.options)));
   return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
                                 printable(settings.job), why.what)};
-}
-
-/// Far more than the largest clusters with the longest ids take.
-constexpr std::size_t summary_bytes_max = 16 << 20;
-
-/// How the last call ended that sent links, if its summary is there.
-std::optional<Ending> recorded_ending(Files& files, const JobPaths& paths) {
-  const auto text = files.read_all(paths.summary(), summary_bytes_max);
-  return text ? ending_of_sending(*text) : std::nullopt;
 }
 
 /// Whatever is certain about the job before anything is done: its view, if it has a plan.
@@ -137,15 +168,14 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
                              "job with another --job, which sends all links again",
                              printable(paths->plan()))};
   }
-  if (!*begun && recorded_ending(world.files, *paths)) {
-    return Error{
-        Errc::input,
-        fmt::format("{}: is gone, while summary.json shows that links were sent: restore it, or "
-                    "start a new job with another --job, which sends all links again",
-                    printable(paths->run().checkpoint()))};
-  }
   auto view = view_job(world.files, settings.job);
   if (!view) return view.error();
+  // A copy may have left out what was empty.
+  const auto has_run = world.files.stat(paths->run().dir);
+  if (!has_run) return has_run.error();
+  if (!*has_run) {
+    if (const auto made = make_job(world.files, settings.job); !made) return made.error();
+  }
   return std::optional(std::move(*view));
 }
 
@@ -164,7 +194,7 @@ void say_account(const JobView& view, World& world) {
 /// write one, as it would have ended.
 Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
                    World& world) {
-  if (auto ending = recorded_ending(world.files, place)) return std::move(*ending);
+  if (auto ending = recorded_ending(world.files, place.summary())) return std::move(*ending);
   Ending ending;
   ending.exit_code = exit_code_of(view, settings.output.fail_on);
   if (view.pending() > 0) ending.next = next_command(settings);
@@ -231,30 +261,51 @@ std::string guard_of(const Error& error) {
   return error.what.substr(2, error.what.find(':') - 2);
 }
 
-/// What to do next after a guard's stop, if that is a command: look at what it counted, or say the
-/// same again once the input is mended. Empty where no input can be read again.
-/// Shape: `job` is where the inputs may be planned again.
-std::string corrected_command(std::string_view guard, const std::string& job,
-                              const Settings& settings, const World& world) {
-  if (guard == "max-held") {
-    return command_line({"show", "--job", settings.job, "--held", "--format", "csv"});
-  }
-  if (guard == "max-user-share") {
-    return command_line({"show", "--job", settings.job, "--show-ids", "always"});
-  }
+/// Can the inputs that were named be read again? Opening a pipe again would wait for another
+/// writer.
+bool is_readable_again(const Settings& settings) {
   const auto& inputs = settings.plan.intake.inputs;
-  // Opening a pipe again would wait for another writer.
   const auto is_read_once = [](const std::string& input) {
     std::error_code failed;
     return input == "-" || fs::is_fifo(input, failed);
   };
-  if (inputs.empty() || std::any_of(inputs.begin(), inputs.end(), is_read_once)) return {};
-  if (guard != "max-uuid-lead") return same_command_for(world, job);
+  return !inputs.empty() && std::none_of(inputs.begin(), inputs.end(), is_read_once);
+}
+
+/// What to do next after a guard's stop, if that is a command: the corrected one where it is
+/// certain, else a look at what the guard counted.
+/// Shape: `job` is where the inputs may be planned again.
+std::string corrected_command(std::string_view guard, const std::string& job,
+                              const Settings& settings, const World& world, const JobView& view) {
+  if (guard == "max-held") {
+    return command_line({"show", "--job", settings.job, "--held", "--format", "csv"});
+  }
+  if (guard == "max-rejected" && view.census.rejected() > 0) {
+    return command_line({"show", "--job", settings.job, "--rejected", "--format", "csv"});
+  }
+  if (guard == "max-user-share") {
+    return command_line({"show", "--job", settings.job, "--show-ids", "always"});
+  }
+  if (guard != "max-uuid-lead") return command_line({"show", "--job", settings.job});
+  if (!is_readable_again(settings)) return {};
   const auto intake = Intake::open(settings.plan.intake);
   if (!intake || intake->files().empty()) return {};
   const auto& [anon, user] = intake->files().front().side_names;
   if (anon.empty() || user.empty()) return {};
   return same_command_for(world, job, {{"anon-field", user}, {"user-field", anon}});
+}
+
+/// Say what to do after a guard's stop that the look of `go on:` has prepared.
+void say_once_mended(std::string_view guard, const std::string& job, const Settings& settings,
+                     const World& world) {
+  if (!is_readable_again(settings)) return;
+  if (guard == "max-held") {
+    world.log.info("once they are decided: " +
+                   same_command_for(world, job, {{"decisions", "FILE"}}));
+  }
+  if (guard == "max-rejected" || guard == "max-decimals") {
+    world.log.info("once the input is mended: " + same_command_for(world, job));
+  }
 }
 
 /// What every command says again as it was typed: where to, with which secrets, and consent.
@@ -627,6 +678,10 @@ class Run {
     } else if (!ending.stop.empty() && !settings_.rehearse) {
       ending.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
     }
+    const bool is_refused = sent.stop && sent.stop->code == Errc::guard && !settings_.rehearse;
+    if (is_refused) {
+      ending.next = command_line({"show", "--job", settings_.job, "--refused", "--format", "csv"});
+    }
 
     if (settings_.rehearse) world_.log.info("rehearsal: nothing of this is remembered");
     say_account(*view_, world_);
@@ -639,23 +694,90 @@ class Run {
     }
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
     if (!ending.next.empty() && !sent.unfit.empty()) say_of_new_job(sent.unfit);
+    if (is_refused) {
+      world_.log.info("once the cause is mended: " + next_command(settings_));
+      world_.log.info(fmt::format("to override: {} --max-refused none",
+                                  next_command(settings_, "max-refused")));
+    }
     if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
     world_.log.info("job: " + printable(settings_.job));
     return finish(ending, Sent::yes);
   }
 
-  /// The job keeps `option`, and cannot go on with it. Empty when no input was named that could be
-  /// planned again: the reason of the stop says what to do.
+  /// The job keeps `option`, and cannot go on with it. Empty when its inputs cannot be read again:
+  /// the reason of the stop says what to do.
   std::string command_of_new_job(std::string_view option) const {
-    const auto& inputs = settings_.plan.intake.inputs;
-    if (inputs.empty() || inputs.front() == "-") return {};
     std::string_view value = any_target;
     if (option == "project-id") value = "N";
     if (option == "project-mode") {
       const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
       value = is_simplified ? "original|legacy" : "simplified";
     }
-    return same_command_for(world_, other_job(settings_.job), {{option, std::string(value)}});
+    return command_of_new_job(OptionTexts{{option, std::string(value)}});
+  }
+
+  /// As typed, or, where the job alone was named, as it was planned.
+  std::string command_of_new_job(const OptionTexts& others) const {
+    const auto job = other_job(settings_.job);
+    const auto& inputs = settings_.plan.intake.inputs;
+    if (!inputs.empty()) {
+      return is_readable_again(settings_) ? same_command_for(world_, job, others) : std::string();
+    }
+    const auto is_other = [&](std::string_view name) {
+      return std::any_of(others.begin(), others.end(),
+                         [&](const auto& other) { return other.first == name; });
+    };
+    const auto is_typed = [&](std::string_view name) {
+      return std::any_of(settings_.typed.begin(), settings_.typed.end(), [&](const auto& option) {
+        return option.origin == Origin::flag && option.entry->name == name;
+      });
+    };
+    OptionTexts options;
+    const auto add = [&](std::string_view name, std::string value) {
+      if (!is_other(name)) options.emplace_back(name, std::move(value));
+    };
+    for (const auto& option : settings_.typed) {
+      const auto name = option.entry->name;
+      if (option.origin != Origin::flag || name == "job" || name == "yes" || name == "approve") {
+        continue;
+      }
+      add(name, option.entry->value.empty() ? std::string() : option.text);
+    }
+    for (auto& [name, value] : planned_options(settings_, view_->plan.options)) {
+      if (!is_typed(name)) add(name, std::move(value));
+    }
+    if (!is_typed("to")) add("to", settings_.to);
+    const auto& project = settings_.send.dialect.project_id;
+    if (!is_typed("project-id") && !project.empty()) add("project-id", project);
+    options.emplace_back("job", job);
+    options.insert(options.end(), others.begin(), others.end());
+    std::vector<std::string> words{"run"};
+    for (const auto& input : view_->plan.inputs) {
+      std::error_code failed;
+      if (input.path == "-" || fs::is_fifo(input.path, failed)) return {};
+      words.push_back(input.path);
+    }
+    for (const auto& [name, value] : options) {
+      words.push_back(fmt::format("--{}", name));
+      if (!value.empty()) words.push_back(value);
+    }
+    return command_line(words);
+  }
+
+  /// The project modes that have the verbs of this plan, to choose from.
+  std::string modes_to_choose() const {
+    std::string modes;
+    for (const auto mode : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
+      bool takes_all = true;
+      for (std::size_t op = 0; op < view_->census.to_send.size(); ++op) {
+        takes_all = takes_all && (view_->census.to_send[op] == 0 ||
+                                  check_op(Api::import, mode, static_cast<Op>(op)));
+      }
+      if (!takes_all) continue;
+      modes += modes.empty() ? "" : "|";
+      modes += name(mode);
+    }
+    return modes;
   }
 
   void say_of_new_job(std::string_view option) {
@@ -667,11 +789,10 @@ class Run {
       // All that is still missing, at once.
       OptionTexts import{{"api", "import"}};
       if (settings_.plan.project_mode.empty()) {
-        import.emplace_back("project-mode", "original|simplified|legacy");
+        import.emplace_back("project-mode", modes_to_choose());
       }
       if (settings_.send.dialect.project_id.empty()) import.emplace_back("project-id", "N");
-      world_.log.info("or, by Mixpanel's public ingestion: " +
-                      same_command_for(world_, other_job(settings_.job), import));
+      world_.log.info("or, by Mixpanel's public ingestion: " + command_of_new_job(import));
     }
     world_.log.info("or, if the address is right: " + next_command(settings_));
   }
@@ -720,9 +841,11 @@ class Run {
     ending.exit_code = exit_code(error.code);
     ending.stop = error.what;
     const auto guard = guard_of(error);
-    ending.next = corrected_command(guard, other_job(settings_.job), settings_, world_);
+    const auto job = other_job(settings_.job);
+    ending.next = corrected_command(guard, job, settings_, world_, *view_);
     world_.log.error(error.what);
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
+    say_once_mended(guard, job, settings_, world_);
     if (view_->pending() > 0) {
       world_.log.info(fmt::format("to override: {} --{} none", command(guard), guard));
     }
@@ -984,9 +1107,10 @@ Result<int> do_plan(Settings& settings, World& world) {
     ending.exit_code = exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
-    ending.next = corrected_command(guard, settings.job, settings, world);
+    ending.next = corrected_command(guard, settings.job, settings, world, *view);
     world.log.error(ending.stop);
     if (!ending.next.empty()) world.log.info("go on: " + ending.next);
+    say_once_mended(guard, settings.job, settings, world);
     if (view->pending() > 0) {
       world.log.info(fmt::format("to override: {} --to {} --approve {} --{} none",
                                  first_command(settings, guard), shell_word(any_target),

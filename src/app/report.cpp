@@ -548,6 +548,13 @@ std::optional<Ending> ending_of_sending(std::string_view summary) {
       .exit_code = static_cast<int>(code->get_int64()), .stop = text("stop"), .next = text("next")};
 }
 
+std::optional<Ending> recorded_ending(Files& files, const std::string& summary) {
+  // Far more than the largest clusters with the longest ids take.
+  constexpr std::size_t summary_bytes_max = 16U << 20U;
+  const auto text = files.read_all(summary, summary_bytes_max);
+  return text ? ending_of_sending(*text) : std::nullopt;
+}
+
 std::string shell_word(std::string_view word) {
   const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -111,7 +111,7 @@ constexpr std::array exit_meanings{
     ExitMeaning{4,
                 "input missing, unreadable, changed or too short; a damaged plan or checkpoint; a "
                 "job of another input; an unfinished --last-job; a job that was moved, removed or "
-                "replaced while it was sent",
+                "replaced while it was sent; explain of an id that nothing names",
                 "upstream"},
     ExitMeaning{5, "outage, network, disk full, links still pending: checkpoint saved, run again",
                 "scheduler retries"},

@@ -152,6 +152,7 @@ class FlagParser {
   }
 
   Result<void> parse(const std::vector<std::string>& arguments, Typed& typed) {
+    if (auto full = check_values(arguments); !full) return full;
     try {
       app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& e) {
@@ -183,17 +184,43 @@ class FlagParser {
     return unknown_option(word, command_, commands_, options_);
   }
 
+  /// The option that a word names, whose value stands in `--name=VALUE` or in the next word.
+  const OptionEntry* valued_option(std::string_view word) const {
+    if (!word.starts_with("--")) return nullptr;
+    const auto* entry = find_option(options_, name_in(word), command_.command);
+    return entry == nullptr || entry->value.empty() ? nullptr : entry;
+  }
+
+  /// CLI11 takes the next word for the value of `--name=`, which an empty variable of a script has
+  /// left: another option then, or an input.
+  Result<void> check_values(const std::vector<std::string>& arguments) const {
+    for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+      const std::string_view word = arguments[i];
+      const auto* entry = valued_option(word);
+      if (entry == nullptr) continue;
+      const auto equals = word.find('=');
+      if (equals == std::string_view::npos) {
+        ++i;  // its value
+      } else if (equals + 1 == word.size()) {
+        return usage(fmt::format("--{}: is empty: write a value", entry->name));
+      }
+    }
+    return {};
+  }
+
   /// A unit that stands alone behind an option's value belongs to that value, and is no input.
   Result<void> check_units(const std::vector<std::string>& arguments) const {
-    for (std::size_t i = 0; i + 2 < arguments.size() && arguments[i] != "--"; ++i) {
+    for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
       const std::string_view flag = arguments[i];
-      if (!flag.starts_with("--") || flag.find('=') != std::string_view::npos) continue;
-      const auto* entry = find_option(options_, name_in(flag), command_.command);
-      const auto& unit = arguments[i + 2];
-      if (entry == nullptr || !is_unit_of(*entry, unit)) continue;
-      const auto& number = arguments[i + 1];
-      return usage(fmt::format("{} {} {}: number and unit are one word: write {} {}{}", flag,
-                               printable(number), unit, flag, printable(number), unit));
+      const auto* entry = valued_option(flag);
+      if (entry == nullptr) continue;
+      const bool is_one_word = flag.find('=') != std::string_view::npos;
+      const auto at = i + (is_one_word ? 1 : 2);
+      if (at >= arguments.size() || !is_unit_of(*entry, arguments[at])) continue;
+      const auto number =
+          printable(is_one_word ? flag : fmt::format("{} {}", flag, arguments[i + 1]));
+      return usage(fmt::format("{0} {1}: number and unit are one word: write {0}{1}", number,
+                               arguments[at]));
     }
     return {};
   }
@@ -405,6 +432,8 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
   constexpr std::string_view prefix = "IDMERGE_";
   // Of the tests, which start the program with their own environment.
   constexpr std::array<std::string_view, 2> others{"SEED", "FAULT"};
+  // What guards against an input that is cut short stands among the input's options.
+  constexpr std::array<std::string_view, 3> counts{"expect-files", "expect-rows", "min-rows"};
   std::vector<std::string> variables;
   for (const auto& entry : options)
     variables.push_back(variable_name(entry).substr(prefix.size()));
@@ -417,13 +446,19 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
     if (!name.starts_with(prefix)) continue;
     const auto rest = std::string_view(name).substr(prefix.size());
     if (is_among(others, rest) || is_among(known, rest)) continue;
-    const auto near = nearest(rest, known);
+    // A name in small letters sets nothing either.
+    std::string upper(rest);
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
+      return c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    });
+    const auto near = nearest(upper, known);
     if (!near) {
       unknown.push_back({name, "is no option: unset it, or see idmerge run --help", false});
       continue;
     }
     const auto at = std::find(known.begin(), known.end(), *near) - known.begin();
-    const bool guard = options[static_cast<std::size_t>(at)].group == "Guards";
+    const auto& entry = options[static_cast<std::size_t>(at)];
+    const bool guard = entry.group == "Guards" || is_among(counts, entry.name);
     unknown.push_back(
         {name, fmt::format("is no option: did you mean {}{}?", prefix, *near), guard});
   }

@@ -18,7 +18,9 @@ Result<void> check_directory(const std::string& dir, const FileStat& stat) {
   if (stat.kind == FileStat::Kind::link) {
     return refused(dir, "is a symbolic link: give the directory itself");
   }
-  if (stat.kind != FileStat::Kind::directory) return refused(dir, "is not a directory");
+  if (stat.kind != FileStat::Kind::directory) {
+    return refused(dir, "is not a directory: name one that holds a job, or will");
+  }
   return {};
 }
 

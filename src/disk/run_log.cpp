@@ -18,9 +18,12 @@ constexpr int read_attempts = 20;
 
 /// The generations of the journals in a run's directory, ascending.
 Result<std::vector<std::uint64_t>> list_journals(Files& files, const RunPaths& paths) {
+  std::vector<std::uint64_t> generations;
+  const auto there = files.stat(paths.dir);
+  if (!there) return there.error();
+  if (!*there) return generations;  // a copy may have left out what was empty
   const auto names = files.list(paths.dir);
   if (!names) return names.error();
-  std::vector<std::uint64_t> generations;
   for (const std::string_view name : *names) {
     std::uint64_t generation = 0;
     if (name.substr(0, journal_prefix.size()) == journal_prefix &&

@@ -655,13 +655,14 @@ Result<void> Intake::State::check_counts() const {
                                           side_option(options, side))};
   }
   if (options.expect_rows && rows != *options.expect_rows) {
-    return Error{Errc::input, fmt::format("--expect-rows: the inputs have {} rows, not {}: "
-                                          "check that the export is complete",
-                                          rows, *options.expect_rows)};
+    return Error{Errc::input,
+                 fmt::format("--expect-rows: the inputs have {} rows, not {}: "
+                             "check that the export is complete, or correct the number",
+                             rows, *options.expect_rows)};
   }
   if (rows < options.min_rows) {
     return Error{Errc::input, fmt::format("--min-rows: the inputs have {} rows, less than {}: "
-                                          "check that the export is complete",
+                                          "check that the export is complete, or lower the number",
                                           rows, options.min_rows)};
   }
   return {};
@@ -677,9 +678,10 @@ Result<Intake> Intake::open(IntakeOptions options) {
   auto inputs = list_inputs(options.inputs);
   if (!inputs) return inputs.error();
   if (options.expect_files && inputs->paths.size() != *options.expect_files) {
-    return Error{Errc::input, fmt::format("--expect-files: there are {} input files, not {}: "
-                                          "check that the export is complete",
-                                          inputs->paths.size(), *options.expect_files)};
+    return Error{Errc::input,
+                 fmt::format("--expect-files: there are {} input files, not {}: "
+                             "check that the export is complete, or correct the number",
+                             inputs->paths.size(), *options.expect_files)};
   }
   auto state = std::make_unique<State>(std::move(options));
   state->passed_over = std::move(inputs->passed_over);

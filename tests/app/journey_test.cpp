@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "idmerge/app/explain.hpp"
 #include "idmerge/app/status.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/disk/lock.hpp"
@@ -104,7 +105,9 @@ TEST_SUITE("app/journey") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     CHECK(stage.code({"plan", input}) == 6);
-    CHECK(stage.heard("go on: idmerge plan " + input + " --job " + input + ".idmerge\n"));
+    CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge --rejected --format csv\n" +
+                      "once the input is mended: idmerge plan " + input + " --job " + input +
+                      ".idmerge\n"));
     CHECK(stage.said.ends_with(
         "to override: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
         view_job(stage.files, input + ".idmerge")->plan.id() + " --max-rejected none\n"));
@@ -114,7 +117,9 @@ TEST_SUITE("app/journey") {
     CHECK(stage.heard("--max-rejected none"));
     CHECK(stage.code({"run", input, "--to", service->url(), "--max-rejected", "none"}) == 6);
     CHECK(stage.heard("--max-held: 2 of 5 links are held, over 5%"));
-    CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge --held --format csv\n"));
+    CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge --held --format csv\n" +
+                      "once they are decided: idmerge run " + input + " --to " + service->url() +
+                      " --max-rejected none --job " + input + ".2.idmerge --decisions FILE\n"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
   }
 
@@ -198,6 +203,7 @@ TEST_SUITE("app/journey") {
     guarded.insert(guarded.end(), {"--max-links", "1"});
     CHECK(stage.code(guarded) == 6);
     CHECK(stage.heard("--max-links: 2 links are to be sent, over 1"));
+    CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge\n"));
     CHECK(stage.heard("--max-links none"));
     CHECK_FALSE(view_job(stage.files, input + ".idmerge")->run);
     guarded.back() = "2";
@@ -396,6 +402,35 @@ TEST_SUITE("app/journey") {
     CHECK_FALSE(stage.scratch.exists("p.csv.idmerge"));
   }
 
+  TEST_CASE("too many refusals are looked at first") {
+    LoopbackServer server(
+        [](const SeenRequest&) { return Reaction{http(200, R"({"status":0,"error":"no"})")}; });
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto job = input + ".idmerge";
+    const std::vector<std::string> run{
+        "run", input, "--yes", "--to", server.url(), "--max-refused", "0", "--connections", "1"};
+    const auto again = "idmerge run --job " + job + " --yes --to " + server.url();
+    CHECK(stage.code(run) == 6);
+    CHECK_MESSAGE(stage.heard("go on: idmerge show --job " + job + " --refused --format csv\n" +
+                              "once the cause is mended: " + again + "\n" +
+                              "to override: " + again + " --max-refused none\n"),
+                  stage.said);
+    CHECK(stage.code(
+              {"run", "--job", job, "--yes", "--to", server.url(), "--max-refused", "none"}) == 3);
+  }
+
+  TEST_CASE("a planned job whose empty directories a copy left out is run") {
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", clean_rows);
+    const auto job = input + ".idmerge";
+    const auto service = emulator();
+    CHECK(stage.code({"plan", input}) == 0);
+    std::filesystem::remove_all(job + "/runs");
+    CHECK(status_text(stage.files, job));
+    CHECK(stage.code({"run", "--job", job, "--to", service->url()}) == 0);
+  }
+
   TEST_CASE("other content beside a job stops with both ways on") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
@@ -449,6 +484,19 @@ TEST_SUITE("app/journey") {
                     "sent"));
     std::filesystem::remove(job + "/runs/1-of-1");
     CHECK(stage.code(run) == 4);
+    std::filesystem::remove(job + "/runs");
+    const auto told = status_text(stage.files, job);
+    REQUIRE_FALSE(told);
+    CHECK(told.error().code == Errc::input);
+    Settings asked;
+    asked.job = job;
+    const auto explained = explain_ids(stage.files, asked, {"u1"}, IdMask(false),
+                                       [](std::string_view) -> Result<bool> { return true; });
+    REQUIRE_FALSE(explained);
+    CHECK(explained.error().code == Errc::input);
+    CHECK(stage.code(run) == 4);
+    std::filesystem::create_directory(job + "/runs");
+    std::filesystem::permissions(job + "/runs", std::filesystem::perms::owner_all);
     stage.scratch.write("p.csv.idmerge/runs/1-of-1", "x");
     CHECK(stage.code(run) == 4);
     CHECK(stage.heard("/runs/1-of-1: is not a directory, so that nobody knows what was sent"));
@@ -837,13 +885,42 @@ TEST_SUITE("app/journey") {
             (option == "--to"));
       CHECK(stage.heard("or, by Mixpanel's public ingestion: idmerge run " + input + " --to " +
                         server.url() + " --job " + input +
-                        ".2.idmerge --api import --project-mode 'original|simplified|legacy' "
+                        ".2.idmerge --api import --project-mode 'original|simplified' "
                         "--project-id N\n") == (option == "--to"));
       CHECK(!stage.heard("another job sends all links again"));
-      // Without an input nothing can be planned, and the reason of the stop has said what to do.
+      // Where the job alone is named, its plan knows the input.
       CHECK(stage.code({"run", "--job", job, "--yes"}) == 7);
-      CHECK(!stage.heard("go on: "));
+      const auto other = stage.said.substr(stage.said.find("go on: "));
+      CHECK_MESSAGE(other.starts_with("go on: idmerge run " + input + " --"), stage.said);
+      CHECK_MESSAGE(
+          other.find(" --job " + input + ".2.idmerge " + world.next + "\n") != std::string::npos,
+          other);
+      CHECK(other.find("--yes") > other.find('\n'));
     }
+  }
+
+  TEST_CASE("a job that is begun alone is offered anew as it was planned") {
+    LoopbackServer server([](const SeenRequest&) { return Reaction{http(404, "not here")}; });
+    Stage stage;
+    const auto input = stage.scratch.write("p.csv", "dev;person\na1;u1\nx;u2\n");
+    const auto deny = stage.scratch.write("deny", "qa\n");
+    const auto job = stage.scratch.path("J");
+    const std::string fields =
+        " --anon-field dev --user-field person --delimiter ';' --null-word x --null-word y"
+        " --row-max 2097152B --allow ragged --blank reject --on-conflict send";
+    CHECK(stage.code({"plan",          input,    "--job",          job,    "--anon-field", "dev",
+                      "--user-field",  "person", "--delimiter",    ";",    "--null-word",  "x",
+                      "--null-word",   "y",      "--row-max",      "2MiB", "--allow",      "ragged",
+                      "--blank",       "reject", "--on-conflict",  "send", "--deny-file",  deny,
+                      "--max-cluster", "7",      "--max-rejected", "none"}) == 0);
+    CHECK(stage.code(
+              {"run", "--job", job, "--to", server.url(), "--max-rejected", "none", "--yes"}) == 7);
+    CHECK_MESSAGE(stage.heard("or, by Mixpanel's public ingestion: idmerge run " + input +
+                              " --max-rejected none --to " + server.url() + fields +
+                              " --deny-file FILE --max-cluster 7 --job " + job +
+                              ".2.idmerge --api import --project-mode 'original|simplified' "
+                              "--project-id N\n"),
+                  stage.said);
   }
 
   TEST_CASE("another job is offered with its options before the -- of the inputs") {

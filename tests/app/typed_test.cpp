@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "idmerge/app/option_table.hpp"
+
 using namespace idmerge;
 
 namespace {
@@ -148,11 +150,24 @@ TEST_SUITE("app/typed") {
           "--row-max 2 MiB: number and unit are one word: write --row-max 2MiB");
     CHECK(world.error_of({"run", "--rate", "20", "/s"}) ==
           "--rate 20 /s: number and unit are one word: write --rate 20/s");
+    CHECK(world.error_of({"run", "--max-held=5", "%"}) ==
+          "--max-held=5 %: number and unit are one word: write --max-held=5%");
+    CHECK(world.error_of({"run", "x.csv", "--timeout=30", "s"}) ==
+          "--timeout=30 s: number and unit are one word: write --timeout=30s");
     // Files may be called like units of other options, and like anything behind --.
     CHECK(world.parse({"run", "--max-held", "5", "s"})->inputs == std::vector<std::string>{"s"});
     CHECK(world.parse({"run", "--burst", "5", "MiB"})->inputs == std::vector<std::string>{"MiB"});
     CHECK(world.parse({"run", "--max-held", "5", "--", "%"})->inputs ==
           std::vector<std::string>{"%"});
+  }
+
+  TEST_CASE("an empty value does not take the next word") {
+    const World world;
+    CHECK(world.error_of({"run", "--null-word=", "--yes", "x.csv"}) ==
+          "--null-word: is empty: write a value");
+    CHECK(world.error_of({"run", "--rate=", "x.csv"}) == "--rate: is empty: write a value");
+    CHECK(world.parse({"run", "--null-word", "--rate="})->find("null-word")->text == "--rate=");
+    CHECK(world.parse({"run", "--", "--rate="})->inputs == std::vector<std::string>{"--rate="});
   }
 
   TEST_CASE("a variable that sets nothing is found, with the name it is near to") {
@@ -167,6 +182,18 @@ TEST_SUITE("app/typed") {
     CHECK(unknown[2].what == "is no option: unset it, or see idmerge run --help");
     CHECK_FALSE(unknown[2].is_guard);
     CHECK(unknown[3].name == "IDMERGE_");
+    // In small letters it sets nothing either; what counts rows and files guards, too.
+    CHECK(unknown_variables({"IDMERGE_max_held", "IDMERGE_MAX-HELD"}, options) ==
+          std::vector<UnknownVariable>{
+              {"IDMERGE_max_held", "is no option: did you mean IDMERGE_MAX_HELD?", true},
+              {"IDMERGE_MAX-HELD", "is no option: did you mean IDMERGE_MAX_HELD?", true}});
+    for (const auto* name :
+         {"IDMERGE_EXPECT_ROW", "IDMERGE_EXPECT_FILE", "IDMERGE_MINROWS", "IDMERGE_MAX_LINK"}) {
+      CAPTURE(name);
+      const auto found = unknown_variables({name}, option_table());
+      CHECK((found.size() == 1 && found[0].is_guard));
+    }
+    CHECK_FALSE(unknown_variables({"IDMERGE_ANON_FEILD"}, option_table())[0].is_guard);
   }
 
   TEST_CASE("the flag goes before the environment, and that before the file") {

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import resource
+import signal
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 
 import journey
@@ -30,6 +32,32 @@ class CasesSurroundings(journey.Case):
         out, err = self.run_idmerge("run", self.path, "--job", job, "--to", to, "--yes", *more,
                                     expect=expect, env=self.environment(**changes))
         return job, out, err
+
+    # -- signals
+
+    def test_status_exit_code_sigterm(self):
+        emulator = self.emulator()
+        for sent, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            with self.subTest(sent.name):
+                job = self.dir / sent.name
+                process = self.start("run", self.path, "--job", job, "--to", emulator.url, "--rate",
+                                     "1/s", "--burst", "1")
+                while not (job / "runs" / "1-of-1" / "checkpoint").exists():
+                    self.assertIsNone(process.poll(), self.said(process))
+                    time.sleep(0.01)
+                process.send_signal(sent)
+                self.assertEqual(process.wait(), code)
+                out, _ = self.run_idmerge("status", "--job", job)
+                self.assertIn(f"stopped, exit {code}", out)
+                self.assertEqual(self.summary(job)["exit_code"], code)
+                page = (job / "report.html").read_text()
+                self.assertIn(f'<span id="exit-code">{code}</span>', page)
+                # A call that sends nothing leaves it so.
+                self.run_idmerge("plan", self.path, "--job", job)
+                self.run_idmerge("run", "--job", job, "--dry-run", "--fail-on", "held")
+                self.assertEqual(self.summary(job)["exit_code"], code)
+                self.run_idmerge("run", "--job", job, "--rate", "0")
+                self.assertEqual(self.summary(job)["exit_code"], 0)
 
     # -- credentials
 

@@ -21,7 +21,7 @@ IDMERGE = os.environ["IDMERGE"]
 SECRETS = {"MIXPANEL_TOKEN": "0123456789abcdef", "MIXPANEL_USERNAME": "etl",
            "MIXPANEL_SECRET": "hunter2hunter2"}
 PAIRS = "anonymous_id,user_id\n3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1\n"
-COMMANDS = ("plan", "run", "show", "status", "emulator")
+COMMANDS = ("plan", "run", "show", "status", "explain", "rate", "emulator")
 NOBODY = 65534
 
 
@@ -80,18 +80,27 @@ class Options(Case):
     def test_a_mistake_in_every_option(self):
         base = {"plan": ["plan", self.file()], "run": ["run", self.file(), "--to", "eu"],
                 "show": ["show", "--job", "j"], "status": ["status", "--job", "j"],
+                "explain": ["explain", "u1", "--job", "j"], "rate": ["rate", "5/s", "--job", "j"],
                 "emulator": ["emulator"]}
         tried = 0
         for command in COMMANDS:
             for name, value in options_of(command):
                 words = [w for w in base[command] if name not in ("to", "job")]
                 if name in ("to", "job"):
-                    words = base[command][:2] if command in ("plan", "run") else [command]
+                    words = base[command]
+                    if "--job" in words or "--to" in words:
+                        words = words[:-2]
                 with self.subTest(command=command, option=name):
                     if not value:
                         self.mistake(2, *words, f"--{name}=maybe", says=f"--{name}: takes no value")
                         continue
                     self.mistake(2, *words, f"--{name}", says=f"--{name}: its value is missing")
+                    self.mistake(2, *words, f"--{name}=", "--log-level", "info",
+                                 says=f"--{name}: is empty")
+                    if name != "log-format":
+                        _, err = self.call(2, *words, f"--{name}=", "--log-format", "json")
+                        self.assertEqual([json.loads(line)["level"] for line in err.splitlines()],
+                                         ["error"])
                     if not value.startswith(self.FREE):
                         self.mistake(2, *words, f"--{name}", "?!", says=f"--{name}")
                     tried += 1
@@ -141,6 +150,12 @@ class Options(Case):
         lines = [json.loads(line) for line in err.splitlines()]
         self.assertEqual([line["level"] for line in lines], ["warning", "error"])
         self.assertIn("IDMERGE_ANON_FEILD", lines[0]["msg"])
+
+    def test_the_log_format_of_a_file_holds_for_what_is_wrong_in_it(self):
+        config = self.file("idmerge.toml", 'log-format = "json"\nratte = 5\n')
+        _, err = self.call(2, "plan", self.file(), "--config", config)
+        [line] = [json.loads(line) for line in err.splitlines()]
+        self.assertIn("line 2: ratte: no such option", line["msg"])
 
     def test_a_misspelt_guard_ends_what_it_should_guard(self):
         env = self.environment(IDMERGE_MAX_HEDL="0")

@@ -15,6 +15,7 @@
 #include "idmerge/core/tally.hpp"
 #include "idmerge/disk/doubt.hpp"
 #include "idmerge/disk/files.hpp"
+#include "idmerge/disk/job.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
 
@@ -65,6 +66,11 @@ Result<JobView> view_job(Files& files, const std::string& job);
 
 /// As view_job(), of the rehearsal in that job; `run` is empty when there was none.
 Result<JobView> view_rehearsal(Files& files, const std::string& job);
+
+/// Of a job in which no run is found: the run's directory may be lost as a whole, and with it every
+/// witness but one.
+/// Errors: input when summary.json shows that links were sent.
+Result<void> check_unsent(Files& files, const JobPaths& job);
 
 /// Every row and its fate. Law 1: it adds up, or this is a bug.
 Tally tally_of(const JobView& view);

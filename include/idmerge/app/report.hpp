@@ -98,6 +98,9 @@ std::string summary_json(const JobView& view, const Ending& ending, const IdMask
 /// How the call ended that wrote this summary, if it had sent anything.
 std::optional<Ending> ending_of_sending(std::string_view summary);
 
+/// How the last call ended that sent links, if its summary.json is there.
+std::optional<Ending> recorded_ending(Files& files, const std::string& summary);
+
 /// One word as a shell takes it: quoted where needed.
 std::string shell_word(std::string_view word);
 
