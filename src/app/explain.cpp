@@ -243,6 +243,8 @@ void say_answer(const KeptLink& link, const Run& run, const std::vector<PlanInpu
   if (run.ledger.is_parked(link.ordinal)) {
     out.words = fmt::format("parked after {} attempts without an answer, tried again later",
                             run.ledger.parked().at(link.ordinal));
+  } else if (run.ledger.is_reopened(link.ordinal)) {
+    out.words = "answered, but the answer may be another link's: sent again later";
   } else {
     out.words = "not answered yet";
   }

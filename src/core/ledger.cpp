@@ -54,14 +54,23 @@ void Ledger::advance() {
 }
 
 bool Ledger::is_settled(std::uint64_t ordinal) const {
-  if (ordinal < watermark_) return !is_parked(ordinal);
-  return ordinal < top_ && bit(ordinal) && !is_parked(ordinal);
+  const bool is_done_with = ordinal < watermark_ || (ordinal < top_ && bit(ordinal));
+  return is_done_with && !is_parked(ordinal) && !is_reopened(ordinal);
+}
+
+/// A link gets its fate; false if it has one.
+bool Ledger::give_fate(std::uint64_t ordinal) {
+  if (is_reopened(ordinal)) {
+    reopened_.remove(ordinal);
+    return true;
+  }
+  return parked_.erase(ordinal) != 0 || mark(ordinal);
 }
 
 void Ledger::deliver(std::uint64_t first, std::uint64_t count, bool ambiguous) {
   IDMERGE_CHECK(count <= links_ && first <= links_ - count);
   for (auto ordinal = first; ordinal < first + count; ++ordinal) {
-    const bool is_first = parked_.erase(ordinal) != 0 || mark(ordinal);
+    const bool is_first = give_fate(ordinal);
     IDMERGE_CHECK(is_first);
   }
   delivered_ += count;
@@ -70,10 +79,18 @@ void Ledger::deliver(std::uint64_t first, std::uint64_t count, bool ambiguous) {
 }
 
 void Ledger::refuse(std::uint64_t ordinal) {
-  const bool is_first = parked_.erase(ordinal) != 0 || mark(ordinal);
+  const bool is_first = give_fate(ordinal);
   IDMERGE_CHECK(is_first);
   ++refused_;
   advance();
+}
+
+void Ledger::reopen(std::uint64_t ordinal, Settled as) {
+  auto& settled = as == Settled::refused ? refused_ : delivered_;
+  IDMERGE_CHECK(is_settled(ordinal) && settled > 0);
+  --settled;
+  if (as == Settled::ambiguous) --ambiguous_;
+  reopened_.add(ordinal);
 }
 
 void Ledger::pass(std::uint64_t first, std::uint64_t count) {
@@ -92,7 +109,7 @@ void Ledger::park(std::uint64_t ordinal, std::uint32_t attempts) {
     return;
   }
   IDMERGE_CHECK(can_park());
-  const bool is_first = mark(ordinal);
+  const bool is_first = give_fate(ordinal);
   IDMERGE_CHECK(is_first);
   parked_.emplace(ordinal, attempts);
   advance();
@@ -128,7 +145,8 @@ LedgerState Ledger::state() const {
                     .delivered = delivered_,
                     .refused = refused_,
                     .ambiguous = ambiguous_,
-                    .passed = passed_};
+                    .passed = passed_,
+                    .reopened = reopened_.ranges()};
   state.parked.reserve(parked_.size());
   for (const auto& [ordinal, attempts] : parked_)
     state.parked.push_back({ordinal, attempts});
@@ -164,9 +182,24 @@ Result<Ledger> Ledger::restore(const LedgerState& state) {
     }
     ledger.parked_.emplace_hint(ledger.parked_.end(), ordinal, attempts);
   }
+  if (!are_ranges(state.reopened, state.links)) {
+    return contradiction("the reopened links are out of order or out of bounds");
+  }
+  for (const auto& [first, count] : state.reopened) {
+    for (auto i = std::max(first, state.watermark); i < first + count; ++i) {
+      if (i >= ledger.top_ || !ledger.bit(i)) {
+        return contradiction("a reopened link was never settled");
+      }
+    }
+  }
+  ledger.reopened_ = LinkSet(state.reopened);
+  for (const auto& [ordinal, attempts] : ledger.parked_) {
+    if (ledger.is_reopened(ordinal)) return contradiction("a link is parked and reopened");
+  }
+  const auto reopened = ledger.reopened_.size();
   // Each of these is at most `links`, so none of the sums can wrap unnoticed.
   if (state.delivered > done || state.refused > done || state.passed > done ||
-      state.delivered + state.refused + state.passed + state.parked.size() != done) {
+      state.delivered + state.refused + state.passed + state.parked.size() + reopened != done) {
     return contradiction("the counts do not add up to the settled links");
   }
   if (state.ambiguous > state.delivered) {

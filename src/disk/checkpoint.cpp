@@ -140,6 +140,14 @@ void read_ledger(Fields& fields, LedgerState& ledger) {
                        return true;
                      }),
                "parked");
+  if (fields.has("reopened")) {
+    fields.check(split(fields.next("reopened"), '+',
+                       [&](std::uint64_t first, std::uint64_t count) {
+                         ledger.reopened.push_back({first, count});
+                         return true;
+                       }),
+                 "reopened");
+  }
   fields.number("delivered", ledger.delivered);
   fields.number("refused", ledger.refused);
   fields.number("ambiguous", ledger.ambiguous);
@@ -260,6 +268,7 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
   values.set("parked", joined(ledger.parked, [](std::string& text, const ParkedLink& link) {
                fmt::format_to(std::back_inserter(text), "{}x{}", link.ordinal, link.attempts);
              }));
+  if (!ledger.reopened.empty()) values.set("reopened", ranges_text(ledger.reopened));
   number("delivered", ledger.delivered);
   number("refused", ledger.refused);
   number("ambiguous", ledger.ambiguous);

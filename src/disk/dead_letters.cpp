@@ -50,6 +50,32 @@ Result<void> DeadLetters::flush() {
   return {};
 }
 
+Result<void> DeadLetters::take_back(const std::vector<LettersEnd>& begins) {
+  if (begins.empty()) return {};
+  if (auto done = flush(); !done) return done;
+  auto at = begins.front().bytes;
+  std::string text(static_cast<std::size_t>(end_.bytes - at), '\0');
+  const auto count = file_.read_at(at, text);
+  if (!count) return count.error();
+  if (*count < text.size()) {
+    return Error{Errc::outage, file_.path() + ": was cut while it was written"};
+  }
+  if (auto done = file_.cut(at); !done) return done;
+  end_ = begins.front();
+  auto next = begins.begin();
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    if (next != begins.end() && next->bytes == at) {
+      ++next;
+    } else {
+      add(line);
+    }
+    at += line.size() + 1;
+    rest.remove_prefix(line.size() + 1);
+  }
+  return flush();
+}
+
 Result<LettersCheck> LettersCheck::open(Files& files, const std::string& path) {
   LettersCheck check;
   const auto there = files.stat(path);

@@ -62,7 +62,7 @@ bool fits(const Ledger& ledger, const JournalEntry& entry) {
     return false;
   }
   for (auto ordinal = entry.first; ordinal < entry.first + entry.count; ++ordinal) {
-    if (ledger.is_parked(ordinal)) continue;
+    if (ledger.is_parked(ordinal) || ledger.is_reopened(ordinal)) continue;
     const auto watermark = std::max(ledger.watermark(), entry.watermark);
     if (ordinal < watermark || ordinal - watermark >= Ledger::window_max ||
         ledger.is_settled(ordinal)) {
@@ -452,6 +452,7 @@ void RunLog::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t att
 
 void RunLog::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
                                std::string_view letter) {
+  recent_ambiguous_.push_back({ordinal, ambiguous_.end()});
   ambiguous_.add(letter);
   add_entry({.first = ordinal, .ambiguous = true, .attempts = journal_attempts(attempts)},
             ambiguous_.end());
@@ -460,6 +461,7 @@ void RunLog::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
 }
 
 void RunLog::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter) {
+  recent_letters_.push_back({ordinal, letters_.end()});
   letters_.add(letter);
   add_entry({.first = ordinal, .kind = EntryKind::refused, .attempts = journal_attempts(attempts)},
             letters_.end());
@@ -473,6 +475,40 @@ void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
             letters_.end());
   ++put_away_;
   ledger_.park(ordinal, attempts);
+}
+
+/// Reopen those of the links whose fate has a letter; where these begin.
+std::vector<LettersEnd> RunLog::reopen_listed(const std::vector<RecentLetter>& letters,
+                                              const LinkSet& answered, Settled as, LinkSet& links) {
+  std::vector<LettersEnd> begins;
+  for (const auto& [ordinal, begin] : letters) {
+    if (!answered.contains(ordinal)) continue;
+    ledger_.reopen(ordinal, as);
+    links.add(ordinal);
+    begins.push_back(begin);
+  }
+  return begins;
+}
+
+Result<TakenBack> RunLog::reopen(const LinkSet& answered) {
+  TakenBack back;
+  const auto refused = reopen_listed(recent_letters_, answered, Settled::refused, back.links);
+  const auto ambiguous = reopen_listed(recent_ambiguous_, answered, Settled::ambiguous, back.links);
+  back.refused = refused.size();
+  for (const auto& [first, count] : answered.ranges()) {
+    facts_.in_doubt.add(first, count);
+    for (auto ordinal = first; ordinal < first + count; ++ordinal) {
+      if (!ledger_.is_settled(ordinal)) continue;
+      ledger_.reopen(ordinal, Settled::delivered);
+      back.links.add(ordinal);
+    }
+  }
+  if (auto done = flush(); !done) return done.error();
+  broken_ = true;  // until proven otherwise
+  if (auto done = letters_.take_back(refused); !done) return done.error();
+  if (auto done = ambiguous_.take_back(ambiguous); !done) return done.error();
+  broken_ = false;
+  return back;
 }
 
 void RunLog::hand_out(std::uint64_t ordinal) {
@@ -527,6 +563,8 @@ Result<Snapshot> RunLog::snapshot() {
   journal_ = std::move(*journal);
   facts_.generation = next;
   facts_.journal_chain = journal_.chain();
+  recent_letters_.clear();
+  recent_ambiguous_.clear();
   return Snapshot{now(), before, unix_now_s()};
 }
 

@@ -69,13 +69,22 @@ std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& pla
 TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
   const auto& ledger = checkpoint.ledger;
   TimelineEntry entry{time_s, checkpoint.round, ledger.watermark, ledger.end()};
-  // A parked link is pending, though the watermark has passed it.
-  if (ledger.parked.size() > parked_max) {
-    entry.settled = std::min(ledger.watermark, ledger.parked.front().ordinal);
-  } else {
-    for (const auto& parked : ledger.parked)
-      entry.parked.push_back(parked.ordinal);
+  // A link that is parked or reopened is pending, though the watermark has passed it.
+  const LinkSet reopened(ledger.reopened);
+  if (ledger.parked.size() + reopened.size() > parked_max) {
+    if (!ledger.parked.empty()) {
+      entry.settled = std::min(entry.settled, ledger.parked.front().ordinal);
+    }
+    if (!reopened.empty()) entry.settled = std::min(entry.settled, ledger.reopened.front().first);
+    return entry;
   }
+  for (const auto& parked : ledger.parked)
+    entry.parked.push_back(parked.ordinal);
+  for (const auto& [first, count] : ledger.reopened) {
+    for (auto ordinal = first; ordinal < first + count; ++ordinal)
+      entry.parked.push_back(ordinal);
+  }
+  std::sort(entry.parked.begin(), entry.parked.end());
   return entry;
 }
 

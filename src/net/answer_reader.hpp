@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -21,6 +22,13 @@
 #include "reply_parser.hpp"
 
 namespace idmerge {
+
+/// What lies on a connection while no answer is to come.
+enum class Unasked : std::uint8_t {
+  nothing,   // or what only announces an answer (103 Early Hints, say)
+  farewell,  // no answer: ends of lines, or the 408 with which servers end what was idle for long
+  answer,    // an answer, or what may become one
+};
 
 class AnswerReader {
  public:
@@ -71,6 +79,29 @@ class AnswerReader {
 
   /// How many bytes have come that are not parsed.
   std::size_t unparsed() const { return end_ - begin_; }
+
+  /// What has come though no answer is awaited.
+  Unasked unasked() const {
+    constexpr std::size_t status_bytes = 12;  // "HTTP/1.1 103"
+    std::string_view rest(buffer_.data() + begin_, unparsed());
+    while (!rest.empty()) {
+      const auto text = rest.find_first_not_of("\r\n");
+      if (text == std::string_view::npos) return Unasked::farewell;
+      const auto said = rest.substr(text, status_bytes);
+      if (said.size() < status_bytes || said.substr(0, 7) != "HTTP/1.") return Unasked::answer;
+      const auto status = said.substr(8);
+      if (status == " 408") return Unasked::farewell;
+      if (status.substr(0, 2) != " 1" || status == " 101") return Unasked::answer;
+      if (text > 0) return Unasked::farewell;
+      const auto end = rest.find("\r\n\r\n");
+      if (end == std::string_view::npos) return Unasked::nothing;
+      rest.remove_prefix(end + 4);
+    }
+    return Unasked::nothing;
+  }
+
+  /// Is an answer to come that was not taken?
+  bool is_awaiting() const { return awaited_ > 0; }
 
   /// Has no byte come of an answer?
   bool nothing_came() const { return begin_ == end_ && (!parsing_ || !parser_->got_some()); }

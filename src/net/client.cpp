@@ -22,8 +22,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A connection that was idle for so long is asked whether it is still there before it is used.
-constexpr std::chrono::milliseconds idle_suspect{20};
+// How long the other side is given to end a connection that is no longer needed.
+constexpr std::chrono::milliseconds farewell_wait{1'000};
 
 }  // namespace
 
@@ -43,14 +43,16 @@ struct Connection::State : Line {
   AnswerReader answers;
   bool drained = true;    // the last read took all there was: wait before the next one
   std::uint64_t had = 0;  // answers on this connection
-  Instant last_used{};
+  std::uint64_t number = 0;
+  std::optional<Step> end_seen;  // by a look that left it to the next request
   std::string what;
 
   void close();
   Step took(Step step, std::size_t room);
   Step read_some();
   Step write_some(std::string_view bytes);
-  Step look_after_a_rest();
+  Unasked look(Step& step);
+  bool look_for_surplus();
 
   Step write_ready(std::string_view& rest);
   Task<bool> ready(Step::Want want);
@@ -107,6 +109,7 @@ void Connection::State::close() {
   readable_at = 1;  // as sockets are made
   drained = true;
   had = 0;
+  end_seen.reset();
 }
 
 /// Count what a read has put into the room it was given.
@@ -162,11 +165,23 @@ Task<bool> Connection::State::ready(Step::Want want) {
   co_return !ec && !overdue;
 }
 
-/// What the other side did since the last answer: nothing (`read`), or it ended the connection or
-/// said something unasked.
-Step Connection::State::look_after_a_rest() {
-  if (answers.unparsed() > 0) return {Step::Want::nothing, 0};
-  return read_some();  // may take a session ticket, which is no answer
+/// What the other side did since the last answer: it said something unasked, or the step says that
+/// there is nothing (`read`), or how it ended the connection.
+Unasked Connection::State::look(Step& step) {
+  step = end_seen.value_or(Step{});
+  auto unasked = answers.unasked();
+  while (unasked != Unasked::answer && step.want == Step::Want::nothing) {
+    if (answers.room().size() == 0) break;
+    step = read_some();  // may take a session ticket, which is no answer
+    unasked = answers.unasked();
+  }
+  if (step.want == Step::Want::closed || step.want == Step::Want::failed) end_seen = step;
+  return unasked;
+}
+
+bool Connection::State::look_for_surplus() {
+  Step step;
+  return look(step) == Unasked::answer;
 }
 
 // ---- Open
@@ -183,6 +198,42 @@ bool Connection::is_open() const {
 void Connection::close() {
   state_->close();
   state_->endpoint.rest();
+}
+
+std::uint64_t Connection::number() const {
+  return state_->number;
+}
+
+bool Connection::look_for_surplus() {
+  State& state = *state_;
+  const bool is_at_work = state.deadline != Instant::max() || state.answers.is_awaiting();
+  if (!is_open() || is_at_work || !state.look_for_surplus()) return false;
+  close();
+  return true;
+}
+
+Task<bool> Connection::finish() {
+  State& state = *state_;
+  if (!is_open()) co_return false;
+  const auto wait = std::min(state.endpoint.options().timeout, farewell_wait);
+  bool surplus = false;
+  {
+    Guard guard(state.endpoint, state, steady_clock::now() + wait);
+    if (state.tls) state.tls.shutdown();
+    boost::system::error_code ignored;
+    state.socket.shutdown(Line::Socket::shutdown_send, ignored);
+    state.set_readable_at(1);
+    while (true) {
+      Step step;
+      surplus = state.look(step) == Unasked::answer;
+      if (surplus || step.want != Step::Want::read) break;
+      const bool good = co_await state.ready(step.want);
+      if (!good) break;
+    }
+    guard.done();
+  }
+  close();
+  co_return surplus;
 }
 
 bool Connection::resumed() const {
@@ -213,7 +264,7 @@ Task<Result<void>> Connection::open() {
       if (result && state.endpoint.tls() != nullptr) result = co_await state.shake_hands();
     }
     if (result) {
-      state.last_used = steady_clock::now();
+      state.number = state.endpoint.number_next();
       guard.done();
       co_return result;
     }
@@ -335,7 +386,10 @@ Answer Connection::State::answered(bool whole) {
                                        .count();
   }
   ++had;
-  if (!answers.keep_alive() || !whole) close();
+  if (!answers.keep_alive() || !whole) {
+    answer.surplus = !answers.is_awaiting() && look_for_surplus();
+    close();
+  }
   return answer;
 }
 
@@ -369,10 +423,17 @@ Answer Connection::State::broken(Step step, bool sent) {
 
 Task<Answer> Connection::State::converse(std::string_view request, bool read_answer) {
   const Instant now = steady_clock::now();
-  if (!request.empty() && (answers.unparsed() > 0 || now - last_used > idle_suspect)) {
-    const Step step = look_after_a_rest();
+  if (!request.empty()) {
+    Step step;
+    const Unasked unasked = look(step);
+    if (unasked == Unasked::answer) {
+      auto answer =
+          ended(ReplyEnd::closed, false, had > 0, "an answer came that nobody had asked for");
+      answer.surplus = true;
+      co_return answer;
+    }
     if (tls && step.want == Step::Want::failed) co_return broken(step, false);
-    if (step.want != Step::Want::read) {
+    if (unasked == Unasked::farewell || step.want != Step::Want::read) {
       co_return ended(ReplyEnd::closed, false, had > 0, "the connection was closed while idle");
     }
   }
@@ -432,7 +493,6 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
       if (!good) co_return broken(step, whole);
     }
   }
-  last_used = now;
   guard.done();
   co_return answered(whole);
 }

@@ -41,6 +41,7 @@ struct Endpoint::State {
   std::vector<Line*> lines;
   Timer watchdog;
   bool armed = false;
+  std::uint64_t opened = 0;
 
   const std::string& host() const {
     return options.proxy ? options.proxy->host : options.target.host;
@@ -188,6 +189,10 @@ void Endpoint::rest() {
   if (std::any_of(state_->lines.begin(), state_->lines.end(), is_in_use)) return;
   state_->armed = false;
   state_->watchdog.cancel();
+}
+
+std::uint64_t Endpoint::number_next() {
+  return ++state_->opened;
 }
 
 void Endpoint::set_deadline(Line& line, Instant deadline) {

@@ -2,6 +2,7 @@
 #include "idmerge/run/cursor.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "idmerge/base/check.hpp"
 
@@ -14,7 +15,44 @@ std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::siz
 }
 
 PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log)
-    : plan_(plan), log_(log), next_(log.ledger().watermark()), put_away_before_(log.put_away()) {}
+    : plan_(plan), log_(log), next_(log.ledger().watermark()), put_away_before_(log.put_away()) {
+  send_again(log.ledger().reopened());
+}
+
+void PlanCursor::send_again(const LinkSet& links) {
+  for (const auto& [first, count] : links.ranges()) {
+    for (auto ordinal = first; ordinal < first + count; ++ordinal)
+      again_.push_back(ordinal);
+  }
+  std::sort(again_.begin(), again_.end(), std::greater<>());
+}
+
+Result<Taken> PlanCursor::take_again(std::size_t links_max, Batch& batch) {
+  if (allowance() == 0) {
+    return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;
+  }
+  const auto index = plan_.find_block(again_.back());
+  const auto first = plan_.entry(index).first;
+  if (again_block_ == nullptr || again_block_->block.first != first) {
+    again_block_ = nullptr;
+    const auto loaded = load(index);
+    if (!loaded) return loaded.error();
+    again_block_ = *loaded;
+  }
+  const auto end = first + again_block_->block.links.size();
+  while (batch.links.size() < links_max && !again_.empty() && again_.back() < end &&
+         allowance() > 0) {
+    const auto ordinal = again_.back();
+    again_.pop_back();
+    ++taken_;
+    batch.ordinals.push_back(ordinal);
+    batch.links.push_back(again_block_->block.links[static_cast<std::size_t>(ordinal - first)]);
+  }
+  batch.block = again_block_;
+  ++again_block_->batches;
+  if (again_.empty()) again_block_ = nullptr;
+  return Taken::links;
+}
 
 void PlanCursor::begin_round(std::vector<std::uint64_t> ordinals) {
   wanted_ = std::move(ordinals);
@@ -95,7 +133,7 @@ bool PlanCursor::is_wanted() const {
 
 Result<BlockInUse*> PlanCursor::load(std::size_t index) {
   const auto free = std::find_if(blocks_.begin(), blocks_.end(), [&](const auto& block) {
-    return block->batches == 0 && block.get() != current_;
+    return block->batches == 0 && block.get() != current_ && block.get() != again_block_;
   });
   BlockInUse* const into = free != blocks_.end()
                                ? free->get()
@@ -106,6 +144,7 @@ Result<BlockInUse*> PlanCursor::load(std::size_t index) {
 
 Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
   IDMERGE_CHECK(batch.block == nullptr);
+  if (has_again()) return take_again(links_max, batch);
   const Ledger& ledger = log_.ledger();
   while (batch.links.size() < links_max && next_ < plan_.links()) {
     if (!skip_to_wanted()) {
@@ -127,7 +166,8 @@ Result<Taken> PlanCursor::take(std::size_t links_max, Batch& batch) {
     const auto at = static_cast<std::size_t>(next_ - current_->block.first);
     if (!is_wanted()) {
       log_.pass(next_);
-    } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
+    } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_) &&
+               !ledger.is_reopened(next_)) {
       if (allowance() == 0) {
         if (!batch.links.empty()) break;
         return log_.settled() >= settled_max_ ? Taken::enough : Taken::window_full;

@@ -77,6 +77,8 @@ bool Lane::has_passed() const {
 void Lane::swap_connection(Lane& other) noexcept {
   connection.swap(other.connection);
   std::swap(pipe_max, other.pipe_max);
+  std::swap(line, other.line);
+  std::swap(carried, other.carried);
 }
 
 Flight* Lane::first_due(Instant now) {

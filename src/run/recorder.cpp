@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "idmerge/run/recorder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace idmerge {
 namespace {
+
+/// So many answers call for a snapshot, which forgets them.
+constexpr std::size_t answered_max = 1 << 17;
 
 /// Calls `act` with the first and the number of each run of consecutive ordinals.
 template <class Act>
@@ -67,6 +71,49 @@ void Recorder::withdraw(std::span<const std::uint64_t> ordinals) {
   schedule_flush();
 }
 
+void Recorder::note_answer(std::uint64_t line, std::span<const std::uint64_t> ordinals) {
+  if (error_) return;
+  each_run(ordinals, [&](std::uint64_t first, std::uint32_t count) {
+    answered_.push_back({line, first, count});
+  });
+}
+
+Doubted Recorder::doubt(std::span<const std::uint64_t> lines) {
+  if (error_) return {};
+  LinkSet links;
+  std::uint64_t answered = 0;
+  for (const auto& [line, first, count] : answered_) {
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) continue;
+    links.add(first, count);
+    answered += count;
+  }
+  if (links.empty()) return {};
+  auto back = log_.reopen(links);
+  if (!back) {
+    break_off(back.error());
+    return {};
+  }
+  settled_ -= back->links.size();
+  refused_ -= back->refused;
+  if (!save_now()) return {};
+  return {std::move(back->links), answered};
+}
+
+/// Save a snapshot on this thread; false when the disk has failed.
+bool Recorder::save_now() {
+  const auto snapshot = log_.snapshot();
+  const auto saved = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
+  if (!saved) {
+    break_off(saved.error());
+    return false;
+  }
+  answered_.clear();
+  settled_when_saved_ = settled_;
+  limit_is_new_ = false;
+  log_.saved(snapshot->checkpoint.ceiling);
+  return true;
+}
+
 bool Recorder::write_attempts() {
   if (error_) return false;
   if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
@@ -87,14 +134,18 @@ void Recorder::flush() {
   if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
 }
 
-void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
+bool Recorder::is_due(Instant now, std::chrono::milliseconds every) {
   if (disk_.busy()) collect();  // should the disk thread have had no memory to say so
-  const bool is_urgent = limit_is_new_ || log_.needs_ceiling();
+  const bool is_urgent = limit_is_new_ || log_.needs_ceiling() || answered_.size() > answered_max;
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
-  if (error_ || disk_.busy() || !is_new) return;
-  if (now - saved_at_ < every && !is_urgent) return;
+  return !error_ && !disk_.busy() && is_new && (now - saved_at_ >= every || is_urgent);
+}
+
+void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
+  if (!is_due(now, every)) return;
   auto snapshot = log_.snapshot();
   if (!snapshot) return break_off(snapshot.error());
+  answered_.clear();
   saved_at_ = now;
   settled_when_saved_ = settled_;
   ceiling_under_way_ = snapshot->checkpoint.ceiling;
@@ -128,6 +179,7 @@ Result<void> Recorder::begin_round(std::uint64_t round_links, std::uint64_t ceil
     break_off(begun.error());
     return begun;
   }
+  answered_.clear();
   log_.saved(ceiling);
   return {};
 }

@@ -135,7 +135,7 @@ class Sender {
 
   Task<void> all() {
     std::vector<Task<void>> tasks;
-    lanes_active_ = lanes_.size();
+    lanes_active_ = lanes_sending_ = lanes_.size();
     for (auto& lane : lanes_)
       tasks.push_back(run_lane(*lane));
     tasks.push_back(watch());
@@ -152,11 +152,20 @@ class Sender {
   // --- Lanes -------------------------------------------------------------------------------------
 
   Task<void> run_lane(Lane& lane) {
-    co_await send_all(lane, Source::plan);
-    // The lane that ends last tries the parked links once more, when its neighbours are done.
-    if (lanes_active_ == 1) co_await send_all(lane, Source::parked);
-    gate_.hand_over(lane);
-    lane.connection.close();
+    while (true) {
+      co_await send_all(lane, Source::plan);
+      // The lane that ends last tries the parked links once more, when its neighbours are done.
+      if (lanes_sending_ == 1) co_await send_all(lane, Source::parked);
+      look_at_lines();
+      if (!stop_ && cursor_.has_again()) continue;
+      gate_.hand_over(lane);
+      --lanes_sending_;
+      // Only the end of a connection shows that no answer came too many.
+      const bool surplus = co_await lane.connection.finish();
+      if (surplus) look_at_lines(&lane);
+      if (stop_ || !cursor_.has_again()) break;
+      ++lanes_sending_;
+    }
     if (--lanes_active_ == 0) tick_.cancel();
   }
 
@@ -218,12 +227,14 @@ class Sender {
       Flight& flight = *lane.pipe.front();
       const Answer answer = co_await lane.connection.exchange(flight.request);
       take_answer(lane, flight, answer, Clock::now());
+      if (answer.surplus) look_at_lines(&lane);
     } else {
       lane.requests.clear();
       for (const Flight* flight : lane.pipe)
         lane.requests += flight->request;
       const auto unsent = co_await lane.connection.send(lane.requests, lane.pipe.size());
       Instant came = Clock::now();
+      bool surplus = false;
       for (Flight* flight : lane.pipe) {
         auto answer = unsent ? unsent : lane.connection.received();
         if (!answer) {
@@ -231,7 +242,9 @@ class Sender {
           came = Clock::now();
         }
         take_answer(lane, *flight, *answer, came);
+        surplus |= answer->surplus;
       }
+      if (surplus) look_at_lines(&lane);
     }
     lane.adapt_pipe(lane.connection.is_open());
   }
@@ -350,6 +363,7 @@ class Sender {
       if (lane.suspect == nullptr) lane.suspect = &flight;
       return;
     }
+    if (answered) note_answer(lane, flight);
     const Next next = answered ? judge(lane, flight, answer.reply, now) : Next::after_a_wait;
     if (next == Next::done) {
       flight.finish_next();
@@ -370,6 +384,53 @@ class Sender {
     if (!answered) health_.failure(now, named(answer.what));
     if (tries.failed >= flight.failures_max && give_up(flight)) return;
     flight.due = now + next_backoff(tries.failed);
+  }
+
+  /// Remember what is answered on which line, in case this turns out not to be its own answer. But
+  /// the first answer on a connection can hardly be another request's: of a link that was in doubt
+  /// before it is believed, so that even of a service that always answers twice all is settled.
+  void note_answer(Lane& lane, Flight& flight) {
+    const auto ordinals = flight.ordinals(flight.next());
+    const bool is_first =
+        std::exchange(lane.line, lane.connection.number()) != lane.connection.number();
+    if (is_first) lane.carried = 0;
+    const auto was_in_doubt = [&](auto it) { return recorder_.log().was_in_doubt(it); };
+    if (is_first && std::all_of(ordinals.begin(), ordinals.end(), was_in_doubt)) return;
+    lane.carried += ordinals.size();
+    recorder_.note_answer(lane.line, ordinals);
+  }
+
+  /// Look whether more came on the lines than was asked for: on those that rest, and that of the
+  /// lane where it was `found`. What was settled by them and is not durable is sent again.
+  void look_at_lines(Lane* found = nullptr) {
+    std::vector<std::uint64_t> lines;
+    std::uint64_t carried = 0;
+    for (auto& lane : lanes_) {
+      const bool has_surplus = lane.get() == found || lane->connection.look_for_surplus();
+      if (!has_surplus || lane->line != lane->connection.number()) continue;
+      lines.push_back(std::exchange(lane->line, 0));
+      carried += lane->carried;
+    }
+    if (lines.empty()) return;
+    const Doubted doubted = recorder_.doubt(lines);
+    cursor_.send_again(doubted.again);
+    note_surplus(doubted.again.size(), carried - doubted.answered);
+  }
+
+  /// Say so once, and once that of some it came too late.
+  void note_surplus(std::uint64_t again, std::uint64_t settled_for_good) {
+    const bool is_late = settled_for_good > 0 && !std::exchange(late_surplus_noted_, true);
+    if (std::exchange(surplus_noted_, true) && !is_late) return;
+    std::string note = fmt::format(
+        "{}: an answer came that nobody had asked for: something on the way answers requests twice "
+        "or for others, so that answers may have been taken for those of other links",
+        endpoint_.options().target.authority());
+    if (again > 0) note += fmt::format("; {} of its connection are sent again", again);
+    if (is_late) {
+      note += fmt::format("; {} that it answered before are on disk and stay as they are",
+                          settled_for_good);
+    }
+    progress_.note(Weight::warning, note);
   }
 
   /// The next part is not settled by this try, which may have delivered it all the same, or not.
@@ -446,7 +507,7 @@ class Sender {
     pace_.limited(left, now, retry_after, chance_.next());
     follow_pace();
     recorder_.set_limit(pace_.known(WallClock::now(), now));
-    recorder_.save_when_due(now, options_.sync_every);
+    save_when_due(now);
     give_up_in_pause(now);
   }
 
@@ -554,7 +615,7 @@ class Sender {
       if (lanes_active_ == 0) co_return;  // the end of a run, and of a round, saves by itself
       is_held(now);
       foresee();
-      recorder_.save_when_due(now, options_.sync_every);
+      save_when_due(now);
       follow_rates(now);
       if (const auto reason = limits_.look(now, health_)) stop(*reason);
       if (const auto note = limits_.outage_note(now, health_)) {
@@ -567,6 +628,13 @@ class Sender {
           lane->connection.close();
       }
     }
+  }
+
+  /// Nothing becomes durable before it was looked whether its line is in doubt.
+  void save_when_due(Instant now) {
+    if (!recorder_.is_due(now, options_.sync_every)) return;
+    look_at_lines();
+    recorder_.save_when_due(now, options_.sync_every);
   }
 
   /// Is the job still where it was? False when the run has stopped over it.
@@ -655,9 +723,12 @@ class Sender {
   std::string_view unfit_;
   std::uint32_t credentials_ = 0;  // how often they were read again
   std::size_t lanes_active_ = 0;
+  std::size_t lanes_sending_ = 0;  // without those that only end their connection
   std::uint64_t retries_now_ = 0;
   std::size_t request_links_max_ = 0;  // at the present pace
   bool unreadable_noted_ = false;
+  bool surplus_noted_ = false;
+  bool late_surplus_noted_ = false;
   bool has_begun_ = false;
   Instant looked_at_{};
 };

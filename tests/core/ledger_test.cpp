@@ -18,7 +18,7 @@ namespace {
 /// A ledger as a child would write it.
 struct Model {
   std::uint64_t links = 0;
-  std::map<std::uint64_t, char> fates;  // d, r, p(assed), k (parked)
+  std::map<std::uint64_t, char> fates;  // d, r, p(assed), k (parked), o (reopened)
   std::uint64_t watermark() const {
     std::uint64_t at = 0;
     while (fates.contains(at))
@@ -38,6 +38,7 @@ void check_same(const Ledger& ledger, const Model& model) {
   CHECK(ledger.refused() == count('r'));
   CHECK(ledger.passed() == count('p'));
   CHECK(ledger.parked().size() == count('k'));
+  CHECK(ledger.reopened().size() == count('o'));
   CHECK(ledger.pending() == model.links - count('d') - count('r') - count('p'));
   std::set<std::uint64_t> above;
   std::uint64_t last_end = 0;
@@ -51,7 +52,8 @@ void check_same(const Ledger& ledger, const Model& model) {
   for (std::uint64_t i = 0; i < model.links; ++i) {
     const auto found = model.fates.find(i);
     const bool is_known = found != model.fates.end();
-    if (ledger.is_settled(i) != (is_known && found->second != 'k')) FAIL("settled: link ", i);
+    const bool waits = is_known && (found->second == 'k' || found->second == 'o');
+    if (ledger.is_settled(i) != (is_known && !waits)) FAIL("settled: link ", i);
     if (ledger.is_parked(i) != (is_known && found->second == 'k')) FAIL("parked: link ", i);
     if (above.contains(i) != (is_known && i > model.watermark())) FAIL("above: link ", i);
   }
@@ -60,10 +62,17 @@ void check_same(const Ledger& ledger, const Model& model) {
 /// Do something at random that is allowed, near the watermark.
 void act(Ledger& ledger, Model& model, std::mt19937_64& random, std::uint64_t spread) {
   const auto ordinal =
-      std::min(model.links - 1, ledger.watermark() + random() % spread * (random() % 3));
+      random() % 4 == 0
+          ? random() % (ledger.watermark() + 1)
+          : std::min(model.links - 1, ledger.watermark() + random() % spread * (random() % 3));
   const auto found = model.fates.find(ordinal);
-  if (found != model.fates.end() && found->second != 'k') {
-    ledger.pass(ordinal);  // changes nothing
+  if (found != model.fates.end() && found->second != 'k' && found->second != 'o') {
+    if (found->second == 'p' || random() % 2 == 0) {
+      ledger.pass(ordinal);  // changes nothing
+    } else {
+      ledger.reopen(ordinal, found->second == 'r' ? Settled::refused : Settled::delivered);
+      found->second = 'o';
+    }
     return;
   }
   switch (random() % 5) {
@@ -130,6 +139,35 @@ TEST_SUITE("core/ledger") {
     CHECK(ledger.at_end());
   }
 
+  TEST_CASE("a reopened link is pending, holds nothing up, and gets another fate") {
+    auto ledger = with(6, {0, 1, 3});
+    ledger.refuse(2);
+    ledger.deliver(4, 1, true);
+    ledger.reopen(0, Settled::delivered);
+    ledger.reopen(2, Settled::refused);
+    ledger.reopen(4, Settled::ambiguous);
+    CHECK(ledger.watermark() == 5);
+    CHECK(ledger.pending() == 4);
+    CHECK(ledger.delivered() == 2);
+    CHECK(ledger.refused() == 0);
+    CHECK(ledger.ambiguous() == 0);
+    CHECK_FALSE(ledger.is_settled(2));
+    CHECK(ledger.state().reopened == std::vector<LinkRange>{{0, 1}, {2, 1}, {4, 1}});
+    ledger.deliver(5);
+    CHECK(ledger.at_end());
+    CHECK_FALSE(ledger.is_done());
+    ledger.deliver(2);
+    ledger.refuse(0);
+    CHECK(ledger.is_settled(2));
+    ledger.park(4, 3);
+    CHECK(ledger.reopened().empty());
+    CHECK(ledger.is_parked(4));
+    ledger.deliver(4);
+    CHECK(ledger.is_done());
+    CHECK(ledger.delivered() == 5);
+    CHECK(ledger.refused() == 1);
+  }
+
   TEST_CASE("the window moves with the watermark, over its own end and far beyond") {
     const auto window = Ledger::window_max;
     Ledger ledger(10 * window);
@@ -176,7 +214,7 @@ TEST_SUITE("core/ledger") {
     ledger.pass(30);
     const auto good = ledger.state();
     REQUIRE(Ledger::restore(good));
-    std::vector<LedgerState> bad(13, good);
+    std::vector<LedgerState> bad(17, good);
     bad[0].watermark = 101;
     bad[1].above[0] = {3, 1};          // at the watermark: it would have moved
     bad[2].above[1] = {7, 1};          // adjacent: it would be one range
@@ -190,6 +228,13 @@ TEST_SUITE("core/ledger") {
     bad[10].parked = {{2, 3}, {2, 3}};
     bad[11].above[2].first = ~std::uint64_t{0};
     bad[12].links = ~std::uint64_t{0};
+    bad[13].reopened = {{0, 1}};  // and yet all of them are counted
+    bad[14].reopened = {{4, 1}};  // it was never settled
+    bad[14].delivered -= 1;
+    bad[15].reopened = {{2, 1}};  // parked
+    bad[15].delivered -= 1;
+    bad[16].reopened = {{99, 2}};
+    bad[16].delivered -= 2;
     for (std::size_t i = 0; i < bad.size(); ++i) {
       CAPTURE(i);
       const auto restored = Ledger::restore(bad[i]);

@@ -103,6 +103,21 @@ TEST_SUITE("disk/checkpoint") {
     CHECK_FALSE(parse_checkpoint(good + good, "checkpoint"));
   }
 
+  TEST_CASE("reopened links are kept, and their line is there only with them") {
+    Checkpoint made;
+    made.ledger.links = 10;
+    made.ledger.watermark = 5;
+    made.ledger.delivered = 5;
+    CHECK(checkpoint_text(made).find("reopened") == std::string::npos);
+    made.ledger.delivered = 2;
+    made.ledger.reopened = {{0, 1}, {3, 2}};
+    const auto text = checkpoint_text(made);
+    CHECK(text.find("\nreopened = 0+1 3+2\n") != std::string::npos);
+    const auto loaded = parse_checkpoint(text, "c");
+    REQUIRE(loaded);
+    CHECK(*loaded == made);
+  }
+
   TEST_CASE("a right checksum does not save a wrong text") {
     const auto sealed = [](std::string text) {
       text.resize(text.rfind("checksum = "));

@@ -38,6 +38,26 @@ TEST_SUITE("disk/dead_letters") {
     CHECK(beyond.error().code == Errc::input);
   }
 
+  TEST_CASE("letters that are taken back are gone, and those that stay are in order") {
+    FlakyFiles files;
+    auto letters = DeadLetters::open(files, "/w/refused", {});
+    REQUIRE(letters);
+    std::vector<LettersEnd> begins;
+    for (const auto* line : {"a", "bb", "c", "dddd", "e"}) {
+      begins.push_back(letters->end());
+      letters->add(line);
+    }
+    CHECK(letters->take_back({}));
+    CHECK(letters->take_back({begins[1], begins[3]}));  // also what was not written yet
+    CHECK(files.content("/w/refused") == "a\nc\ne\n");
+    letters->add("f");
+    REQUIRE(letters->flush());
+    auto check = LettersCheck::open(files, "/w/refused");
+    REQUIRE(check);
+    CHECK(*check->reaches(letters->end()));
+    CHECK(letters->end().bytes == 8);
+  }
+
   TEST_CASE("a check finds each end that was told, and no other") {
     FlakyFiles files;
     auto letters = DeadLetters::open(files, "/w/refused", {});

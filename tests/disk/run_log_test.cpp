@@ -83,6 +83,60 @@ TEST_SUITE("disk/run_log") {
     CHECK(done.checkpoint.words.get("rate") == "500/s");
   }
 
+  TEST_CASE("what answers in doubt had settled is pending again, and its letters are gone") {
+    // Whatever befalls the disk on the way, what is left can be gone on with.
+    for (std::uint64_t step = 0;; ++step) {
+      CAPTURE(step);
+      FlakyFiles files;
+      auto log = RunLog::begin(files, paths, first());
+      REQUIRE_MESSAGE(log, log);
+      auto saver = RunSaver::open(files, paths);
+      REQUIRE(saver);
+      log->refuse(0, 1, R"({"n":0})");
+      const auto before = log->snapshot();
+      REQUIRE(before);
+      REQUIRE(saver->save(*before));
+      log->attempt(1, 9);
+      log->refuse(1, 1, R"({"n":1})");
+      log->refuse(2, 1, R"({"n":2})");
+      log->deliver(3, 3, 1);
+      log->deliver_ambiguous(6, 1, R"({"n":6})");
+      log->refuse(7, 1, R"({"n":7})");
+      log->withdraw(8, 1);  // "too many": nothing was taken, it is said
+      REQUIRE(log->flush());
+      files.harm(step, Harm::kill);
+      const auto back = log->reopen(LinkSet{{2, 1}, {4, 1}, {6, 3}});
+      if (back) {
+        CHECK(back->links == LinkSet{{2, 1}, {4, 1}, {6, 2}});
+        CHECK(back->refused == 2);
+      }
+      const auto after = back ? log->snapshot() : Result<Snapshot>(back.error());
+      const bool saved = after && saver->save(*after);
+      const bool was_killed = files.killed();
+      files.revive();
+      auto state = state_of(files);
+      if (saved) {
+        CHECK(files.content("/w/refused.ndjson") == "{\"n\":0}\n{\"n\":1}\n");
+        CHECK(files.content("/w/ambiguous.ndjson").empty());
+        CHECK(state.checkpoint.ledger.reopened == std::vector<LinkRange>{{2, 1}, {4, 1}, {6, 2}});
+        CHECK(state.checkpoint.ledger.refused == 2);
+        CHECK(state.checkpoint.ledger.delivered == 2);
+        CHECK(state.checkpoint.ledger.ambiguous == 0);
+        CHECK(state.checkpoint.in_doubt.contains(8));
+        CHECK(state.checkpoint.in_doubt.covers(6, 2));
+        CHECK_FALSE(state.checkpoint.in_doubt.contains(5));
+      }
+      auto again = RunLog::resume(files, paths, std::move(state));
+      REQUIRE_MESSAGE(again, again);
+      const bool is_open = !again->ledger().is_settled(4);
+      if (is_open) again->deliver(4, 1, 2);
+      if (!again->ledger().is_settled(2)) again->refuse(2, 2, R"({"again":2})");
+      REQUIRE(again->flush());
+      CHECK(state_of(files).checkpoint.ledger.refused == again->ledger().refused());
+      if (!was_killed) break;
+    }
+  }
+
   TEST_CASE("dead letters are synced before the checkpoint that counts them") {
     FlakyFiles files;
     auto log = RunLog::begin(files, paths, first());

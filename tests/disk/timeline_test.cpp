@@ -47,6 +47,22 @@ TEST_SUITE("disk/timeline") {
     CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 17, 400});
   }
 
+  TEST_CASE("a reopened link is pending, however many there are") {
+    Checkpoint checkpoint;
+    checkpoint.ledger.links = 2'000'000;
+    checkpoint.ledger.watermark = 1'900'000;
+    checkpoint.ledger.parked = {{7, 1}, {20, 1}};
+    checkpoint.ledger.reopened = {{9, 2}};
+    auto entry = timeline_entry(checkpoint, 5);
+    CHECK(entry.settled == 1'900'000);
+    CHECK(entry.parked == std::vector<std::uint64_t>{7, 9, 10, 20});
+    checkpoint.ledger.reopened = {{3, 1'000'000}};
+    checkpoint.ledger.parked.clear();
+    entry = timeline_entry(checkpoint, 5);
+    CHECK(entry.settled == 3);
+    CHECK(entry.parked.empty());
+  }
+
   TEST_CASE("a line is read as it was written, and one that is not says nothing") {
     const TimelineEntry entry{noon, 0, 400, 413};
     const auto line = timeline_line(entry, plan);

@@ -41,6 +41,7 @@ struct Kept {
   std::string body, content_type, retry_after, location, date, what;
   bool body_cut;
   bool open_after;
+  bool surplus;
 };
 
 Kept kept(const Answer& answer, const Connection& connection) {
@@ -56,7 +57,8 @@ Kept kept(const Answer& answer, const Connection& connection) {
           text(answer.reply.date),
           text(answer.what),
           answer.reply.body_cut,
-          connection.is_open()};
+          connection.is_open(),
+          answer.surplus};
 }
 
 /// Open when needed and exchange, so many times.
@@ -255,6 +257,105 @@ TEST_SUITE("net/client") {
     CHECK(answers[1].end == ReplyEnd::closed);
     CHECK_FALSE(answers[1].sent);
     CHECK(answers[2].body == R"({"status":1})");
+  }
+
+  TEST_CASE("an answer too many is seen before the next request, at once and after a rest") {
+    const std::string good = accepted().bytes;
+    struct Sample {
+      std::string extra;
+      bool is_surplus;
+      bool goes_on;
+    };
+    const std::string early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    for (const auto& [extra, is_surplus, goes_on] :
+         {Sample{"", false, true}, Sample{good, true, false}, Sample{http(400, "no"), true, false},
+          Sample{"H", true, false}, Sample{"HTTP/1.1 20", true, false},
+          Sample{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", true, false},
+          Sample{"\r\n" + good, true, false}, Sample{early + good, true, false},
+          Sample{"\r\n", false, false}, Sample{early, false, true},
+          Sample{early + early, false, true}, Sample{early.substr(0, 20), false, true},
+          Sample{http(408, "", "Connection: close\r\n"), false, false}}) {
+      for (const auto pause : {0ms, 60ms}) {
+        for (const auto then : {Then::keep, Then::close}) {
+          CAPTURE(extra);
+          LoopbackServer server([&](const SeenRequest& it) {
+            if (it.number > 0) return Reaction{(goes_on ? early.substr(20) : "") + good};
+            return Reaction{.bytes = good + extra, .then = then};
+          });
+          if (goes_on && extra.size() != 20) continue;  // below
+          const auto answers = talk(to(server), 3, pause);
+          CHECK(answers[0].end == ReplyEnd::answered);
+          CHECK_FALSE(answers[0].surplus);
+          CHECK(answers[1].surplus == is_surplus);
+          if (then == Then::keep) CHECK((answers[1].end == ReplyEnd::answered) == goes_on);
+          if (!goes_on) CHECK_FALSE(answers[1].sent);
+        }
+      }
+      if (!goes_on) continue;
+      LoopbackServer server([&](const SeenRequest& it) {
+        const bool cut = it.number > 0 && extra.size() == 20;
+        return Reaction{(cut ? early.substr(20) : "") + good + (it.number == 0 ? extra : "")};
+      });
+      for (const auto& answer : talk(to(server), 2)) {
+        CHECK(answer.end == ReplyEnd::answered);
+        CHECK_FALSE(answer.surplus);
+      }
+      CHECK(server.connections() == 1);
+    }
+  }
+
+  TEST_CASE("an answer too many is seen where the connection ends with the answer before it") {
+    const std::string last = http(200, R"({"status":1})", "Connection: close\r\n");
+    CHECK_FALSE(answer_to({.bytes = last, .then = Then::close}).surplus);
+    CHECK(answer_to({.bytes = last + last, .then = Then::close}).surplus);
+    CHECK(answer_to({.bytes = last + "HTTP", .then = Then::close}).surplus);
+    CHECK_FALSE(answer_to({.bytes = last + "\r\n", .then = Then::close}).surplus);
+  }
+
+  TEST_CASE("an answer too many is seen on a line that rests, and on one that is done with") {
+    for (const bool late : {false, true}) {
+      for (const bool finishes : {false, true}) {
+        CAPTURE(late);
+        CAPTURE(finishes);
+        std::atomic<bool> more = false;
+        LoopbackServer server([&](const SeenRequest&) {
+          return Reaction{.bytes = accepted().bytes + (more && !late ? accepted().bytes : "")};
+        });
+        asio::io_context io(1);
+        auto endpoint = Endpoint::make(io, to(server));
+        REQUIRE(endpoint.has_value());
+        const auto run = [&]() -> Task<void> {
+          Connection connection(*endpoint);
+          CHECK(connection.number() == 0);
+          CHECK((co_await connection.open()).has_value());
+          const auto number = connection.number();
+          co_await connection.exchange(request);
+          CHECK_FALSE(connection.look_for_surplus());
+          CHECK(connection.is_open());
+          more = true;
+          if (late) {
+            // Two requests of which only one is awaited: what comes late is one too many.
+            const std::string two = std::string(request) + std::string(request);
+            co_await connection.exchange(two);
+          } else {
+            co_await connection.exchange(request);
+          }
+          if (finishes) {
+            CHECK(co_await connection.finish());
+          } else {
+            while (!connection.look_for_surplus())
+              co_await sleep_for(1ms);
+          }
+          CHECK_FALSE(connection.is_open());
+          CHECK(connection.number() == number);
+          CHECK((co_await connection.open()).has_value());
+          CHECK(connection.number() != number);
+          CHECK_FALSE(co_await connection.finish());
+          CHECK_FALSE(co_await connection.finish());
+        };
+        await(io, run());
+      }
+    }
   }
 
   TEST_CASE("a broken connection is no answer, wherever it breaks") {

@@ -71,6 +71,53 @@ TEST_SUITE("run/cursor") {
     CHECK(batch.ordinals == std::vector<std::uint64_t>{4, 5});
   }
 
+  TEST_CASE("what is to be sent again comes first, each link once, also for the next run") {
+    constexpr std::uint64_t links = 40'000;
+    const auto all = sendable(links);
+    World world(links, 60);
+    REQUIRE(world.plan->blocks() > 2);
+    PlanCursor cursor(*world.plan, *world.log);
+    Batch batch;
+    while (batch.ordinals.empty() || batch.ordinals.back() < links / 2) {
+      cursor.release(batch);
+      REQUIRE(cursor.take(500, batch).value() == Taken::links);
+      for (const auto ordinal : batch.ordinals)
+        world.log->deliver(ordinal, 1, 1);
+    }
+    const auto resumed_at = batch.ordinals.back();
+    cursor.release(batch);
+    LinkSet again;
+    for (const std::size_t at : {3U, 4U, 9'000U})
+      again.add(all[at]);
+    REQUIRE(world.log->reopen(again));
+    std::vector<std::uint64_t> wanted;
+    for (const auto& range : again.ranges()) {
+      for (std::uint64_t i = 0; i < range.count; ++i)
+        wanted.push_back(range.first + i);
+    }
+    const auto check = [&](PlanCursor& at) {
+      std::vector<std::uint64_t> taken;
+      while (at.has_again()) {
+        REQUIRE(at.take(2, batch).value() == Taken::links);
+        PlanBlock block;
+        REQUIRE(world.plan->read_block(world.plan->find_block(batch.ordinals[0]), block));
+        for (std::size_t i = 0; i < batch.ordinals.size(); ++i) {
+          taken.push_back(batch.ordinals[i]);
+          CHECK(batch.links[i].anon == block.links[batch.ordinals[i] - block.first].anon);
+        }
+        at.release(batch);
+      }
+      CHECK(taken == wanted);
+      REQUIRE(at.take(1, batch).value() == Taken::links);
+      CHECK(batch.ordinals.front() > resumed_at);
+      at.release(batch);
+    };
+    PlanCursor next_run(*world.plan, *world.log);
+    cursor.send_again(again);
+    check(cursor);
+    check(next_run);
+  }
+
   TEST_CASE("the ceiling is as many links ahead as was set, of those that are to be sent") {
     constexpr std::uint64_t links = 40'000;
     const auto all = sendable(links);

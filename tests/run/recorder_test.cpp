@@ -157,6 +157,39 @@ TEST_SUITE("run/recorder") {
     CHECK((*state)->checkpoint.in_doubt.empty());
   }
 
+  TEST_CASE("a line in doubt loses what it settled since the last snapshot, durably") {
+    World world;
+    Recorder& recorder = *world.recorder;
+    const auto settle = [&](std::uint64_t line, std::uint64_t ordinal) {
+      recorder.note_answer(line, std::array{ordinal});
+      recorder.deliver(ordinal, 1, 1);
+    };
+    settle(1, 0);
+    recorder.save_when_due(Instant{} + 1h, 1s);
+    settle(1, 1);
+    settle(2, 2);
+    recorder.note_answer(1, std::array{std::uint64_t{3}});
+    recorder.refuse(3, 1, "{\"why\":\"no\"}");
+    recorder.note_answer(1, std::array{std::uint64_t{4}});  // and it was not settled by that
+    CHECK(recorder.doubt(std::array{std::uint64_t{9}}).again.empty());
+    const Doubted doubted = recorder.doubt(std::array{std::uint64_t{1}, std::uint64_t{7}});
+    CHECK(doubted.again == LinkSet{{1, 1}, {3, 1}});
+    CHECK(doubted.answered == 3);
+    CHECK(recorder.settled() == 2);
+    CHECK(recorder.refused() == 0);
+    CHECK(recorder.log().was_in_doubt(4));
+    // The one before is durable now, and so is the doubt.
+    CHECK(recorder.doubt(std::array{std::uint64_t{2}}).again.empty());
+    world.files.lose_power(FlakyFiles::Keep::synced);
+    const auto state = read_run(world.files, paths, Digest{});
+    REQUIRE(state);
+    CHECK((*state)->checkpoint.ledger.delivered == 2);
+    CHECK((*state)->checkpoint.ledger.refused == 0);
+    CHECK((*state)->checkpoint.ledger.reopened == std::vector<LinkRange>{{1, 1}, {3, 1}});
+    CHECK((*state)->checkpoint.in_doubt == LinkSet{{1, 1}, {3, 2}});
+    CHECK(world.files.content("/w/refused.ndjson").empty());
+  }
+
   TEST_CASE("a parked link keeps a run from being finished") {
     World world;
     world.recorder->deliver(0, 8, 1);

@@ -150,6 +150,11 @@ class Service {
     std::vector<Known*> links;
     for (const auto& name : names)
       links.push_back(&known_[name]);
+    auto& on_line = on_line_[seen.connection];
+    for (std::size_t i = 0; i < links.size(); ++i) {
+      on_line.links.emplace_back(links[i], names[i]);
+      if (on_line.is_doubled) doubled_.insert(names[i]);
+    }
     for (auto* link : links) {
       // In a pipe the end of a connection takes answers along that stood behind another one.
       const bool is_certain = weather_.is_patient && weather_.options.pipeline == 1;
@@ -196,7 +201,15 @@ class Service {
       }
       case 9: {  // in a pipe nobody could tell to which request the second one belongs
         auto answer = decide(names, links, life, true);
-        if (weather_.options.pipeline == 1) answer.bytes += answer.bytes;
+        if (weather_.options.pipeline == 1) {
+          answer.bytes += answer.bytes;
+          // All that came on this line may be asked again.
+          on_line.is_doubled = true;
+          for (auto& [link, name] : on_line.links) {
+            link->answered_in = 0;
+            doubled_.insert(name);
+          }
+        }
         return answer;
       }
       case 10: {
@@ -241,6 +254,12 @@ class Service {
   /// Is the link somebody else's, so that the service says "already" to whoever asks?
   bool is_linked_elsewhere(const Name& name) const {
     return temper_of(name) == Temper::linked_elsewhere;
+  }
+
+  /// May an answer about the link have been taken for another's?
+  bool was_doubled(const Name& name) const {
+    const std::lock_guard lock(mutex_);
+    return doubled_.contains(name);
   }
 
   static constexpr std::uint64_t calm_life = 900;
@@ -351,6 +370,12 @@ class Service {
   mutable std::mutex mutex_;
   std::map<Name, Known> known_;
   std::map<Name, std::uint64_t> asked_;
+  struct OnLine {
+    std::vector<std::pair<Known*, Name>> links;
+    bool is_doubled = false;
+  };
+  std::map<int, OnLine> on_line_;
+  std::set<Name> doubled_;
   std::string found_;
   StopRequest* stop_ = nullptr;
   std::uint64_t requests_before_stop_ = 0;
@@ -546,7 +571,8 @@ class World {
     const auto promised = 2 * batch * weather_.options.connections * weather_.options.pipeline;
     want(checkpoint.in_flight_max <= promised, "more may be under way than is promised");
     const bool only_bounded = is_only_bounded(state, boot_here());
-    auto most = in_doubt_before_ + promised + checkpoint.ledger.parked.size();
+    auto most = in_doubt_before_ + promised + checkpoint.ledger.parked.size() +
+                LinkSet(checkpoint.ledger.reopened).size();
     if (only_bounded)
       most += checkpoint.ceiling - std::min(checkpoint.ceiling, checkpoint.ledger.watermark);
     want(found->links.size() <= most, "more links are in doubt than were under way");
@@ -561,7 +587,7 @@ class World {
   }
 
   /// What is in doubt after a kill had left: but for the requests that were about to when the disk
-  /// failed.
+  /// failed, and those that had not left after all, their connections having ended meanwhile.
   void check_left(const std::map<Name, Service::Known>& known) const {
     const auto& options = weather_.options;
     const auto batch = weather_.kind == Kind::import ? options.dialect.batch_links_max : 1;
@@ -573,7 +599,8 @@ class World {
         const bool was_asked = found != known.end() && *found->second.asked_by.begin() < life;
         if (!was_asked) ++never_asked;
       }
-      want(never_asked <= batch * options.pipeline, "in doubt, and nobody was ever asked");
+      want(never_asked <= batch * options.pipeline * options.connections,
+           "in doubt, and nobody was ever asked");
     }
   }
 
@@ -588,7 +615,9 @@ class World {
     want(listed.size() == letters->size(), "an ambiguous link is listed twice");
     for (const auto ordinal : listed) {
       want(!refused.contains(ordinal), "refused, and yet ambiguous");
-      const bool may_be = !weather_.is_mild || ever_in_doubt_.contains(links[ordinal].first);
+      const auto& name = links[ordinal].first;
+      const bool may_be =
+          !weather_.is_mild || ever_in_doubt_.contains(name) || service_.was_doubled(name);
       want(may_be, "ambiguous without a doubt: " + links[ordinal].first.first);
     }
     totals_.ambiguous += listed.size();

@@ -151,7 +151,7 @@ struct LoopbackServer::State {
       }
       if (SSL_session_reused(peer.ssl) == 1) ++resumed;
     }
-    write(peer, welcome.unasked);
+    if (welcome.swallow == 0) write(peer, welcome.unasked);
     bool reset = false;
     std::string input;
     while (one_request(peer, welcome, input, reset)) {
@@ -171,6 +171,7 @@ struct LoopbackServer::State {
                                    : sizeof bytes;
       const auto n = read(peer, bytes, room);
       if (n <= 0) return false;
+      if (welcome.swallow > 0 && input.empty()) write(peer, welcome.unasked);
       input.append(bytes, static_cast<std::size_t>(n));
       if (welcome.swallow > 0 && input.size() >= welcome.swallow) {
         reset = true;

@@ -45,7 +45,7 @@ struct Reaction {
 struct Welcome {
   bool reset = false;        // break it at once
   std::size_t swallow = 0;   // break it after so many bytes of requests; 0: never
-  std::string unasked = {};  // said before any request
+  std::string unasked = {};  // said before any request, or upon the first bytes that it swallows
 };
 
 /// "HTTP/1.1 200 OK" with a length, a JSON body and any further header lines ("A: b\r\n").

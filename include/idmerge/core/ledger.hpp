@@ -3,7 +3,8 @@
 // Which links of a plan are settled. Answers come back out of order, but nearly so: a watermark
 // (every link before it is done with) and a ring of bits for the window above it say it all in
 // 128 KiB, whatever the size of the plan. A link that keeps failing while its neighbours succeed is
-// parked: still pending, but no longer in the way of the watermark.
+// parked: still pending, but no longer in the way of the watermark. So is a link whose answer is in
+// doubt after all: it is reopened.
 #pragma once
 
 #include <cstdint>
@@ -23,19 +24,23 @@ struct ParkedLink {
   bool operator==(const ParkedLink&) const = default;
 };
 
+/// What the service said of a link that is settled.
+enum class Settled : std::uint8_t { delivered, ambiguous, refused };
+
 /// A ledger as the checkpoint keeps it.
 ///
 /// Shape: `above` ascending, disjoint and not adjacent, all behind the watermark; `parked`
-/// ascending.
+/// ascending; `reopened` as LinkSet.
 struct LedgerState {
   std::uint64_t links = 0;      // of the plan
-  std::uint64_t watermark = 0;  // every ordinal below it is delivered, refused, passed or parked
+  std::uint64_t watermark = 0;  // every ordinal below it has a fate, or is parked or reopened
   std::vector<LinkRange> above;
   std::vector<ParkedLink> parked;
   std::uint64_t delivered = 0;
   std::uint64_t refused = 0;
   std::uint64_t ambiguous = 0;  // of the delivered: the service said that it was linked before
   std::uint64_t passed = 0;     // not to be sent, as their verdict says
+  std::vector<LinkRange> reopened = {};
   bool operator==(const LedgerState&) const = default;
 
   /// One past the last ordinal that is done with.
@@ -64,7 +69,7 @@ class Ledger {
   /// May this link be sent now, or is it too far past the watermark?
   bool admits(std::uint64_t ordinal) const { return ordinal < watermark_ + window_max; }
 
-  /// Is nothing left to do about this link? A parked link is not settled.
+  /// Is nothing left to do about this link? One that is parked or reopened is not settled.
   bool is_settled(std::uint64_t ordinal) const;
   bool is_parked(std::uint64_t ordinal) const { return parked_.contains(ordinal); }
 
@@ -85,6 +90,14 @@ class Ledger {
   bool can_park() const { return parked_.size() < parked_max; }
   const std::map<std::uint64_t, std::uint32_t>& parked() const { return parked_; }
 
+  /// Take the fate of a settled link back: it is pending, to be sent again, and like a parked one
+  /// no longer in the way of the watermark.
+  ///
+  /// Errors: none. Bug unless the link is settled `as` this.
+  void reopen(std::uint64_t ordinal, Settled as);
+  bool is_reopened(std::uint64_t ordinal) const { return reopened_.contains(ordinal); }
+  const LinkSet& reopened() const { return reopened_; }
+
   std::uint64_t links() const { return links_; }
   std::uint64_t watermark() const { return watermark_; }
   std::uint64_t delivered() const { return delivered_; }
@@ -92,14 +105,14 @@ class Ledger {
   std::uint64_t ambiguous() const { return ambiguous_; }
   std::uint64_t passed() const { return passed_; }
 
-  /// Links without a fate, the parked ones among them.
+  /// Links without a fate, those that are parked or reopened among them.
   std::uint64_t pending() const { return links_ - delivered_ - refused_ - passed_; }
 
-  /// Has the watermark reached the end? Parked links may still wait.
+  /// Has the watermark reached the end? Links that are parked or reopened may still wait.
   bool at_end() const { return watermark_ == links_; }
 
   /// Has every link a fate, or none to get?
-  bool is_done() const { return at_end() && parked_.empty(); }
+  bool is_done() const { return at_end() && parked_.empty() && reopened_.empty(); }
 
   /// What is done past the watermark. Shape: ascending, disjoint, not adjacent.
   std::vector<LinkRange> ranges_above() const;
@@ -109,6 +122,7 @@ class Ledger {
  private:
   bool bit(std::uint64_t ordinal) const;
   bool mark(std::uint64_t ordinal);
+  bool give_fate(std::uint64_t ordinal);
   void advance();
 
   std::uint64_t links_;
@@ -120,6 +134,7 @@ class Ledger {
   std::uint64_t passed_ = 0;
   std::vector<std::uint64_t> ring_;
   std::map<std::uint64_t, std::uint32_t> parked_;
+  LinkSet reopened_;
 };
 
 }  // namespace idmerge

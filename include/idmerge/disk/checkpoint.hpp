@@ -42,8 +42,10 @@
 //   word.rate = 500/s
 //   checksum = 1122334455667788
 //
-// `above` and `in_doubt` list ranges as first+count, `parked` links as ordinalxattempts. The
-// checksum is XXH3-64 of all lines before its own.
+// `above` and `in_doubt` list ranges as first+count, `parked` links as ordinalxattempts. A line
+// `reopened`, behind `parked` and like `above`, is there only when it has something to say: these
+// links were settled by an answer that may be another link's. The checksum is XXH3-64 of all lines
+// before its own.
 //
 // Version 3 is still read, and written by nobody. It has `ahead_max` in place of `ceiling`, and no
 // list of ambiguous links: see OldWindow.

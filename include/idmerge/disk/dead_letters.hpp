@@ -38,6 +38,11 @@ class DeadLetters {
   /// Write what was added since. Errors: Errc::outage; the file is then of no further use.
   Result<void> flush();
 
+  /// Take letters out again, given by where each begins, ascending: the file is cut before the
+  /// first of them, and those that stay are written again. What counted them holds no more: a
+  /// checkpoint must follow. Errors: as flush().
+  Result<void> take_back(const std::vector<LettersEnd>& begins);
+
   LettersEnd end() const { return end_; }
 
  private:

@@ -57,6 +57,12 @@ LinkSet pending_of(const LinkSet& links, const Ledger& ledger);
 /// Errors: Errc::input if checkpoint or dead letters are damaged or of another plan.
 Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan);
 
+/// Fates that were taken back.
+struct TakenBack {
+  LinkSet links;
+  std::uint64_t refused = 0;  // of them
+};
+
 /// A consistent moment, on its way to the disk. Plain data: made by the io thread, saved by the
 /// disk thread.
 struct Snapshot {
@@ -145,6 +151,14 @@ class RunLog {
   void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void park(std::uint64_t ordinal, std::uint32_t attempts);
 
+  /// The answers to these links may have been those of others: what was settled by them is pending
+  /// again, its letters are taken out, and all of them are in doubt. The journal does not say so: a
+  /// snapshot must be saved before anything else is written.
+  ///
+  /// Shape: only links that were answered since the last snapshot was taken.
+  /// Errors: as flush().
+  Result<TakenBack> reopen(const LinkSet& answered);
+
   /// Links that are not to be sent; needs no entry, as the plan says so again.
   void pass(std::uint64_t first, std::uint64_t count = 1) { ledger_.pass(first, count); }
 
@@ -199,12 +213,22 @@ class RunLog {
   void add_entry(JournalEntry entry, LettersEnd end);
   void settle(std::uint64_t first, std::uint32_t count);
 
+  /// A letter that was written since the last snapshot was taken.
+  struct RecentLetter {
+    std::uint64_t ordinal = 0;
+    LettersEnd begin;
+  };
+  std::vector<LettersEnd> reopen_listed(const std::vector<RecentLetter>& letters,
+                                        const LinkSet& answered, Settled as, LinkSet& links);
+
   Files* files_;
   RunPaths paths_;
   Checkpoint facts_;  // its links in doubt are those of earlier runs, however they end in this one
   Ledger ledger_;
   DeadLetters letters_;
   DeadLetters ambiguous_;
+  std::vector<RecentLetter> recent_letters_;
+  std::vector<RecentLetter> recent_ambiguous_;
   Journal journal_;
   LinkSet attempted_;  // by this run, not settled or withdrawn
   std::uint64_t put_away_ = 0;

@@ -6,7 +6,9 @@
 // cost more than the request itself. An answer that repeats the one before byte for byte is not
 // parsed at all, and answers to requests that were sent together are, without TLS, waited for
 // together, so that the kernel is entered as rarely as can be. No redirect is followed and nothing
-// is repeated in here: what to do about an answer is decided above.
+// is repeated in here: what to do about an answer is decided above. Before each request and at the
+// end it is looked whether more came than was asked for: one answer too many, and each may be that
+// of another request.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,11 @@ struct Answer {
   /// attempt. Open again and repeat at once.
   bool stale = false;
 
+  /// The connection gave one answer more than it was asked for, or the beginning of one. Something
+  /// on the way answers requests twice, or for others: answers that it gave before may be those of
+  /// other requests. With `answered` this answer is one of them.
+  bool surplus = false;
+
   Reply reply = {};            // with `answered`
   std::string_view what = {};  // else: what was seen, for the log
 };
@@ -66,6 +73,18 @@ class Connection {
 
   /// Change lines with another connection of the same endpoint. Bug while one is at work.
   void swap(Connection& other) noexcept { state_.swap(other.state_); }
+
+  /// Which connection of the endpoint it is, or was: no two have the same number. 0 before the
+  /// first.
+  std::uint64_t number() const;
+
+  /// Unless it is at work: does an answer lie there that nobody asked for? As Answer::surplus; the
+  /// connection is closed then. Every request looks by itself, before it leaves.
+  bool look_for_surplus();
+
+  /// Say that no request follows, and wait a little for the end that the other side makes of it:
+  /// what comes before that is seen. True as look_for_surplus(); the connection is closed.
+  Task<bool> finish();
 
   /// Was the TLS handshake of this connection a short one?
   bool resumed() const;

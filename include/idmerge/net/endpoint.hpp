@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -91,6 +92,9 @@ class Endpoint {
 
   /// A line was closed: when none is open, or waits for anything, no loop waits for the watchdog.
   void rest();
+
+  /// The number of a connection that is opened, from 1 on.
+  std::uint64_t number_next();
 
   /// Set the deadline of a watched line, or Instant::max() for none.
   void set_deadline(Line& line, Instant deadline);

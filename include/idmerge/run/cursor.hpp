@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "idmerge/base/result.hpp"
+#include "idmerge/core/link_set.hpp"
 #include "idmerge/disk/plan_file.hpp"
 #include "idmerge/disk/run_log.hpp"
 
@@ -63,6 +64,13 @@ class PlanCursor {
   /// that of the round, and every batch was given back or is settled.
   void begin_round(std::vector<std::uint64_t> ordinals);
 
+  /// Links that were settled are to be sent again: they come before all others. Those that an
+  /// earlier run left so are known already.
+  void send_again(const LinkSet& links);
+
+  /// Are there such links that nobody has taken?
+  bool has_again() const { return !again_.empty(); }
+
   /// Take up to `links_max` of the next links; give them back with release().
   /// Errors: Errc::input when the plan is damaged.
   Result<Taken> take(std::size_t links_max, Batch& batch);
@@ -74,6 +82,7 @@ class PlanCursor {
 
  private:
   Result<BlockInUse*> load(std::size_t index);
+  Result<Taken> take_again(std::size_t links_max, Batch& batch);
   Result<std::uint64_t> ceiling_ahead();
   void step_over(Verdict verdict);
   bool skip_to_wanted();
@@ -95,6 +104,8 @@ class PlanCursor {
   std::uint64_t settled_max_ = UINT64_MAX;
   std::uint64_t taken_ = 0;  // of links and parked links together
   std::uint64_t put_away_before_;
+  std::vector<std::uint64_t> again_;  // descending
+  BlockInUse* again_block_ = nullptr;
   std::vector<std::uint64_t> parked_;
   bool parked_listed_ = false;
 };

@@ -96,6 +96,8 @@ struct Lane {
   Flight* suspect = nullptr;  // the connection ended upon its request: it goes first, alone
   Outcome outcome;
   std::uint32_t failures = 0;  // in a row, of opening the connection
+  std::uint64_t line = 0;      // number of the connection that it had its last answer on
+  std::uint64_t carried = 0;   // links that were answered on that
 
   /// Is there anything left to be sent?
   bool has_parts() const;

@@ -4,6 +4,9 @@
 // the event loop is written at its end, with one write(), and what is about to leave before it
 // does; once a second a snapshot goes to the disk thread. When the disk fails, nothing is settled
 // any more: what is on disk stays true, and the rest is sent again by a later run.
+//
+// Whose answers turn out to be in doubt (a line gave more of them than it was asked for) loses the
+// fates that came by that line since the last snapshot was taken; older ones are durable.
 #pragma once
 
 #include <chrono>
@@ -12,13 +15,21 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/bucket.hpp"
+#include "idmerge/core/link_set.hpp"
 #include "idmerge/disk/run_log.hpp"
 #include "idmerge/run/disk_thread.hpp"
 
 namespace idmerge {
+
+/// What becomes of the links that were answered on lines which are in doubt.
+struct Doubted {
+  LinkSet again;               // were settled, and are to be sent again
+  std::uint64_t answered = 0;  // links in the answers that were looked at anew
+};
 
 class Recorder {
  public:
@@ -45,12 +56,24 @@ class Recorder {
   void attempt(std::span<const std::uint64_t> ordinals);
   void withdraw(std::span<const std::uint64_t> ordinals);
 
+  /// An answer to these links came on a line. Shape: called before anything is made of it; `line`
+  /// is the number of the connection, ordinals ascending.
+  void note_answer(std::uint64_t line, std::span<const std::uint64_t> ordinals);
+
+  /// Lines gave more answers than they were asked for, so that each answer may be another link's:
+  /// all that was settled on them since the last snapshot was taken is to be sent again, and what
+  /// was answered and not settled is in doubt. Durable when this returns.
+  Doubted doubt(std::span<const std::uint64_t> lines);
+
   /// Write which links are about to leave; false when the disk has failed, and then none may.
   bool write_attempts();
 
   /// Links settled by this run, and how many of them were refused.
   std::uint64_t settled() const { return settled_; }
   std::uint64_t refused() const { return refused_; }
+
+  /// Is a snapshot due? Then what is on the lines is to be looked at first.
+  bool is_due(Instant now, std::chrono::milliseconds every);
 
   /// Send a snapshot to the disk thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
@@ -72,9 +95,17 @@ class Recorder {
   Result<void> finish(int exit_code, bool last_round = true);
 
  private:
+  /// Links with consecutive ordinals that were answered on a line.
+  struct Answered {
+    std::uint64_t line = 0;
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+  };
+
   void schedule_flush();
   void flush();
   void collect();
+  bool save_now();
   void break_off(const Error& error);
 
   RunLog& log_;
@@ -86,6 +117,7 @@ class Recorder {
   std::uint64_t settled_when_saved_ = 0;
   std::uint64_t ceiling_under_way_ = 0;  // of the snapshot at the disk thread
   bool limit_is_new_ = false;
+  std::vector<Answered> answered_;  // since the last snapshot was taken
   std::optional<Error> error_;
   Instant saved_at_{};
   DiskThread disk_;  // last: its thread ends before the rest
