@@ -13,7 +13,7 @@
 namespace idmerge {
 namespace {
 
-/// What IDMERGE_FAULT asks for, read once.
+/// The parsed value of IDMERGE_FAULT.
 struct Order {
   std::string step;
   long times_left = 0;

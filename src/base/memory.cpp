@@ -12,7 +12,7 @@ namespace {
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint64_t used_at_most = std::uint64_t{4} << 30U;
 
-/// A number alone in a file; "max" and no file are no limit.
+/// Reads a file that contains a single number; "max" or a missing file mean no limit.
 std::uint64_t number_in(const std::string& path) {
   std::uint64_t number = 0;
   std::ifstream file(path);
@@ -26,7 +26,7 @@ std::uint64_t machine_bytes(const std::string& proc) {
   return file >> key >> kib && key == "MemTotal:" ? kib * 1024 : no_limit;
 }
 
-/// The least limit of a group and those above it.
+/// Returns the lowest limit of a group and its parents.
 std::uint64_t least_of_group(const std::string& root, std::string group, const char* name) {
   auto least = number_in(root + "/" + name);
   while (group.size() > 1) {
@@ -42,7 +42,7 @@ std::uint64_t memory_limit_bytes(const std::string& proc, const std::string& cgr
   auto least = machine_bytes(proc);
   std::ifstream groups(proc + "/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
-    // id:controllers:group, with no controllers for version 2.
+    // The format is id:controllers:group; version 2 has no controllers.
     std::istringstream fields(line);
     std::string id, controllers, group;
     std::getline(fields, id, ':');

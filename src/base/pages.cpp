@@ -16,16 +16,16 @@ namespace {
 constexpr std::size_t page = 4096;
 constexpr std::size_t huge_page = std::size_t{2} << 20U;
 
-/// From so many bytes on a second thread pays.
+/// The size in bytes from which a second thread is worth its cost.
 constexpr std::size_t populate_together_from = std::size_t{16} << 20U;
 
-/// What is mapped for `bytes`: a huge page of which a part is not yet ours would be made of small
-/// ones, and stay so.
+/// Returns the size to map for `bytes`: whole huge pages, because a huge page that is mapped only
+/// in part would be backed by small pages and stay so.
 constexpr std::size_t mapped(std::size_t bytes) {
   return bytes < huge_page ? bytes : (bytes + huge_page - 1) / huge_page * huge_page;
 }
 
-/// Address space for `bytes` from the start of a huge page on, with nothing in it yet.
+/// Reserves address space for `bytes`, aligned to a huge page and inaccessible.
 void* reserve_aligned(std::size_t bytes) {
   void* const place = mmap(nullptr, bytes + huge_page, PROT_NONE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -49,8 +49,8 @@ void* map_new(std::size_t bytes) {
 }
 
 #if defined(__SANITIZE_THREAD__)
-// The thread sanitizer does not see mremap, and takes what comes into addresses that another thread
-// has given back for a race with it.
+// The thread sanitizer does not intercept mremap: it would report a race when memory is moved to
+// addresses that another thread has unmapped.
 void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
   void* const place = map_new(bytes_wanted);
   if (place == MAP_FAILED) return place;
@@ -59,8 +59,8 @@ void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
   return place;
 }
 #else
-// The kernel moves whole huge pages only between places that are both aligned; otherwise it splits
-// them, and what was moved stays on small pages for good.
+// The kernel moves whole huge pages only if source and destination are both aligned. Otherwise it
+// splits them, and the moved memory stays on small pages.
 void* map_larger(void* memory, std::size_t bytes, std::size_t bytes_wanted) {
   if (bytes_wanted < huge_page) return mremap(memory, bytes, bytes_wanted, MREMAP_MAYMOVE);
   if (reinterpret_cast<std::uintptr_t>(memory) % huge_page == 0) {
@@ -82,7 +82,7 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, Page
   void* const grown =
       memory == nullptr ? map_new(bytes_wanted) : map_larger(memory, bytes, bytes_wanted);
   if (grown == MAP_FAILED) throw std::bad_alloc();
-  // Advice only: without huge pages everything works, a little slower.
+  // The result is ignored: small pages are only a little slower.
   if (page_size == PageSize::huge && bytes_wanted >= huge_page) {
     madvise(grown, bytes_wanted, MADV_HUGEPAGE);
   }
@@ -91,7 +91,7 @@ void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, Page
 
 void populate_pages(void* memory, std::size_t bytes) noexcept {
   const auto populate = [](char* begin, char* end) {
-    // The advice is about whole pages; one that is there already is left alone.
+    // madvise needs a page boundary; pages that are present already stay as they are.
     begin -= reinterpret_cast<std::uintptr_t>(begin) % page;
     madvise(begin, static_cast<std::size_t>(end - begin), MADV_POPULATE_WRITE);
   };

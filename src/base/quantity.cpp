@@ -31,7 +31,7 @@ constexpr std::array size_units{
     Unit{"tb", 1'000'000'000'000},
 };
 
-// From large to small, which is also the order in which they are written.
+// In descending order, which is also the order in a duration.
 constexpr std::array duration_units{
     Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000}, Unit{"ms", 1},
 };
@@ -64,7 +64,7 @@ std::string_view leading_digits(std::string_view text) {
   return text.substr(0, n);
 }
 
-/// Digits only. Nothing when there is none, or another character, or they do not fit.
+/// Parses digits only. Returns nothing if there are none, or other characters, or on overflow.
 std::optional<std::uint64_t> whole_number(std::string_view digits) {
   std::uint64_t value = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -72,7 +72,7 @@ std::optional<std::uint64_t> whole_number(std::string_view digits) {
   return value;
 }
 
-/// Digits with at most one point between them. No sign, no exponent, no "inf".
+/// Parses digits with at most one point between them: no sign, no exponent, no "inf".
 std::optional<double> decimal_number(std::string_view text) {
   bool point = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -86,9 +86,10 @@ std::optional<double> decimal_number(std::string_view text) {
   return value;
 }
 
-/// The shortest text that reads back as the same number. No exponent: none is read.
+/// Returns the shortest text that parses back to the same number, without an exponent, because
+/// decimal_number() accepts none.
 std::string plain_decimal(double value) {
-  std::array<char, 400> text{};  // the longest double has 309 digits, or 325 behind the point
+  std::array<char, 400> text{};  // a double has at most 309 digits, or 325 after the point
   const auto done =
       std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   IDMERGE_CHECK(done.ec == std::errc{});
@@ -115,8 +116,8 @@ Result<std::uint64_t> parse_count(std::string_view text) {
   if (text.find(',') == std::string_view::npos) {
     digits = text;
   } else {
-    // "1,000" but neither "1,00" nor "1000,000": a comma that is no separator is a decimal point
-    // somewhere in the world.
+    // Accepts "1,000" but neither "1,00" nor "1000,000": a comma that does not separate groups may
+    // be a decimal comma.
     auto rest = text;
     for (bool first = true; !rest.empty(); first = false) {
       const auto group = rest.substr(0, rest.find(','));
@@ -198,7 +199,7 @@ Result<Rate> parse_rate(std::string_view text) {
     return Error{Errc::usage, fmt::format("\"{}\" is too slow: write at least 1/h", text)};
   }
   if (*value / seconds > 1e9) return too_large(text);
-  if (*value == 0) return Rate{};  // no limit of whatever it is
+  if (*value == 0) return Rate{};  // unlimited; the unit does not matter
   return Rate{*value / seconds, requests};
 }
 

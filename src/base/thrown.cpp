@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view memory_words =
     "out of memory: the job is as it stands on disk: run the same command again";
 
-/// In few words if there is not even room for these: so few that a string has them in itself.
+/// Falls back to a text that a string stores without allocation.
 Error out_of_memory() noexcept {
   try {
     return {Errc::internal, std::string(memory_words)};
@@ -53,7 +53,7 @@ Error meaning_of(const std::exception& exception) {
   }
 }
 
-/// One line on stderr for which no memory is taken; what does not fit is left out.
+/// Writes one line to stderr without allocation. Bounds: 512 bytes; the rest is dropped.
 template <class... Texts>
 void say_line(Texts... texts) {
   std::array<char, 512> line{};
@@ -68,10 +68,11 @@ void say_line(Texts... texts) {
 [[noreturn]] void on_terminate() noexcept {
   static std::atomic_flag has_begun;
   while (has_begun.test_and_set())
-    ::pause();  // another thread is at it, and ends this one with it
+    ::pause();  // another thread is already here and will end the process
   constexpr std::string_view report = ": please report it; the job can be resumed";
   if (std::current_exception() == nullptr) {
-    // So the compiler ends what is thrown while a scope is left, and keeps no trace of it.
+    // An exception thrown while a scope is left: the compiler calls std::terminate() without making
+    // it the current exception.
     say_line("idmerge: ended in the middle of an error, most likely ", memory_words);
   } else {
     try {

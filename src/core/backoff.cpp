@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Reads a text from the left; every step says whether it found what it expects.
+/// Consumes a text from the left. Every function returns whether it found what it expects.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : rest_(text) {}
@@ -46,7 +46,7 @@ class Cursor {
     return false;
   }
 
-  /// A day of the week: its name says nothing that the date does not.
+  /// Skips the name of a weekday, which is redundant.
   bool letters(std::size_t least) {
     std::size_t count = 0;
     while (count < rest_.size() && ((rest_[count] | 0x20) >= 'a' && (rest_[count] | 0x20) <= 'z')) {
@@ -60,7 +60,7 @@ class Cursor {
     return number(2, hour) && word(":") && number(2, minute) && word(":") && number(2, second);
   }
 
-  /// The offset of a date that has none of its own in HTTP: GMT, as others spell it.
+  /// HTTP dates are always in GMT; equivalent spellings are accepted.
   bool zone() { return word(" GMT") || word(" UTC") || word(" +0000") || word(" +00:00"); }
 
   bool at_end() const { return rest_.empty(); }
@@ -81,7 +81,7 @@ bool read_fixdate(std::string_view text, Date& date) {
          at.clock(date.hour, date.minute, date.second) && at.zone() && at.at_end();
 }
 
-// "Sunday, 06-Nov-94 08:49:37 GMT"; two digits of a year are of this century up to 69.
+// "Sunday, 06-Nov-94 08:49:37 GMT"; two-digit years below 70 are in this century.
 bool read_rfc850(std::string_view text, Date& date) {
   Cursor at(text);
   const bool read = at.letters(6) && at.word(", ") && at.number(2, date.day) && at.word("-") &&
@@ -101,7 +101,7 @@ bool read_asctime(std::string_view text, Date& date) {
          at.at_end();
 }
 
-/// "120", and "8.5" as some services write it; nothing for what is no number.
+/// Parses "120", and "8.5" as some services write it.
 std::optional<std::chrono::seconds> parse_delay(std::string_view text) {
   const auto whole = text.substr(0, text.find('.'));
   const auto fraction = text.substr(std::min(text.size(), whole.size() + 1));
@@ -115,7 +115,7 @@ std::optional<std::chrono::seconds> parse_delay(std::string_view text) {
   std::uint64_t seconds = 0;
   const auto read = std::from_chars(whole.data(), whole.data() + whole.size(), seconds);
   if (read.ec != std::errc{} || seconds >= static_cast<std::uint64_t>(retry_after_max.count())) {
-    return retry_after_max;  // also when it does not fit: the service wants a very long wait
+    return retry_after_max;  // also on overflow: the service requests a very long delay
   }
   const bool rounds_up = fraction.find_first_not_of('0') != std::string_view::npos;
   return std::chrono::seconds(seconds + (rounds_up ? 1 : 0));
@@ -161,7 +161,7 @@ std::optional<std::chrono::seconds> parse_retry_after(std::string_view text,
   const auto date = parse_http_date(text);
   if (!date) return std::nullopt;
   if (*date <= now_unix_s) return std::chrono::seconds(0);
-  // As unsigned numbers the difference of any two instants is right.
+  // Unsigned arithmetic, because the difference of two arbitrary int64 values can overflow.
   const auto wait = static_cast<std::uint64_t>(*date) - static_cast<std::uint64_t>(now_unix_s);
   return wait > static_cast<std::uint64_t>(most) ? retry_after_max : std::chrono::seconds(wait);
 }

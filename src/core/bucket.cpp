@@ -10,7 +10,7 @@
 namespace idmerge {
 namespace {
 
-// An instant further away than this is "never", so that no sum of instants overflows.
+// An instant further away than this counts as never, so that no sum of instants overflows.
 constexpr double wait_s_max = 100.0 * 365 * 86'400;
 
 }  // namespace
@@ -34,8 +34,8 @@ Instant Bucket::earliest(double cost, Instant now) const {
 
 void Bucket::claim(double cost, Instant at) {
   if (options_.rate_per_s == 0) return;
-  // Full before then: what left earlier no longer counts. Not when it is full just then, because
-  // a base moved at every departure would gather the rounding of every departure.
+  // The bucket was full before `at`, so earlier departures no longer count. The comparison is
+  // strict: moving the base at every departure would accumulate the rounding of every departure.
   if (base_ + span(taken_) < at) {
     base_ = at;
     taken_ = 0;
@@ -44,7 +44,7 @@ void Bucket::claim(double cost, Instant at) {
 }
 
 void Bucket::set_rate(BucketOptions options, Instant now) {
-  double there = 0;  // tokens at hand; below 0 when a cost above the burst has left
+  double there = 0;  // tokens in the bucket; below 0 after a cost above the burst
   if (options_.rate_per_s > 0) {
     const double s = std::chrono::duration<double>(base_ + span(taken_) - now).count();
     there = options_.burst - std::max(0.0, s * options_.rate_per_s);

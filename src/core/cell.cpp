@@ -9,7 +9,7 @@
 namespace idmerge {
 namespace {
 
-/// Takes a fixed-form text apart from the left; once something does not fit, nothing fits.
+/// Consumes a fixed-format text from the left. After a mismatch everything else fails too.
 class Taker {
  public:
   explicit Taker(std::string_view text) : text_(text) {}
@@ -41,17 +41,16 @@ class Taker {
     return !text_.empty() && text_.front() >= '0' && text_.front() <= '9';
   }
 
-  /// Take this text, if it comes next.
+  /// Consumes this text if it comes next.
   bool skip(std::string_view wanted) {
     if (!text_.starts_with(wanted)) return false;
     text_.remove_prefix(wanted.size());
     return true;
   }
 
-  /// Has everything been taken?
   bool at_end() const { return text_.empty(); }
 
-  /// The digits behind the decimal point, as nanoseconds; more than nine are refused.
+  /// Consumes the digits after the decimal point as nanoseconds; more than nine are an error.
   std::int64_t nanoseconds() {
     std::int64_t value = 0;
     std::size_t count = 0;
@@ -84,8 +83,8 @@ struct Time {
   bool has_zone = true;
 };
 
-/// Shape: how far the zone is from UTC, or nothing where there is none. What does not fit spoils
-/// `take`.
+/// Consumes a time zone. `take` fails if the zone is malformed.
+/// Returns: minutes east of UTC, or nothing if there is no zone.
 std::optional<int> take_zone_min(Taker& take) {
   if (take.at_end()) return std::nullopt;
   take.skip(" ");
@@ -127,7 +126,7 @@ std::optional<Time> parse_time(std::string_view cell) {
   return Time{seconds * 1'000'000'000 + fraction_ns, zone_min.has_value()};
 }
 
-/// The unit that an integer counts, by its digits.
+/// Derives the unit of an integer from its number of digits.
 OrderKind unit_of(std::int64_t value) {
   int digits = 0;
   for (; value > 0; value /= 10)

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint32_t conflict_bit = 0x80000000U;
 constexpr std::uint32_t claim_mask = ~conflict_bit;
 
-// Of a link's flags.
+// Fields of a link's flags.
 constexpr std::uint8_t op_bits = 0x03U;
 constexpr std::uint8_t sided_bit = 0x04U;
 static_assert(static_cast<unsigned>(Verdict::count) <= 32);
@@ -20,20 +20,21 @@ static_assert(static_cast<unsigned>(Verdict::count) <= 32);
 /// A claim is a number plus one in 31 bits.
 constexpr std::size_t ids_max = claim_mask - 1;
 
-/// How far ahead memory is asked for. Measured: below 16 the table's misses show, above 48 the
-/// lines are gone again before they are used.
+/// Prefetch distance. Measured: below 16 the cache misses of the table show, above 48 the cache
+/// lines are evicted before they are used.
 constexpr std::size_t slots_ahead = 24;
 constexpr std::size_t rows_a_stage = 512;
 constexpr std::size_t links_ahead = 32;
 
-/// Links in one piece of the columns.
+/// Links passed to `Columns` at once.
 constexpr std::size_t links_a_piece = 16'384;
 
-/// From this many ids on it pays to look ahead instead of growing by half.
+/// From this many ids on, reserving by forecast pays off compared with growing by half.
 constexpr std::size_t foresee_from_ids = 1U << 18U;
 
-/// And by how much at once: far enough that the index of ten million ids is stretched once, not so
-/// far that a table whose start is no sample of the rest fills much memory with empty slots.
+/// Maximum growth by forecast: large enough that the index of ten million ids is stretched only
+/// once, small enough that a table whose beginning is not representative does not fill much memory
+/// with empty slots.
 constexpr std::size_t foresee_factor = 40;
 
 Op op_of(std::uint8_t flags) {
@@ -64,8 +65,8 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
     hold_ids(index_.size() + 2 * (end - begin));
     hold_links(links_ + (end - begin));
 
-    // First the numbers of all ids of the stage, then what is known of them, so that the misses
-    // of both tables overlap.
+    // First the numbers of all ids of the stage, then their entries, so that the cache misses of
+    // both tables overlap.
     for (auto i = begin; i < end; ++i) {
       if (i + slots_ahead < rows.size() && judged[i + slots_ahead].screened == Screened::pair) {
         index_.prefetch(judged[i + slots_ahead].anon);
@@ -122,7 +123,7 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
   if (!row.sided) return is_new_unsided(anon, user);
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
-    // From here on the operation of a claim matters; all claims so far have the only one.
+    // From here on the operation of a claim matters; all claims so far have the same one.
     first_op_.grow_to_hold(index_.size());
     std::fill_n(first_op_.data(), index_.size(), static_cast<std::uint8_t>(*only_op_));
     several_ops_ = true;
@@ -152,7 +153,7 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
   return claims_[static_cast<std::size_t>(row.op)].insert(anon, user);
 }
 
-// Every row counts here, also one that repeats a pair.
+// Counts every row, including one that repeats a pair.
 void Census::note_order(IdNumber anon, IdNumber user, const Row& row) {
   const auto first_user = first_claim_[anon] & claim_mask;
   if (first_user == 0 || first_user == user + 1) {
@@ -198,7 +199,7 @@ Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
   const auto number = index_.find_or_add(id);
   hold_ids(index_.size());
   if (!is_user) return {number, false};
-  // Links that were taken here count their users too; the second array tells the two apart.
+  // Links taken here set `is_user_` too, so only `sighted_` tells whether the id is new to sight().
   is_user_.set(number);
   sighted_.grow_to_hold(index_.size());
   return {number, sighted_.set(number)};
@@ -222,9 +223,9 @@ void Census::set_verdict(std::uint64_t link, Verdict verdict) {
   held_by_claims_ += is_held(verdict) ? 1 : 0;
 }
 
-// The next growth is the last one if it is as large as the ids that came since the one before
-// say. New ids become rarer as a table repeats itself, so this rarely falls short, and then the
-// index grows once more.
+// Extrapolates the number of ids from those added since the last growth, so that this growth is the
+// last one. New ids become rarer as a table repeats itself, so the estimate is rarely too low; if
+// it is, the index grows once more.
 void Census::foresee(double share_read, std::uint64_t bytes_max) {
   const auto ids = index_.size();
   if (share_read <= share_when_grown_ || ids < foresee_from_ids) return;
@@ -233,7 +234,7 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
   const auto wanted = std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids);
-  // All else grows as ids do.
+  // Everything else grows in proportion to the ids.
   const auto factor = static_cast<double>(wanted) / static_cast<double>(ids);
   const auto links = static_cast<std::size_t>(static_cast<double>(links_) * factor);
   const auto sets = bytes() - index_.bytes() - first_claim_.bytes() - link_anon_.bytes() -
@@ -255,7 +256,7 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
 void Census::judge(const Columns& columns, const std::function<void()>& on_claims) {
   report_.links = links_;
   judge_claims();
-  // What follows knows ids by their numbers, and has the memory of what knew more.
+  // The cluster rules use the numbers of ids only, and reuse the memory of these arrays.
   index_.release();
   first_claim_.release();
   is_user_.release();
@@ -284,7 +285,7 @@ void Census::judge(const Columns& columns, const std::function<void()>& on_claim
 
 void Census::give_ages(PageArray<std::int64_t>& ages) {
   if (!seniority_) return;
-  index_.release();  // the ages come in its place
+  index_.release();  // its memory is reused for the ages
   ages.grow(links_);
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) __builtin_prefetch(&first_claim_[link_anon_[i + links_ahead]]);
@@ -295,12 +296,12 @@ void Census::give_ages(PageArray<std::int64_t>& ages) {
   }
 }
 
-/// Is the anonymous id of a sided link one that must not be, as it is a user elsewhere?
+/// Returns whether the anonymous id of this sided link is a user elsewhere, which is not allowed.
 bool Census::is_both_sides(std::uint64_t link) const {
   return is_user_.test(link_anon_[link]) && op_of(link_flags_[link]) != Op::alias;
 }
 
-// Conflicts and both-sides are judged on all distinct pairs at once: a row that is itself held
+// Conflicts and both-sides are evaluated on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
 void Census::judge_claims() {
   is_user_.each_set([&](std::size_t id) { report_.both_sides_ids += first_claim_[id] != 0; });
@@ -321,7 +322,7 @@ void Census::judge_claims() {
   }
 }
 
-// An id that somebody decided about is as open to question as one that two users claim.
+// An id with a decision is treated as disputed, like one that two users claim.
 std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
   std::vector<Obeyed> answers;
   std::vector<IdNumber> anons;
@@ -358,7 +359,7 @@ std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
   return answers;
 }
 
-/// As judge_claim(), but what a person decided goes before every policy.
+/// Like judge_claim(), but a person's decision takes precedence over every policy.
 std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const {
   const auto found = decided_.find(anon);
   if (found == decided_.end()) return judge_claim(anon, user);
@@ -369,7 +370,8 @@ std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const
   return {};
 }
 
-/// Why one of several claims on an anonymous id must not go; nothing if it may.
+/// Returns the reason not to send one of several claims on an anonymous id; nothing if it may be
+/// sent.
 std::optional<Verdict> Census::judge_claim(IdNumber anon, IdNumber user) const {
   switch (options_.on_conflict) {
     case OnConflict::send:
@@ -396,8 +398,8 @@ std::size_t Census::bytes() const {
   return sum;
 }
 
-// Of the 8 bytes that clusters know of an id, 4 lie where the claims were; the others and the trees
-// in what was the index.
+// Clusters need 8 bytes per id: 4 reuse the memory of `first_claim_`; the others and the trees
+// reuse that of the index.
 std::size_t Census::bytes_left_by_clusters() const {
   const std::size_t trees = only_stars() ? 0U : several_ops() ? 2U : 1U;
   return index_.bytes_used() - (1 + trees) * sizeof(IdNumber) * ids();

@@ -12,9 +12,9 @@
 namespace idmerge {
 namespace {
 
-/// Call `field(key, number)` for every number of the report, in the order of the text, and `late`
-/// for those that plans of version 2 may lack. One list serves writing and reading, so the two
-/// cannot drift apart.
+/// Calls `field(key, number)` for every number of the report, in the order of the text, and `late`
+/// for those that plans of version 2 may lack. Writing and reading share this list, so they cannot
+/// diverge.
 template <class Report, class Field, class Late>
 void each_number(Report& report, Field field, Late late) {
   field("read", report.read);
@@ -71,12 +71,12 @@ bool skip(std::string_view& text, char c) {
   return true;
 }
 
-/// Takes the lines of a report one by one.
+/// Consumes the lines of a report.
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}
 
-  /// Take the next line, if its key is `key`.
+  /// Consumes the next line if its key is `key`.
   bool value(std::string_view key, std::string_view& value) {
     const auto end = rest_.find('\n');
     if (end == std::string_view::npos) return false;
@@ -98,7 +98,7 @@ class Lines {
     return value(key, text) && parse(text, number) && text.empty();
   }
 
-  /// Take a number from the front of `text`.
+  /// Consumes a number from the front of `text`.
   static bool parse(std::string_view& text, std::uint64_t& number) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc{}) return false;

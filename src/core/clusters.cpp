@@ -12,7 +12,7 @@ constexpr std::uint64_t hub_anons = 100;
 constexpr std::size_t largest_max = 10;
 constexpr std::uint64_t examples_max = 5;
 
-/// Keep a list of the largest, the first seen before others of its size.
+/// Inserts into a list of the largest clusters; among equal sizes, the first one seen comes first.
 void enter(std::vector<ClusterSize>& largest, const ClusterSize& cluster) {
   if (largest.size() == largest_max && cluster.ids <= largest.back().ids) return;
   const auto at = std::find_if(largest.begin(), largest.end(),
@@ -38,8 +38,8 @@ void Clusters::connect(const ClaimedLink& link) {
   if (!all_) return;
   const bool joined = all_->connect(link.anon, link.user);
   if (link.op != Op::merge || !options_.collapse) return;
-  // A link of another operation may be refused where a merge is not, so only merges make a merge
-  // redundant.
+  // The service may refuse a link of another operation where it accepts a merge, so only merges
+  // make a merge redundant.
   const bool needed = merges_ ? merges_->connect(link.anon, link.user) : joined;
   if (needed) return;
   spare_.grow_to_hold(scope_.links);
@@ -73,7 +73,7 @@ Clusters::Place Clusters::place(const ClaimedLink& link) {
 }
 
 // Components are numbered in order of their first link, which depends on neither the key of the
-// fingerprints nor the shape of the union-find trees.
+// fingerprints nor the structure of the union-find trees.
 std::uint32_t Clusters::component_of(IdNumber user) {
   const auto head = all_ ? all_->root(user) : user;
   auto& component_and_one = ids_[head].component_and_one;
@@ -92,7 +92,7 @@ void Clusters::note_hub(IdNumber user) {
   enter(found_.hub_users, {ids_[user].anons, placed_});
 }
 
-// The first link to be sent from each fifth of all links on.
+// Chooses the first link to be sent in each fifth of all links.
 void Clusters::note_example() {
   bool chosen = false;
   while (example_ < examples_max && example_ * scope_.links / examples_max <= placed_) {
@@ -102,11 +102,11 @@ void Clusters::note_example() {
   if (chosen) found_.examples.push_back(placed_);
 }
 
-// Shape: over users that a link to be sent names; sized by a histogram, since most users have few
-// anonymous ids and the others are rare.
+// Counts the users of links to be sent. A histogram covers the common case of few anonymous ids;
+// users with more are rare and stored one by one.
 void Clusters::count_users(CensusReport& report) const {
   constexpr std::uint32_t common_max = 4096;
-  // Ids that are no users are counted too: a branch would be guessed wrong too often.
+  // Ids that are no users are counted too: a branch would be mispredicted too often.
   std::vector<std::uint64_t> common(common_max + 1);
   std::vector<std::uint32_t> rare;
   for (std::size_t id = 0; id < scope_.ids; ++id) {

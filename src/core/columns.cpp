@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 1> alias_names{"alias"};
 constexpr std::array<std::string_view, 1> distinct_id_names{"distinct_id"};
 constexpr std::string_view ids_name = "$distinct_ids";
 
-/// One of the fields to be found: what it is called in messages, its option and default names.
+/// A field to be found: its description in messages, its option and its default names.
 struct Wanted {
   std::string_view what;
   std::string_view flag;
@@ -54,7 +54,8 @@ std::optional<std::uint32_t> parse_number(std::string_view name) {
   return number - 1;
 }
 
-/// Is this rather the name of a column than an id? At most two digits: address_2, but no 12345.
+/// Returns whether the text is more likely a column name than an id. It may have at most two
+/// digits: address_2 is a name, 12345 is not.
 bool is_plausible_name(std::string_view text) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   constexpr std::size_t name_bytes_max = 40;
@@ -72,7 +73,7 @@ std::string shown(const std::string& name, const IdMask& mask) {
   return is_plausible_name(name) ? name : mask(name);
 }
 
-/// Some of a text whose fields stand between delimiters, each masked.
+/// Formats the delimited fields of a text for a message, each masked.
 std::string masked_fields(std::string_view row, char delimiter, bool is_header,
                           const IdMask& mask) {
   std::string text;
@@ -91,13 +92,14 @@ class Finder {
  public:
   virtual ~Finder() = default;
 
-  /// The field the user named, or else the only one with a default name; nothing if none has.
+  /// Returns the field that the user named, else the only one with a default name; nothing if there
+  /// is none.
   virtual Found find(const Wanted& wanted, const std::string& named) = 0;
 
-  /// What to add to a message so that the user sees what there is to choose from.
+  /// Returns a suffix for messages that lists the available fields.
   virtual std::string choice() const = 0;
 
-  /// The field of an array of two ids, for NDJSON.
+  /// Returns the field of an array of two ids (NDJSON).
   virtual Found find_array(const std::string& named) = 0;
 };
 
@@ -283,7 +285,7 @@ class KeyFinder final : public Finder {
 
 using FoundSides = Result<std::optional<Sides>>;
 
-/// Both of two fields, or neither; `required`: a missing one is an error.
+/// Returns both of two fields, or neither. With `required`, a missing one is an error.
 FoundSides find_two(Finder& finder, const Wanted& first, const std::string& first_named,
                     const Wanted& second, const std::string& second_named, bool required) {
   const auto a = finder.find(first, first_named);
@@ -367,7 +369,7 @@ FoundSides find_sides(Finder& finder, const FieldNames& names, Op op, bool requi
   return Error{Errc::internal, "no such verb"};
 }
 
-/// An option that the verb does not use is a misunderstanding, not noise.
+/// Rejects an option that the verb does not use: it indicates a misunderstanding.
 Result<void> check_names(const FieldNames& names) {
   if (!names.op_field.empty()) return {};
   const bool alias = names.op == Op::alias;

@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 20> quotes{"\"", "'", "`",  "´",  "‘",
                                                   "‛",  "“", "”",  "„",  "‟",  "‹", "›",
                                                   "«",  "»", "「", "」", "＂", "＇"};
 
-/// What placeholders and snippets of JSON, YAML or shell begin or end with.
+/// Characters at the beginning or end of placeholders and of snippets of JSON, YAML or shell.
 constexpr std::string_view template_marks = "<>{}[]()$%,;";
 
 constexpr std::string_view quoted =
@@ -51,8 +51,8 @@ bool ends_with_quote(std::string_view text) {
                      [&](std::string_view quote) { return text.ends_with(quote); });
 }
 
-/// Is it NAME=value, and not base64 with its padding? Names are in upper case, as those of
-/// environment variables, or speak of a token.
+/// Returns whether the text is NAME=value and not base64 with padding. Names are in upper case like
+/// those of environment variables, or contain "token".
 bool is_assignment(std::string_view text) {
   const auto end = text.find('=');
   if (end == std::string_view::npos) return false;

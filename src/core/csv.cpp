@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto npos = std::string_view::npos;
 constexpr std::string_view bom = "\xEF\xBB\xBF";
-constexpr std::size_t slice_bytes = 16 << 10;  // with its separators it stays in the first cache
+constexpr std::size_t slice_bytes = 16 << 10;  // with its separators it fits into the L1 cache
 constexpr std::size_t text_shown_max = 4 << 10;
 
 std::size_t count_newlines(std::string_view bytes) {
@@ -26,8 +26,8 @@ std::string_view without_cr(std::string_view line) {
   return line;
 }
 
-/// Reads one row byte by byte: strict, but going on behind a fault as lazy readers do, in order to
-/// know where the row ends.
+/// Parses one row byte by byte. It is strict, but continues after a fault like a lenient reader, to
+/// find the end of the row.
 class CarefulRow {
  public:
   CarefulRow(std::string_view bytes, bool last, const CsvOptions& options,
@@ -42,15 +42,15 @@ class CarefulRow {
   }
 
   bool complete = false;
-  std::size_t text_end = 0;  // where the row's line end begins
-  std::size_t next = 0;      // where the next row begins
+  std::size_t text_end = 0;  // the start of the row's line end
+  std::size_t next = 0;      // the start of the next row
   Fault fault = Fault::none;
   std::size_t fault_at = 0;
-  bool misquoted = false;          // it is uncertain which line breaks end rows
-  bool in_quote = false;           // incomplete, with a quote open ...
-  std::size_t quote_at = 0;        // ... here
+  bool misquoted = false;          // it is unclear which line breaks end rows
+  bool in_quote = false;           // incomplete, with an open quote ...
+  std::size_t quote_at = 0;        // ... at this position
   std::size_t first_break = npos;  // the first newline within the row
-  std::size_t breaking_quote = 0;  // where the field around it was opened
+  std::size_t breaking_quote = 0;  // the opening quote of the field with that newline
 
  private:
   enum class Is : std::uint8_t { end, text, unknown };
@@ -76,7 +76,8 @@ class CarefulRow {
     if (next < bytes_.size()) ++next;
   }
 
-  /// Behind the quote that closes the one at `open`; npos if it is not known where that is.
+  /// Returns the position after the quote that closes the one at `open`; npos if the bytes end
+  /// before that is known.
   std::size_t behind_quote(std::size_t open) {
     in_quote = true;
     quote_at = open;
@@ -114,7 +115,7 @@ class CarefulRow {
     return bytes_[at + 1] == '\n' ? Is::end : Is::text;
   }
 
-  /// Lazy quotes: is there a quote on this line that closes the field? Then go behind it.
+  /// Lazy quotes: looks for a quote on this line that closes the field, and moves `at` behind it.
   Is find_close_on_line(std::size_t& at) const {
     const std::size_t newline = bytes_.find('\n', at);
     if (newline == npos && !last_) return Is::unknown;
@@ -163,13 +164,13 @@ class CarefulRow {
   bool lazy_;
 };
 
-/// A field without the quotes around it.
+/// Returns a field without its enclosing quotes.
 std::string_view unquoted(std::string_view raw) {
   if (raw.size() > 1 && raw.front() == '"') raw = raw.substr(1, raw.size() - 2);
   return raw;
 }
 
-/// The text of a quoted field: doubled quotes become one, others stay (lazy quotes).
+/// Decodes a quoted field: doubled quotes become one, others stay (lazy quotes).
 template <class Out>
 void unquote(std::string_view inner, Out& out) {
   for (std::size_t i = 0; i < inner.size(); ++i) {
@@ -320,7 +321,8 @@ std::size_t CsvReader::take_fast(std::string_view bytes, RowBlock& out) {
 }
 
 Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, RowBlock& out) {
-  // No row looks further than this, so that rows are the same however the file is cut in slices.
+  // A row never depends on bytes after these, so that the rows do not depend on how the file is
+  // sliced.
   const std::size_t reach = options_.row_max + 2;
   const auto window = bytes.substr(0, reach);
   CarefulRow row(window, last && window.size() == bytes.size(), options_, fields_);
@@ -363,8 +365,9 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
   return row.next;
 }
 
-/// Of the last row, which has no line end: may its writer have died over it? In a file in which all
-/// others have one, unless a quote proves where its last field ends.
+/// Returns whether the last row, which has no line end, may be truncated. It may if the input is a
+/// pipe; otherwise if the rows before have line ends, unless a closing quote proves that the last
+/// field is complete.
 bool CsvReader::may_be_partial(std::string_view text) const {
   if (options_.take_last_row) return false;
   return options_.pipe || (any_row_ && !text.empty() && text.back() != '"');
@@ -401,7 +404,7 @@ Result<std::size_t> CsvReader::skip(std::string_view bytes) {
   return taken;
 }
 
-/// Follow the quotes through a row that is too long, to its end or that of `bytes`.
+/// Follows the quotes of a row that is too long, up to its end or that of `bytes`.
 std::size_t CsvReader::walk(std::string_view bytes, bool stop_at_line_end) {
   std::size_t at = 0;
   const auto note_line = [&](std::size_t newline) {
@@ -489,7 +492,8 @@ void CsvReader::add_row(std::string_view text, std::size_t field_count, FieldAt 
   if (row.fault != Fault::none) row.anon = row.user = {};
 }
 
-/// Is this row a header, or the types below one? Its other cells may be anything.
+/// Returns whether the row is a header or the types below one. Only the cells of the ids are
+/// examined.
 bool CsvReader::judge_header(const Row& row) {
   const auto kind = header_rows_.look(row.op, row.anon, row.user, below_header_);
   below_header_ = kind == RowKind::header;
@@ -526,13 +530,13 @@ Fault CsvReader::read_cells(std::size_t field_count, FieldAt field_at, Row& row,
   std::uint32_t order_at = 0;
   if (columns_.op) {
     const auto text = read(*columns_.op, at);
-    // A --null-word empties cells, but must not make another verb of one.
+    // The raw cell is parsed first, so that a --null-word cannot turn a verb into the default one.
     const auto written = parse_op(unquoted(raw_field(*columns_.op)));
     const auto op = written ? written : text.empty() ? columns_.op_default : parse_op(text);
     row.fault_at = at;
     row.op = op.value_or(row.op);
     if (!op || !columns_.verbs.contains(row.op)) {
-      // The ids may still say that this is a header.
+      // The ids may still show that the row is a header.
       if (const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)]) read_ids(*sides);
       return op ? Fault::verb_not_in_mode : Fault::unknown_op;
     }
@@ -558,7 +562,7 @@ std::string_view CsvReader::cell(std::string_view raw, RowBlock& out) {
     raw = raw.substr(1, raw.size() - 2);
     if (decode_ && raw.find('"') != npos) {
       if (out.scratch.capacity() < feed_size_) {
-        IDMERGE_CHECK(out.scratch.empty());  // views into it must not move
+        IDMERGE_CHECK(out.scratch.empty());  // views into it must stay valid
         out.scratch.reserve(feed_size_);
       }
       const auto start = out.scratch.size();

@@ -19,7 +19,7 @@ Error wrong(std::uint64_t line, std::string_view what) {
   return {Errc::usage, fmt::format("line {}: {}", line, what)};
 }
 
-/// Takes the records of a CSV one by one.
+/// Consumes the records of a CSV one by one.
 class Records {
  public:
   explicit Records(std::string_view text) : rest_(text) {
@@ -27,7 +27,7 @@ class Records {
     if (rest_.starts_with(byte_order_mark)) rest_.remove_prefix(byte_order_mark.size());
   }
 
-  /// Replace `fields` by those of the next record; false after the last one.
+  /// Replaces `fields` by those of the next record. Returns: false after the last one.
   Result<bool> next(std::vector<std::string>& fields) {
     line_ = next_line_;
     fields.clear();
@@ -48,7 +48,7 @@ class Records {
     }
   }
 
-  /// On which the record starts.
+  /// The line on which the record starts.
   std::uint64_t line() const { return line_; }
 
  private:

@@ -11,7 +11,7 @@ bool is_plain(char c) {
   return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
-/// The same of eight bytes at once.
+/// Tests eight bytes at once like is_plain().
 /// Source: Sean Eron Anderson, Bit Twiddling Hacks, "Determine if a word has a byte less than n".
 bool are_plain(const char* bytes) {
   constexpr std::uint64_t each = 0x0101010101010101;

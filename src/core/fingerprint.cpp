@@ -24,11 +24,11 @@ std::uint64_t load(const char* at) {
   return word;
 }
 
-/// The last word of a text of `size` bytes: what is left of it at `at`, and its size.
+/// Returns the last word of a text of `size` bytes: its remaining bytes at `at`, and its size.
 std::uint64_t tail_word(const char* at, std::size_t size) {
   std::uint64_t word = std::uint64_t{size} << 56U;
   const auto rest = size % 8;
-  // The eight bytes that end here hold the tail; shorter ids are put together.
+  // The last eight bytes of the text contain the rest; in shorter ids it is assembled by byte.
   if (size >= 8) {
     if (rest > 0) word |= load(at + rest - 8) >> (8 * (8 - rest));
   } else {
@@ -38,13 +38,13 @@ std::uint64_t tail_word(const char* at, std::size_t size) {
   return word;
 }
 
-/// The four words that SipHash begins with.
+/// Returns the initial state of SipHash.
 std::array<std::uint64_t, 4> first_words(const std::array<std::uint64_t, 2>& key) {
   return {key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU ^ 0xee,
           key[0] ^ 0x6c7967656e657261U, key[1] ^ 0x7465646279746573U};
 }
 
-/// Of both halves of some results.
+/// Combines both halves of the results into fingerprints.
 template <std::size_t count>
 std::array<Fingerprint, count> prints_of(const std::array<std::uint64_t, count>& low,
                                          const std::array<std::uint64_t, count>& high) {
@@ -54,8 +54,9 @@ std::array<Fingerprint, count> prints_of(const std::array<std::uint64_t, count>&
   return prints;
 }
 
-/// SipHash-2-4-128 under way. Source: Aumasson and Bernstein, and their siphash.c; our own because
-/// a library hashes one id at a time, and that waits for itself.
+/// The state of a SipHash-2-4-128. Own code, because libraries hash one id at a time, whose
+/// dependent steps leave the CPU idle.
+/// Source: Aumasson and Bernstein, and their siphash.c.
 class SipHash {
  public:
   SipHash(const std::array<std::uint64_t, 2>& key, std::string_view text)
@@ -68,7 +69,7 @@ class SipHash {
     at_ += 8;
   }
 
-  /// After all words.
+  /// Requires: all words have been taken.
   void take_tail() {
     absorb(tail_word(at_, size_));
     v2_ ^= 0xee;
@@ -88,7 +89,7 @@ class SipHash {
 
   std::uint64_t result() const { return v0_ ^ v1_ ^ v2_ ^ v3_; }
 
-  /// Between the two halves of the result.
+  /// Call it between the two halves of the result.
   void turn() { v1_ ^= 0xdd; }
 
  private:
@@ -114,7 +115,7 @@ class SipHash {
   std::size_t size_;
 };
 
-/// Finish all of them, step by step together.
+/// Finishes several hashes in lockstep.
 template <class... Hashes>
 std::array<Fingerprint, sizeof...(Hashes)> finish(Hashes&... hashes) {
   (hashes.take_tail(), ...);
@@ -131,7 +132,7 @@ std::array<Fingerprint, sizeof...(Hashes)> finish(Hashes&... hashes) {
 #if defined(__x86_64__)
 #define IDMERGE_AVX2 [[gnu::target("avx2"), gnu::always_inline]] static inline
 
-/// Four of them, each in a lane.
+/// Four SipHash states, one per element of a vector.
 class SipHash4 {
  public:
   IDMERGE_AVX2 __m256i all(std::uint64_t value) {
@@ -175,7 +176,7 @@ class SipHash4 {
   }
 };
 
-/// Shape: all ids have as many whole words.
+/// Requires: all ids have the same number of whole words.
 [[gnu::target("avx2")]] std::array<Fingerprint, 4> hash_four(
     const std::array<std::uint64_t, 2>& key, const Fingerprinter::Four& ids) {
   using Sip = SipHash4;
@@ -206,7 +207,7 @@ class SipHash4 {
 
 #define IDMERGE_AVX512 [[gnu::target("avx512f"), gnu::always_inline]] static inline
 
-/// Eight of them: twice the lanes, and a rotation is one instruction.
+/// Eight SipHash states: twice as many elements per vector, and a rotation is one instruction.
 class SipHash8 {
  public:
   IDMERGE_AVX512 __m512i all(std::uint64_t value) {
@@ -216,7 +217,7 @@ class SipHash8 {
     return _mm512_loadu_si512(words.data());
   }
 
-  // The form without a mask reads what gcc 12 calls uninitialized.
+  // The form without a mask makes gcc 12 warn of an uninitialized value.
   template <int bits>
   IDMERGE_AVX512 __m512i rotl(__m512i x) {
     return _mm512_maskz_rol_epi64(0xFF, x, bits);
@@ -250,7 +251,7 @@ class SipHash8 {
   }
 };
 
-/// Shape: all ids have as many whole words.
+/// Requires: all ids have the same number of whole words.
 [[gnu::target("avx512f")]] std::array<Fingerprint, 8> hash_eight(
     const std::array<std::uint64_t, 2>& key, const Fingerprinter::Eight& ids) {
   using Sip = SipHash8;

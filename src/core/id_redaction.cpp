@@ -8,7 +8,7 @@
 namespace idmerge {
 namespace {
 
-/// A shorter id is one only where it stands alone: "1" is not meant by "401".
+/// An id of up to this length is only matched as a word of its own: "1" does not match in "401".
 constexpr std::size_t alone_bytes_max = 3;
 
 bool is_digit(char c) {
@@ -23,7 +23,7 @@ bool is_of_word(char c) {
   return is_digit(c) || is_letter(c) || c == '_' || c == '-' || (c & 0x80) != 0;
 }
 
-/// Bytes of a text, from the first to behind the last.
+/// A range of bytes in a text; `to` is one past the last byte.
 struct Place {
   std::size_t from = 0;
   std::size_t to = 0;
@@ -83,7 +83,7 @@ std::string mask_ids(std::string_view words, std::span<const Link> links, const 
   std::size_t done = 0;
   for (std::size_t i = 0; i < places.size();) {
     auto [from, to] = places[i];
-    // Of ids that overlap, all is one.
+    // Overlapping ids are masked as one.
     for (++i; i < places.size() && places[i].from < to; ++i)
       to = std::max(to, places[i].to);
     out += words.substr(done, from - done);

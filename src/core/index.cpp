@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::size_t slots_min = 4096;
 
-/// Ids with which a table grows. The last of them are looked for in a few cache lines that lie one
-/// behind the other, which costs less than the pages that a looser table would touch.
+/// The number of ids at which a table grows. A nearly full table has longer probes, but these read
+/// a few consecutive cache lines, which costs less than the additional pages of a sparser table.
 constexpr std::size_t limit_of(std::size_t slots) {
   return slots - slots / 8;
 }
 
-/// Slots of which so many ids are less than the limit.
+/// Returns a number of slots whose limit is above `ids`.
 constexpr std::size_t slots_for(std::size_t ids) {
   return std::max(slots_min, ids + ids / 7 + 2);
 }
@@ -68,11 +68,11 @@ void IdIndex::place(const Slot& slot) {
   slots_[at] = slot;
 }
 
-// From the last slot to the first, every entry moves to its home in the larger table or behind it.
-// That home is at or after the slot just emptied, where only moved entries and gaps are, so no gap
-// can open later between an entry and its home. The few entries for which this does not hold
-// (they stood far behind their home at the start of the table, or would run over its end) wait
-// until all others have moved.
+// Moves every entry, from the last slot to the first, to its home in the larger table or the next
+// free slot after it. That home is at or after the slot just emptied, where there are only moved
+// entries and gaps, so no gap can appear later between an entry and its home. The few entries for
+// which this does not hold (those displaced far from their home at the start of the table, and
+// those that would pass its end) are placed after all others.
 void IdIndex::stretch(std::size_t slots) {
   const auto before = slots_.size();
   IDMERGE_CHECK(slots > before);

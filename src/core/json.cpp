@@ -11,7 +11,7 @@
 namespace idmerge {
 namespace {
 
-constexpr unsigned depth_max = 512;  // deeper lines are refused: the stack is finite
+constexpr unsigned depth_max = 512;  // deeper lines are rejected: the stack is limited
 
 using Kind = JsonToken::Kind;
 
@@ -98,10 +98,10 @@ inline bool JsonLine::scalar(JsonToken& token) {
   return true;
 }
 
-/// `active`: pointers that lead into this value; `wanted`: those that lead to it.
+/// `active`: pointers to values within this value; `wanted`: pointers to this value.
 inline bool JsonLine::value(Mask active, Mask wanted, unsigned depth) {
   if (!more()) return fail();
-  // In place, because a copy of what was just written in parts has to wait for the parts.
+  // Written in place: copying a struct right after writing its fields waits for these writes.
   auto& token =
       wanted == 0 ? unwanted_ : tokens_[static_cast<std::size_t>(std::countr_zero(wanted))];
   const char c = text_.bytes[*at_];

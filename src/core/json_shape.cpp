@@ -13,16 +13,17 @@ bool is_open_or_close(char c) {
   return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':';
 }
 
-/// Do the bytes of `part` stand at `at`?
+/// Returns whether the bytes at `at` equal `part`.
 inline bool stands_at(const JsonText& text, std::uint32_t at, const std::string& part) {
   return at + part.size() <= text.end && same_bytes(part, {text.bytes + at, part.size()});
 }
 
 }  // namespace
 
-// A part begins with a bracket or comma outside of any string. So if its bytes are the same, the
-// structural positions within it are the same, and the next one is that of a value. No newline can
-// be among them: parts have none, strings must not have any, and behind a value none is passed.
+// A part begins with a bracket or comma outside of any string. So if its bytes are equal, the
+// structural positions within it are equal too, and the next one is that of a value. The matched
+// bytes contain no newline: parts have none, strings must not have any, and none is skipped after a
+// value.
 std::uint32_t JsonShape::match(const JsonText& text, const std::uint32_t*& at,
                                std::vector<JsonToken>& tokens) {
   if (parts_.empty()) return 0;

@@ -11,7 +11,7 @@
 namespace idmerge {
 namespace {
 
-/// Append one ASCII byte that does not stand for itself.
+/// Appends an ASCII byte that has to be escaped.
 void append_ascii(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -41,7 +41,8 @@ constexpr auto plain_table = [] {
   return table;
 }();
 
-/// Most bytes of most ids: printable ASCII that JSON does not escape.
+/// Returns whether JSON does not escape this printable ASCII byte, which holds for most bytes of
+/// ids.
 bool stands_for_itself(char c) {
   return plain_table[static_cast<unsigned char>(c)];
 }

@@ -13,7 +13,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Four hexadecimal digits, or nothing.
+/// Parses the first four characters, which must be hexadecimal digits.
 std::optional<std::uint32_t> parse_hex(std::string_view text) {
   if (text.size() < 4) return std::nullopt;
   std::uint32_t value = 0;

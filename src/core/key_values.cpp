@@ -23,7 +23,7 @@ bool is_escaped(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\';
 }
 
-/// Undo the escapes; false if one is not what text() writes.
+/// Decodes the escapes. Returns: false for one that text() would not write.
 bool unescape(std::string_view text, std::string& value) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '\\') {

@@ -31,7 +31,7 @@ bool Ledger::bit(std::uint64_t ordinal) const {
   return (ring_[word_of(ordinal)] & mask_of(ordinal)) != 0;
 }
 
-/// Set the bit of a link past the watermark; false if it was set.
+/// Sets the bit of a link past the watermark. Returns: false if it was set.
 bool Ledger::mark(std::uint64_t ordinal) {
   IDMERGE_CHECK(ordinal < links_ && ordinal >= watermark_ && admits(ordinal));
   if (ordinal < top_ && bit(ordinal)) return false;
@@ -40,7 +40,7 @@ bool Ledger::mark(std::uint64_t ordinal) {
   return true;
 }
 
-/// Move the watermark over what is marked, a word at a time, and clear the bits behind it.
+/// Moves the watermark over marked links, a word at a time, and clears their bits.
 void Ledger::advance() {
   while (watermark_ < top_) {
     auto& word = ring_[word_of(watermark_)];
@@ -197,7 +197,7 @@ Result<Ledger> Ledger::restore(const LedgerState& state) {
     if (ledger.is_reopened(ordinal)) return contradiction("a link is parked and reopened");
   }
   const auto reopened = ledger.reopened_.size();
-  // Each of these is at most `links`, so none of the sums can wrap unnoticed.
+  // Each count is at most `links`, so the sum cannot overflow.
   if (state.delivered > done || state.refused > done || state.passed > done ||
       state.delivered + state.refused + state.passed + state.parked.size() + reopened != done) {
     return contradiction("the counts do not add up to the settled links");

@@ -12,7 +12,7 @@ std::uint64_t end_of(const LinkRange& range) {
   return range.first + range.count;
 }
 
-/// The first range that ends at `ordinal` or behind it.
+/// Returns the first range that ends at or after `ordinal`.
 template <class Ranges>
 auto first_reaching(Ranges& ranges, std::uint64_t ordinal) {
   return std::partition_point(ranges.begin(), ranges.end(),
@@ -22,7 +22,7 @@ auto first_reaching(Ranges& ranges, std::uint64_t ordinal) {
 }  // namespace
 
 bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links) {
-  std::uint64_t next = 0;  // the first ordinal that the next range may have
+  std::uint64_t next = 0;  // the lowest ordinal with which the next range may begin
   for (const auto& [first, count] : ranges) {
     if (first < next || count == 0 || first >= links || count > links - first) return false;
     next = first + count + 1;

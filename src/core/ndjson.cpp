@@ -15,7 +15,7 @@ namespace idmerge {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
-constexpr std::size_t batch_bytes = 32 << 10;  // with its structure it stays in the second cache
+constexpr std::size_t batch_bytes = 32 << 10;  // a batch and its structure stay in the L2 cache
 constexpr std::size_t text_shown_max = 4 << 10;
 
 using Kind = JsonToken::Kind;
@@ -29,7 +29,7 @@ std::string_view without_cr(std::string_view line) {
   return line;
 }
 
-/// What is wrong with a line in which simdjson found no structure.
+/// Returns the fault and its offset for a line that simdjson's first stage rejects.
 std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   std::size_t open = npos;
   for (std::size_t at = 0; at < line.size();) {
@@ -78,7 +78,7 @@ std::vector<std::string> first_keys(std::string_view head, bool last) {
   return keys;
 }
 
-/// The structural positions of some bytes, found by simdjson's first stage alone.
+/// Finds structural positions with simdjson's first stage alone.
 struct NdjsonReader::Structure {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> parser;
 
@@ -142,7 +142,7 @@ Result<std::size_t> NdjsonReader::feed(std::string_view bytes, bool last, RowBlo
     offset_ += count;
   };
   while (!bytes.empty() && out.rows.size() < rows_max) {
-    // The rows of a batch fit into what is left of `out`: a line takes two bytes at least.
+    // Limits the batch so that its rows fit into `out`: a line has at least two bytes.
     const auto room = std::min(batch_bytes, 2 * (rows_max - out.rows.size()));
     auto end = bytes.substr(0, room).rfind('\n');
     if (end == npos) end = bytes.find('\n');
@@ -259,8 +259,8 @@ Result<void> NdjsonReader::take_lines(std::string_view lines, RowBlock& out) {
   return read_id(batch, begin, *second, row.user, row.user_at, row, out);
 }
 
-/// Take a line that has the shape of the lines before, and say how many bytes it has; 0: it has
-/// not.
+/// Parses a line that has the shape of the previous lines. Returns its size with the line end, or 0
+/// if it has another shape.
 std::size_t NdjsonReader::take_shaped(std::string_view lines, const std::uint32_t*& structural,
                                       bool escapes, RowBlock& out) {
   const auto begin = *structural;
@@ -317,7 +317,7 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
   if (columns_.op) {
     const auto& token = line_reader_.token(*columns_.op);
     const auto fault = read_id(batch, begin, token, text, at, row, out);
-    // A --null-word empties values, but must not make another verb of one.
+    // --null-word blanks values, but must not turn one verb into another.
     const bool plain = token.kind == Kind::string && !token.escaped;
     const auto written =
         plain ? parse_op({batch.data() + token.start + 1, token.end - token.start - 2})

@@ -8,12 +8,12 @@
 namespace idmerge {
 namespace {
 
-// What left within a little more than a second can arrive within one: the first of a burst waits
-// for its connection, the last of the second does not. On the loopback at 20,000/s, 0.4 ms.
+// Requests that were sent within slightly more than a second can arrive within one: the first of a
+// burst waits for its connection, the last of the second does not. Measured on the loopback at
+// 20,000/s: 0.4 ms.
 constexpr double jitter_s = 0.005;
 
-// What may leave at once where the service is the limit: hardly anything, since it is not known how
-// it counts.
+// The burst for the service's limit: very small, because it is not known how the service counts.
 constexpr double service_burst_s = 0.05;
 
 }  // namespace
@@ -27,7 +27,7 @@ Pace::Pace(PaceOptions options, Instant now)
                 now),
       turnstile_(at(options.allowed.links_per_s)) {
   if (options.spent_before <= 0) return;
-  // When it last sent is not known: the journal says what was answered, not what has left.
+  // The time of its last request is unknown: the journal records answers, not requests sent.
   turnstile_.spend({.links = std::max(options.allowed.burst, options.spent_before)}, now);
 }
 
@@ -37,8 +37,8 @@ void Pace::first_request(double bytes, Instant now) {
   turnstile_.spend({.links = 0, .requests = 0, .bytes = std::max(burst, bytes)}, now);
 }
 
-/// Up to a tenth of the burst is kept back, in whole links, so that no second exceeds rate and
-/// burst where they arrive either.
+/// Withholds up to a tenth of the burst, in whole links, so that rate plus burst is not exceeded in
+/// any second at the receiving end either.
 TurnOptions Pace::at(double links_per_s) const {
   const Allowance& allowed = options_.allowed;
   const auto kept_back = std::floor(std::min(allowed.links_per_s * jitter_s, allowed.burst / 10));

@@ -45,7 +45,7 @@ void append_clean(const Redactor& secrets, std::string_view raw, std::string& ou
     const std::string_view bytes = length > 0 ? text.substr(0, length) : "?";
     text.remove_prefix(std::max<std::size_t>(length, 1));
     if (length > 0 && is_space_or_acts(code)) {
-      space = out.size() > start;  // none at the beginning
+      space = out.size() > start;  // drops leading spaces
       continue;
     }
     if (out.size() + (space ? 1 : 0) + bytes.size() + ellipsis.size() > size_max) {

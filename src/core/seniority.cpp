@@ -23,13 +23,14 @@ std::optional<IdNumber> Seniority::winner(IdNumber anon) const {
   return found->second.user;
 }
 
-// A row without an order may be older and newer than all others.
+// A row without an order may be older or newer than all others, so no_order is final.
 void Seniority::improve(std::int64_t& kept, std::int64_t order) const {
   if (kept == no_order) return;
   if (order == no_order || before(order, kept)) kept = order;
 }
 
-// In any order of the claims: a tie between losers is forgotten when somebody beats both.
+// The result does not depend on the order of the claims: a tie is dropped when another claim beats
+// both.
 void Seniority::enter(Contest& contest, IdNumber user, std::int64_t order) const {
   if (contest.order == no_order || order == no_order) {
     contest = {no_order, no_id, true};

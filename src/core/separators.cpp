@@ -13,7 +13,7 @@
 namespace idmerge {
 namespace {
 
-/// Which of 64 bytes are what, lowest bit first.
+/// One bit for each of 64 bytes, lowest bit first, set where the byte is that character.
 struct Masks {
   std::uint64_t delimiter;
   std::uint64_t quote;
@@ -21,7 +21,7 @@ struct Masks {
   std::uint64_t cr;
 };
 
-/// The instruction sets: each compares 64 bytes with one character.
+/// Variants for the instruction sets: each computes the masks of 64 bytes.
 struct Portable {
   char delimiter;
 
@@ -61,7 +61,7 @@ struct Sse2 {
 };
 #endif
 
-/// Bit i of the result: is the number of set bits from 0 to i odd?
+/// Returns a mask in which bit i is set if the number of set bits from 0 to i is odd.
 std::uint64_t prefix_xor(std::uint64_t bits) {
   bits ^= bits << 1U;
   bits ^= bits << 2U;
@@ -72,15 +72,15 @@ std::uint64_t prefix_xor(std::uint64_t bits) {
   return bits;
 }
 
-/// What the last byte of the 64 before means for the first of these.
+/// State carried from one block of 64 bytes to the next.
 struct Carry {
-  std::uint64_t in_quote = 0;     // all bits: a quote is open
-  std::uint64_t may_open = 1;     // a quote may open here
-  std::uint64_t after_close = 0;  // a quote was closed just before
-  std::uint64_t after_cr = 0;     // an unquoted carriage return stands just before
+  std::uint64_t in_quote = 0;     // all bits set: a quote is open
+  std::uint64_t may_open = 1;     // the first byte may open a quote
+  std::uint64_t after_close = 0;  // the last byte closed a quote
+  std::uint64_t after_cr = 0;     // the last byte is an unquoted carriage return
 };
 
-/// Separators of one block of 64 bytes, and the first byte that is out of place.
+/// Masks of the separators in one block of 64 bytes, and of the misplaced bytes.
 struct Block {
   std::uint64_t ends;
   std::uint64_t newlines;

@@ -7,8 +7,8 @@
 namespace idmerge {
 namespace {
 
-/// Spares that were not sent yet and connect what is not connected.
-/// Shape: indexes into `links`; `delivered` is left with these links in it.
+/// Selects unsent spares that connect components of `delivered`, and adds them to it. Returns:
+/// indexes into `links`.
 std::vector<std::size_t> choose(std::span<const SpareLink> links, const std::vector<bool>& sent,
                                 Forest& delivered) {
   std::vector<std::size_t> chosen;

@@ -11,42 +11,43 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-// After a cut the rate is this part of what the service took ...
+// After a rate-limited answer the rate is this fraction of the measured limit ...
 constexpr double step_down = 0.95;
-// ... and is back at all of it after so long. The longer, the rarer the pauses: 60 s keep what a
-// pause of the documented two to four seconds costs, together with the step, below a tenth.
+// ... and is back at the limit after this time. A longer time makes pauses rarer: 60 s keep the
+// cost of a pause of the documented two to four seconds, and of the lower rate, below a tenth.
 constexpr double plateau_s = 60;
-// A refusal of which nothing better is known: the rate was too high by an unknown amount.
+// The reduction without a measurement: the rate was too high by an unknown amount.
 constexpr double blind_cut = 0.7;
-// No cut of a rate that was measured goes deeper than this at once.
+// A single measurement never lowers the rate further than to this fraction of it.
 constexpr double deepest_cut = 0.5;
-// The slowest of all rates, and the one of a slow start after its first link.
+// The lowest rate, and the rate of a slow start after its first link.
 constexpr double slowest_per_s = 1;
 constexpr double slow_start_per_s = 2;
-// Far more than anybody sends.
+// Far above any real rate.
 constexpr double fastest_per_s = 1e9;
-// What goes first after a pause, until the service takes one again.
+// The fraction of the known limit that is sent after a pause until the service accepts a request.
 constexpr double probe = 0.05;
-// What the service takes is known after so long and so many.
+// The time and the count that a measurement needs.
 constexpr double known_after_s = 1;
 constexpr double known_after_count = 20;
 constexpr std::chrono::seconds slice{5};
-// A pause that ended longer ago than this ended then: the rate has climbed beyond any ceiling.
+// An earlier end of a recorded pause counts as this long ago: by then the rate has climbed beyond
+// any ceiling.
 constexpr std::chrono::seconds recalled_max{86'400};
-// What a clock may be behind the one of the run before, and a second that was rounded up.
+// Tolerance for a clock behind that of the previous run, and for rounding up to a second.
 constexpr std::chrono::seconds recalled_slack{60};
 
-/// Never so short that what was taken in it would seem to be a rate beyond all measure.
+/// At least 0.1 s, so that a count in a very short time does not yield an excessive rate.
 double seconds_since(Instant from, Instant now) {
   return Seconds(std::max<Instant::duration>(now - from, std::chrono::milliseconds(100))).count();
 }
 
-// Steps of the same size, before they grow.
+// The number of steps of equal size before they grow.
 constexpr unsigned patient_steps = 8;
-// A wait that is no matter of a second's count.
+// A Retry-After that is too long for a service that counts per second.
 constexpr std::chrono::seconds long_wait{20};
 constexpr unsigned failed_starts_max = 3;
-// Between two requests that are cut to what the service takes in a second.
+// The interval between requests that are reduced to what the service accepts in a second.
 constexpr std::chrono::milliseconds cut_request_lasts{1'050};
 
 }  // namespace
@@ -54,7 +55,7 @@ constexpr std::chrono::milliseconds cut_request_lasts{1'050};
 Throttle::Throttle(ThrottleOptions options, Instant now)
     : options_(options), slice_from_(now), older_from_(now), start_(now) {}
 
-/// Forget the seconds that are more than a minute old, and the tenths more than a second.
+/// Drops seconds older than a minute and tenths older than a second from the rings.
 void Throttle::turn(Instant now) {
   const auto advance = [&](auto& ring, std::int64_t& latest, double per_s) {
     const auto size = static_cast<std::int64_t>(ring.size());
@@ -85,7 +86,7 @@ void Throttle::accepted(double count, Instant now) {
   if (climb_per_s_ > 0) climb(count, now);
 }
 
-/// The service takes requests again.
+/// Starts climbing once the service accepts requests again.
 void Throttle::begin_climb(Instant now) {
   slow_start_ = probes_with_one();
   steps_ = 0;
@@ -98,7 +99,8 @@ void Throttle::begin_climb(Instant now) {
   }
 }
 
-/// Who has climbed for long without a refusal knows that it was far off, and climbs ever faster.
+/// Returns the current step. Steps grow after a long climb without a rate-limited answer, because
+/// the limit must be far away.
 Throttle::Step Throttle::step() const {
   using std::chrono::milliseconds;
   const auto growing = [&](double beyond, unsigned after) {
@@ -110,15 +112,15 @@ Throttle::Step Throttle::step() const {
     case Precision::coarse:
       return {growing(0.25, patient_steps), milliseconds(4'000)};
     case Precision::minute:
-      // A minute's count shows itself within a minute. Where it does not, there is none.
+      // If the service counts per minute, it rate-limits within a minute; otherwise it does not.
       return {growing(0.1, 0), milliseconds(steps_ == 0 ? 60'000 : 5'000)};
     default:
       return {growing(0.06, patient_steps), milliseconds(5'000)};
   }
 }
 
-/// A step that was taken for its whole time leads to the next one. What hardly uses its rate (too
-/// few connections, the user's limit of requests) climbs more slowly.
+/// Counts accepted links and moves to the next step when the current one is complete. A run that
+/// uses little of its rate (too few connections, the user's limit of requests) climbs more slowly.
 void Throttle::climb(double count, Instant now) {
   const Step step = this->step();
   step_taken_ += count;
@@ -157,7 +159,8 @@ void Throttle::pause(Instant until) {
   slice_ = older_ = 0;
 }
 
-/// What the service took in the second before it refused; as a rate too low rather than too high.
+/// Returns what the service accepted in the second before the rate-limited answer, which as a rate
+/// is too low rather than too high.
 double Throttle::taken_in_last_second(Instant now) const {
   const auto at = static_cast<std::int64_t>(Seconds(now - start_).count() * tenths);
   double sum = 0;
@@ -181,7 +184,7 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
     strikes_ = 0;
   }
   const bool waits_long = retry_after.value_or(std::chrono::seconds(0)) >= long_wait;
-  // Sooner than that, a count over a second is still full.
+  // Within a second, a service that counts per second may still be at its limit.
   const bool had_rest = strikes_ > 0 && now - last_taken_ >= std::chrono::seconds(1);
   if (known_per_s_ > 0 && (had_rest || waits_long)) measure_minute();
   limited_ = true;
@@ -191,7 +194,7 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
   last_cut_ = now;
   auto wait = backoff(options_.backoff, strikes_, chance);
   if (retry_after) {
-    // One that is asked again and again to come back at once waits as if it had not been asked.
+    // If the service repeatedly asks for an early retry, the minimum backoff applies nevertheless.
     wait = strikes_ == 1 ? std::chrono::nanoseconds(*retry_after)
                          : std::max<std::chrono::nanoseconds>(*retry_after, options_.backoff.min);
   }
@@ -199,15 +202,16 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
   return true;
 }
 
-/// Where a window frees itself bit by bit, its first bits say nothing about the limit that is
-/// known. Nor do they to a process that does not know what an earlier one has put into that window.
+/// Returns whether a climb ended too early to measure the limit. If the service's window frees up
+/// gradually, the first accepted links say nothing about the known limit; neither do they if an
+/// earlier process may have sent links that are still in that window.
 bool Throttle::is_failed_start() {
   if (known_per_s_ == 0 || climb_per_s_ == 0) return false;
   if (slow_start_ && ++failed_starts_ < failed_starts_max) return true;
   return !knows_minute_ && (slow_start_ || proven_per_s_ == 0);
 }
 
-/// The service refused after it took something: that is about its limit.
+/// Measures the limit from a rate-limited answer after accepted links.
 void Throttle::measure(Instant now) {
   const double rate = rate_per_s(now);
   const auto taken = taken_per_s(now);
@@ -232,7 +236,7 @@ void Throttle::measure(Instant now) {
     known_per_s_ = std::clamp(taken_in_last_second(now), least, rate);
     if (slow_start_) precision_ = Precision::coarse;
   } else if (!limited_) {
-    // Unlimited so far: what little was seen is better than nothing.
+    // There was no limit so far: even a short measurement is better than none.
     known_per_s_ = taken.value_or((older_ + slice_) / seconds_since(older_from_, now));
     if (rate > 0) known_per_s_ = std::min(known_per_s_, rate);
     precision_ = Precision::coarse;
@@ -247,8 +251,9 @@ double Throttle::minute_per_s() const {
   return std::accumulate(by_second_.begin(), by_second_.end(), 0.0) / window_s;
 }
 
-/// Refused again although it had a rest, or for long: it may count over a minute, and this is its
-/// count. A run that knows only a part of what was taken in its minute has counted nothing.
+/// Measures the limit over the last minute. Rate-limited again after a pause, or with a long
+/// Retry-After, the service may count per minute, and this is its count. A run that knows only a
+/// part of the links accepted in that minute cannot measure it.
 void Throttle::measure_minute() {
   const double minute_per_s = this->minute_per_s();
   if (!knows_minute_ || minute_per_s == 0 || minute_per_s > 1.02 * known_per_s_) return;
@@ -261,7 +266,7 @@ std::chrono::nanoseconds KnownLimit::rest(WallTime wall_now) const {
   const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
   auto until = std::max<std::chrono::sys_seconds>(
       std::chrono::sys_seconds(std::chrono::seconds(paused_until_s)), second - recalled_max);
-  // No pause reaches so far: it was said while the clock was ahead, and nobody knows when it ends.
+  // No pause is that long: it was recorded while the clock was ahead, and its real end is unknown.
   if (until > second + retry_after_max + recalled_slack) until = second;
   until = std::min<std::chrono::sys_seconds>(until, second + retry_after_max);
   return (until - second) - (wall_now - second);
@@ -298,7 +303,7 @@ double Throttle::cubic_per_s(Instant now) const {
   return known_per_s_ * (1 + (1 - step_down) * x * x * x);
 }
 
-/// Nothing says that the service would take more than one link.
+/// Returns whether it is unknown that the service would accept more than one link.
 bool Throttle::probes_with_one() const {
   return known_per_s_ == 0 || strikes_ > 1;
 }

@@ -58,7 +58,7 @@ std::optional<WeekTime> parse_clock(std::string_view text) {
 }  // namespace
 
 WeekTime week_time(int weekday, int hour, int minute, int second) {
-  // A leap second belongs to the minute that it ends.
+  // A leap second belongs to the minute that it ends: it counts as second 59.
   return (weekday + 6) % 7 * 24h + hour * 1h + minute * 1min + std::min(second, 59) * 1s;
 }
 
@@ -103,7 +103,7 @@ Result<Timetable> Timetable::parse(std::string_view text) {
   if (count == 0) return wrong(text, "has no entry");
   for (int day = 0; day < 7; ++day) {
     for (const auto& [clock, pacing] : of_every_day)
-      of_days.emplace(clock + day * 24h, pacing);  // a day of its own goes before
+      of_days.emplace(clock + day * 24h, pacing);  // an entry with a day takes precedence
   }
   Timetable table;
   for (const auto& [from, pacing] : of_days)

@@ -6,10 +6,10 @@
 namespace idmerge {
 namespace {
 
-/// Which pending links a run may have sent without a trace.
+/// The bounds of the pending links that a run may have sent without a record.
 struct Reach {
-  std::uint64_t links_max = UINT64_MAX;  // so many from the watermark on
-  std::uint64_t end = UINT64_MAX;        // and none from this ordinal on
+  std::uint64_t links_max = UINT64_MAX;  // at most this many, counted from the watermark
+  std::uint64_t end = UINT64_MAX;        // all ordinals are less than this
 };
 
 bool has_died(const Checkpoint& checkpoint) {
@@ -20,7 +20,8 @@ bool is_power_lost(const Checkpoint& checkpoint, std::string_view boot) {
   return has_died(checkpoint) && (boot.empty() || boot != checkpoint.boot);
 }
 
-/// In version 3 links left uncounted up to a number.
+/// Version 3 of the checkpoint bounds the number of links sent without a record, later versions
+/// bound their ordinals.
 Reach reach_of(const Checkpoint& checkpoint, bool power_lost) {
   if (!checkpoint.old_window) return {.end = checkpoint.ceiling};
   const auto ahead = power_lost ? checkpoint.old_window->ahead_max : 0;
@@ -31,7 +32,7 @@ bool is_open(const Ledger& ledger, std::uint64_t ordinal) {
   return !ledger.is_settled(ordinal) && !ledger.is_parked(ordinal);
 }
 
-/// Add the links within reach that are sent, pending and not parked.
+/// Add the links within reach that are to be sent, pending and not parked.
 Result<void> add_within(Reach reach, const Ledger& ledger, const PlanReader& plan,
                         LinkSet& in_doubt) {
   PlanBlock block;
@@ -50,7 +51,7 @@ Result<void> add_within(Reach reach, const Ledger& ledger, const PlanReader& pla
   return {};
 }
 
-/// The same of the spares of a round.
+/// Likewise for the spares of a round.
 void add_within(Reach reach, const Ledger& ledger, std::span<const std::uint64_t> spares,
                 LinkSet& in_doubt) {
   for (const auto ordinal : spares) {
@@ -79,7 +80,8 @@ Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std:
   doubt.power_lost = is_power_lost(checkpoint, boot);
   doubt.links = pending_of(checkpoint.in_doubt, *ledger);
   const bool only_bounded = is_only_bounded(state, boot);
-  // What is parked is tried again at the end; and version 3 did not note why it was parked.
+  // Parked links are retried at the end of a run, so they may have been sent as well. Version 3 did
+  // not record why a link was parked.
   if (only_bounded || checkpoint.old_window) {
     for (const auto& [ordinal, attempts] : ledger->parked())
       doubt.links.add(ordinal);

@@ -21,9 +21,9 @@
 namespace idmerge {
 namespace {
 
-constexpr int always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // a FIFO in our place must not hang us
+constexpr int always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // opening a FIFO must not block
 
-/// Call until a signal no longer interrupts it.
+/// Repeats a system call that was interrupted by a signal.
 template <class Call>
 auto retried(Call call) {
   auto result = call();
@@ -137,7 +137,7 @@ std::string File::place() const {
   IDMERGE_CHECK(files_ != nullptr);
   std::string path;
   if (files_->sys_place(fd_, path) < 0) return {};
-  // The kernel's words for what was removed could be a name as well.
+  // For a removed file the kernel appends " (deleted)", which could also be part of a real name.
   const auto mine = stat();
   const auto there = files_->by_name().stat(path);
   return mine && there && *there && mine->is(**there) ? path : std::string();
@@ -148,7 +148,7 @@ Result<bool> File::try_lock() {
   const auto result = retried([&] { return files_->sys_flock(fd_); });
   if (result == 0) return true;
   if (result == -EWOULDBLOCK) return false;
-  // EBADF: over NFS only what is open for writing can be locked.
+  // EBADF: NFS locks only files that are open for writing.
   if (result == -ENOLCK || result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL ||
       result == -EBADF) {
     return Error{Errc::usage, path_ +
@@ -283,8 +283,8 @@ Result<void> Files::sync_dir(const std::string& path) {
   if (fd < 0) return failed(path, fd);
   const File dir(*this, fd, path);
   const auto result = retried([&] { return sys_fsync(fd); });
-  // EINVAL and EBADF: a filesystem that does not sync directories at all keeps names in its own
-  // way. Source: PostgreSQL treats them alike (fsync_fname_ext).
+  // EINVAL and EBADF: a file system that cannot sync directories makes names durable by itself.
+  // Source: PostgreSQL ignores the same errors (fsync_fname_ext).
   if (result < 0 && result != -EINVAL && result != -EBADF) return failed(path, result);
   return {};
 }
@@ -303,7 +303,7 @@ PartFile::PartFile(Files& files, std::string path, File file)
 
 PartFile::~PartFile() {
   if (!file_) return;
-  // What remains is overwritten next time.
+  // If the removal fails, the next begin() removes the file.
   static_cast<void>(caught([this] { return files_->remove(file_.path()); }));
 }
 
@@ -327,7 +327,7 @@ Result<void> PartFile::commit() {
 Result<void> PartFile::publish() {
   if (auto done = files_->rename(path_ + ".part", path_); !done) return done.error();
   fault_point(leaf_of(path_) + "_rename");
-  // The name is taken: closing leaves the destructor nothing to remove.
+  // Closed, so that the destructor does not remove a `.part` file.
   return file_.close();
 }
 

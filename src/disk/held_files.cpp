@@ -13,7 +13,8 @@
 namespace idmerge {
 namespace {
 
-/// Does a path go up, out of the directory in which it starts?
+/// Returns whether a path has a component `..`, with which it may leave the directory in which it
+/// starts.
 bool goes_up(std::string_view path) {
   while (!path.empty()) {
     const auto end = std::min(path.find('/'), path.size());

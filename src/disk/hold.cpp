@@ -18,7 +18,7 @@ Result<std::unique_ptr<Hold>> Hold::take(Files& files, const JobPaths& job, cons
   std::unique_ptr<Hold> hold(new Hold(files, job, run));
   if (auto held = hold->hold_dirs(); !held) return held.error();
   if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
-  // Between open and lock, somebody may have put others in their place.
+  // Between open and lock, another process may have replaced the files or directories.
   if (auto same = hold->check(); !same) {
     return Error{Errc::locked, job.dir + ": was changed while it was taken: try again"};
   }
@@ -33,7 +33,7 @@ Result<void> Hold::hold_dirs() {
     const auto stat = files_.dir(dir).stat();
     if (!stat) return stat.error();
     known_.push_back({kind, dir, *stat});
-    identity_ = std::to_string(stat->inode);  // a device may be numbered anew when it is mounted
+    identity_ = std::to_string(stat->inode);  // no device number: it may change with a remount
   }
   return {};
 }
@@ -52,10 +52,10 @@ Result<void> Hold::lock_all(Work work, const LockOwner& me) {
   return work == Work::sending ? lock_plan() : Result<void>();
 }
 
-/// The lock file was free, so whoever holds the directory has lost it.
+/// The lock file was free, so a process that holds the directory has lost its lock file.
 Result<void> Hold::lock_dir(const std::string& dir) {
   const auto locked = files_.dir(dir).try_lock();
-  if (!locked && locked.error().code == Errc::usage) return {};  // it locks no directories
+  if (!locked && locked.error().code == Errc::usage) return {};  // directories cannot be locked
   if (!locked) return locked.error();
   if (*locked) return {};
   return Error{Errc::locked, fmt::format("{}: held by a process whose lock file was taken away: "
@@ -66,7 +66,7 @@ Result<void> Hold::lock_dir(const std::string& dir) {
 Result<void> Hold::lock_plan() {
   const auto there = files_.stat(job_.plan());
   if (!there) return there.error();
-  if (!*there) return {};  // whoever reads it says so
+  if (!*there) return {};  // reported when the plan is opened
   auto plan = files_.open_to_lock(job_.plan());
   if (!plan) return plan.error();
   const auto locked = plan->try_lock();
@@ -105,7 +105,7 @@ bool Hold::is_whole() {
   return std::all_of(known_.begin(), known_.end(), [&](const Known& known) {
     if (known.kind == Known::Kind::job || known.kind == Known::Kind::run) return true;
     const auto now = files_.stat(known.path);
-    if (!now) return now.error().code == Errc::outage;  // what follows will say so
+    if (!now) return now.error().code == Errc::outage;  // the next operation reports the error
     return *now && known.stat.is(**now);
   });
 }

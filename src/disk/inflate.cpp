@@ -16,10 +16,11 @@
 namespace idmerge {
 namespace {
 
-constexpr int zstd_window_log_max = 24;  // 16 MiB: all levels but zstd's --ultra and --long
+constexpr int zstd_window_log_max = 24;  // 16 MiB: all levels except zstd's --ultra and --long
 
-/// Where in a gzip file the next byte stands. The members are parsed here and only their deflate
-/// streams by zlib, because libdeflate's checksum is several times as fast as zlib's.
+/// The part of a gzip file to which the next byte belongs. Members are parsed here, and zlib
+/// inflates only their deflate streams, because libdeflate's checksum is several times as fast as
+/// zlib's.
 enum class Part : std::uint8_t {
   magic,
   extra_length,
@@ -39,14 +40,14 @@ constexpr unsigned has_comment = 16;
 constexpr unsigned reserved_flags = 0xe0;
 
 constexpr std::string_view zstd_magic = "\x28\xb5\x2f\xfd";
-constexpr std::string_view skippable_magic = "\x2a\x4d\x18";  // behind 0x50 to 0x5f
+constexpr std::string_view skippable_magic = "\x2a\x4d\x18";  // after 0x50 to 0x5f
 
 unsigned byte_at(std::string_view bytes, std::size_t i) {
   return static_cast<unsigned char>(bytes[i]);
 }
 
-/// May a frame of zstd begin so, or a skippable one, with which seekable files begin? Shape: 1 to 4
-/// bytes. Source: RFC 8878, 3.1.1 and 3.1.2.
+/// Returns whether a zstd frame, or a skippable frame such as the first one of a seekable file, may
+/// begin with these bytes. Requires: 1 to 4 bytes. Source: RFC 8878, 3.1.1 and 3.1.2.
 bool begins_zstd(std::string_view bytes) {
   const bool skippable = (byte_at(bytes, 0) & 0xf0U) == 0x50;
   return skippable ? skippable_magic.starts_with(bytes.substr(1)) : zstd_magic.starts_with(bytes);
@@ -97,22 +98,22 @@ struct Inflater::State {
   void next_part();
 
   Compression compression;
-  std::uint64_t offset = 0;  // in the file, of the next byte to be taken
-  bool begun = false;        // a member or frame has begun and not ended
+  std::uint64_t offset = 0;  // in the file, of the next byte to consume
+  bool begun = false;        // a member or frame has begun and has not ended
 
   z_stream zlib{};
   Part part = Part::magic;
   unsigned flags = 0;
-  std::array<unsigned char, 10> held{};  // of the part at hand
+  std::array<unsigned char, 10> held{};  // bytes of the current part
   std::size_t held_count = 0;
   std::size_t extra_left = 0;
   std::uint32_t crc = 0;
-  std::uint32_t member_size = 0;  // modulo 2^32, as the trailer has it
+  std::uint32_t member_size = 0;  // modulo 2^32, as in the trailer
 
   ZSTD_DStream* zstd = nullptr;
 };
 
-/// Go to the next part of the header that this member has.
+/// Advance to the next header part that is present in this member.
 void Inflater::State::next_part() {
   held_count = 0;
   if (part < Part::extra_length && (flags & has_extra) != 0) {
@@ -172,7 +173,7 @@ Result<void> Inflater::State::take_header_byte(unsigned byte) {
       held_count = 0;
       part = Part::magic;
       return {};
-    case Part::padding:  // tapes and block devices fill up with zeros
+    case Part::padding:  // tapes and block devices pad with zeros
       return byte == 0 ? Result<void>{} : damaged("something follows the last gzip member");
     case Part::deflate:
       break;
@@ -239,8 +240,8 @@ Result<Inflater::Step> Inflater::State::gunzip(std::string_view in, std::span<ch
 Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<char> out) {
   Step step;
   while (step.taken < in.size() || (begun && step.made < out.size())) {
-    // Byte by byte until it is clear what begins: libzstd may also take what its first releases
-    // wrote, and then its answer depends on how much it is given at once.
+    // The magic number goes byte by byte: libzstd may also accept the formats of its first
+    // releases, and then its result depends on how many bytes it is given at once.
     auto end = in.size();
     if (held_count < zstd_magic.size() && step.taken < in.size()) {
       held[held_count++] = static_cast<unsigned char>(byte_at(in, step.taken));

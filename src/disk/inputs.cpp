@@ -20,7 +20,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Why a file of this name in a directory is not an input; empty if it is one.
+/// Returns: the reason why a file of this name is not an input; empty if it is one.
 std::string_view reason_to_pass(std::string_view name, bool directory) {
   if (name.starts_with('.')) return "a hidden file";
   if (name.starts_with('_')) return "a marker file";
@@ -30,7 +30,7 @@ std::string_view reason_to_pass(std::string_view name, bool directory) {
   return {};
 }
 
-/// What a pipe has, nobody can count beforehand, so it is read only where somebody means it.
+/// The length of a pipe is unknown in advance, so a pipe is read only if the user names it itself.
 std::string pipe_passed_over(std::string_view path) {
   return fmt::format("{}: a named pipe: name it itself to read it", path);
 }
@@ -132,7 +132,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     if (x != y) return x < y;
   }
   if (a.size() - i != b.size() - k) return a.size() - i < b.size() - k;
-  return a < b;  // "a01" and "a1": any order, but always the same
+  return a < b;  // "a01" and "a1": any order that is deterministic
 }
 
 Result<Inputs> list_inputs(const std::vector<std::string>& named) {

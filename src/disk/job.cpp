@@ -24,7 +24,7 @@ Result<void> check_directory(const std::string& dir, const FileStat& stat) {
   return {};
 }
 
-/// Could somebody else have prepared this directory?
+/// Refuses a directory that another user could have prepared.
 Result<void> check_ours(const std::string& dir, const FileStat& stat) {
   if (auto checked = check_directory(dir, stat); !checked) return checked;
   if (stat.uid != ::geteuid()) {
@@ -37,14 +37,14 @@ Result<void> check_ours(const std::string& dir, const FileStat& stat) {
   return {};
 }
 
-/// Make a directory unless it is there and ours. Its name is durable then: whoever made it may have
-/// died before he had synced it.
+/// Create a directory unless it exists and passes check_ours(). Its name is synced in either case,
+/// because the process that created it may have died before it synced the name.
 Result<void> make_ours(Files& files, const std::string& dir) {
   auto stat = files.stat(dir);
   if (!stat) return stat.error();
   if (!*stat) {
     auto made = files.make_dir(dir);
-    if (!made) {  // perhaps another process was faster: the lock comes later
+    if (!made) {  // another process may have created it; the lock is acquired later
       stat = files.stat(dir);
       if (!stat || !*stat) return made;
     }
@@ -55,32 +55,32 @@ Result<void> make_ours(Files& files, const std::string& dir) {
   return files.sync_dir(parent_of(dir));
 }
 
-/// Make the directories above `dir` that are missing, for their owner alone, as the job is.
+/// Create the missing parents of `dir`, accessible only to their owner, like the job.
 Result<void> make_parents(Files& files, const std::string& dir) {
   const auto parent = parent_of(dir);
   const auto there = files.stat(parent);
   if (!there) return there.error();
   if (*there) return {};
   if (auto done = make_parents(files, parent); !done) return done;
-  if (auto made = files.make_dir(parent); !made) {  // perhaps another process was faster
+  if (auto made = files.make_dir(parent); !made) {  // another process may have created it
     const auto now = files.stat(parent);
     if (!now || !*now) return made;
   }
   return files.sync_dir(parent_of(parent));
 }
 
-/// Without a trailing slash, so that the parent is the parent.
+/// Remove trailing slashes, so that parent_of() returns the parent.
 std::string trimmed(std::string dir) {
   while (dir.size() > 1 && dir.back() == '/')
     dir.pop_back();
   return dir;
 }
 
-/// The first file of a job, by which it is known as one.
+/// The first file created in a job; it marks the directory as a job.
 constexpr std::string_view mark = ".gitignore";
 constexpr std::string_view mark_under_way = ".gitignore.part";
 
-/// Is that a plan, going by its first bytes?
+/// Returns whether the file begins with the magic bytes of a plan.
 bool is_plan(Files& files, const std::string& path) {
   constexpr std::string_view magic = "idmplan\n";  // disk/plan_file
   const auto file = files.open(path);
@@ -90,8 +90,8 @@ bool is_plan(Files& files, const std::string& path) {
   return count && std::string_view(bytes.data(), *count) == magic;
 }
 
-/// Does the directory hold nothing, what a job holds, or what a killed make_job() leaves? A copy
-/// that left out dot files is known by its plan.
+/// Returns whether the directory is a job, is empty, or contains only what a killed make_job()
+/// leaves. A copy made without dot files is recognized by its plan.
 Result<bool> is_job(Files& files, const JobPaths& job) {
   const auto names = files.list(job.dir);
   if (!names) return names.error();
@@ -102,8 +102,8 @@ Result<bool> is_job(Files& files, const JobPaths& job) {
          (has("plan") && is_plan(files, job.plan()));
 }
 
-/// Before there is a lock, several processes may do this at once, and each takes away what another
-/// one has not yet renamed; so it is tried again.
+/// No lock exists yet, so several processes may do this at once, and each removes the `.part` file
+/// that another has not yet renamed. Hence the retries.
 Result<void> make_mark(Files& files, const std::string& path) {
   constexpr int tries_max = 10;
   for (int tries = 1;; ++tries) {
@@ -115,8 +115,8 @@ Result<void> make_mark(Files& files, const std::string& path) {
   }
 }
 
-/// What stands there and is none of a job's is said first: a remedy for its permissions would be
-/// the wrong advice.
+/// A directory that is not a job is reported before its permissions are checked: advice on
+/// permissions would be wrong for it.
 Result<void> check_job(Files& files, const JobPaths& job, const FileStat& stat,
                        std::string_view otherwise) {
   if (auto checked = check_directory(job.dir, stat); !checked) return checked;
@@ -162,7 +162,7 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
   for (const auto& part : {job.dir + "/runs", job.run().dir}) {
     const auto found = files.stat(part);
     if (!found) return found.error();
-    if (!*found) continue;  // a copy may have left out what was empty
+    if (!*found) continue;  // a copy may lack empty directories
     if ((*found)->kind != FileStat::Kind::directory && (*found)->kind != FileStat::Kind::link) {
       return Error{
           Errc::input,

@@ -15,7 +15,8 @@ constexpr std::string_view magic = "idmjrnl\n";
 constexpr std::uint32_t version = 2;
 constexpr std::uint32_t oldest_version = 1;
 
-/// The bytes of a head, as described in the header. No padding: all members are in natural order.
+/// The bytes of a head, as described in the header. It has no padding: all members are naturally
+/// aligned.
 struct Head {
   char magic[8];
   std::uint32_t version;
@@ -46,7 +47,7 @@ std::string_view bytes_of(const T& value) {
   return {reinterpret_cast<const char*>(&value), sizeof value};
 }
 
-/// The checksum of a head or an entry: all but its last eight bytes.
+/// Returns: the checksum of a head or an entry without its last eight bytes, the checksum field.
 template <class T>
 std::uint64_t checksum_of(const T& value, std::uint64_t seed) {
   return checksum(bytes_of(value).substr(0, sizeof value - sizeof value.checksum), seed);

@@ -30,18 +30,20 @@ std::string text_of(const File& file) {
   return text;
 }
 
-/// The owner in words. The file is only read to people, so anything unexpected is no error.
+/// Returns: the owner as shown in messages. Unexpected contents are not an error, because they are
+/// only shown to people.
 std::string words_of(const std::string& text) {
   if (text.empty()) return {};
   const auto values = KeyValues::parse(text);
   std::uint64_t pid = 0;
   if (!values || !parse_number(values->get("pid"), pid)) return "an unknown process";
-  // A lock file must not speak to the terminal.
+  // A lock file must not send control characters to the terminal.
   const auto shown = [&](std::string_view key) { return printable(values->get(key, "?")); };
   return fmt::format("pid {} on {} since {}", pid, shown("host"), shown("since"));
 }
 
-/// Does another process live that wrote this? It holds the file that it wrote it to.
+/// Returns whether the text was written by another process of this machine that is still running.
+/// That process holds the original of the file.
 bool is_alive(const std::string& text, const LockOwner& me) {
   const auto values = KeyValues::parse(text);
   std::uint64_t pid = 0;
@@ -57,7 +59,8 @@ std::string process_of(std::uint64_t pid) {
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
   std::string line;
   std::getline(std::ifstream(fmt::format("/proc/{}/stat", pid)), line);
-  // Behind the name, which may be anything: the state, and 19 further on the time of its start.
+  // The name may contain any character. After it come the state and, 19 fields later, the start
+  // time.
   const auto name_end = line.rfind(')');
   if (boot.empty() || name_end == std::string::npos) return {};
   std::istringstream rest(line.substr(name_end + 1));
@@ -78,7 +81,7 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& 
                  fmt::format("{}: held by {}: wait for it to end, or stop it", path,
                              owner.empty() ? "a process that has just started" : owner)};
   }
-  // Between open and lock, somebody may have removed the file and made a new one.
+  // Between open and lock, another process may have removed the file and created a new one.
   const auto mine = file->stat();
   if (!mine) return mine.error();
   const auto there = files.stat(path);
@@ -101,7 +104,7 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& 
 
 Lock::~Lock() {
   if (!file_) return;
-  static_cast<void>(file_.cut(0));  // only a courtesy: the kernel's lock ends with the handle
+  static_cast<void>(file_.cut(0));  // may fail: the kernel's lock ends with the handle anyway
   static_cast<void>(file_.close());
 }
 

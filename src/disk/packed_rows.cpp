@@ -14,8 +14,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "packed rows are little-endian");
 
-// The first byte of a row: operation in bits 0-1, sided in bit 2, bit 3 when the file follows, the
-// forms of both ids in bits 4-5 and 6-7.
+// The first byte of a row: operation in bits 0-1, sided in bit 2, "a file index follows" in bit 3,
+// the forms of both ids in bits 4-5 and 6-7.
 constexpr unsigned sided_flag = 4;
 constexpr unsigned file_flag = 8;
 constexpr unsigned anon_shift = 4;
@@ -25,7 +25,7 @@ enum Form : unsigned { text, uuid, device_uuid, number };
 
 constexpr std::size_t uuid_bytes = 36;
 constexpr std::size_t packed_uuid_bytes = 16;
-constexpr std::size_t number_digits_max = 19;  // of any, 64 bits hold them
+constexpr std::size_t number_digits_max = 19;  // any such number fits 64 bits
 
 std::uint64_t load(const char* at, std::size_t size) {
   std::uint64_t word = 0;
@@ -35,7 +35,8 @@ std::uint64_t load(const char* at, std::size_t size) {
 
 constexpr std::uint64_t ones = 0x0101010101010101U;
 
-/// Eight lower-case hexadecimal digits as four bytes; of anything else, something.
+/// Packs eight lower-case hexadecimal digits into four bytes; the result for other text is
+/// unspecified.
 std::uint32_t pack_hex(std::uint64_t digits) {
   const auto nibbles = (digits & ones * 0x0F) + 9 * (digits >> 6U & ones);
   auto bytes = (nibbles << 4U | nibbles >> 8U) & 0x00FF00FF00FF00FFU;

@@ -24,8 +24,8 @@ constexpr std::size_t entry_bytes = 80;
 constexpr std::size_t footer_bytes = 248;
 constexpr std::size_t footer_checked_bytes = 232;
 
-/// The sections that the footer lists, in the order of the file; the links stand between header
-/// and inputs and are listed by the index.
+/// The sections listed in the footer, in file order. The blocks lie between header and inputs and
+/// are listed in the index.
 enum Section : std::size_t { preamble, header, inputs, places, census, index, section_count };
 constexpr std::array<std::string_view, section_count> section_names{
     "preamble", "options", "list of inputs", "places of inputs", "census", "index"};
@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, section_count> section_names{
 using Part = PlanBlockEntry::Part;
 using Sections = std::array<Part, section_count>;
 
-/// Collects fields.
+/// Serializes fields.
 class Out {
  public:
   template <class T>
@@ -61,7 +61,7 @@ class Out {
   std::string bytes_;
 };
 
-/// Takes fields apart; once there is too little, everything reads as zero and ok() is false.
+/// Parses fields. When the bytes run out, ok() becomes false and all further fields are zero.
 class In {
  public:
   explicit In(std::string_view bytes) : bytes_(bytes) {}
@@ -135,7 +135,7 @@ bool parse_inputs(std::string_view listed, std::string_view placed, std::vector<
   return in.ok_at_end() && place.ok_at_end();
 }
 
-/// What the plan says, and nothing of where it says so.
+/// The digest of the plan's contents, independent of offsets in the file.
 Digest plan_digest(const Sections& sections, std::uint32_t flags, std::uint64_t links,
                    const std::vector<PlanBlockEntry>& blocks) {
   Out out;
@@ -357,7 +357,7 @@ Result<std::string> read_part(const File& file, const Part& part, std::string_vi
   return bytes;
 }
 
-/// Is this a plan, and one that this program reads?
+/// Checks that the file is a plan of the version that this program reads.
 Result<void> check_magic(const File& file) {
   std::array<char, 16> bytes{};
   const auto count = file.read_at(0, bytes);
@@ -401,7 +401,7 @@ Result<Footer> read_footer(const File& file, std::uint64_t size_bytes) {
   return footer;
 }
 
-/// Reads an index of which only the digest is known to be right.
+/// Parses an index whose digest has been verified, but nothing else.
 bool parse_index(std::string_view bytes, const Footer& footer,
                  std::vector<PlanBlockEntry>& blocks) {
   if (bytes.size() / entry_bytes != footer.blocks || bytes.size() % entry_bytes != 0) return false;
@@ -421,7 +421,8 @@ bool parse_index(std::string_view bytes, const Footer& footer,
   return in.ok_at_end() && next == footer.links;
 }
 
-/// Do the parts of the file lie one behind the other, without a gap in which something could hide?
+/// Returns whether the parts of the file follow each other without gaps, so that no byte is outside
+/// all digests.
 bool is_gapless(const Footer& footer, const std::vector<PlanBlockEntry>& blocks,
                 std::uint64_t size_bytes) {
   std::uint64_t at = 0;
@@ -576,7 +577,7 @@ Result<void> PlanReader::read_block(std::size_t block, PlanBlock& into) const {
   return {};
 }
 
-/// Take the columns apart that stand in the block's bytes from `at` on.
+/// Parse the columns that start at offset `at` of the block's bytes.
 Result<void> PlanReader::use_columns(std::size_t block, std::size_t at, PlanBlock& into) const {
   const auto& entry = index_[block];
   const auto count = entry.links_count;
@@ -592,7 +593,7 @@ Result<void> PlanReader::use_columns(std::size_t block, std::size_t at, PlanBloc
   return {};
 }
 
-/// Fill in the orders of links that have been unpacked.
+/// Set the orders of the unpacked links.
 void PlanReader::use_orders(std::size_t block, PlanBlock& into) const {
   if (!facts_.has_orders) return;
   const auto& entry = index_[block];

@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::size_t raw_bytes = 256 << 10;
 constexpr std::size_t chunks_ahead =
-    4;  // one busy moment of either thread should not stop the other
+    4;  // so that a short delay of one thread does not stall the other
 
 std::int64_t changed_ns(const struct stat& facts) {
   return std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec;
@@ -85,27 +85,27 @@ struct Source::State {
   bool pipe = false;
   struct stat opened {};
 
-  // Of the reading thread, until it is done.
+  // Used by the reading thread only, until it has finished.
   XXH3_state_t* digest = made(XXH3_createState());
   std::vector<char> raw;
   std::size_t raw_begin = 0;
   std::size_t raw_end = 0;
   bool raw_done = false;
-  std::optional<Inflater> inflater;  // none: raw bytes are what is wanted
+  std::optional<Inflater> inflater;  // none if the input is not compressed
   SourceFacts facts;
 
   std::atomic<std::uint64_t> bytes_read{0};
   std::atomic<bool> stop{false};
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<Chunk> full;  // guarded by `mutex`, like all below
+  std::deque<Chunk> full;  // guarded by `mutex`, like all members below
   std::deque<Chunk> empty;
   std::optional<Result<void>> failed_with;
   bool started = false;
   std::thread thread;
 };
 
-/// Wait until a pipe has bytes or an end; false if the reading is to stop.
+/// Wait until a pipe has bytes or is at its end; false if the thread is to stop.
 bool Source::State::wait_readable() {
   std::array<pollfd, 2> waits{pollfd{descriptor, POLLIN, 0}, pollfd{stop_event, POLLIN, 0}};
   while (::poll(waits.data(), waits.size(), -1) < 0 && errno == EINTR) {
@@ -113,7 +113,7 @@ bool Source::State::wait_readable() {
   return waits[1].revents == 0;
 }
 
-/// Read up to the end of `into`, or of the input.
+/// Read until `into` is full or the input ends; from a pipe whatever is available.
 Result<std::size_t> Source::State::read_raw(std::span<char> into) {
   std::size_t made = 0;
   while (made < into.size()) {
@@ -131,13 +131,13 @@ Result<std::size_t> Source::State::read_raw(std::span<char> into) {
     }
     made += static_cast<std::size_t>(count);
     bytes_read += static_cast<std::uint64_t>(count);
-    if (pipe) break;  // rows should not wait for a slow writer
+    if (pipe) break;  // do not delay rows until a slow writer fills the buffer
   }
   XXH3_128bits_update(digest, into.data(), made);
   return made;
 }
 
-/// Read the first bytes and see what they are.
+/// Read the first bytes and detect the compression.
 Result<void> Source::State::begin() {
   XXH3_128bits_reset(digest);
   raw.resize(raw_bytes);
@@ -160,7 +160,7 @@ Result<void> Source::State::fill(Chunk& chunk) {
   while (chunk.end < stop_at) {
     const auto room = std::span(chunk.bytes).first(stop_at).subspan(chunk.end);
     std::size_t made = 0;
-    if (!inflater && raw_begin == raw_end) {  // no detour for plain bytes
+    if (!inflater && raw_begin == raw_end) {  // uncompressed bytes need no copy
       const auto count = read_raw(room);
       if (!count) return count.error();
       made = *count;
@@ -211,7 +211,7 @@ Result<void> Source::State::finish() {
   return {};
 }
 
-/// Read chunk by chunk, to the end of the input or until told to stop.
+/// Read chunk by chunk until the end of the input or until `stop` is set.
 Result<void> Source::State::read_on() {
   if (auto begun = begin(); !begun) return begun;
   bool last = false;
@@ -239,7 +239,7 @@ void Source::State::work() {
   auto result = caught([this] { return read_on(); });
   if (result) return;
   const std::lock_guard lock(mutex);
-  failed_with = std::move(result);  // its error would be a copy, for which there may be no memory
+  failed_with = std::move(result);  // moved: there may be no memory to copy its error
   wake.notify_all();
 }
 
@@ -269,7 +269,8 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
                  fmt::format("{}: this is a device, such as /dev/null, and no table: {}", path,
                              path == "-" ? "redirect or pipe a table into it" : "check the path")};
   }
-  // Also where a shell has put a file there: it is read from where it stands, and once.
+  // Standard input counts as a pipe even if a shell has redirected a file into it: it is read once,
+  // from the current position.
   state->pipe = path == "-" || !S_ISREG(mode);
   return Source(std::move(state));
 }
@@ -294,7 +295,7 @@ void Source::set_options(SourceOptions options) {
 
 Result<void> Source::next(Chunk& chunk) {
   auto& state = *state_;
-  if (state.options.head_bytes != 0) {  // not worth a thread
+  if (state.options.head_bytes != 0) {  // one small chunk is not worth a thread
     const auto begun = state.begin();
     return begun ? state.fill(chunk) : begun;
   }

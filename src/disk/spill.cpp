@@ -49,7 +49,8 @@ SpillReader::SpillReader(const Spill& spill, std::uint64_t begin, std::uint64_t 
                          std::size_t buffer_bytes)
     : file_(&spill.file_), next_(begin), end_(end), buffer_(buffer_bytes) {}
 
-/// Have at least `wanted` bytes in the buffer, if the stretch has them.
+/// Make at least `wanted` bytes available in the buffer; false if the range has fewer left or on an
+/// error.
 bool SpillReader::refill(std::size_t wanted) {
   if (!outcome_) return false;
   const auto rest = limit_ - at_;

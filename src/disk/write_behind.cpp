@@ -36,7 +36,7 @@ Result<void> WriteBehind::drain() {
   return outcome_;
 }
 
-/// A piece stays in its place while it is written, so that nobody fills it.
+/// A piece stays in the queue while it is being written, so that put() does not reuse its slot.
 void WriteBehind::run() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The one place where the bodies of Asio and Beast are compiled.
+// The only translation unit that compiles the non-header code of Asio and Beast.
 #include <boost/asio/impl/src.hpp>
 #include <boost/asio/ssl/impl/src.hpp>
 #include <boost/beast/src.hpp>

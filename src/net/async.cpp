@@ -27,7 +27,7 @@ Task<void> join(std::vector<Task<void>> tasks) {
   auto group = asio::experimental::make_parallel_group(std::move(starts));
   auto [order, errors] = co_await group.async_wait(asio::experimental::wait_for_one_error(),
                                                    asio::use_awaitable_t<Executor>());
-  for (const std::size_t i : order) {  // the first that failed, in order of time
+  for (const std::size_t i : order) {  // in order of completion
     if (errors[i]) std::rethrow_exception(errors[i]);
   }
 }
@@ -39,14 +39,14 @@ void run_task(asio::io_context& io, Task<void> task) {
     error = std::move(thrown);
     ended = true;
   });
-  io.restart();  // a run before may have ended
+  io.restart();  // an earlier run() may have stopped it
   io.run();
   if (error) std::rethrow_exception(error);
   IDMERGE_CHECK(ended);
 }
 
 void leave_standing(std::unique_ptr<asio::io_context> io) noexcept {
-  static std::atomic<asio::io_context*> latest = nullptr;  // so that it does not look lost
+  static std::atomic<asio::io_context*> latest = nullptr;  // keeps leak checkers quiet
   latest = io.release();
 }
 

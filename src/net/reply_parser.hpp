@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Beast's parser with our own callbacks: it finds where the parts of an answer are, and keeps the
-// few that mean something in buffers that are used again.
+// An HTTP response parser based on Beast's, with callbacks of its own that copy only the few parts
+// in use into buffers that are reused from response to response.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace idmerge {
 
-/// The parts of an answer that are kept, reused from answer to answer.
+/// The parts of a response that are kept; reused from response to response.
 struct ReplyParts {
   std::string content_type;
   std::string retry_after;
@@ -39,7 +39,7 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
       : parts_(parts), body_bytes_max_(body_bytes_max) {
     parts_.clear();
     header_limit(static_cast<std::uint32_t>(head_bytes_max));
-    body_limit(boost::none);  // ours cuts instead of failing
+    body_limit(boost::none);  // keep_body() truncates instead of failing
     eager(true);
   }
 
@@ -49,7 +49,8 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
   using error_code = boost::beast::error_code;
   using view = boost::beast::string_view;
 
-  // Whole, as long as a head may be: what is cut before secrets are taken out may end in one.
+  // Not truncated, however long a head may be: text that is cut before secrets are removed from it
+  // may end in part of a secret.
   static void keep(std::string& field, view value) { field.assign(value.data(), value.size()); }
 
   std::size_t keep_body(view bytes) {
@@ -64,12 +65,12 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
   void on_response_impl(int code, view, int, error_code& ec) override {
     ec = {};
     status_ = static_cast<unsigned>(code);
-    if (code < 100) ec = boost::beast::http::error::bad_status;  // it would announce an answer
+    if (code < 100) ec = boost::beast::http::error::bad_status;  // would be treated as interim
   }
 
   void on_field_impl(boost::beast::http::field name, view, view value, error_code& ec) override {
     ec = {};
-    if (is_header_done()) return;  // a trailer changes nothing
+    if (is_header_done()) return;  // ignore trailers
     using boost::beast::http::field;
     if (name == field::content_type) keep(parts_.content_type, value);
     if (name == field::retry_after) keep(parts_.retry_after, value);

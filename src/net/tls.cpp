@@ -28,7 +28,7 @@ std::string reason_of(unsigned long error) {
   return text != nullptr ? text : fmt::format("error {}", error);
 }
 
-/// The oldest error of the queue, which is then emptied.
+/// Returns: the oldest error of OpenSSL's queue. Empties the queue.
 unsigned long take_error() {
   const unsigned long error = ERR_get_error();
   ERR_clear_error();
@@ -44,18 +44,18 @@ Error bad_file(std::string_view flag, const std::string& file) {
           fmt::format("{} {}: it cannot be used: {}: name a PEM file", flag, file, why)};
 }
 
-/// Never asks a terminal for the passphrase of a key.
+/// Replaces OpenSSL's callback, which asks on the terminal for the passphrase of a key.
 int no_passphrase(char*, int, int, void*) {
   return 0;
 }
 
-/// What SSL_set_tlsext_host_name does, without its cast.
+/// Equivalent to SSL_set_tlsext_host_name, without its cast.
 bool set_server_name(SSL* ssl, std::string host) {
   return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
 }
 
-/// As the socket BIO of OpenSSL writes, but without its SIGPIPE, which ends a program that does not
-/// ignore it.
+/// Writes like the socket BIO of OpenSSL, but without raising SIGPIPE, which ends a program that
+/// does not ignore it.
 int send_quietly(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
   errno = 0;
@@ -65,7 +65,7 @@ int send_quietly(BIO* bio, const char* bytes, int size) {
   return static_cast<int>(sent);
 }
 
-/// A BIO on `socket` that raises no signal; null without memory.
+/// Returns: a BIO on `socket` that raises no SIGPIPE; null if there is no memory.
 BIO* quiet_bio(int socket) {
   static BIO_METHOD* const method = [] {
     const BIO_METHOD* socket_method = BIO_s_socket();
@@ -92,11 +92,11 @@ bool is_address(const std::string& host) {
   return address != nullptr;
 }
 
-// ---- The CA certificates of the system, as OpenSSL looks for them
+// ---- The system's CA certificates, found in the same way as by OpenSSL
 
-/// A place where OpenSSL looks for CA certificates.
+/// A file or directory in which OpenSSL looks for CA certificates.
 struct TrustPlace {
-  const char* variable;  // of the environment, which goes before the compiled-in path
+  const char* variable;  // environment variable that overrides the compiled-in path
   const char* fallback;
 
   const char* configured() const { return ::secure_getenv(variable); }
@@ -114,7 +114,7 @@ TrustPlace trust_directory() {
   return {X509_get_default_cert_dir_env(), X509_get_default_cert_dir()};
 }
 
-/// Is it a name by which OpenSSL finds a certificate in a directory: "9d66eef0.0"?
+/// Returns whether OpenSSL finds a certificate in a directory by a name of this form: "9d66eef0.0".
 bool is_hash_name(std::string_view name) {
   constexpr std::size_t digits = 8;
   return name.size() > digits + 1 && name[digits] == '.' &&
@@ -122,12 +122,12 @@ bool is_hash_name(std::string_view name) {
          name.substr(digits + 1).find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// Does one of several directories, with colons between them, hold a certificate?
+/// Returns whether one of several directories, separated by colons, contains a certificate.
 bool any_in_directories(std::string_view paths) {
   while (!paths.empty()) {
     const auto path = paths.substr(0, paths.find(':'));
     paths.remove_prefix(std::min(paths.size(), path.size() + 1));
-    std::error_code unreadable;  // then the iterator is at its end
+    std::error_code unreadable;  // on an error the iterator equals `end`
     for (std::filesystem::directory_iterator it(path, unreadable), end; it != end;
          it.increment(unreadable)) {
       if (is_hash_name(it->path().filename().string())) return true;
@@ -138,13 +138,13 @@ bool any_in_directories(std::string_view paths) {
 
 struct TrustStore {
   bool is_empty = false;
-  /// Places named by the environment where there is no certificate: "SSL_CERT_FILE=/x".
+  /// Places set in the environment that contain no certificate: "SSL_CERT_FILE=/x".
   std::vector<std::string> misnamed;
 };
 
 TrustStore load_trust_store(SSL_CTX* context) {
   SSL_CTX_set_default_verify_paths(context);
-  ERR_clear_error();  // a place without certificates is none
+  ERR_clear_error();  // a place without certificates is not an error
   const auto* loaded = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
   const bool any_in_file = sk_X509_OBJECT_num(loaded) > 0;
   const bool any_in_directory = any_in_directories(trust_directory().path());
@@ -174,7 +174,7 @@ Error no_trust_store() {
 struct TlsContext::State {
   SSL_CTX* context = nullptr;
   SSL_SESSION* session = nullptr;  // of the latest connection
-  std::string misnamed_trust;      // places of CA certificates in which there are none
+  std::string misnamed_trust;      // configured places that contain no CA certificates
 
   State() = default;
   State(const State&) = delete;
@@ -190,7 +190,7 @@ struct TlsContext::State {
 
   static int keep_session(SSL* ssl, SSL_SESSION* session) {
     SSL_SESSION_free(std::exchange(of(ssl).session, session));
-    return 1;  // it is ours now
+    return 1;  // takes ownership of the session
   }
 };
 
@@ -208,7 +208,7 @@ Result<TlsContext> TlsContext::make(const TlsOptions& options) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  SSL_CTX_set_read_ahead(context, 1);  // one read takes a record and its header together
+  SSL_CTX_set_read_ahead(context, 1);  // one read returns a record together with its header
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   SSL_CTX_set_app_data(context, state.get());
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -243,8 +243,8 @@ Result<TlsStream> TlsContext::connect(int socket, const std::string& host) const
   BIO* bio = ssl != nullptr ? quiet_bio(socket) : nullptr;
   bool good = bio != nullptr;
   if (good) {
-    SSL_set_bio(ssl, bio, bio);  // it owns the BIO now
-    // A common name is free text that authorities do not check as they check subjectAltName.
+    SSL_set_bio(ssl, bio, bio);  // takes ownership of the BIO
+    // A common name is free text that CAs do not validate as strictly as subjectAltName.
     // Source: RFC 9110 section 4.3.4, RFC 9525 section 6.3.
     SSL_set_hostflags(ssl,
                       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -325,7 +325,7 @@ Step TlsStream::step(int result) {
     default:
       broken_ = true;
       ssl_error_ = take_error();
-      // An end without a farewell is no end of an answer, but a broken connection.
+      // An end without close_notify is a failed connection, not the end of an answer.
       return {Step::Want::failed, 0};
   }
 }

@@ -27,7 +27,7 @@ std::string lowered(std::string_view text) {
   return out;
 }
 
-/// An address as bytes: 4, 16, or none when the text is not one.
+/// The bytes of an address: 4, 16, or none if the text is not an address.
 struct Address {
   std::array<unsigned char, 16> bytes{};
   std::size_t size = 0;
@@ -115,7 +115,7 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
   return it;
 }
 
-/// Cut "scheme://" off and say which it was, in lower case; empty if there is none.
+/// Remove "scheme://" from the text. Returns: the scheme in lower case; empty if there is none.
 std::string take_scheme(std::string_view& text) {
   const auto at = text.find("://");
   if (at == std::string_view::npos) return {};
@@ -143,7 +143,7 @@ Result<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
-/// A name without the dot that makes it absolute.
+/// Removes the trailing dot of an absolute name.
 std::string_view without_last_dot(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   return name;
@@ -206,7 +206,8 @@ Result<Target> parse_target(std::string_view text) {
   const auto path_at = rest.find_first_of("/?#");
   const std::string_view authority = rest.substr(0, path_at);
   std::string_view path = path_at == std::string_view::npos ? "" : rest.substr(path_at);
-  // Anywhere: a slash in the password would make a path of its rest, which is printed.
+  // Searched for in the path too: a slash in a password would turn its rest into a path, which is
+  // printed.
   if (rest.find('@') != std::string_view::npos) {
     return usage(
         "--to: the URL has a user name in it, and command lines are seen by others: set "
@@ -260,7 +261,7 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
   }
   std::string_view rest = text;
   const std::string scheme = take_scheme(rest);
-  if (!scheme.empty() && scheme != "http") {  // which may be a password, so it is not said again
+  if (!scheme.empty() && scheme != "http") {  // may be a password: not repeated in the message
     return usage(
         fmt::format("{}: only proxies that speak plain HTTP are known: write "
                     "http://proxy.example.com:3128",

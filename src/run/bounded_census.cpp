@@ -13,12 +13,12 @@
 namespace idmerge {
 namespace {
 
-/// Memory of a census for a distinct link with 1.4 ids a link, free slots included: 62 bytes were
-/// measured while the index was filled to three quarters and an id took 8 bytes beside it, less
-/// what they take less since.
+/// Memory of the resolver per distinct link with 1.4 ids a link, free slots included. 62 bytes were
+/// measured with an index filled to three quarters and 8 bytes per id beside it; the value accounts
+/// for what index and ids have saved since. Units: bytes.
 constexpr std::uint64_t bytes_a_link = 52;
 
-/// What threads, blocks and buffers take beside the census.
+/// Memory for threads, blocks and buffers, besides the resolver.
 constexpr std::uint64_t rest_bytes = 48U << 20U;
 
 std::uint64_t share_for_census(std::uint64_t memory_bytes) {
@@ -73,7 +73,7 @@ void BoundedCensus::foresee(double share_read) {
   if (!spilled_) census_->foresee(share_read, census_bytes_max_);
 }
 
-/// Judge by the first block what is coming.
+/// Estimates the total from the first block.
 Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Judged> judged) {
   looked_ahead_ = true;
   std::uint64_t pairs = 0;
@@ -126,7 +126,7 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
     return {};
   };
   Result<void> fits;
-  // Volumes of one pool (btrfs, ZFS) look like disks of their own: there the sum is not asked for.
+  // Volumes of one pool (btrfs, ZFS) appear as separate devices; the sum is not checked for them.
   if (job_disk->device == spill_disk->device) {
     fits = use("plan and spill", need.plan_bytes + need.spill_bytes, dir_.dir(), *spill_disk,
                "--spill-dir");
@@ -141,7 +141,7 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
   return {};
 }
 
-/// Memory is used up: go on in files, with the links that stand in the plan.
+/// Memory is exhausted: continues on disk, starting with the links that are already in the plan.
 Result<void> BoundedCensus::begin_spill() {
   IDMERGE_CHECK(plan_.links() == census_->links());
   const auto so_far = census_->report();
@@ -149,7 +149,7 @@ Result<void> BoundedCensus::begin_spill() {
   census_->give_ages(ages);
   census_.reset();
   if (!announced_) {
-    // At least what was taken comes again; more is not known.
+    // Assume that at least as many rows follow as were taken; nothing more is known.
     const auto rows = std::max(rows_expected_, 2 * so_far.read);
     const auto need = SpilledCensus::need_of(rows, row_bytes_, packed_bytes_, has_orders_);
     if (auto done = announce(need, rows_expected_ > 0); !done) return done;

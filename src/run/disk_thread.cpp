@@ -61,7 +61,7 @@ void DiskThread::run() {
     ended_ = std::move(saved);
     lock.unlock();
     changed_.notify_one();
-    // Where nobody can be called, the owner finds out when he collects.
+    // If done() throws, the owner learns of the save at its next collect().
     static_cast<void>(caught([this] {
       done_();
       return Result<void>();

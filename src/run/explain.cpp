@@ -30,7 +30,7 @@ struct TextHash {
 template <class Value>
 using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-/// The wanted ids; most others are told apart by their length.
+/// The wanted ids. Most other ids are excluded by their length alone.
 class Wanted {
  public:
   explicit Wanted(const std::vector<std::string>& ids) {
@@ -39,7 +39,7 @@ class Wanted {
     }
   }
 
-  /// Which of them is this? Nothing: none.
+  /// Returns: the index of a wanted id; nullopt for any other id.
   std::optional<std::size_t> find(std::string_view id) const {
     if (!lengths_[length_of(id)]) return std::nullopt;
     const auto found = index_.find(id);
@@ -73,13 +73,13 @@ bool is_sent(Verdict verdict) {
   return verdict == Verdict::send || verdict == Verdict::spare;
 }
 
-/// Which pair a row or link names; of a pair without sides either order.
+/// Identifies the pair that a row or link names. The order of an unsided pair does not matter.
 std::string pair_key(Op op, bool sided, std::string_view a, std::string_view b) {
   if (!sided && b < a) std::swap(a, b);
   return fmt::format("{}{}{}:{}{}", static_cast<int>(op), sided ? 's' : 'u', a.size(), a, b);
 }
 
-/// Visit the links of every block in which `look` finds something in the columns.
+/// Visits the links of every block that has at least one link whose columns satisfy `look`.
 template <class Look, class Visit>
 Result<void> each_link(const PlanReader& plan, Look look, Visit visit) {
   PlanBlock block;
@@ -107,7 +107,7 @@ Result<void> find_links(const PlanReader& plan, const Wanted& wanted, Explanatio
   });
 }
 
-/// The ids of links, each once, in order of appearance.
+/// The distinct ids of links, in order of appearance.
 class Members {
  public:
   void add(std::string_view id) {
@@ -150,7 +150,7 @@ Result<void> find_clusters(const PlanReader& plan, Explanation& out) {
   return {};
 }
 
-/// Clusters among links that have no component, as they are not sent: joined by their ids.
+/// Clusters of held links, which have no component because they are not sent. Union-find over ids.
 class HeldClusters {
  public:
   void add(const Link& link) {
@@ -190,10 +190,11 @@ class HeldClusters {
   std::vector<std::size_t> parents_;
 };
 
-/// What held links stand against: other claims on the anonymous id, links in which it is a user.
+/// Finds what held links conflict with: other claims on the anonymous id, and links that name it as
+/// their user.
 Result<void> find_clashes(const PlanReader& plan, Explanation& out) {
-  ByText<std::vector<std::size_t>> claimed;     // by anonymous id: for whom to look
-  ByText<std::vector<std::size_t>> both_sides;  // by the id that is a user elsewhere
+  ByText<std::vector<std::size_t>> claimed;     // by anonymous id: indices of the explained ids
+  ByText<std::vector<std::size_t>> both_sides;  // by id that is a user elsewhere: the same
   bool too_large = false;
   for (std::size_t n = 0; n < out.ids.size(); ++n) {
     for (const auto& link : out.ids[n].links) {
@@ -242,7 +243,7 @@ Result<void> find_clashes(const PlanReader& plan, Explanation& out) {
   return {};
 }
 
-/// Why an input cannot be read again; empty if it may be worth a try.
+/// Returns: why an input cannot be read again; empty if it may be readable.
 std::string why_unread(const PlanInput& input) {
   if (input.path == "-") return "it was standard input";
   struct stat now {};
@@ -257,7 +258,7 @@ bool was_with_deny_list(const KeyValues& planned) {
   return digest != nullptr && !digest->empty();
 }
 
-/// The rows of the inputs that name a wanted id.
+/// Finds the rows of the inputs that name a wanted id.
 class Rereading {
  public:
   Rereading(const PlanReader& plan, const PlanOptions& options, const Wanted& wanted,
@@ -282,7 +283,7 @@ class Rereading {
       if (why.empty()) {
         const auto counts = row_counts();
         why = read(file);
-        if (!why.empty()) forget(counts);  // rows of another table
+        if (!why.empty()) forget(counts);  // not the rows that were planned
       }
       if (!why.empty()) out_.unread.push_back({file, std::move(why)});
     }
@@ -301,7 +302,7 @@ class Rereading {
       out_.ids[i].rows.resize(counts[i]);
   }
 
-  /// Empty, or why its rows do not count.
+  /// Returns: why the rows of this input do not count; empty if they count.
   std::string read(std::uint32_t file) {
     auto options = options_.intake;
     options.inputs = {inputs_[file].path};
@@ -311,7 +312,8 @@ class Rereading {
     RowBlock block;
     for (;;) {
       const auto more = intake->next(block);
-      // What is missing in one file may be in another: as long as all of it was read, it is good.
+      // An error at the end, such as a field that no row has, may concern this file alone. The file
+      // counts if its digest shows that all of it was read.
       if (!more && intake->files().front().digest != inputs_[file].content) {
         return "it was changed: " + more.error().what;
       }
@@ -371,7 +373,7 @@ class Rereading {
   const Wanted& wanted_;
   Explanation& out_;
   bool has_deny_list_;
-  std::vector<std::unordered_map<std::string, std::size_t>> links_;  // of each id, by pair
+  std::vector<std::unordered_map<std::string, std::size_t>> links_;  // of each id, by pair_key()
   OrderKind order_kind_ = OrderKind::unknown;
 };
 
@@ -438,7 +440,7 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   if (!options) return options.error();
   Explanation out;
   std::vector<std::string> wire_ids;
-  std::unordered_set<std::string_view> known;  // of `ids`
+  std::unordered_set<std::string_view> known;  // wire forms of the `ids` seen so far
   for (const std::string_view id : ids) {
     const auto wire = wire_anon(id, options->screen.simplified);
     if (!known.insert(wire).second) continue;

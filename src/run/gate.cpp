@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Waking more often than this is work without use, where the burst makes up for being late.
+// Waking up more often than this is useless if the burst compensates for late permits.
 constexpr std::chrono::milliseconds nap{1};
 
 bool covers_nap(const BucketOptions& options) {
@@ -23,8 +23,9 @@ bool covers_nap(const BucketOptions& options) {
 
 }  // namespace
 
-/// A place in the queue, held until its turn or its owner's end. Those that open a connection stand
-/// before all that wait and have none: only the first is told to.
+/// A place in the queue, held until the permit is granted or the owner is destroyed. Waiters that
+/// are opening a connection come before all waiting ones without a connection, because only the
+/// first of these is told to open one.
 struct Gate::Waiter {
   enum class State : std::uint8_t { waiting, opening, dismissed };
 
@@ -47,7 +48,7 @@ struct Gate::Waiter {
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
   State state = State::waiting;
-  Instant turn{};  // that it opens a connection for
+  Instant turn{};  // due time of the permit for which it opens a connection
   bool passed = false;
 };
 
@@ -81,7 +82,7 @@ Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
       serve();
       co_return false;
     }
-    turnstile_.take_back();  // from one behind it
+    turnstile_.take_back();  // a waiter behind this one may hold the reservation
     waiter.state = Waiter::State::waiting;
     ++waiting_;
     serve();
@@ -135,8 +136,8 @@ Gate::Waiter* Gate::first_waiting() const {
   return waiter;
 }
 
-/// Whose connection the waiter may use: its own, or the one that was used last, so that the others
-/// become superfluous.
+/// Returns: the waiter whose connection `waiter` may use: itself, or else the one whose connection
+/// was used last, so that surplus connections stay idle; null if a new one must be opened.
 Gate::Waiter* Gate::with_connection_for(Waiter& waiter) const {
   if (waiter.lane.connection.is_open()) return &waiter;
   if (!waiter.lane.may_take_connection()) return nullptr;
@@ -146,7 +147,7 @@ Gate::Waiter* Gate::with_connection_for(Waiter& waiter) const {
   return other;
 }
 
-/// When a turn comes that is nobody's yet: those that open a connection go before.
+/// Returns: the earliest slot that is not reserved by a connecting worker; those take precedence.
 Instant Gate::turn_to_open(const Waiter& waiter, Instant now) {
   turnstile_.take_back();
   Turnstile behind = turnstile_;
@@ -160,7 +161,7 @@ void Gate::arm(Instant at, Instant now) {
   const TurnOptions pace = turnstile_.options();
   const bool lazy = covers_nap(pace.links) && covers_nap(pace.requests) && covers_nap(pace.bytes);
   const Instant until = lazy ? std::max(at, now + nap) : at;
-  if (armed_for_ <= until) return;  // and looks again then
+  if (armed_for_ <= until) return;  // serve() is called by then
   armed_for_ = until;
   timer_.expires_at(until);
   timer_.async_wait([this](const boost::system::error_code& ec) {
@@ -189,8 +190,8 @@ void Gate::join(Waiter& waiter) {
   ++waiting_;
 }
 
-/// Without having passed: what was reserved for the first, who may be this one, or may have been
-/// about to use its connection, is found anew.
+/// Removes a waiter that got no permit. The reservation is released, because the first waiter may
+/// be this one or may have been about to use its connection; serve() makes a new one.
 void Gate::give_up(Waiter& waiter) {
   if (waiter.waits()) turnstile_.take_back();
   leave(waiter);

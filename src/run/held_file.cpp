@@ -25,24 +25,24 @@
 namespace idmerge {
 namespace {
 
-/// What a line repeats of other lines is bounded, so that the file grows with the input and not
-/// with how many claim an id: each claim has a line of its own. Of a small conflict every line
-/// names all others. Of a larger one the first line names the first ten, and the rest name the
-/// first; how many more there are is counted.
+/// These limits bound what a line repeats of other lines, so that the file grows with the input and
+/// not with the number of claims on an id; each claim has its own line. In a small conflict every
+/// line names all other claims. In a larger one the first line names the first ten, the other lines
+/// name the first, and the remaining claims are counted.
 constexpr std::size_t small_conflict_max = 3;  // claims
 constexpr std::size_t clashes_named_max = 10;
 
-/// A longer id of another line is not repeated: its file and line are given. Units: bytes.
+/// A longer id of another line is not repeated; its file and line are given. Units: bytes.
 constexpr std::size_t id_repeated_max = 128;
 
-/// What is kept for a held link whose anonymous id is new, besides the ids.
+/// Memory for a held link with a new anonymous id, besides the ids. Units: bytes.
 constexpr std::uint64_t bytes_a_held_link = 380;
 
 constexpr std::size_t parts_max = 64;
 constexpr std::size_t part_buffer_bytes = 64U << 10U;
 constexpr std::size_t line_buffer_bytes = 64U << 10U;
 
-/// Do several users claim the anonymous id?
+/// Returns whether several users claim the anonymous id.
 constexpr bool is_disputed(Verdict verdict) {
   return verdict == Verdict::conflict || verdict == Verdict::outranked;
 }
@@ -51,7 +51,7 @@ struct Words {
   std::string_view message, hint;
 };
 
-/// What a line says of a verdict, made once: by verdict.
+/// JSON members that explain a verdict, built once; indexed by verdict.
 using Reasons = std::array<std::string, static_cast<std::size_t>(Verdict::count)>;
 
 Words words(Verdict verdict) {
@@ -95,16 +95,16 @@ Reasons reasons() {
   return reasons;
 }
 
-/// Of a conflict without a second user, which only a decision makes.
+/// For a conflict without a second user, which only a decision can cause.
 constexpr Words decided_words{
     "the decision about the anonymous id is to wait, or names a user that does not claim it",
     "decide anew in the list of show --held, then plan --decisions"};
 
-/// Ids that outlive the block or buffer they were read from.
+/// Stores ids beyond the lifetime of the block or buffer that they were read from.
 class Texts {
  public:
   Texts() = default;
-  Texts(const Texts&) = delete;  // the ids would stay behind
+  Texts(const Texts&) = delete;  // views would still point into the original
   Texts(Texts&&) = default;
   Texts& operator=(const Texts&) = delete;
   Texts& operator=(Texts&&) = default;
@@ -122,10 +122,10 @@ class Texts {
  private:
   static constexpr std::size_t text_bytes = 64U << 10U;
 
-  std::deque<std::string> texts_;  // none ever grows past what was reserved for it
+  std::deque<std::string> texts_;  // none grows beyond its reserved capacity, so views stay valid
 };
 
-/// Held links with their ids, in order.
+/// Held links that own their ids, in order.
 struct HeldLinks {
   struct Held {
     Link link;
@@ -141,15 +141,15 @@ struct HeldLinks {
   }
 };
 
-/// What stands against held links, by their anonymous id.
+/// The links that held links conflict with, by anonymous id.
 class Clashes {
  public:
-  /// Shape: `are_kept` says that the ids of held links outlive this. `held_expected` are links.
+  /// `are_kept`: the ids of held links outlive this object. Units: `held_expected` in links.
   explicit Clashes(bool are_kept, std::size_t held_expected = 0) : are_kept_(are_kept) {
     known_.reserve(held_expected);
   }
 
-  /// A link as lines name it: by the id that differs. No id: there is none.
+  /// A conflicting link as it is named in a line, by the id that differs; an empty id means none.
   struct Other {
     std::string_view id;
     std::uint64_t line = 0;
@@ -157,15 +157,16 @@ class Clashes {
   };
 
   struct Known {
-    boost::container::small_vector<Other, 2> claims;  // the first held ones
+    boost::container::small_vector<Other, 2> claims;  // the first held claims
     std::uint64_t claims_count = 0;
-    Other winner;  // the claim that outranks those that are held
+    Other winner;  // the claim that outranks the held ones
     Other side;    // the first link that names the id as its user
     bool has_winner = false;
     bool has_side = false;
   };
 
-  /// First, every held link in order. What is known of its id; null: nothing needs to be.
+  /// Step 1: every held link in order. Returns: what is known of its id; null if its line needs
+  /// nothing.
   const Known* note_held(const Link& link, Verdict verdict) {
     if (!is_disputed(verdict) && verdict != Verdict::both_sides) return nullptr;
     auto found = known_.find(link.anon);
@@ -188,10 +189,10 @@ class Clashes {
     return found == known_.end() ? nullptr : &found->second;
   }
 
-  /// Is anything wanted of links that are not held?
+  /// Returns whether step 2 is needed.
   bool wants_others() const { return wants_others_; }
 
-  /// Then every link, or at least those that name one of the ids, in order.
+  /// Step 2: every link in order, or at least those that name one of the ids.
   void note_other(const Link& link, Verdict verdict) {
     if (!link.sided) return;
     const auto won = known_.find(link.anon);
@@ -205,7 +206,7 @@ class Clashes {
     }
   }
 
-  /// Last, the line about a held link. Shape: `known` null if nothing stands against it.
+  /// Step 3: appends the line about a held link. `known`: null if it conflicts with nothing.
   void append_line(std::string& out, const Link& link, Verdict verdict, const Known* known,
                    const std::vector<PlanInput>& inputs) const {
     out += '{';
@@ -232,13 +233,13 @@ class Clashes {
     out += '}';
   }
 
-  // A user makes fewer claims on an id, one an operation, than are kept.
+  // A user makes at most one claim per operation on an id, which is fewer than are kept.
   static bool has_rival(const Known& known, const Link& link) {
     return std::any_of(known.claims.begin(), known.claims.end(),
                        [&](const Other& claim) { return claim.id != link.user; });
   }
 
-  /// Of how many other claims the line about a link gives the place.
+  /// Returns: how many other claims the line about a link names.
   static std::size_t named_max(const Known& known, const Link& link) {
     if (known.claims_count <= small_conflict_max) return small_conflict_max;
     const auto& first = known.claims.front();
@@ -263,7 +264,7 @@ class Clashes {
       }
     }
     out += ']';
-    // A claim that is not among those kept is this user's, at least one.
+    // At least one claim is this user's, even if it is not among those kept.
     const auto others = known.claims_count - std::max<std::uint64_t>(own, 1);
     if (others > named) append_json_member(out, "more_clashes", others - named);
   }
@@ -291,14 +292,14 @@ class Clashes {
   Reasons reasons_ = reasons();
   std::string decided_reason_ = reason(Verdict::conflict, decided_words);
   bool are_kept_;
-  // In memory that is given back as a whole.
+  // The nodes come from one arena, which is freed as a whole.
   std::pmr::monotonic_buffer_resource memory_;
   std::pmr::unordered_map<std::string_view, Known> known_{&memory_};
   Texts texts_;
   bool wants_others_ = false;
 };
 
-/// Some blocks of a plan.
+/// A range of blocks of a plan.
 struct Stretch {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -308,8 +309,8 @@ Stretch all_of(const PlanReader& plan) {
   return {0, plan.blocks()};
 }
 
-/// Visit links of a plan, all or those that are held. `visit(ordinal, link, verdict)` returns a
-/// Result<void>.
+/// Visits the links of a plan, either all or the held ones.
+/// Requires: `visit(ordinal, link, verdict)` returns a Result<void>.
 template <class Visit>
 Result<void> each_packed(const PlanReader& plan, const Stretch& blocks, bool only_held,
                          Visit visit) {
@@ -338,7 +339,7 @@ Result<void> each_packed(const PlanReader& plan, const Stretch& blocks, bool onl
   return {};
 }
 
-/// Memory that the clashes of all held links may take.
+/// Returns: the memory needed for the conflicts of all held links. Units: bytes.
 Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
   PlanBlock block;
   std::uint64_t sum = 0;
@@ -352,7 +353,7 @@ Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
   return sum;
 }
 
-/// Collects lines for a file.
+/// Buffers lines for a file.
 class LineFile {
  public:
   explicit LineFile(PartFile& part) : part_(part) {}
@@ -392,8 +393,8 @@ std::size_t count_of(const AllHeld& held) {
   return count;
 }
 
-/// Two halves of what a plan has `count` of, the second gathered beside the first. Shape:
-/// `gather(begin, end)` returns a Result<HeldLinks>.
+/// Gathers held links from both halves of the range 0..`count` in parallel.
+/// Requires: `gather(begin, end)` returns a Result<HeldLinks>.
 template <class Gather>
 Result<AllHeld> gather_halves(std::uint64_t count, const Gather& gather) {
   const auto middle = count / 2;
@@ -414,7 +415,7 @@ Result<AllHeld> gather_all(const PlanReader& plan) {
   });
 }
 
-/// Append the lines about links, of which two threads make as many. Shape: `known` one a link.
+/// Appends the lines about links, built by two threads. Requires: `known` has one entry per link.
 Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::Held>& links,
                          std::span<const Clashes::Known* const> known,
                          const std::vector<PlanInput>& inputs, LineFile& out) {
@@ -443,7 +444,7 @@ Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::He
 
 using Visit = std::function<void(const Link& link, Verdict verdict)>;
 
-/// Shape: `each_link` visits every link of the plan.
+/// Requires: `each_link` visits every link of the plan.
 Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>& inputs,
                                const std::function<Result<void>(const Visit&)>& each_link,
                                LineFile& out) {
@@ -470,8 +471,8 @@ Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>
   return {};
 }
 
-/// Which ids are wanted of other links: a bit for each, by its hash, so that some that are not
-/// wanted pass, and none that is wanted is missed.
+/// Filter for the ids that are wanted of other links: one bit per hash. Some unwanted ids pass, but
+/// no wanted id is missed.
 class Sieve {
  public:
   explicit Sieve(std::uint64_t bytes) : words_(std::max<std::uint64_t>(bytes / 8, 64)) {}
@@ -485,7 +486,7 @@ class Sieve {
   std::vector<std::uint64_t> words_;
 };
 
-/// A link on its way through a part. Shape: the ordinal only of held links.
+/// A link in a partition file. `ordinal` is set for held links only.
 struct Record {
   std::uint64_t ordinal = 0;
   Link link;
@@ -507,7 +508,7 @@ void put(Spill& file, const Record& record) {
   file.append(link.user);
 }
 
-/// The ids end with the next read.
+/// Lifetime: the ids are valid until the next read.
 Record get(SpillReader& in) {
   Record record;
   const auto head = in.get<std::uint8_t>();
@@ -544,8 +545,8 @@ Result<std::vector<Spill>> make_spills(SpillDir& dir, std::size_t count) {
   return spills;
 }
 
-/// Held links, and after all of them what may stand against them, to the part of the id in
-/// question.
+/// Writes the held links, and after them the links that may conflict with them, each to the
+/// partition of the id in question.
 Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
                         std::vector<Spill>& parts) {
   Sieve sieve(memory_bytes / 8);
@@ -580,7 +581,7 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
   return read;
 }
 
-/// The lines of one part, each behind its ordinal and length.
+/// Writes the lines of one partition, each preceded by its ordinal and length.
 Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs, Spill& lines) {
   Clashes clashes(false);
   for (SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
@@ -606,11 +607,11 @@ Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs,
   return lines.flush();
 }
 
-/// All parts' lines in order of their ordinals.
+/// Merges the lines of all partitions by ordinal.
 Result<void> merge_lines(const Spill& lines, const std::vector<std::uint64_t>& ends,
                          LineFile& out) {
   std::vector<SpillReader> readers;
-  using Next = std::pair<std::uint64_t, std::size_t>;  // ordinal, part
+  using Next = std::pair<std::uint64_t, std::size_t>;  // ordinal, partition
   std::priority_queue<Next, std::vector<Next>, std::greater<>> queue;
   const auto step = [&](std::size_t part) -> Result<void> {
     auto& in = readers[part];
@@ -646,7 +647,7 @@ Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, Spi
   for (auto& part : *parts) {
     if (auto written = write_part(part, plan.facts().inputs, (*lines)[0]); !written) return written;
     ends.push_back((*lines)[0].size_bytes());
-    part = Spill();  // gives the disk back
+    part = Spill();  // frees the disk space
   }
   return merge_lines((*lines)[0], ends, out);
 }
@@ -666,7 +667,7 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
     }
     return false;
   };
-  // Of the blocks that begin within.
+  // Reads the blocks whose first link is within [begin, end).
   const auto gather = [&](std::uint64_t begin, std::uint64_t end) -> Result<HeldLinks> {
     HeldLinks held;
     const auto read = plan.each_block(

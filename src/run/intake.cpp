@@ -19,24 +19,24 @@
 namespace idmerge {
 namespace {
 
-constexpr std::size_t head_bytes = 64 << 10;  // what format and keys are told by
+constexpr std::size_t head_bytes = 64 << 10;  // from which format and keys are detected
 constexpr std::size_t chunk_bytes = 256 << 10;
 
 Error prefixed(std::string_view path, const Error& error) {
   return {error.code, fmt::format("{}: {}", path, error.what)};
 }
 
-/// How the rows of one file are to be read, found out from its first bytes.
+/// How to read the rows of one file, determined from its first bytes.
 struct Plan {
   Format format = Format::automatic;
   std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
-  std::size_t start = 0;                                         // where the rows begin
-  std::vector<std::string> numbered{};   // of each column asked for as #N, its name in the header
-  std::size_t columns = 0;               // of CSV
-  std::vector<std::string> first_row{};  // of CSV where no column is known by its name
+  std::size_t start = 0;                                         // offset of the first row
+  std::vector<std::string> numbered{};   // header names of the columns selected as #N
+  std::size_t columns = 0;               // CSV
+  std::vector<std::string> first_row{};  // CSV without a header, or with columns selected as #N
   std::array<std::string, 2> side_names{};
-  bool undecided = false;          // more bytes are needed to say
-  bool wants_keys_behind = false;  // of NDJSON whose first row is too long to have any
+  bool undecided = false;          // more bytes are needed
+  bool wants_keys_behind = false;  // NDJSON: the first row is too long to show its keys
 };
 
 struct Magic {
@@ -70,8 +70,8 @@ constexpr Magic unreadable[]{
     {"ORC"sv, "this is ORC", "export CSV or NDJSON"},
 };
 
-/// The encoding of a text with zero bytes, told by where its first characters have theirs; empty if
-/// it is none of Unicode's.
+/// Returns: the encoding of a text with zero bytes, detected from their positions among the first
+/// characters; empty if it is neither UTF-16 nor UTF-32.
 std::string_view wide_encoding(std::string_view text) {
   constexpr std::size_t looked_at = 16;
   const auto zeros_at = [&](std::size_t begin) {
@@ -99,8 +99,9 @@ std::string_view wide_encoding(std::string_view text) {
   }
 }
 
-/// Blocks of snappy with the lengths before and after compression in front of each, most
-/// significant byte first; each begins with the former once more, as snappy writes it.
+/// Returns whether the text is Snappy in Hadoop's framing. Each block follows its uncompressed and
+/// its compressed length, both big-endian, and begins with the uncompressed length again, as Snappy
+/// writes it.
 ///
 /// Source: github.com/google/snappy, format_description.txt; hadoop's BlockCompressorStream
 bool is_hadoop_snappy(std::string_view head) {
@@ -119,7 +120,7 @@ bool is_hadoop_snappy(std::string_view head) {
   return false;
 }
 
-/// Refuse what is no text, with the way out.
+/// Refuses content that is not text, with a remedy.
 Result<void> check_text(std::string_view head) {
   for (const auto& magic : unreadable) {
     if (head.starts_with(magic.bytes)) {
@@ -219,7 +220,7 @@ Error no_header_in_ndjson() {
   return {Errc::usage, "--no-header: NDJSON has no header: leave it out"};
 }
 
-/// The keys of the first rows that are not too long. Errors: those of reading.
+/// Returns: the keys found in the first rows that are not too long. Errors: those of reading.
 Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
                                                        std::uint64_t row_max) {
   auto source = Source::open(path, {});
@@ -249,7 +250,7 @@ Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
   return first_keys(row, true);
 }
 
-/// `keys_behind`: of the rows behind a first one that is too long; null before they are known.
+/// `keys_behind`: keys from the rows after a first row that is too long; null if not yet known.
 Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
                             const IntakeOptions& options,
                             const std::vector<std::string>* keys_behind) {
@@ -296,7 +297,7 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   return plan;
 }
 
-/// `whole`: there is no more than `head`.
+/// `whole`: `head` is the complete input.
 Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
                      const std::vector<std::string>* keys_behind = nullptr) {
   if (auto text = check_text(head); !text) return text.error();
@@ -306,7 +307,7 @@ Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeO
                                   : examine_csv(head, whole, pipe, options, format);
 }
 
-/// The option that says where the ids of one side are, as it was given.
+/// Returns: the option that selects the ids of one side, as it was given.
 std::string side_option(const IntakeOptions& options, std::size_t side) {
   if (!options.id_fields.empty()) return "--id-fields " + options.id_fields;
   if (options.op == Op::alias) {
@@ -366,29 +367,29 @@ struct Intake::State {
   std::uint64_t bytes_total = 0;
   std::uint64_t bytes_before = 0;  // raw bytes of the files already read
 
-  std::map<std::size_t, Source> pipes;  // opened once and for all: a writer waits for it
-  std::size_t index = 0;                // of the file being read
+  std::map<std::size_t, Source> pipes;  // kept open: a writer is waiting
+  std::size_t index = 0;                // of the current file
   std::optional<Source> source;
   Plan plan;
   bool last = false;      // the source has no more chunks
-  bool use_left = false;  // feed what is left over before asking for more
-  std::string left;       // bytes that the reader has not taken
+  bool use_left = false;  // feed `left` before reading more
+  std::string left;       // bytes that the reader has not consumed
   Chunk chunk;
   OrderKind order_kind;
   std::uint64_t rows = 0;
-  bool readable = false;       // some row of NDJSON is an object
-  std::array<bool, 2> seen{};  // sides that a row of NDJSON had a key for
+  bool readable = false;       // at least one NDJSON row is an object
+  std::array<bool, 2> seen{};  // sides for which an NDJSON row had a key
   std::string empty_path;      // of a file without even a header
   struct Table {
     std::string path;
     std::vector<std::string> numbered;
     std::size_t columns = 0;
   };
-  std::optional<Table> model;  // the first one, if columns are named by number
+  std::optional<Table> model;  // the first table, if columns are selected by number
   std::optional<Error> failed;
 };
 
-/// Refuse what can be refused before the first row is read.
+/// Checks everything that can be checked before the first row is read.
 Result<void> Intake::State::look_at_heads() {
   std::vector<std::array<std::uint64_t, 2>> known;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -432,7 +433,8 @@ Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t by
                             path, false);
 }
 
-/// A first row that is too long costs one row, as anywhere else: the keys are those behind it.
+/// A first row that is too long costs only that row, like any other: the keys are taken from the
+/// rows after it.
 Result<Plan> Intake::State::examine_or_read_on(std::string_view head, bool whole,
                                                const std::string& path, bool pipe) const {
   auto found = examine(head, whole, pipe, options);
@@ -448,8 +450,8 @@ Result<Plan> Intake::State::examine_or_read_on(std::string_view head, bool whole
   return examine(head, whole, pipe, options, &*keys);
 }
 
-/// Columns named by number must be the same in all tables: where the header says otherwise, or
-/// there is none, one of them would be misread.
+/// Columns selected by number must be the same in all tables. If the headers differ, or tables
+/// without a header differ in their number of columns, one of them would be misread.
 Result<void> Intake::State::check_alike(const std::string& path, const Plan& found) {
   if (found.columns == 0 || (found.numbered.empty() && !options.no_header)) return {};
   if (!model) {
@@ -471,7 +473,7 @@ Result<void> Intake::State::check_alike(const std::string& path, const Plan& fou
                            list_names(model->numbered, options.mask))};
 }
 
-/// Begin with the file at `index`: read until it is known how to go on.
+/// Opens the file at `index` and reads until its plan is known.
 Result<void> Intake::State::open_next() {
   const auto pipe = pipes.find(index);
   auto opened = pipe == pipes.end() ? Source::open(file().path, source_options())
@@ -520,7 +522,7 @@ Result<void> Intake::State::open_next() {
   return {};
 }
 
-/// Put the next bytes into the block, behind those that are left over.
+/// Loads the next bytes into the block, after the bytes left over from the last call.
 Result<std::string_view> Intake::State::load(RowBlock& block) {
   if (use_left) {
     block.bytes.assign(left.begin(), left.end());
@@ -530,7 +532,7 @@ Result<std::string_view> Intake::State::load(RowBlock& block) {
   if (auto read = source->next(chunk); !read) return read.error();
   last = chunk.last;
   const auto fresh = chunk.end - chunk.begin;
-  if (left.size() > chunk.begin) {  // a long row
+  if (left.size() > chunk.begin) {  // a long row: no room before the chunk
     block.bytes.clear();
     block.bytes.reserve(left.size() + fresh);
     block.bytes.assign(left.begin(), left.end());
@@ -569,7 +571,7 @@ Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block)
         if constexpr (requires { reader.feed(bytes, last, block); }) {
           return reader.feed(bytes, last, block);
         } else {
-          return bytes.size();  // blank lines and nothing else
+          return bytes.size();  // only blank lines
         }
       },
       plan.reader);
@@ -608,7 +610,7 @@ Result<bool> Intake::State::next(RowBlock& block) {
   }
 }
 
-/// Take down what is known of the file now that all of it has been read.
+/// Records the facts of the file after all of it was read.
 Result<void> Intake::State::close_file() {
   const auto& facts = source->facts();
   file().size = facts.size;

@@ -11,7 +11,7 @@
 namespace idmerge {
 namespace {
 
-/// How a letter begins; the link's ordinal follows.
+/// Start of the line about a refused link; the ordinal of the link follows.
 constexpr std::string_view letter_start = "{\"link\":";
 
 constexpr std::size_t piece_bytes = 256 * 1024;
@@ -89,7 +89,7 @@ Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string&
                                           path)};
   };
   std::string piece;
-  std::string letter;  // the start of one that goes on in the next piece
+  std::string letter;  // the start of a line that continues in the next piece
   for (std::uint64_t at = 0; at < bytes;) {
     piece.resize(std::min<std::uint64_t>(piece_bytes, bytes - at));
     const auto count = file->read_at(at, piece);

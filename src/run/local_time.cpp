@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view default_zone_file = "/etc/localtime";
 
-/// Names of UTC, which need no file.
+/// Names of UTC that need no zone file.
 constexpr std::array<std::string_view, 14> utc_names{
     "UTC",     "GMT",     "UCT",     "Universal",     "Zulu",     "Greenwich", "GMT0",
     "Etc/UTC", "Etc/GMT", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "Etc/GMT0",  "Etc/Greenwich"};
@@ -41,7 +41,8 @@ bool is_zone_file(const std::string& path) {
   return std::string_view(magic.data(), magic.size()) == "TZif";
 }
 
-/// The name of a zone file below its directory, where the path tells it.
+/// Returns: the name of a zone file relative to the zone directory, or the whole path if it is
+/// elsewhere.
 std::string name_of(std::string_view path) {
   constexpr std::string_view directory = "/zoneinfo/";
   const auto at = path.rfind(directory);
@@ -56,8 +57,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// Does the text begin with a zone and its distance from UTC, "CET-1" or "<+0330>-3:30"? As far as
-/// that, glibc follows a rule, whatever comes behind.
+/// Returns whether the text begins with a zone name and its offset from UTC, as in "CET-1" or
+/// "<+0330>-3:30". glibc treats any text with such a prefix as a rule, whatever follows.
 bool is_posix_rule(std::string_view text) {
   constexpr std::size_t name_min = 3;
   if (text.starts_with('<')) {
@@ -73,7 +74,7 @@ bool is_posix_rule(std::string_view text) {
   return !text.empty() && is_digit(text.front());
 }
 
-/// The zone of the machine: what /etc/localtime is, or leads to.
+/// Returns: the zone of the machine, from /etc/localtime or its target.
 LocalZone machine_zone() {
   const std::string path(default_zone_file);
   std::error_code none;
@@ -85,7 +86,7 @@ LocalZone machine_zone() {
                              path)};
 }
 
-/// "UTC+1", "UTC-3:30"
+/// Returns: a text such as "UTC+1" or "UTC-3:30".
 std::string offset_text(long seconds) {
   const long minutes = std::abs(seconds) / 60;
   auto text = fmt::format("UTC{}{}", seconds < 0 ? '-' : '+', minutes / 60);

@@ -14,7 +14,7 @@
 namespace idmerge {
 namespace {
 
-/// Decisions of a kind that cannot be obeyed, named one by one; the rest are counted.
+/// Number of ineffective decisions of one kind that are named; the rest are counted.
 constexpr std::size_t decisions_named_max = 5;
 
 struct Kind {
@@ -22,7 +22,7 @@ struct Kind {
   std::string_view sentence;
 };
 
-/// All but `yes`: first those that leave rows held.
+/// All kinds except `yes`; those that leave rows held come first.
 constexpr std::array<Kind, 5> kinds{{
     {Obeyed::unclaimed, "this user does not claim the anonymous id: its rows are held"},
     {Obeyed::both_sides,
@@ -72,7 +72,7 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
 
 Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
                            std::vector<Obeyed>& answers) {
-  std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: which decision
+  std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: its decision
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& decision = file.decisions[i];
     if (answers[i] == Obeyed::yes && decision.says == Decision::Says::user) {

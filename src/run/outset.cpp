@@ -16,7 +16,7 @@
 namespace idmerge {
 namespace {
 
-/// The word of the checkpoint for the directory in which it was written.
+/// Key in the checkpoint for the directory in which it was written.
 constexpr std::string_view directory_word = "directory";
 
 Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
@@ -24,8 +24,8 @@ Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
   return job.run();
 }
 
-/// Say so when the directory is not the one in which the run before was at work. After a restart
-/// the kernel may count directories anew, so nothing is known then.
+/// Warns if the directory is not the one in which the previous run worked. After a reboot the
+/// kernel may number directories differently, so there is no warning then.
 void note_copy(const RunState& state, const Hold& hold, const RunPaths& paths, Progress& progress) {
   const auto before = state.checkpoint.words.get(directory_word);
   if (before.empty() || before == hold.identity()) return;
@@ -37,7 +37,7 @@ void note_copy(const RunState& state, const Hold& hold, const RunPaths& paths, P
                             paths.dir));
 }
 
-/// Say what an earlier run left behind.
+/// Reports what an earlier run left behind.
 void note_resume(const RunState& state, const Doubt& doubt, Progress& progress) {
   for (const auto& sentence : state.notes)
     progress.note(Weight::warning, sentence);
@@ -141,11 +141,11 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
                          std::uint64_t in_flight_max, Files& files) {
   const PlanFacts& plan = outset.plan.facts();
-  // Whole or not at all: a power loss may have torn what nobody had synced.
+  // Checks the whole plan: a power loss may have torn blocks that were not synced.
   if (!outset.state) {
     if (auto whole = outset.plan.check_blocks(); !whole) return whole.error();
   }
-  // A checkpoint is worth nothing without the plan that it counts in.
+  // A checkpoint is useless without the plan whose links it counts.
   if (auto durable = outset.plan.make_durable(files); !durable) return durable.error();
   const auto target = target_fingerprint(options, plan);
   if (!outset.state) {
@@ -168,7 +168,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
                              "send it there, or start a new job",
                              outset.paths.dir, options.target.url())};
   }
-  // What the run before may have delivered stays unknown until this one has settled it.
+  // Links that the previous run may have delivered stay in doubt until this run settles them.
   checkpoint.in_doubt = outset.doubt.links;
   checkpoint.in_flight_max = in_flight_max;
   checkpoint.ceiling = std::min(

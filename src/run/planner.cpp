@@ -35,14 +35,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Blocks under way between the threads: enough that none waits for the others' hiccups; each
-/// takes memory beside the census.
+/// Blocks in circulation between the threads: enough that a short stall of one thread does not stop
+/// the others. Each block takes memory besides the resolver.
 constexpr std::size_t blocks_under_way = 6;
 
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
-/// Rows with what the first judge said of them, and which of them the census found to be new links.
+/// Rows with the results of validation, and the indices of those that the resolver found to be new
+/// links.
 struct JudgedBlock {
   RowBlock rows;
   std::vector<Judged> judged;
@@ -55,11 +56,12 @@ struct JudgedBlock {
 
 using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
 
-/// Is the id of every row one more than that of the row before? Then the column is no id, but a
-/// count of the rows.
+/// Detects a column that numbers the rows instead of naming ids: each value is one more than that
+/// of the row before.
 class RowNumbers {
  public:
-  /// Shape: rows of one file in order; a gap is as long as that of the lines.
+  /// Requires: the rows of each file come in order. A gap in the values may be as long as the gap
+  /// in the lines.
   void look(std::string_view id, std::uint32_t file, std::uint64_t line) {
     if (broken_) return;
     std::uint64_t number = 0;
@@ -73,7 +75,8 @@ class RowNumbers {
     number_ = number;
   }
 
-  /// Rows seen, if they are numbered throughout; of a few that says nothing.
+  /// Returns: the number of rows if all of them are numbered; otherwise, or for too few rows to
+  /// tell, 0.
   std::uint64_t rows() const { return broken_ || rows_ < rows_min ? 0 : rows_; }
 
  private:
@@ -86,8 +89,8 @@ class RowNumbers {
   std::uint64_t number_ = 0;
 };
 
-/// The judging thread: inputs to judged blocks. Everything that looks at one row alone belongs
-/// here, because the census is the longer half.
+/// Validation thread: reads the inputs into judged blocks. All work on single rows is done here,
+/// because the resolver thread has more to do.
 class Judging {
  public:
   Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
@@ -98,8 +101,7 @@ class Judging {
         may_have_escapes_(options.intake.format == Format::tsv ||
                           (options.intake.delimiter && *options.intake.delimiter < ' ')) {}
 
-  /// Begin on a thread of its own, which ends when the inputs are read, cannot be read on, or the
-  /// belt has ended.
+  /// Starts the thread. It ends after the last row, after an error, or when the queue has ended.
   void start() { thread_ = std::thread(&Judging::run, this); }
 
   void join() {
@@ -109,7 +111,7 @@ class Judging {
 
   ~Judging() { join(); }
 
-  /// After join().
+  /// Requires: join() has returned.
   const Result<void>& outcome() const { return outcome_; }
   std::uint64_t anon_row_numbers() const { return anon_numbers_.rows(); }
   std::uint64_t user_row_numbers() const { return user_numbers_.rows(); }
@@ -181,14 +183,14 @@ class Judging {
   std::thread thread_;
 };
 
-/// The packing thread: new links to the plan, in order.
+/// Packing thread: adds new links to the plan, in order.
 class Packing {
  public:
   Packing(PlanWriter& plan, JudgedBelt& belt) : plan_(plan), judged_(belt) {}
 
   void start() { thread_ = std::thread(&Packing::run, this); }
 
-  /// Pack a block some time later and give it back to its belt.
+  /// Queues a block to be packed and then returned to its queue.
   void put(JudgedBlock* block) {
     if (block->fresh.empty()) {
       judged_.put_empty(block);
@@ -198,7 +200,7 @@ class Packing {
     }
   }
 
-  /// Wait until all links stand in the plan. Afterwards no more may come.
+  /// Waits until all links are in the plan. Requires: no put() follows.
   const Result<void>& finish() {
     counted_.end();
     if (thread_.joinable()) thread_.join();
@@ -244,7 +246,7 @@ class Packing {
   std::thread thread_;
 };
 
-/// `rejected.ndjson`, under way.
+/// `rejected.ndjson` while it is being written.
 class RejectedFile {
  public:
   static Result<RejectedFile> begin(Files& files, const std::string& path,
@@ -283,9 +285,9 @@ class RejectedFile {
   std::string buffer_;
 };
 
-/// Rows that are held as they stand; there is at most one for each input.
+/// Rows that are held as a whole; at most one per input.
 struct HeldRows {
-  std::string lines;   // about them, of held.ndjson
+  std::string lines;   // of held.ndjson, about these rows
   std::string places;  // "pairs.fifo: line 3, ..."
 
   void add(const Row& row, std::string_view path) {
@@ -295,8 +297,9 @@ struct HeldRows {
   }
 };
 
-/// The counting thread's loop. Shape: `inputs` are those of the intake before its first block;
-/// `held_rows` receives the rows that are held as they stand.
+/// Loop of the resolver thread. `held_rows` receives the rows that are held as a whole.
+/// Requires: `inputs` is a copy of Intake::files() made before the first block, because the
+/// validation thread changes the original.
 Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
                        Packing& packing, RejectedFile& rejected, HeldRows& held_rows, Hold& hold,
@@ -331,7 +334,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
       if (auto held = hold.check(); !held) return held;
     }
     packing.put(block);
-    if (!plan.healthy()) break;  // write_rest() says why
+    if (!plan.healthy()) break;  // write_rest() returns the error
   }
   return packing.finish();
 }
@@ -351,15 +354,15 @@ std::vector<PlanInput> plan_inputs(const Intake& intake) {
   return inputs;
 }
 
-/// Ids of this plan were judged as they are sent. Plans of simplified projects have it, older ones
-/// do not; in other modes both are the same.
+/// Key of plans whose ids were processed in wire form. Plans of simplified projects have it, unless
+/// an earlier version made them; in other modes both forms are the same.
 constexpr std::string_view wire_forms_key = "wire_forms";
 
-/// Only in plans that take a last row without a line end: older plans, which did so of files, and
-/// all that hold it lack it.
+/// Key of plans that take a last row without a line end. Plans that hold such a row lack it, and so
+/// do those of earlier versions, which took it from files.
 constexpr std::string_view last_row_key = "last_row";
 
-/// Keep the first rows that a person should look at; of a pipe they are not known yet.
+/// Records the first rows that a person should check. Those of pipes are not known yet.
 void add_first_rows(const std::vector<InputFile>& files, KeyValues& words) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (files[i].first_row.empty()) continue;
@@ -371,8 +374,9 @@ std::string yes_no(bool yes) {
   return yes ? "yes" : "no";
 }
 
-/// Shape: of an option that was planned otherwise. Files are known by digests, which say nothing to
-/// a person.
+/// Describes the difference between a planned option and its present value. Files are recorded as
+/// digests, which mean nothing to a person, so these are not shown.
+/// Requires: `planned` differs from `now`.
 std::string how_it_differs(std::string_view key, std::string_view planned, std::string_view now) {
   if (key != "deny_file" && key != "decisions") {
     return fmt::format("the plan was made with '{}', now it is '{}'", planned, now);
@@ -445,7 +449,7 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
 
 namespace {
 
-/// Plan in a job that is ours.
+/// Makes the plan in a job that this process has locked.
 Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
                           const PlanOptions& options, Progress& progress) {
   Files& files = hold.files();
@@ -486,7 +490,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
   const auto write_early = [&](const Census& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
-    // In what is free now; beyond it, write_held() knows how to do with less.
+    // Only if it fits into the memory that is free now; otherwise write_held() needs less.
     if (held_bytes(claims.held_by_claims(), bytes_a_link) > claims.bytes_left_by_clusters()) return;
     held_written = std::async(std::launch::async, [&] {
       return write_claimed(files, paths, held_rows.lines, *plan, inputs_read, claims);
@@ -504,7 +508,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
   if (report.looks.prefixed == report.links + report.duplicates) report.looks.prefixed = 0;
   report.anon_row_numbers = judging.anon_row_numbers();
   report.user_row_numbers = judging.user_row_numbers();
-  // Its memory is given back beside what follows.
+  // Its memory is freed in parallel with the following steps.
   const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
   for (const auto& file : intake.files()) {
     if (!file.is_pipe || file.first_row.empty()) continue;
@@ -529,7 +533,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
                       "--last-row take");
   }
   if (auto still = hold.check(); !still) return still.error();
-  // Rejected and held rows are durable before the plan that counts them has its name.
+  // Rejected and held rows are durable before the plan that counts them is published.
   if (auto committed = rejected->commit(); !committed) return committed.error();
   auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
   if (!facts) return facts.error();
@@ -607,7 +611,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
                                             "planned",
                                             inputs[i].path)};
     }
-    // Read it: another file of the same length may have been given its name, and its time.
+    // Compare contents: another file of the same size may have been given the same name and time.
     bool same = inputs[i].size == planned.size_bytes;
     if (same) {
       const auto content = Source::digest_of(inputs[i].path);

@@ -66,7 +66,7 @@ Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, co
   if (!options.rate_is_given) return;
   const auto there = files_.stat(path_);
   if (!there || !*there) return;
-  seen_ = *there;  // and its words are over, even if it stays
+  seen_ = *there;  // its content is ignored, even if it cannot be removed
   if (const auto removed = files_.remove(path_); removed) {
     seen_.reset();
   } else {
@@ -99,7 +99,7 @@ void Rates::look_at_file() {
   const auto there = files_.stat(path_);
   if (!there || is_same(*there, seen_)) return;
   seen_ = *there;
-  if (!seen_) {  // taken away: as it was typed
+  if (!seen_) {  // removed: the rate of the options applies again
     said_.reset();
     return;
   }

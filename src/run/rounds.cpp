@@ -39,7 +39,7 @@ class Components {
   std::vector<bool> bits_;
 };
 
-/// What must be known of a cluster before it is loaded.
+/// Size of a cluster, known before it is loaded.
 struct Size {
   std::size_t links = 0;
   bool has_spares = false;
@@ -77,7 +77,7 @@ class Search {
     return {};
   }
 
-  /// The clusters in which a link was refused.
+  /// Finds the clusters in which a link was refused.
   Result<void> find_clusters() {
     for (auto at = refused_.begin(); at != refused_.end();) {
       if (*at >= plan_.links()) {
@@ -95,7 +95,7 @@ class Search {
     return {};
   }
 
-  /// How large they are; those without a spare are of no use.
+  /// Measures these clusters. Those without a spare are dropped.
   Result<void> measure() {
     std::unordered_map<Component, Size> sizes;
     for (std::size_t i = 0; i < plan_.blocks(); ++i) {
@@ -116,7 +116,7 @@ class Search {
     return {};
   }
 
-  /// Load the merges of some clusters, whole.
+  /// Loads all merges of some clusters.
   Result<void> load(const Components& group) {
     links_.clear();
     ids_.emplace();
@@ -151,7 +151,7 @@ class Search {
   PlanBlock block_;
   Components lost_;
   std::vector<std::pair<Component, Size>> sizes_;
-  std::optional<IdIndex> ids_;  // of the clusters in memory
+  std::optional<IdIndex> ids_;  // of the loaded clusters
   std::vector<SpareLink> links_;
 };
 

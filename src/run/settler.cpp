@@ -9,12 +9,12 @@
 namespace idmerge {
 namespace {
 
-/// Answers before a share of refusals means anything.
+/// Number of answers from which the share of refusals is meaningful.
 constexpr std::uint64_t refused_answers_min = 1'000;
 
 }  // namespace
 
-// Consecutive ordinals are settled together; refusals stand between them.
+// Consecutive ordinals are recorded together, up to the next refusal.
 void Settler::deliver(const Batch& batch, const Part& part, const Outcome& outcome,
                       unsigned status) {
   const auto& ordinals = batch.ordinals;

@@ -16,7 +16,7 @@
 namespace idmerge {
 namespace {
 
-/// A fixed number, so that a part is small enough for any budget and few enough files are open.
+/// Fixed, so that a partition fits any memory limit while few files are open.
 constexpr std::size_t parts_count = 64;
 constexpr std::size_t judges_count = 2;
 constexpr std::size_t part_buffer_bytes = 64U << 10U;
@@ -29,14 +29,15 @@ constexpr std::size_t links_ahead = 32;
 constexpr std::size_t sightings_ahead = 24;
 constexpr std::uint64_t ids_max = 0x7FFFFFFE;
 
-// The first byte of a record in a part. A claim: operation in bits 1-2, sided in bit 3, the form of
-// the anonymous id in bits 4-5. A sighting: bit 3 for the user of a sided pair, its form in 4-5.
+// First byte of a record in a partition. Claim: operation in bits 1-2, sided in bit 3, form of the
+// anonymous id in bits 4-5. Sighting: bit 0 set, bit 3 for the user of a sided pair, form of the id
+// in bits 4-5.
 constexpr unsigned sighting_bit = 1;
 constexpr unsigned op_shift = 1;
 constexpr unsigned sided_bit = 8;
 constexpr unsigned form_shift = 4;
 
-// What is said of a new link: operation in bits 0-1, sided in bit 2, the verdict from bit 3 on.
+// Result for a new link: operation in bits 0-1, sided in bit 2, verdict from bit 3.
 std::uint8_t pack(const ClaimedLink& link) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(link.op) | (link.sided ? 4U : 0U) |
                                    static_cast<unsigned>(link.verdict) << 3U);
@@ -47,12 +48,12 @@ void unpack(std::uint8_t packed, ClaimedLink& link) {
   link.verdict = static_cast<Verdict>(packed >> 3U);
 }
 
-/// Not the bits by which an index sorts.
+/// Uses `high`, because IdIndex places ids by `low`.
 std::size_t part_of(const Fingerprint& id) {
   return id.high % parts_count;
 }
 
-/// A record as bytes, put together without a copy for each field.
+/// Builds a record in a buffer, to append it with a single copy.
 class Record {
  public:
   template <class T>
@@ -87,7 +88,7 @@ Error too_many_ids() {
   return {Errc::usage, "the inputs have more than two billion distinct ids: plan them in parts"};
 }
 
-/// A stretch of what the parts said, ahead of which the next row is known.
+/// Reads a range of results of a partition. `row` is the row of the next result.
 struct Stretch {
   SpillReader in;
   IdNumber first_id;
@@ -132,9 +133,9 @@ Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const F
   return census;
 }
 
-// A row is written once packed and as claim and sighting (41); what the parts say of it (12), the
-// link in numbers (9), and the plan itself (8 besides the ids, 5 of columns) come before the rows
-// are given back. Orders are written with the claim, the link in numbers and the plan.
+// Bytes per row: the packed row, and its claim and sighting (41). The results of the partitions
+// (12), the link in numbers (9), and the plan (8 besides the ids, 5 for columns) are written before
+// the rows are freed. Orders are written with the claim, the link in numbers, and the plan.
 SpilledCensus::Need SpilledCensus::need_of(std::uint64_t rows, double row_bytes,
                                            double packed_bytes, bool has_orders) {
   const double in_spill = packed_bytes + 41 + 12 + 9 + (has_orders ? 2 * 8 : 0);
@@ -193,7 +194,7 @@ void SpilledCensus::take_pair(const Link& link, const Judged& judged) {
     put_claim(judged.anon, judged.user, link, judged.forms.anon);
     put_sighting(judged.user, judged.forms.user, true);
   } else {
-    // Both directions of an unsided pair must meet in one part.
+    // Both orders of an unsided pair must be in one partition.
     is_any_unsided_ = true;
     const auto rank = [](const Fingerprint& id) { return std::tuple(id.high, id.low); };
     const bool in_order = rank(judged.anon) <= rank(judged.user);
@@ -231,7 +232,7 @@ void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_use
   part.last_row = rows_;
 }
 
-/// Shape: u32 rows, u32 bytes, the packed rows.
+/// Format: u32 rows, u32 bytes, the packed rows.
 void SpilledCensus::close_rows() {
   Spill& file = rows_file_[0];
   const auto bytes = packer_.bytes();
@@ -268,7 +269,7 @@ Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t
   return {};
 }
 
-// A judge takes every other part, and has files of its own.
+// Each thread takes every other partition and has its own files.
 Result<void> SpilledCensus::judge_parts() {
   for (std::size_t i = 0; i < 2 * judges_count; ++i) {
     auto file = Spill::create(*dir_, file_buffer_bytes);
@@ -316,9 +317,9 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
   Census census(options_);
-  // Parts are as large as each other, but for chance.
+  // Partitions have about the same size.
   if (number >= judges_count) census.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
-  PageArray<std::uint32_t> given;  // by the number within the part: the number of all, plus one
+  PageArray<std::uint32_t> given;  // by number in `census`: number in the partition, plus one
   PageArray<std::uint64_t> link_rows;
   std::uint64_t links = 0;
   std::uint64_t last_user_row = 0;
@@ -415,7 +416,7 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   }
   part.claims.end = said_of_claims.size_bytes();
   part.users.end = said_of_users.size_bytes();
-  part.file = Spill();  // gives the disk back
+  part.file = Spill();  // frees the disk space
   fault_point("spill_part");
   part.links = links;
   part.ids_seen = census.ids();
@@ -424,7 +425,7 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   return {};
 }
 
-// All claims on an id meet in its part, and so does what was decided about it.
+// All claims on an id are in its partition, so the decisions about it go there as well.
 void SpilledCensus::obey(std::span<const Decided> decisions) {
   decisions_.assign(decisions.begin(), decisions.end());
   obeyed_.resize(decisions_.size());
@@ -441,7 +442,7 @@ void SpilledCensus::obey_in(std::size_t part, Census& census) {
     obeyed_[parts_[part].decisions[i]] = answers[i];
 }
 
-/// Name the first link of each of the first ids with a doubled prefix.
+/// Records the first link of each of the first ids with a doubled prefix.
 void SpilledCensus::note_doubled(const Link& link, std::uint64_t ordinal) {
   if (doubled_.size() == doubled_named_max || !link.sided) return;
   if (id_form(link.anon) != IdForm::doubled_prefix) return;
@@ -464,12 +465,12 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
     claims.emplace_back(said_[judge], part.claims.begin, part.claims.end, part.first_id);
     users.emplace_back(said_[judge + 1], part.users.begin, part.users.end, part.first_id);
   }
-  // Of each row in the window. The verdict `count` stands for a row that is no new link.
+  // One entry per row of the window. Verdict::count means that the row is not a new link.
   std::vector<ClaimedLink> window(std::min<std::uint64_t>(rows_a_window, rows_));
 
   SpillReader rows(rows_file_[0], 0, rows_file_[0].size_bytes(), file_buffer_bytes);
   std::string packed;
-  std::uint32_t left = 0;  // links of the block of rows
+  std::uint32_t left = 0;  // unread rows of the current block
   RowCursor cursor({}, has_orders_);
   Link link;
   for (std::uint64_t begin = 0; begin < rows_; begin += rows_a_window) {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Scheduling of work that only its end is waited for: the kernel then lets a thread finish its turn
-// instead of handing the processor to whoever has just been woken. Threads that pass blocks to each
-// other wake each other all the time, and each change of hands costs them the caches.
+// Batch scheduling for throughput-bound threads: the kernel lets a thread use up its time slice
+// instead of preempting it for a thread that has just been woken. Threads that pass blocks to each
+// other wake each other constantly, and each context switch costs them their caches.
 #pragma once
 
 namespace idmerge {
 
-/// While it lives, this thread is scheduled as a batch (SCHED_BATCH), and so are the threads that
-/// it starts meanwhile, to their end. A thread with a policy of its own, from chrt(1) say, keeps
-/// it. Advice only: where the kernel refuses, everything works, a little slower.
+/// Sets the scheduling policy of the calling thread to SCHED_BATCH for the lifetime of the object.
+/// Threads started meanwhile inherit the policy and keep it until they end. A thread with another
+/// policy, for example from chrt(1), keeps that. If the kernel refuses, nothing happens but a small
+/// loss of speed.
 class BatchScheduling {
  public:
   BatchScheduling() noexcept;

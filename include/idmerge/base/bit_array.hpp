@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A bit for each of many ids or links: what is known of ten million of them stays in a cache, and
-// grows in place as the arrays beside it do.
+// A large array with one bit per id or link. Ten million bits take little more than a megabyte, so
+// they stay in a CPU cache; the array grows in place, like the arrays of numbers used beside it.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,18 @@
 
 namespace idmerge {
 
-/// Bits by number, all unset at first.
+/// Bits by index, all unset initially.
 class BitArray {
  public:
-  /// Hold at least `size` bits.
+  /// Makes room for at least `size` bits.
   void grow_to_hold(std::size_t size) { words_.grow_to_hold(size / 64 + 1); }
 
   void release() { words_.release(); }
 
-  /// Shape: `bit` is below a size that is held.
+  /// Requires: `bit` is below a size passed to grow_to_hold().
   bool test(std::size_t bit) const { return (words_[bit / 64] >> bit % 64 & 1U) != 0; }
 
-  /// Set a bit; true if it was not set before. Shape: as test().
+  /// Sets a bit. Requires: as test(). Returns: true if it was not set before.
   bool set(std::size_t bit) {
     const auto mask = std::uint64_t{1} << bit % 64;
     auto& word = words_[bit / 64];
@@ -31,7 +31,7 @@ class BitArray {
     return is_news;
   }
 
-  /// Call `visit(bit)` for each bit that is set, in order.
+  /// Calls `visit(bit)` for each set bit, in ascending order.
   template <class Visit>
   void each_set(Visit visit) const {
     for (std::size_t i = 0; i < words_.size(); ++i) {
@@ -40,7 +40,7 @@ class BitArray {
     }
   }
 
-  /// Nothing is held until something is asked to be. Units: bytes.
+  /// Allocated memory; 0 before the first grow_to_hold(). Units: bytes.
   std::size_t bytes() const { return words_.bytes(); }
 
  private:

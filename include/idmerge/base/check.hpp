@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The assertion of the house, on in release too: a bug found late in a job that cannot be undone
-// costs more than the test does. Never for what input, disk or network can cause.
+// Assertions that are active in release builds, too: a job cannot be undone, so a bug that is found
+// late costs more than the check. Not for conditions that input, disk or network can cause.
 #pragma once
 
 namespace idmerge {
 
-/// Print where and what, and abort.
+/// Prints the condition and its location to stderr and aborts.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line) noexcept;
 
 }  // namespace idmerge

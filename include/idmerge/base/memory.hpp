@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How much memory a process may use without being killed for it: the machine's, or the cgroup's if
-// that is less, since a container is killed at its own limit while the machine has plenty.
+// Determines how much memory the process may use without being killed: the memory of the machine,
+// or the limit of the cgroup if that is lower, because a container is killed at its own limit even
+// if the machine has free memory.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,12 @@
 
 namespace idmerge {
 
-/// Units: bytes. Shape: `proc` and `cgroup` are where the kernel's files stand; another place in
-/// tests. cgroup v2 and v1; the limits of all cgroups above count too.
+/// Returns the lowest limit of the machine, the cgroup (v2 or v1) and all its parents. `proc` and
+/// `cgroup` are the mount points of the kernel's files; tests pass other directories. Units: bytes.
 std::uint64_t memory_limit_bytes(const std::string& proc = "/proc",
                                  const std::string& cgroup = "/sys/fs/cgroup");
 
-/// Half of it, at most 4 GiB: the default of --memory.
+/// Returns the default of --memory: half of the limit, at most 4 GiB. Units: bytes.
 std::uint64_t memory_to_use();
 
 }  // namespace idmerge

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Large arrays of plain numbers, straight from the system's pages: zeroed, and grown in place
-// without copying (mremap). The kernel is asked for pages many at a time, before they are touched:
-// a fault for each would hold up the one thread that writes, twice if it looks before it writes.
-// The index of ids is on huge pages, since a table of 4 KiB pages misses the TLB on every row; the
-// rest, of which most is appended to, is not, because huge pages are dear where a virtual machine's
-// host has yet to find the memory behind them.
+// Large arrays of plain numbers in anonymous mappings: zero-initialized, and grown without copying
+// (mremap). Pages are populated in large batches before they are touched, because a page fault for
+// each would stall the single writing thread, and twice if it reads a page before it writes to it.
+// The id index uses huge pages, because with 4 KiB pages it misses the TLB on every row. The other
+// arrays, most of which are appended to, use small pages, because huge pages are expensive where
+// the host of a virtual machine has yet to provide the memory behind them.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +17,13 @@ namespace idmerge {
 
 enum class PageSize : std::uint8_t { small, huge };
 
-/// Enlarge an anonymous mapping (null: make one). Units: bytes. Errors: throws std::bad_alloc.
+/// Enlarges an anonymous mapping, or creates one if `memory` is null; it may move. Units: bytes.
+/// Errors: throws std::bad_alloc.
 void* grow_pages(void* memory, std::size_t bytes, std::size_t bytes_wanted, PageSize page_size);
 void free_pages(void* memory, std::size_t bytes) noexcept;
 
-/// Have the kernel put its pages into memory that was just mapped, on two threads where it is much.
-/// Advice only: without it everything works, slower.
+/// Populates newly mapped pages, with a second thread from 16 MiB on. If the kernel refuses, pages
+/// are faulted in on access, which is slower. Units: bytes.
 void populate_pages(void* memory, std::size_t bytes) noexcept;
 
 template <class T, PageSize page_size = PageSize::small>
@@ -35,24 +36,25 @@ class PageArray {
   PageArray& operator=(const PageArray&) = delete;
   ~PageArray() { release(); }
 
-  /// Make `size` elements; new ones are zero, and have their pages. Never shrinks.
+  /// Grows to `size` elements; new elements are zero and their pages populated. Never shrinks.
   void grow(std::size_t size) {
     map(size);
     populate(size);
   }
 
-  /// Have address space for `size` elements, so that grow_to_hold() need not find another place.
+  /// Maps address space for `size` elements, so that grow_to_hold() need not move the array.
   void reserve(std::size_t size) { map(size); }
 
-  /// Give all elements back.
+  /// Frees all elements.
   void release() {
     free_pages(data_, size_ * sizeof(T));
     data_ = nullptr;
     size_ = populated_ = 0;
   }
 
-  /// Hold at least `size` elements, and grow by half if they are more: for arrays that are appended
-  /// to. Bounds: pages are populated 2 MiB ahead, the rest is address space.
+  /// Makes room for at least `size` elements, with room for half as many more if the array has to
+  /// grow: for arrays that are appended to. Bounds: pages are populated 2 MiB ahead; the rest is
+  /// address space only.
   void grow_to_hold(std::size_t size) {
     if (size <= populated_) return;
     if (size > size_) map(size + size / 2 + 1024);
@@ -83,7 +85,7 @@ class PageArray {
 
   T* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t populated_ = 0;  // of them
+  std::size_t populated_ = 0;  // elements whose pages are populated
 };
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What a function returns when it may be unable to go on. An `Error` ends the command; a row that
-// cannot be used is a `Fault` (core/fault.hpp) and an answer of the service is an `Outcome`
-// (core/dialect.hpp), neither of which is an error. A code says who has to act, because that is
-// all that a caller decides on, and the exit code follows from it.
+// The result type of functions that can fail. An `Error` ends the command. A row that cannot be
+// used is a `Fault` (core/fault.hpp) and an answer of the service is an `Outcome`
+// (core/dialect.hpp); neither is an error. The code of an error says who has to act, because that
+// is all that callers need to distinguish, and it determines the exit code.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@
 namespace idmerge {
 
 enum class Errc : std::uint8_t {
-  internal,     // not foreseen: author
+  internal,     // unexpected; to be fixed by the author
   usage,        // options, configuration, a directory that cannot be written
   input,        // missing, unreadable, changed or growing input; a damaged plan or checkpoint
-  outage,       // network or disk; the same command goes on later
-  guard,        // a safety limit stopped the job: look first
-  service,      // the service said stop, or is not the service we think it is
+  outage,       // network, disk or a system limit; the same command resumes later
+  guard,        // a safety limit stopped the job; a person has to look first
+  service,      // the service rejects the job, or is not the expected service
   budget,       // --max-requests or --canary reached
   duration,     // --max-duration reached
-  locked,       // another process works here
+  locked,       // in use by another process
   interrupted,  // SIGINT or SIGTERM
 };
 
-/// The exit code of a command that ends with this error, a part of the command-line contract.
-/// Interrupted is 128 plus the number of the signal, as a shell reports it; SIGINT where it is 0.
+/// Returns the exit code of a command that ends with this error; part of the command-line contract.
+/// For `interrupted` it is 128 plus the signal number, as a shell reports it; 0 means SIGINT.
 int exit_code(Errc code, int signal_number = 0);
 
-/// Shape: `what` reads `subject: what is wrong: what to do`, lower case, no full stop.
+/// Requires: `what` has the form `subject: what is wrong: what to do`, lower case, no full stop.
 struct Error {
   Errc code = Errc::internal;
   std::string what;
@@ -42,7 +42,7 @@ struct Error {
 };
 
 [[noreturn]] inline void throw_exception_from_error(const Error& e, const boost::source_location&) {
-  throw std::runtime_error(e.what);  // only reached by value() on an unchecked result: a bug
+  throw std::runtime_error(e.what);  // reached only by value() on an unchecked result: a bug
 }
 
 template <class T>
@@ -51,15 +51,15 @@ class [[nodiscard]] Result : public boost::system::result<T, Error> {
   using boost::system::result<T, Error>::result;
 };
 
-/// For test messages and logs: the error, or that there is a value.
+/// For test messages and logs: prints the error, or "a value".
 template <class T>
 std::ostream& operator<<(std::ostream& out, const Result<T>& result) {
   return result.has_value() ? out << "a value" : out << result.error().what;
 }
 
-/// Make an Error whose text ends in the meaning of `error_number`, for failed system calls.
-/// Errors: `usage` for what only a person can mend (permissions, wrong kind of file), `outage` for
-/// the rest (ENOSPC, EIO and the like).
+/// Returns an Error for a failed system call: subject, meaning of `error_number`, and what to do.
+/// Errors: `usage` for causes in the command line or the file system that a person has to fix
+/// (permissions, wrong path or kind of file), `outage` for the rest (ENOSPC, EIO and the like).
 Error system_error(std::string_view subject, int error_number);
 
 }  // namespace idmerge

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A value that must not be seen: a password, a token, a prepared Authorization header. It has no
-// formatter and no stream operator, so that printing one does not compile; its memory is wiped
-// when it ends; whoever needs the bytes says `reveal()`, which is easy to search for.
+// A secret value: a password, a token, a prepared Authorization header. It has no formatter and no
+// stream operator, so that printing one does not compile, and its memory is wiped on destruction.
+// Code that needs the bytes calls `reveal()`, which is easy to search for.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ class Secret {
   explicit Secret(std::string_view value);
   ~Secret();
 
-  /// A copy of its own, wiped by itself.
+  /// Each copy owns its bytes and wipes them.
   Secret(const Secret& other);
   Secret& operator=(const Secret& other);
   Secret(Secret&& other) noexcept;
@@ -26,14 +26,13 @@ class Secret {
 
   bool empty() const { return size_ == 0; }
 
-  /// The bytes themselves.
-  /// Shape: a view that ends with this object.
+  /// Lifetime: the view ends with this object or an assignment to it.
   std::string_view reveal() const { return {bytes_.get(), size_}; }
 
-  /// For people to recognise it by: "…9f3c", or "…" alone when it is shorter than 12 bytes.
+  /// Returns a form to recognize the secret by: "…9f3c", or "…" alone below 12 bytes.
   std::string masked() const;
 
-  /// In a time that depends on the lengths alone.
+  /// Compares in a time that depends on the lengths only.
   bool operator==(const Secret& other) const;
 
  private:
@@ -43,7 +42,7 @@ class Secret {
   std::size_t size_ = 0;
 };
 
-/// Overwrite what is about to be freed, in a way that no optimiser removes.
+/// Overwrites and clears a string, in a way that no optimizer removes.
 void wipe(std::string& text) noexcept;
 
 }  // namespace idmerge

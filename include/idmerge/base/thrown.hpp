@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What a library threw, as an error. We throw nothing; libraries do where the system refuses a
-// handle or a thread, and that is no bug to be reported but a limit to be raised.
+// Converts exceptions of libraries into errors. idmerge itself throws nothing but std::bad_alloc.
+// Libraries throw where the system refuses a handle or a thread; that is not a bug to be reported
+// but a system limit to be raised.
 #pragma once
 
 #include <exception>
@@ -12,12 +13,12 @@
 
 namespace idmerge {
 
-/// Errors: outage for what the system refused by its number (EMFILE, ENFILE, EAGAIN, ENOMEM);
-/// internal for anything else, std::bad_alloc included.
+/// Returns the error for an exception: outage for EMFILE, ENFILE, EAGAIN and ENOMEM; internal for
+/// anything else, including std::bad_alloc.
 Error thrown(const std::exception& exception) noexcept;
 
-/// Call what returns a Result, and make one of what it throws: for threads, from which nothing may
-/// be thrown.
+/// Calls a function that returns a Result and converts its exceptions into errors: for threads,
+/// which no exception may leave.
 template <class Call>
 auto caught(Call&& call) -> decltype(std::forward<Call>(call)()) {
   try {
@@ -27,17 +28,18 @@ auto caught(Call&& call) -> decltype(std::forward<Call>(call)()) {
   }
 }
 
-/// What a C library has made, or std::bad_alloc where it had no memory, as from operator new.
+/// Returns the object that a C library has created, or throws std::bad_alloc if it is null, like
+/// operator new.
 template <class T>
 T* made(T* thing) {
   if (thing == nullptr) throw std::bad_alloc();
   return thing;
 }
 
-/// From now on std::terminate() says what it knows and ends the process with the exit code of an
-/// internal error. Asio and simdjson take memory where nothing may be thrown (~awaitable_thread
-/// posts a coroutine to its executor to be destroyed there), so that want of it ends there; a job
-/// is as safe as from any other kill.
+/// Installs a std::terminate() handler that prints the cause and ends the process with the exit
+/// code of an internal error. Asio and simdjson allocate memory where nothing may be thrown
+/// (~awaitable_thread posts a coroutine to its executor to be destroyed there), so lack of memory
+/// can end the process there. For the job this is as safe as any other kill.
 void end_in_words();
 
 }  // namespace idmerge

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// UTF-8, one character at a time, for text from outside in which anything may stand. Whole texts
-// are checked by simdjson.
+// Decodes and encodes UTF-8 one character at a time, for untrusted text. Whole texts are validated
+// by simdjson.
 #pragma once
 
 #include <cstddef>
@@ -12,28 +12,28 @@ namespace idmerge {
 
 struct Utf8Character {
   char32_t code = 0;
-  std::size_t bytes = 0;  // 0: the text does not begin with a character
+  std::size_t bytes = 0;  // 0: the text does not begin with a valid character
 };
 
-/// The character at the start of `text`. An empty text has none.
+/// Decodes the character at the start of `text`. Returns 0 bytes for an empty or invalid text.
 ///
-/// Source: RFC 3629 section 4: no overlong forms, no surrogates, nothing past U+10FFFF.
+/// Source: RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
 Utf8Character read_utf8(std::string_view text);
 
-/// Does this character do something to a display or to a reader of lines, instead of being shown:
-/// control characters (C0, DEL, C1), line separators, marks that turn the direction of text around,
-/// byte order marks, tags.
+/// Returns whether a character controls a display or a line reader instead of being shown: control
+/// characters (C0, DEL, C1), line and paragraph separators, directional formatting characters, the
+/// byte order mark, tags.
 ///
 /// Source: Unicode 15, UAX #9 section 2 (directional formatting characters), chapter 23.
 bool steers_display(char32_t code);
 
-/// Append `code` as JSON escapes it, \u202e, or as two of them past U+FFFF.
+/// Appends `code` as a JSON escape, \u202e, or as a surrogate pair above U+FFFF.
 ///
 /// Source: RFC 8259 section 7.
 void append_json_escape(char32_t code, std::string& out);
 
-/// Append `code` to a string, or a vector of char. Requires: at most U+10FFFF; a surrogate is
-/// encoded like any other number below U+10000, which is not UTF-8.
+/// Appends `code` to a string or a vector of char. Requires: `code` is at most U+10FFFF. A
+/// surrogate is encoded like any other number below U+10000, which is not valid UTF-8.
 template <typename Bytes>
 void append_utf8(char32_t code, Bytes& out) {
   const auto add = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Numbers in as few bytes as they need: LEB128, seven bits a byte, least significant first, the top
-// bit set on all but the last byte; and differences made small, whichever their sign.
+// Variable-length integers: LEB128, seven bits per byte, least significant first, with the top bit
+// set on all bytes but the last. Zigzag encoding maps signed differences near zero to small
+// unsigned numbers.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@ namespace idmerge {
 
 inline constexpr std::size_t varint_bytes_max = 10;
 
-/// Write a number, and say where it ends. Bounds: varint_bytes_max.
+/// Writes a number and returns the end of its bytes. Bounds: at most varint_bytes_max bytes.
 inline char* put_varint(char* at, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7U)
     *at++ = static_cast<char>(value | 0x80U);
@@ -19,8 +20,8 @@ inline char* put_varint(char* at, std::uint64_t value) {
   return at;
 }
 
-/// Read a number and move `at` behind it. False for one that is cut, over 64 bits or longer than it
-/// need be, so that each number has one form.
+/// Reads a number and moves `at` past it. Returns false if it is truncated, exceeds 64 bits or is
+/// longer than necessary, so that each number has exactly one encoding.
 inline bool get_varint(const char*& at, const char* end, std::uint64_t& value) {
   value = 0;
   for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -32,7 +33,7 @@ inline bool get_varint(const char*& at, const char* end, std::uint64_t& value) {
   return false;
 }
 
-/// The difference, wrapping, as an unsigned number that is small when it is near zero.
+/// Encodes a wrapping 64-bit difference; differences near zero become small.
 constexpr std::uint64_t zigzag(std::uint64_t difference) {
   return (difference << 1U) ^ (0 - (difference >> 63U));
 }

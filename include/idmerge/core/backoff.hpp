@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How long to wait before the next attempt. A `Retry-After` of the service wins; without one, the
-// wait is drawn evenly between the shortest wait and a bound that doubles with each attempt, so
-// that workers which failed together do not come back together. The random number is an argument:
-// a test repeats what it saw.
+// Computes the delay before the next attempt. A `Retry-After` of the service takes precedence.
+// Without one, the delay is drawn uniformly between the minimum and a bound that doubles with each
+// attempt, so that workers which failed together do not retry together. The random number is an
+// argument, so that tests are deterministic.
 #pragma once
 
 #include <chrono>
@@ -18,39 +18,41 @@ struct BackoffOptions {
   std::chrono::milliseconds max{60'000};  // Flag: --backoff-max
 };
 
-/// The wait before attempt `attempt + 1`, after `attempt` failed ones.
+/// Computes the delay before attempt `attempt + 1`, after `attempt` failed ones.
 ///
-/// Shape: spread evenly over [min, min * 2^attempt), never above max.
+/// Returns: a value uniform over [min, min * 2^attempt), never above max.
 /// Units: `attempt` from 1; `chance` in [0, 1).
 /// Source: mixpanel-facts 1.6, "start at 2 s, double to 60 s, with jitter".
 std::chrono::nanoseconds backoff(const BackoffOptions& options, unsigned attempt, double chance);
 
-/// The longest wait that a service may ask for; what is beyond it is cut to it.
+/// The longest delay that a service may request; longer ones are reduced to it.
 inline constexpr std::chrono::seconds retry_after_max{3'600};
 
-/// Read the value of a Retry-After header: seconds, or a date in any of HTTP's three forms. What is
-/// no HTTP but of certain meaning is read as well: a fraction is rounded up, `+0000` is GMT. A time
-/// in seconds since 1970 is a delay all the same, as RFC 9110 has it, and cut like any long one.
+/// Parses the value of a Retry-After header: seconds, or a date in any of HTTP's three forms. Some
+/// values that HTTP does not allow but whose meaning is clear are accepted too: a fraction of a
+/// second is rounded up, and `+0000` means GMT. A Unix time is treated as a delay in seconds, as
+/// RFC 9110 defines the header, and reduced to retry_after_max.
 ///
-/// Units: `now_unix_s` is the service's `Date` if it gave one, else our clock; seconds since 1970.
-/// Bounds: 0..retry_after_max; a date in the past is 0. Nothing for what is neither.
+/// Units: `now_unix_s` is the service's `Date` if it sent one, else the local clock; seconds since
+/// 1970.
+/// Bounds: 0..retry_after_max; 0 for a date in the past.
+/// Returns: nothing if the text is neither a delay nor a date.
 /// Source: RFC 9110 sections 10.2.3 and 5.6.7.
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view text,
                                                       std::int64_t now_unix_s);
 
-/// Read an HTTP date: "Sun, 06 Nov 1994 08:49:37 GMT" and the two obsolete forms.
+/// Parses an HTTP date: "Sun, 06 Nov 1994 08:49:37 GMT" or one of the two obsolete forms.
 /// Units: seconds since 1970.
 std::optional<std::int64_t> parse_http_date(std::string_view text);
 
-/// A small seeded generator, good enough for jitter: SplitMix64.
+/// A small seeded generator of sufficient quality for jitter: SplitMix64.
 class Chance {
  public:
   explicit Chance(std::uint64_t seed) : state_(seed) {}
 
-  /// The next number in [0, 1).
+  /// Returns a number in [0, 1).
   double next();
 
-  /// The next 64 bits.
   std::uint64_t bits();
 
  private:

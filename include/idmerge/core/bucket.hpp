@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// A token bucket without a refill timer: it only knows when the next departure is due. The time of
-// departure is computed from the number of tokens that left since the bucket was last full, never
-// summed up, so that no rounding error grows over a day; and it is claimed before it is reached,
-// so that a sleeper that wakes late loses nothing. Within any window of w seconds at most
-// rate * w + burst tokens depart. A bucket is a plain value: to take a claim back, keep a copy.
+// A token bucket without a refill timer: it stores only what is needed to compute the next
+// departure. The time of a departure is derived from the number of tokens taken since the bucket
+// was last full instead of being accumulated, so that rounding errors do not grow over a day. A
+// departure is claimed before it is reached, so that a thread that wakes up late loses no tokens.
+// Within any window of w seconds at most rate * w + burst tokens depart. A bucket is a plain value:
+// keep a copy to undo a claim.
 #pragma once
 
 #include <chrono>
@@ -15,23 +16,23 @@ using Instant = std::chrono::steady_clock::time_point;
 
 struct BucketOptions {
   double rate_per_s = 0;  // tokens; 0 = unlimited
-  double burst = 1;       // tokens that may leave at once after a silence
+  double burst = 1;       // tokens that may depart at once after an idle time
 };
 
 class Bucket {
  public:
-  /// A full bucket. Bug if the rate is negative or the burst below 1 token.
+  /// Creates a full bucket. Bug if the rate is negative or the burst is below 1 token.
   explicit Bucket(BucketOptions options) : options_(options) { check(); }
 
-  /// The first instant, not before `now`, at which `cost` tokens may leave.
-  /// Bounds: a cost above the burst leaves when a bucket of its size would be full.
+  /// Returns the first instant, not before `now`, at which `cost` tokens may depart.
+  /// Bounds: a cost above the burst departs when a bucket of that size would be full.
   Instant earliest(double cost, Instant now) const;
 
-  /// Take `cost` tokens at `at`, an instant that earliest() gave (or a later one).
+  /// Takes `cost` tokens at `at`, an instant that earliest() returned (or a later one).
   void claim(double cost, Instant at);
 
-  /// Go on at another rate, with the tokens that are at hand (none, if the rate was unlimited) but
-  /// never more than the new burst.
+  /// Changes the rate. The tokens in the bucket are kept (none, if the rate was unlimited), up to
+  /// the new burst.
   void set_rate(BucketOptions options, Instant now);
 
   const BucketOptions& options() const { return options_; }
@@ -42,7 +43,7 @@ class Bucket {
 
   BucketOptions options_;
   Instant base_{};    // the bucket would have been full here ...
-  double taken_ = 0;  // ... if these had not left since: full again at base + taken / rate
+  double taken_ = 0;  // ... if these had not been taken since: full again at base + taken / rate
 };
 
 }  // namespace idmerge

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What one cell of a table means when it is not an id: no id at all, a verb, or an order. Shared
-// by both readers, so that a CSV and an NDJSON export of one table are judged alike.
+// Interprets the cells of a table that are not ids: a null value, a verb, or an order. Both readers
+// use it, so that a CSV and an NDJSON export of one table are treated alike.
 #pragma once
 
 #include <array>
@@ -15,12 +15,12 @@
 
 namespace idmerge {
 
-/// The words that mean "no id": `\N`, as databases write it, and those the user named.
+/// The words that mean "no id": `\N`, as databases write it, and those the user configured.
 class NullWords {
  public:
   explicit NullWords(std::vector<std::string> words = {});
 
-  /// Is this cell one of them, byte for byte?
+  /// Returns whether the cell equals one of the words, byte for byte.
   bool contains(std::string_view cell) const {
     return !cell.empty() && starts_[static_cast<unsigned char>(cell.front())] && matches(cell);
   }
@@ -32,16 +32,15 @@ class NullWords {
   std::array<bool, 256> starts_{};
 };
 
-/// The verb that a cell names: create, alias, merge, or the event of each as Mixpanel spells it.
-///
-/// Shape: exact, lower case; nothing for any other text.
+/// Parses a verb: create, alias, merge, or the Mixpanel event of each ($identify, $create_alias,
+/// $merge). Case-sensitive.
 std::optional<Op> parse_op(std::string_view cell);
 
-/// What cannot be compared with each other: integers and times, counts of seconds and of smaller
-/// units, times with a zone and times without one. A column is of one kind throughout.
+/// The kind of an order value. Values of different kinds cannot be compared: integers and times,
+/// seconds and smaller units, times with and without a zone. A column has a single kind.
 ///
-/// Shape: `integer` becomes one of those that count a unit with the first cell of as many digits as
-/// such a count has today; smaller integers say nothing about a unit.
+/// An `integer` column changes to one of the unit kinds at the first cell that has as many digits
+/// as a current timestamp in that unit; smaller integers do not indicate a unit.
 enum class OrderKind : std::uint8_t {
   unknown,
   integer,
@@ -53,20 +52,22 @@ enum class OrderKind : std::uint8_t {
   local_time,  // without a zone
 };
 
-/// What a person should do about an order that cannot be read.
+/// Advice for an order that cannot be parsed.
 inline constexpr std::string_view order_hint =
     "write all as integers of one unit, or all as times such as 2026-11-23T18:00:00Z, none of them "
     "or all without a zone";
 
-/// The order that a cell gives, or nothing if it gives none.
+/// Parses an order.
 ///
-/// Units: an integer stands for itself, a time for nanoseconds since 1970 (so years 1678 to 2261);
-/// one without a zone is taken for UTC, which is right among its like, but for the hour that a
-/// clock is set back.
-/// Shape: `kind` is set by the first cells; a cell of another kind is refused. Zones: Z, +hh:mm,
-/// and as warehouses write them: +hh (PostgreSQL), +hhmm behind a blank (Snowflake), " UTC"
-/// (BigQuery).
-/// Source: RFC 3339, section 5.6, with the blank instead of T that its note allows.
+/// `kind` is set by the first cells; a cell of another kind is not accepted. Accepted zones: Z,
+/// +hh:mm, and those that warehouses write: +hh (PostgreSQL), +hhmm after a blank (Snowflake), and
+/// UTC after a blank (BigQuery).
+///
+/// Units: an integer is returned as it is, a time as nanoseconds since 1970 (hence years 1678 to
+/// 2261). A time without a zone is taken as UTC, which orders such times correctly except in the
+/// hour in which a clock is set back.
+/// Returns: nothing if the cell has no valid order.
+/// Source: RFC 3339, section 5.6, with a blank instead of T as its note allows.
 std::optional<std::int64_t> parse_order(std::string_view cell, OrderKind& kind);
 
 }  // namespace idmerge

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
+// The resolver: decides the verdict of each row in relation to all other rows, in one pass over the
+// fingerprints of their ids. An anonymous id belongs to one user, so its entry stores the first
+// user that claimed it; this number is enough to detect duplicates and conflicts. Only ids that
+// violate the rule, and pairs without sides, need a set of their pairs. Verdicts are computed at
+// the end, on all distinct pairs together, so that they do not depend on the order in which
+// conflicts are found.
 //
-// The second judge: what does each row mean beside all the others? One pass over the fingerprints
-// of the ids answers it. An anonymous id belongs to one user, so its entry holds the first user
-// that claimed it, and that one number says both "duplicate" and "conflict"; only ids that break
-// the rule, and pairs without sides, need a set of their pairs. Verdicts are given at the end, on
-// all distinct pairs together, so they do not depend on the order in which a conflict came to
-// light.
-//
-// Rules, each once, in this order; none looks back:
-//   duplicates -> conflicts and both-sides -> decisions -> clusters of what is left ->
+// Each rule is applied once, in this order; no rule depends on a later one:
+//   duplicates -> conflicts and both-sides -> decisions -> clusters of the remaining links ->
 //   --max-cluster
 //
 // Source: design section 6; mixpanel-facts 2.1 for the cap (499 is the largest cluster that every
-// account of the limit allows).
+// description of the limit allows).
 #pragma once
 
 #include <array>
@@ -38,7 +37,7 @@
 
 namespace idmerge {
 
-/// A row after the first judge, with the fingerprints of its ids when it is a pair.
+/// A validated row, with the fingerprints of its ids if it is a pair.
 struct Judged {
   Fingerprint anon;
   Fingerprint user;
@@ -46,52 +45,53 @@ struct Judged {
   IdForms forms{};
 };
 
-/// Links with a doubled prefix that a report names.
+/// Maximum number of links with a doubled prefix that a report names.
 inline constexpr std::size_t doubled_named_max = 5;
 
-/// A person's decision, with the fingerprints of its ids.
+/// A person's decision, with fingerprints in place of ids.
 struct Decided {
   Fingerprint anon;
   Fingerprint user;  // only with Says::user
   Decision::Says says = Decision::Says::later;
 };
 
-/// What became of a decision.
+/// The effect of a decision.
 enum class Obeyed : std::uint8_t {
   yes,
   unknown_id,     // no row has this anonymous id
-  not_anonymous,  // rows have the id, but no pair with sides as its anonymous one
-  unclaimed,      // rows have it, but not with this user: they are held
-  both_sides,     // it is a user id elsewhere, so its rows are held for this user too
-  oversize,       // this user's cluster is too large, so they are held; no census says that, see
-                  // run/obedience
+  not_anonymous,  // rows have the id, but no sided pair has it as its anonymous id
+  unclaimed,      // rows have the id, but not with this user: they are held
+  both_sides,     // the id is a user id elsewhere, so its rows are held for this user too
+  oversize,  // the user's cluster is too large, so the rows are held; set by run/obedience only
 };
 
-/// Count a row that is no pair.
+/// Counts a row that is not a pair.
 void count_unpaired(const Row& row, Screened screened, CensusReport& report);
 
-/// Count a distinct id of a side.
+/// Counts a distinct id of a side.
 void note_side(SideReport& side, IdForm form);
 
 class Census {
  public:
   explicit Census(const CensusOptions& options);
 
-  /// Count the rows, and append to `new_links` the index of each row that is a distinct pair not
+  /// Counts the rows and appends to `new_links` the index of each row that is a distinct pair not
   /// seen before. Their order is that of the link ordinals.
-  /// Bounds: 16 bytes a slot of the index, 4 bytes and a bit an id, 9 bytes a link.
-  /// Errors: Errc::usage when there are more ids than the census can number.
+  /// Bounds: 16 bytes per slot of the index, 4 bytes and a bit per id, 9 bytes per link.
+  /// Errors: Errc::usage when there are more ids than the resolver can number.
   Result<void> take(std::span<const Row> rows, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& new_links);
 
-  /// Say how much of the inputs has been taken, so that the index grows to what it will need
-  /// instead of to what it might. Units: 0..1; 0 when nobody knows. Bounds: not so far that the
-  /// census would need more than `bytes_max`.
+  /// Reports the progress through the inputs, so that the index grows to its expected final size
+  /// instead of by a fixed factor. Units: `share_read` is 0..1; 0 if unknown. Bounds: never
+  /// reserves so much that the resolver would need more than `bytes_max`.
   void foresee(double share_read,
                std::uint64_t bytes_max = std::numeric_limits<std::uint64_t>::max());
 
-  /// Take the decisions that judge() will follow. Once, after the last row, before judge().
-  /// Shape: an anonymous id at most once; the answer is as long as the question.
+  /// Takes the decisions that judge() will apply. Call it at most once, after the last row and
+  /// before judge().
+  /// Requires: each anonymous id at most once.
+  /// Returns: one effect for each decision, in order.
   std::vector<Obeyed> obey(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
@@ -100,55 +100,57 @@ class Census {
     report_.unreadable_orders.add(rows);
   }
 
-  /// What judge() says of consecutive links. Shape: both as long as each other.
+  /// Receives the results of judge() for consecutive links. Both spans have the same length.
   using Columns =
       std::function<void(std::span<const Verdict>, std::span<const std::uint32_t> components)>;
 
-  /// Give every link its verdict and component, in order of the ordinals and in pieces. Once,
-  /// after the last row. `on_claims` is called between the rules: from then on until the census
-  /// ends, also on other threads, link(), claimed() and held_by_claims() say what claims alone came
-  /// to.
+  /// Computes the verdict and component of every link and passes them to `columns` in order of the
+  /// ordinals, in pieces. Call it once, after the last row. `on_claims` is called between the claim
+  /// rules and the cluster rules.
+  /// Thread safety: from that call until the resolver is destroyed, link(), claimed() and
+  /// held_by_claims() return the results of the claim rules and may be called on other threads.
   void judge(const Columns& columns, const std::function<void()>& on_claims = {});
 
-  /// Complete after judge(); before, the counts of rows so far.
+  /// Complete after judge(); before that, the counts of the rows so far.
   const CensusReport& report() const { return report_; }
 
   std::uint64_t links() const { return links_; }
 
-  /// Memory in use; what judge() needs comes in its place. Units: bytes.
+  /// Memory in use. judge() reuses it for its own needs. Units: bytes.
   std::size_t bytes() const;
 
-  /// The same after so many more rows, at most.
+  /// Upper bound of bytes() after `rows` more rows.
   std::size_t bytes_after(std::size_t rows) const;
 
-  /// Where the order of rows settles conflicts: the age of the claim that each link makes, by all
-  /// rows so far; else nothing. The last thing that may be asked of a census.
+  /// If the order of rows resolves conflicts, stores the age of the claim of each link, according
+  /// to all rows so far; otherwise does nothing. Requires: no further calls, as the index is
+  /// released.
   void give_ages(PageArray<std::int64_t>& ages);
 
-  /// The half of judge() that looks at the claims on one id alone, for a census of a part of the
-  /// ids (see run/spilled_census): every row of an anonymous id must have been taken here, but
-  /// where else an id is a user may be said by sight().
+  /// The part of judge() that considers the claims on each id alone, for a resolver of a part of
+  /// the ids (see run/spilled_census). Requires: every row of an anonymous id has been taken here.
+  /// Ids that are users in other parts are reported with sight().
   void judge_claims();
 
-  /// An id that was taken elsewhere, as the user of a sided pair or in an unsided one. Users that
-  /// are sighted are counted by the caller.
+  /// An id of a link in another part: the user of a sided pair, or one of an unsided pair. The
+  /// caller counts the users reported this way.
   struct Sighted {
     IdNumber number = 0;
     bool is_new_user = false;
   };
   Sighted sight(const Fingerprint& id, bool is_user);
 
-  /// Bring what is known of an id that will be sighted soon into the cache.
+  /// Prefetches the entry of an id that will be passed to sight() soon.
   void prefetch(const Fingerprint& id) const { index_.prefetch(id); }
 
-  /// Make room for so many ids in all.
+  /// Makes room for a total of `ids` ids.
   void reserve(std::size_t ids) { index_.reserve(ids); }
 
-  /// Links that claims alone hold, after judge_claims(); clusters may hold others.
+  /// Links held by the claim rules, after judge_claims(); the cluster rules may hold others.
   std::uint64_t held_by_claims() const { return held_by_claims_; }
 
-  /// Of the memory that judge() gives back before `on_claims`, what clusters do not take again, at
-  /// least. Units: bytes.
+  /// Lower bound of the memory that judge() releases before `on_claims` and clusters do not reuse.
+  /// Units: bytes.
   std::size_t bytes_left_by_clusters() const;
 
   std::size_t ids() const { return index_.size(); }
@@ -179,15 +181,15 @@ class Census {
   CensusOptions options_;
   CensusReport report_;
   IdIndex index_;
-  PageArray<IdNumber> first_claim_;   // of an anonymous id: its user plus one, with conflict_bit
+  PageArray<IdNumber> first_claim_;   // by anonymous id: its first user plus one, with conflict_bit
   BitArray is_user_;                  // ids that a sided link names as user
-  BitArray sighted_;                  // those of them that were sighted
-  PageArray<std::uint8_t> first_op_;  // of the claim; in use once rows differ in their operation
+  BitArray sighted_;                  // those of them that were passed to sight()
+  PageArray<std::uint8_t> first_op_;  // of the first claim; used once operations differ
   std::optional<Op> only_op_;         // of the first sided row
   bool several_ops_ = false;
   std::array<PairSet, 3> claims_;  // by operation: pairs that are not the first claim
   PairSet unsided_;
-  std::optional<Seniority> seniority_;  // where the order of rows settles conflicts
+  std::optional<Seniority> seniority_;  // if the order of rows resolves conflicts
   PageArray<IdNumber> link_anon_;
   PageArray<IdNumber> link_user_;
   PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
@@ -195,7 +197,7 @@ class Census {
     Decision::Says says;
     IdNumber user;
     bool claimed;
-    bool goes;  // as far as claims say
+    bool goes;  // according to the claim rules
   };
   std::unordered_map<IdNumber, Settled> decided_;  // by anonymous id
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a person may decide about the rules of the census. Apart from the census, because the rules
-// stand in more than one room.
+// Options of the resolver's rules. Separate from the resolver, because other components use them
+// too.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@ namespace idmerge {
 
 enum class OnConflict : std::uint8_t {
   hold,      // every link of an anonymous id with two users waits for a person
-  earliest,  // the oldest claim goes out, the others are held; all of them in doubt
+  earliest,  // the oldest claim is sent, the others are held; all of them if the order is unclear
   latest,    // the newest one
-  send,      // every claim goes out, and the service chooses
+  send,      // every claim is sent, and the service chooses
 };
 
-/// The word of --on-conflict: "earliest".
+/// Returns the value of --on-conflict: "earliest".
 std::string_view name(OnConflict on_conflict);
 
 struct CensusOptions {

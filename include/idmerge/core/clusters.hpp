@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The last rules of the census: which links make which clusters, and which of these are too large.
-// It sees every link twice, in order, and keeps only what it must know of an id; where the links
-// come from is left to the caller, so that a census in memory and one on disk end in the same
-// code and cannot differ.
+// The last rules of the resolver: groups links into clusters and finds those that are too large. It
+// processes every link twice, in order, and stores only the state of each id. The caller supplies
+// the links, so that an in-memory resolver and one on disk share this code and cannot differ.
 //
-// Where every link is a guarded `create`, an anonymous id has one user and no user is an anonymous
-// id of a link that is sent: clusters are stars around users, and counting replaces union-find.
+// If every link is a `create` that passed the conflict rules, an anonymous id has one user, and no
+// user is an anonymous id of a link that is sent. Then clusters are stars around users, and
+// counting replaces union-find.
 #pragma once
 
 #include <array>
@@ -24,12 +24,11 @@
 
 namespace idmerge {
 
-/// The component of a link that is not sent.
 inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
 
-/// A link after the rules about claims: its verdict is `send`, or it does not go.
+/// A link after the claim rules. A verdict other than `send` is final.
 struct ClaimedLink {
-  IdNumber anon = 0;  // not looked at where all clusters are stars
+  IdNumber anon = 0;  // unused if all clusters are stars
   IdNumber user = 0;
   Op op = Op::create;
   bool sided = true;
@@ -45,13 +44,13 @@ class Clusters {
     bool several_ops = false;  // then only merges make a merge redundant
   };
 
-  /// Bounds: 8 bytes an id, 4 more unless all clusters are stars, 4 more with several operations;
-  /// a bit a link.
+  /// Bounds: 8 bytes per id, 4 more unless all clusters are stars, 4 more with several operations;
+  /// a bit per link.
   Clusters(const CensusOptions& options, const Scope& scope);
 
   void prefetch(const ClaimedLink& link) const { __builtin_prefetch(&ids_[link.user], 1); }
 
-  /// First, every link in order of the ordinals.
+  /// First pass: call it for every link, in order of the ordinals.
   void connect(const ClaimedLink& link);
 
   struct Place {
@@ -59,15 +58,15 @@ class Clusters {
     std::uint32_t component = no_component;
   };
 
-  /// Then every link again, in the same order: what becomes of it.
+  /// Second pass: call it for every link again, in the same order. Returns the result for the link.
   Place place(const ClaimedLink& link);
 
-  /// At the end: the figures about links by verdict, clusters and users.
+  /// Fills in the statistics of links by verdict, of clusters and of users. Call it at the end.
   void report(CensusReport& report);
 
  private:
   struct IdState {
-    std::uint32_t component_and_one;  // of the cluster that this id is the head of
+    std::uint32_t component_and_one;  // of the cluster of which this id is the representative
     std::uint32_t anons;              // links to be sent that name it as their user
   };
 
@@ -82,12 +81,12 @@ class Clusters {
   PageArray<IdState> ids_;
   std::optional<Forest> all_;
   std::optional<Forest> merges_;
-  BitArray spare_;  // of links; in use once there is one
+  BitArray spare_;  // by link; used once there is one
   std::uint64_t connected_ = 0;
   std::uint64_t placed_ = 0;
   std::uint32_t components_ = 0;
-  std::uint64_t example_ = 0;  // the next to choose
-  BitArray hubs_;              // seen so far; in use once there is one
+  std::uint64_t example_ = 0;  // the number of the next example
+  BitArray hubs_;              // users counted as hubs; used once there is one
   CensusReport found_;
 };
 

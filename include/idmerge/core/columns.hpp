@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Which column is which side. It never guesses: swapped or mistaken columns link the wrong ids for
-// good. A side is either named by the user or found by exactly one of a short list of names; all
-// else is a usage error that shows the header, so that the user can say which.
+// Assigns the columns of an input to the sides of a pair. It never guesses, because swapped or
+// mistaken columns link the wrong ids permanently: a side is either named by the user or found by
+// exactly one of a short list of names. Anything else is a usage error that shows the header, so
+// that the user can name the column.
 #pragma once
 
 #include <array>
@@ -20,7 +21,7 @@
 
 namespace idmerge {
 
-/// The fields as the user named them, empty where the default names hold.
+/// The field names that the user configured; empty where the default names apply.
 struct FieldNames {
   Op op = Op::create;
   std::string anon{};         // --anon-field
@@ -30,11 +31,11 @@ struct FieldNames {
   std::string ids{};          // --id-fields
   std::string op_field{};     // --op-field
   std::string order_field{};  // --order-field
-  IdMask mask{true};          // of what in messages is hardly the name of a column. --show-ids
+  IdMask mask{true};  // for texts in messages that are probably not column names. --show-ids
 };
 
-/// Names as one message may list them. A table without header has ids where names are looked for,
-/// so what is hardly a name is masked like an id.
+/// Formats names for a message. A table without a header has ids in place of names, so a text that
+/// is probably not a name is masked like an id.
 std::string list_names(const std::vector<std::string>& names, const IdMask& mask);
 
 /// The two fields of a verb.
@@ -42,10 +43,10 @@ struct Sides {
   std::uint32_t first = 0;   // anonymous id, or alias
   std::uint32_t second = 0;  // user id, or distinct id
   bool sided = true;         // false: two ids, neither of which is known to be anonymous
-  bool array = false;        // both ids stand in `first`, an array of two (NDJSON)
+  bool array = false;        // both ids are in `first`, an array of two (NDJSON)
 };
 
-/// What is where. The numbers are columns (CSV) or indexes into `Fields::pointers` (NDJSON).
+/// The fields of a row. The numbers are columns (CSV) or indexes into `Fields::pointers` (NDJSON).
 struct Columns {
   std::array<std::optional<Sides>, 3> sides;  // by Op; all verbs only with an op field
   std::optional<std::uint32_t> op;
@@ -55,46 +56,47 @@ struct Columns {
   Verbs verbs{};            // of the project: a row with another one is rejected
 };
 
-/// What the anonymous id (the alias) and the user id (the distinct id) are called where nobody
-/// names them. Shape: in lower case.
+/// The default names of the anonymous id (or alias) and of the user id (or distinct id), in lower
+/// case.
 std::span<const std::string_view> default_names_of_first(Op op);
 std::span<const std::string_view> default_names_of_second(Op op);
 
-/// A path into an object: one key, or more for nested ones.
+/// A path into an object: one key, or several for nested objects.
 using Pointer = std::vector<std::string>;
 
-/// Where the fields of NDJSON are.
+/// The location of the fields in NDJSON.
 struct Fields {
   Columns columns;
   std::vector<Pointer> pointers;
-  /// Other default names of a side that was found by its default name: a row that has one of
-  /// these puts the choice in doubt.
+  /// Other default names of a side that was found by its default name. A row that has one of these
+  /// makes the choice ambiguous.
   std::vector<std::string> rivals;
 };
 
-/// Choose among the columns of a header.
+/// Selects columns from a header.
 ///
-/// Errors: usage, with the header, if a side has no column, or more than one, or both have the
-/// same.
+/// Errors: usage, with the header, if a side has no column or several, or both sides have the same
+/// one.
 Result<Columns> choose_columns(const FieldNames& names, const std::vector<std::string>& header);
 
-/// What the header calls the columns that are chosen by `#N`, in the order of `FieldNames`.
+/// Returns the header names of the columns selected by `#N`, in the order of `FieldNames`.
 std::vector<std::string> numbered_columns(const FieldNames& names,
                                           const std::vector<std::string>& header);
 
-/// Choose columns of a table without header, by `#N` only.
+/// Selects columns of a table without a header, by `#N` only.
 Result<Columns> choose_columns(const FieldNames& names, std::uint32_t column_count);
 
-/// Choose keys of NDJSON. `keys` are the top-level keys seen in the first rows, in order.
+/// Selects keys of NDJSON. `keys` are the top-level keys of the first rows, in order.
 Result<Fields> choose_fields(const FieldNames& names, const std::vector<std::string>& keys);
 
-/// Say that a table plainly has another delimiter: its first row is one field with a common
-/// delimiter in it. Shape: the message masks all of a row that is no header, of a header what is
-/// hardly a name.
+/// Fails if the table obviously has another delimiter: its first row is a single field that
+/// contains a common delimiter.
+/// Errors: usage. The message masks the whole row if it is not a header, else the fields that are
+/// probably not names.
 Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter,
                              bool is_header = true, const IdMask& mask = IdMask(true));
 
-/// Does one of these names look like the value of a row: a UUID, a number, an address?
+/// Returns whether one of these names looks like a value: a UUID, a number, or an email address.
 bool looks_like_data(const std::vector<std::string>& header);
 
 }  // namespace idmerge

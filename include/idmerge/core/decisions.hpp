@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-//
-// What a person decided about anonymous ids in doubt: whose it is, or that it is nobody's, or that
-// it stays open. The file is a CSV with the columns `anonymous_id` and `decision`, which is what
-// `show --held --format csv` prints, to be filled in; without a column `decision` the column
-// `user_id` is read in its place, so that two columns are enough. A row that decides nothing is
-// passed over; two rows that decide differently about one id are an error, never a choice.
+// Parses a person's decisions about disputed anonymous ids: an id belongs to a user, to nobody, or
+// remains undecided. The file is a CSV with the columns `anonymous_id` and `decision`, as printed
+// by `show --held --format csv`, to be filled in. Without a column `decision`, the column `user_id`
+// is read instead, so that two columns are enough. A row with an empty decision is ignored; two
+// rows with different decisions about one id are an error, because neither may be preferred
+// silently.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +18,20 @@ namespace idmerge {
 
 struct Decision {
   enum class Says : std::uint8_t {
-    user,   // the id belongs to this user: only that claim may go
-    never,  // none of its claims goes
-    later,  // nothing is decided yet: all its claims are held
+    user,   // the id belongs to this user: only this user's claim may be sent
+    never,  // none of its claims is sent
+    later,  // undecided: all its claims are held
   };
 
   std::string anon;
   Says says = Says::later;
   std::string user;        // only with Says::user
-  std::uint64_t line = 0;  // where it stands, from 1
+  std::uint64_t line = 0;  // in the file, from 1
 };
 
-/// Read a file of decisions. Shape: RFC 4180 with a header; other columns are passed over; each
-/// anonymous id at most once, in order of the lines. The words `never` and `later` are no users.
+/// Parses a file of decisions: RFC 4180 with a header; other columns are ignored. The words `never`
+/// and `later` are never taken as users.
+/// Returns: each anonymous id at most once, in order of the lines.
 /// Errors: usage, with the line.
 Result<std::vector<Decision>> parse_decisions(std::string_view text);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Bytes in the two dresses in which requests carry them. Neither can be left from within: whatever
-// an id or a password is made of, it stays one string of the body or one word of the header.
+// Encodes bytes for requests, as JSON strings and as base64. No content can break out of its
+// encoding: an id or a password remains one string of the body or one word of the header, whatever
+// bytes it has.
 #pragma once
 
 #include <string>
@@ -9,11 +10,11 @@
 
 namespace idmerge {
 
-/// Append `text` as a JSON string with its quotes.
-/// Shape: quotes, backslashes and control characters escaped; all other bytes as they are.
+/// Appends `text` as a JSON string with its quotes. Quotes, backslashes and control characters are
+/// escaped; all other bytes are copied.
 void append_json(std::string_view text, std::string& out);
 
-/// Append `bytes` in base64, padded.
+/// Appends `bytes` in base64, padded.
 /// Source: RFC 4648 section 4.
 void append_base64(std::string_view bytes, std::string& out);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// What the census knows an id by: the first 96 bits of SipHash-2-4-128 under a key that nobody
-// outside the job knows. Two different ids with one fingerprint would be taken for one id, so the
-// width and the key are what "exact deduplication" rests on: for n distinct ids the chance that
-// any two collide is below n^2 / 2^97, that is 6e-16 for ten million and 6e-12 for a billion, and
-// since the key is drawn at random nobody can prepare ids that collide.
+// The fingerprint by which the resolver identifies an id: the first 96 bits of SipHash-2-4-128
+// under a key known only to the job. Two different ids with the same fingerprint would be taken for
+// one id, so "exact deduplication" depends on the width and the key. For n distinct ids the
+// probability that any two collide is below n^2 / 2^97, that is 6e-16 for ten million and 6e-12 for
+// a billion, and since the key is random nobody can prepare ids that collide.
 #pragma once
 
 #include <array>
@@ -26,17 +26,17 @@ class Fingerprinter {
  public:
   explicit Fingerprinter(const Secret16& secret);
 
-  /// A key from the system's generator. Errors: none; aborts if the system has no entropy.
+  /// Draws a key from the system's generator. Errors: none; aborts if the system has no entropy.
   static Secret16 draw_secret();
 
   Fingerprint operator()(std::string_view id) const;
 
-  /// The fingerprints of two ids in little more than the time of one: each hash is a chain of steps
-  /// that wait for each other, and two chains fill the gaps of one.
+  /// Hashes two ids in little more time than one: the steps of a hash depend on each other, and a
+  /// second, independent hash uses the idle execution units.
   std::array<Fingerprint, 2> operator()(std::string_view one, std::string_view other) const;
 
-  /// The same for four or eight, side by side in vector registers where the CPU has them and the
-  /// ids have as many whole words of eight bytes.
+  /// Hashes four or eight ids, in parallel in vector registers if the CPU has them and all ids have
+  /// the same number of whole eight-byte words.
   using Four = std::array<std::string_view, 4>;
   std::array<Fingerprint, 4> operator()(const Four& ids) const;
   using Eight = std::array<std::string_view, 8>;
@@ -46,12 +46,12 @@ class Fingerprinter {
   std::array<std::uint64_t, 2> key_;
 };
 
-/// Fingerprints many ids, those together that can be.
+/// Hashes many ids, in parallel where possible.
 class FingerprintBatch {
  public:
   explicit FingerprintBatch(const Fingerprinter& print) : print_(print) {}
 
-  /// Shape: the id and the place of its fingerprint last until finish().
+  /// Lifetime: the id and `into` must stay valid until finish().
   void add(std::string_view id, Fingerprint& into) {
     const auto words = id.size() / 8;
     if (words >= groups_.size()) {
@@ -64,7 +64,7 @@ class FingerprintBatch {
     if (++group.count == group.ids.size()) finish(group);
   }
 
-  /// After it all places are filled.
+  /// Hashes the remaining ids; afterwards every `into` is filled.
   void finish();
 
  private:
@@ -76,7 +76,7 @@ class FingerprintBatch {
   void finish(Group& group) const;
 
   Fingerprinter print_;
-  std::array<Group, 8> groups_{};  // by whole words
+  std::array<Group, 8> groups_{};  // by number of whole words
 };
 
 }  // namespace idmerge

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Which ids are connected: union-find by size over dense numbers, with path halving. Four bytes an
-// id: a root holds minus the size of its cluster, every other id its parent.
+// Union-find by size over dense numbers, with path halving: which ids are connected. It needs four
+// bytes per id: a root stores minus the size of its cluster, every other id its parent.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@ namespace idmerge {
 
 class Forest {
  public:
-  /// Shape: numbers 0..ids-1, each a cluster of its own.
+  /// Creates the numbers 0..ids-1, each in a cluster of its own.
   explicit Forest(std::size_t ids);
 
   IdNumber root(IdNumber id);
 
-  /// False when both were connected already.
+  /// Connects two ids. Returns: false if they were already connected.
   bool connect(IdNumber a, IdNumber b);
 
-  /// Ids in the cluster of `id`.
+  /// Returns the number of ids in the cluster of `id`.
   std::uint32_t cluster_size(IdNumber id);
 
  private:

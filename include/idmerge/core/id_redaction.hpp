@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Takes the ids of people out of what a service says of them, where ids are masked. Lists of rows
+// Masks the ids of people in messages of a service, if ids are to be masked. Row files
 // (refused.ndjson) are data and keep them.
 #pragma once
 
@@ -13,9 +13,10 @@
 
 namespace idmerge {
 
-/// The words as `mask` lets them be shown: the ids of these links are masked, and so is what else
-/// looks like an id, since a service may also name those of other rows: an address of mail, and a
-/// word with letters and four digits or more, or of eight digits.
+/// Returns `words` with ids replaced by what `mask` makes of them: the ids of these links, and
+/// everything else that looks like an id, since a service may also mention those of other rows: an
+/// email address, a word with letters and at least four digits, and a word without letters and with
+/// at least eight digits.
 std::string mask_ids(std::string_view words, std::span<const Link> links, const IdMask& mask);
 
 }  // namespace idmerge

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The id index of the census: which dense number an id has, in order of first appearance. It
-// stores fingerprints, not ids, in one flat table of 16-byte slots probed linearly. The slot of a
-// fingerprint is its position in the whole range of 64-bit numbers, so a larger table keeps the
-// order of a smaller one: growing is one sequential pass that stretches the table in place
-// (mremap), instead of a second table and a random walk over both.
+// The id index of the resolver: maps an id to a dense number, in order of first appearance. It
+// stores fingerprints, not ids, in one flat table of 16-byte slots with linear probing. The home
+// slot of a fingerprint is proportional to its value as a 64-bit number, so a larger table keeps
+// the order of a smaller one. Growing is therefore one sequential pass that stretches the table in
+// place (mremap), instead of random accesses to an old and a new table.
 #pragma once
 
 #include <cstddef>
@@ -22,41 +22,41 @@ inline constexpr IdNumber no_id = 0xFFFFFFFFU;
 
 class IdIndex {
  public:
-  /// Bounds: 16 bytes a slot, at most seven eighths of them used; 2^31 ids at the most, which the
+  /// Bounds: 16 bytes per slot, at most seven eighths of them used; at most 2^31 ids, which the
   /// caller checks.
   explicit IdIndex(std::size_t expected_ids = 0);
 
-  /// The number of an id, a new one if it was never seen.
+  /// Returns the number of an id; a new one if the id is new.
   IdNumber find_or_add(const Fingerprint& print);
 
-  /// The number of an id, or no_id.
+  /// Returns the number of an id, or no_id.
   IdNumber find(const Fingerprint& print) const;
 
-  /// Bring the slots of an id that will be looked up soon into the cache: its home, and the next
-  /// cache line if the home is not the first slot of its own.
+  /// Prefetches the slots of an id that will be looked up soon: its home slot, and the next cache
+  /// line unless the home is the first slot of its line.
   void prefetch(const Fingerprint& print) const {
     const auto* const slot = slots_.data() + home(print.low);
     __builtin_prefetch(slot, 1);
     __builtin_prefetch(slot + 3, 1);
   }
 
-  /// Make room for `ids` numbers in all, so that none of the next calls has to grow the table.
+  /// Makes room for a total of `ids` ids, so that the table need not grow before.
   void reserve(std::size_t ids);
 
-  /// Give the table back; only size() may be asked afterwards.
+  /// Frees the table. Requires: only size() is called afterwards.
   void release() { slots_.release(); }
 
   std::size_t size() const { return count_; }
 
-  /// Ids that can be added before the table grows.
+  /// The number of ids that can be added before the table grows.
   std::size_t room() const { return limit_ - count_; }
 
   std::size_t bytes() const { return slots_.bytes(); }
 
-  /// What the slots of the numbers take, gaps not counted. Units: bytes.
+  /// The size of the used slots. Units: bytes.
   std::size_t bytes_used() const { return count_ * sizeof(Slot); }
 
-  /// What a table with room for so many ids takes. Units: bytes.
+  /// Returns the size of a table with room for this many ids. Units: bytes.
   static std::size_t bytes_for(std::size_t ids);
 
  private:
@@ -76,14 +76,14 @@ class IdIndex {
 
   PageArray<Slot, PageSize::huge> slots_;
   std::size_t count_ = 0;
-  std::size_t limit_ = 0;  // of count_, before the table grows
+  std::size_t limit_ = 0;  // the table grows when count_ reaches it
 };
 
-/// An exact set of pairs of dense numbers, for pairs that no single claim describes: those of
-/// ids in conflict, and those without sides.
+/// An exact set of pairs of dense numbers, for pairs that cannot be stored as the single claim of
+/// an id: those of ids in conflict, and those without sides.
 class PairSet {
  public:
-  /// True when the pair was not in the set before. Bounds: 8 bytes a slot, half of them used.
+  /// Returns: true if the pair is new. Bounds: 8 bytes per slot, half of them used.
   bool insert(IdNumber first, IdNumber second);
 
   std::size_t size() const { return count_; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// One line of JSON, checked from end to end and looked through for a few fields. It goes along the
-// structural positions that core/ndjson has found, so that it costs by the token and not by the
-// byte; and it checks all of the grammar, because in a line that is not JSON nothing is certain.
+// Validates one line of JSON completely and extracts a few fields. It follows the structural
+// positions that core/ndjson has found, so that the cost is per token and not per byte. It checks
+// the whole grammar, because nothing in a line that is not JSON can be relied on.
 #pragma once
 
 #include <array>
@@ -20,47 +20,48 @@
 
 namespace idmerge {
 
-/// Looks for the values at some pointers, line after line.
+/// Finds the values at some pointers, line by line.
 class JsonLine {
  public:
-  /// `pointers`: each once; `array`: the one, if any, whose value is an array of two ids.
+  /// `array`: the pointer, if any, whose value is an array of two ids. Requires: each pointer once.
   JsonLine(const std::vector<Pointer>& pointers, std::optional<std::uint32_t> array,
            const std::vector<std::string>& rivals);
 
-  /// Let the key of this pointer occur twice: that is then no fault, but said by is_repeated().
+  /// Allows the key of this pointer to occur twice: reported by is_repeated() instead of a fault.
   void allow_repeated(std::uint32_t pointer) { repeatable_ |= Mask{1} << pointer; }
 
-  /// Is there an object of the shape of the lines before at the structural position `at`, which is
-  /// not behind `text`? Then its tokens can be asked for; it has no fault, `at` is moved behind it,
-  /// and the answer is where it ends. Else 0.
+  /// Tries to match an object of the same shape as in the lines before, at the structural position
+  /// `at`, which must be within `text`. On success the tokens are set, the object has no fault, and
+  /// `at` is moved behind it.
+  /// Returns: the end of the object; 0 if it does not match.
   std::uint32_t match(const JsonText& text, const std::uint32_t*& at) {
     return shape_.match(text, at, tokens_);
   }
 
-  /// Read the line from `begin` to before `end`, whose structural positions start at
-  /// `structural` and are followed by others not before `end`.
+  /// Reads the line from `begin` to before `end`. Its structural positions start at `structural`
+  /// and are followed by others at or after `end`.
   ///
-  /// Shape: none, or a fault of the layout: not_json, not_an_object, trailing_bytes or
-  /// duplicate_key. With not_json nothing else may be asked but fault_at().
+  /// Returns: none, or a fault of the layout: not_json, not_an_object, trailing_bytes or
+  /// duplicate_key. After not_json only fault_at() is valid.
   Fault read(const char* bytes, std::uint32_t begin, std::uint32_t end,
              const std::uint32_t* structural, bool escapes);
 
-  /// Where the fault is, in the batch.
+  /// The position of the fault in the batch.
   std::uint32_t fault_at() const { return fault_at_; }
 
-  /// The first structural position that is not of this line.
+  /// The first structural position after this line.
   const std::uint32_t* next_structural() const { return at_; }
 
   const JsonToken& token(std::uint32_t pointer) const { return tokens_[pointer]; }
 
-  /// The elements of the array of ids, as far as there is room, and how many there are.
+  /// The first two elements of the array of ids, and the number of all.
   const std::array<JsonToken, 2>& elements() const { return elements_; }
   std::size_t element_count() const { return element_count_; }
 
-  /// Did a key of this pointer occur twice in the line that was read?
+  /// Returns whether a key of this pointer occurred twice in the line.
   bool is_repeated(std::uint32_t pointer) const { return (repeated_ >> pointer & 1U) != 0; }
 
-  /// Which rival key this line has, if any.
+  /// The rival key in this line, if any.
   std::optional<std::uint32_t> rival() const { return rival_; }
 
  private:
@@ -69,7 +70,7 @@ class JsonLine {
   struct Segment {
     std::string key;
     Mask pointer = 0;                    // its bit
-    bool last = false;                   // the value is the wanted one
+    bool last = false;                   // the value is the requested one
     std::optional<std::uint32_t> index;  // for arrays
   };
 
@@ -85,7 +86,7 @@ class JsonLine {
   void note_repeated(Mask pointers, std::uint32_t at);
 
   std::vector<std::vector<Segment>> levels_;
-  std::vector<std::uint64_t> lengths_;  // by level: which lengths keys have (63: or more)
+  std::vector<std::uint64_t> lengths_;  // by level: the lengths of the keys (63: or more)
   std::vector<std::string> rivals_;
   std::uint64_t rival_lengths_ = 0;
   Mask all_ = 0;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The shape of a line of JSON: everything but its strings and scalars. Exports repeat it line after
-// line, and a line with the bytes of a shape that was read with care between its values needs no
-// second look at its keys and brackets: it costs by the value and not by the token. A shape only
-// ever saves work; a line that does not fit is read by core/json, which knows the grammar.
+// The shape of a line of JSON: everything but its strings and scalars. The lines of an export
+// repeat it. If a line has the same bytes between its values as a line that was fully parsed
+// before, its keys and brackets need no second parse, and the cost is per value and not per token.
+// A shape is only an optimization: a line that does not match is read by core/json, which checks
+// the grammar.
 #pragma once
 
 #include <cstddef>
@@ -17,41 +18,42 @@ namespace idmerge {
 
 class JsonShape {
  public:
-  /// Does an object of this shape begin at the structural position `at`? Then fill in the tokens
-  /// that hung on it when it was learned, move `at` behind it, and say where it ends; else 0.
+  /// Tries to match an object of this shape at the structural position `at`. On success, fills in
+  /// the tokens that belong to the shape and moves `at` behind the object. On failure `at` is
+  /// unchanged, but `tokens` may be overwritten.
   ///
-  /// Shape: `text` may have more lines behind; the object has no newline in it. When it does not
-  /// match, `tokens` may be overwritten and `at` stays where it is.
+  /// Requires: `text` may contain more lines after the object; the object itself contains no
+  /// newline.
+  /// Returns: the end of the object; 0 if it does not match.
   std::uint32_t match(const JsonText& text, const std::uint32_t*& at,
                       std::vector<JsonToken>& tokens);
 
-  /// A line did not match and was read with care, without a fault. Take its shape, if the one at
-  /// hand has not fitted for a while; where no two lines are alike, ever more rarely.
-  ///
-  /// Shape: `tokens` are absent or leaves of the line; with another one the line has no shape.
+  /// Considers the shape of a line that did not match and was parsed without a fault. It is adopted
+  /// if the current shape has not matched for a while; if adopted shapes never match, this happens
+  /// more and more rarely. A line has no shape if one of `tokens` is neither absent nor a leaf.
   void learn(const JsonText& text, const std::uint32_t* structural,
              const std::vector<JsonToken>& tokens);
 
   static constexpr std::size_t leaves_max = 64;
 
  private:
-  /// Bytes between two values, and the value behind them.
+  /// The bytes before a value, and the value.
   struct Part {
     std::string text;
     std::uint32_t structurals = 0;  // in `text`
-    std::int32_t token = -1;        // which one the value is, if it is asked for
+    std::int32_t token = -1;        // the token of the value; -1 if it is not requested
   };
 
   bool take(const JsonText& text, const std::uint32_t* structural,
             const std::vector<JsonToken>& tokens);
 
-  std::vector<Part> parts_;       // none: no shape
-  std::string tail_;              // behind the last value
-  std::uint32_t tail_count_ = 0;  // structurals in it
+  std::vector<Part> parts_;       // empty: no shape
+  std::string tail_;              // after the last value
+  std::uint32_t tail_count_ = 0;  // structural positions in it
   std::vector<std::size_t> absent_;
   bool matched_ = false;        // since it was learned
-  std::uint32_t misses_ = 0;    // since it matched
-  std::uint32_t patience_ = 4;  // misses before another one is tried
+  std::uint32_t misses_ = 0;    // since the last match
+  std::uint32_t patience_ = 4;  // misses before another shape is tried
   JsonToken unwanted_;
 };
 

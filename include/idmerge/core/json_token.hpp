@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The leaves of a line of JSON: strings and scalars, each checked to its last byte, because in a
-// line that is not JSON nothing is certain. A leaf is found by its structural position
-// (core/ndjson) and ends before the next one, so that no byte of a string is looked at here unless
-// it is escaped.
+// The leaves of a line of JSON: strings and scalars. Each is validated completely, because nothing
+// in a line that is not JSON can be relied on. A leaf is found by its structural position
+// (core/ndjson) and ends before the next one, so the bytes of a string are not read here unless it
+// has escapes.
 #pragma once
 
 #include <algorithm>
@@ -16,16 +16,16 @@
 
 namespace idmerge {
 
-/// Where a value stands in the batch, and what it is.
+/// The type of a value and its position in the batch.
 struct JsonToken {
   enum class Kind : std::uint8_t { absent, null, string, integer, array, other };
   Kind kind = Kind::absent;
   bool escaped = false;     // a string that may have escapes
   std::uint32_t start = 0;  // of the value, a string's quote included
-  std::uint32_t end = 0;    // behind it; only for strings and integers
+  std::uint32_t end = 0;    // one past the value; only for strings and integers
 };
 
-/// The line at hand: up to before `end` of the batch's bytes.
+/// The current line: the batch's bytes up to before `end`.
 struct JsonText {
   const char* bytes = nullptr;
   std::uint32_t end = 0;
@@ -43,7 +43,8 @@ inline bool same_ends(const char* a, const char* b, std::size_t size) {
   return x[0] == y[0] && x[1] == y[1];
 }
 
-/// Are two texts equal? Keys are short: two loads of each mostly do, where memcmp is a call.
+/// Compares two texts. Keys are short: two loads of each are usually enough, and avoid a call of
+/// memcmp.
 inline bool same_bytes(std::string_view a, std::string_view b) {
   const auto size = a.size();
   if (size != b.size()) return false;
@@ -58,19 +59,20 @@ inline bool same_bytes(std::string_view a, std::string_view b) {
   return true;
 }
 
-/// Decode a string's escapes onto the end of `out`, which must not have to grow.
+/// Decodes the escapes of a string and appends it to `out`.
 ///
-/// Shape: nothing, or where in `inner` half of a surrogate pair stands.
+/// Requires: `out` has enough capacity, as it must not grow.
+/// Returns: nothing, or the position in `inner` of half a surrogate pair.
 std::optional<std::size_t> decode_json_string(std::string_view inner, std::vector<char>& out);
 
-/// Are all escapes in a string ones that JSON has?
+/// Returns whether all escapes in the string are valid in JSON.
 bool json_escapes_valid(std::string_view inner);
 
-/// The grammar of numbers. `integer`: it has neither fraction nor exponent.
+/// Checks the grammar of a number. `integer`: it has neither fraction nor exponent.
 bool json_number_valid(std::string_view text, bool& integer);
 
-/// Behind the leaf at a structural position: where the next token begins, without the blanks
-/// between.
+/// Returns the end of the leaf at a structural position: the start of the next token, minus the
+/// blanks before it.
 [[gnu::always_inline]] inline std::uint32_t json_leaf_end(const JsonText& text,
                                                           const std::uint32_t* at) {
   std::uint32_t stop = std::min(at[1], text.end);
@@ -79,7 +81,7 @@ bool json_number_valid(std::string_view text, bool& integer);
   return stop;
 }
 
-/// The string whose quote stands at a structural position; false if it is not JSON.
+/// Reads the string whose quote is at a structural position. Returns: false if it is not JSON.
 [[gnu::always_inline]] inline bool read_json_string(const JsonText& text, const std::uint32_t* at,
                                                     JsonToken& token) {
   token.start = *at;
@@ -92,7 +94,7 @@ bool json_number_valid(std::string_view text, bool& integer);
   return !token.escaped || json_escapes_valid(inner);
 }
 
-/// The number or word that begins at a structural position; false if it is not JSON.
+/// Reads the number or word that begins at a structural position. Returns: false if it is not JSON.
 inline bool read_json_scalar(const JsonText& text, const std::uint32_t* at, JsonToken& token) {
   using Kind = JsonToken::Kind;
   token.start = *at;

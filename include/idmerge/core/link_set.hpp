@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A set of links of a plan, as ranges of their ordinals. Links leave and settle nearly in order, so
-// a set of those under way is a few ranges, whatever the size of the plan.
+// A set of links of a plan, stored as ranges of their ordinals. Links are sent and get their
+// outcome nearly in order, so the set of those in flight is a few ranges, whatever the size of the
+// plan.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +11,14 @@
 
 namespace idmerge {
 
-/// Consecutive ordinals.
 struct LinkRange {
   std::uint64_t first = 0;
   std::uint64_t count = 0;
   bool operator==(const LinkRange&) const = default;
 };
 
-/// Are these ranges not empty, ascending, disjoint and not adjacent, and all ordinals below
-/// `links`?
+/// Returns whether these ranges are not empty, ascending, disjoint, not adjacent, and below
+/// `links`.
 bool are_ranges(const std::vector<LinkRange>& ranges, std::uint64_t links);
 
 class LinkSet {
@@ -29,24 +29,24 @@ class LinkSet {
   /// Requires: are_ranges().
   explicit LinkSet(std::vector<LinkRange> ranges);
 
-  /// Add links, some of which may be in the set. Requires: none of the sums here wraps.
+  /// Adds links, some of which may be in the set. Requires: none of the sums overflows.
   void add(std::uint64_t first, std::uint64_t count = 1);
 
-  /// Remove links, some of which may not be in the set.
+  /// Removes links, some of which may not be in the set.
   void remove(std::uint64_t first, std::uint64_t count = 1);
 
   bool contains(std::uint64_t ordinal) const;
 
-  /// Are all of these consecutive links in the set?
+  /// Returns whether all of these consecutive links are in the set.
   bool covers(std::uint64_t first, std::uint64_t count) const;
 
-  /// Is any of them?
+  /// Returns whether any of these consecutive links is in the set.
   bool overlaps(std::uint64_t first, std::uint64_t count) const;
 
   bool empty() const { return ranges_.empty(); }
   void clear() { ranges_.clear(); }
 
-  /// How many links.
+  /// Returns the number of links.
   std::uint64_t size() const;
 
   /// Ascending, disjoint and not adjacent.

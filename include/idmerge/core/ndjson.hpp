@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// NDJSON: one object a line. simdjson finds the structure of many lines in one go, which is what
-// makes it fast; since a string cannot reach over a line end, one good pass over the batch proves
-// that no line's structure depends on another's. If the pass fails, the batch is gone through line
-// by line, and only the bad lines are lost.
+// Parses NDJSON, one JSON object per line. simdjson finds the structural characters of many lines
+// in one pass, which makes it fast. Since a string cannot extend over a line end, a successful pass
+// over a batch proves that no line's structure depends on another's. If the pass fails, the batch
+// is parsed line by line, so that only the bad lines are lost.
 //
-// A key that a row does not have is a blank side, like null: event exports leave out the user id
-// of whoever is not known yet. What would make this dangerous, a misspelt name, is caught by the
-// intake, which stops if no row at all has the field.
+// A missing key is a blank side, like null: event exports omit the user id of users who are not
+// known yet. The danger in this, a misspelt name, is caught by the intake, which stops if no row at
+// all has the field.
 #pragma once
 
 #include <array>
@@ -29,36 +29,38 @@ namespace idmerge {
 
 struct NdjsonOptions {
   std::uint64_t row_max = 1U << 20U;      // Units: bytes without the line end
-  bool pipe = false;                      // a last row without line end is a fault
-  std::vector<std::string> null_words{};  // besides \N
+  bool pipe = false;                      // reject a last row without line end: may be truncated
+  std::vector<std::string> null_words{};  // in addition to \N
 };
 
-/// The top-level keys of the lines in the head of a file, each once, in order of appearance.
-///
-/// Shape: the last line counts only if it is complete; lines that are no objects are left out.
+/// Returns the distinct top-level keys in the head of a file, in order of appearance. Lines that
+/// are not objects are skipped, and so is a last line without line end unless `head` is the whole
+/// file (`last`).
+/// Bounds: stops after the line with the 1,000th key.
 std::vector<std::string> first_keys(std::string_view head, bool last);
 
-/// Reads the rows of one file from slices of it.
+/// Parses the rows of one file from consecutive slices.
 class NdjsonReader {
  public:
-  /// `offset`: where reading starts in the input: behind a BOM.
+  /// `offset`: the position in the input at which reading starts, after a BOM.
   NdjsonReader(NdjsonOptions options, const Fields& fields, std::uint64_t offset);
   NdjsonReader(NdjsonReader&&) noexcept;
   NdjsonReader& operator=(NdjsonReader&&) noexcept;
   ~NdjsonReader();
 
-  /// As CsvReader::feed.
+  /// As CsvReader::feed().
   ///
-  /// Errors: usage, "line L: ...", for a row with another name for a side that was found by name.
+  /// Errors: usage, "line L: ...", for a row with another default name of a side that was found by
+  /// its default name.
   Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
 
   OrderKind order_kind() const { return order_kind_; }
   void set_order_kind(OrderKind kind) { order_kind_ = kind; }
 
-  /// Which sides any row had a key for, whatever its value.
+  /// Returns for each side whether any row had its key, with whatever value.
   std::array<bool, 2> seen() const { return seen_; }
 
-  /// Was there any row in which the keys could be looked for?
+  /// Returns whether the keys could be looked up in any row.
   bool readable() const { return readable_; }
 
   static constexpr std::size_t rows_max = 16384;
@@ -87,11 +89,11 @@ class NdjsonReader {
   NullWords null_words_;
   JsonLine line_reader_;
   std::unique_ptr<Structure> structure_;
-  bool simple_;  // rows have neither a verb nor an order of their own
+  bool simple_;  // there is neither a verb field nor an order field
   OrderKind order_kind_ = OrderKind::unknown;
   std::uint64_t offset_;
   std::uint64_t line_ = 1;
-  bool skipping_ = false;  // the rest of a line that is too long
+  bool skipping_ = false;  // within the rest of a line that is too long
   std::array<bool, 2> seen_{};
   bool readable_ = false;
   std::size_t feed_size_ = 0;

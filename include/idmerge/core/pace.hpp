@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast a run may go: the user's limits, the service's, and the turnstile that keeps the lower
-// of the two. Apart from the lanes, so that whatever changes the pace (an answer, a person, the
-// hour) changes it in one place; pure, so that a day of it can be tried in a second.
+// The rate limits of a run: combines the user's limits with the limit learned from the service and
+// sets the rate limiter to the lower of the two. It is separate from the workers, so that
+// everything that changes the rate (an answer, a person, the time of day) does so in one place. It
+// does no I/O and reads no clock, so that a test simulates a day in a second.
 #pragma once
 
 #include <chrono>
@@ -15,25 +16,26 @@
 
 namespace idmerge {
 
-/// What the user allows.
+/// The user's limits.
 struct Allowance {
   double links_per_s = 0;     // 0 = unlimited
   double requests_per_s = 0;  // 0 = unlimited
-  double bytes_per_s = 0;     // of requests with their heads, as they are sent; 0 = unlimited
+  double bytes_per_s = 0;     // of requests as sent, headers included; 0 = unlimited
   double burst = 1;           // links
-  bool paused = false;        // nothing at all, for now
+  bool paused = false;        // nothing is sent
 
   bool operator==(const Allowance&) const = default;
 };
 
 struct PaceOptions {
   Allowance allowed = {};
-  double request_links = 1;  // in a request, where the service takes as many
-  bool adaptive = true;      // follow the service below these limits
+  double request_links = 1;  // links in a request, unless the service accepts fewer
+  bool adaptive = true;      // adapt to the service below these limits
   BackoffOptions backoff = {};
 
-  /// An earlier process may have spent all it could the moment before, in requests of up to so many
-  /// links: begin with nothing. 0 = there was none: begin with the burst.
+  /// The maximum request size of an earlier process, in links. That process may have used up the
+  /// limits just before, so the links bucket starts empty. 0 = there was none: start with the
+  /// burst.
   double spent_before = 0;
 };
 
@@ -43,37 +45,39 @@ class Pace {
 
   Turnstile& turnstile() { return turnstile_; }
 
-  /// A request of so many bytes is the first that is about to leave: an earlier process may have
-  /// sent one like it the moment before.
+  /// To be called before the first request, with its size: empties the bytes bucket, because an
+  /// earlier process may have sent such a request just before.
   void first_request(double bytes, Instant now);
 
-  /// The user allows something else from now on. False when it is what holds already.
+  /// Applies changed user limits. Returns: false if they are the current ones.
   bool allow(const Allowance& allowed, Instant now);
 
-  /// The service took so many links.
+  /// Records that the service accepted `links` links.
   void accepted(std::size_t links, Instant now);
 
-  /// The service said "too many" to a request that was sent at `left`: pause all lanes together and
-  /// lower the rate. Units: `chance` in [0, 1).
+  /// Handles a rate-limited answer to a request that was sent at `left`: pauses all workers and
+  /// lowers the rate. `chance`: a random number in [0, 1).
   void limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                double chance);
 
-  /// What the service let know about its limit goes from one process to the next: see Throttle.
+  /// Passes the service's known limit from one process to the next; see Throttle.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
   KnownLimit known(WallTime wall_now, Instant now) const { return throttle_.known(wall_now, now); }
 
-  /// Let the rate follow the time; some ten times a second. False when nothing has changed.
+  /// Updates the rate, which changes with time; to be called about ten times a second. Returns:
+  /// false if nothing has changed.
   bool follow(Instant now);
 
-  /// The limit in force. Units: links a second; 0 = unlimited.
+  /// Returns the current limit. Units: links per second; 0 = unlimited.
   double links_per_s() const { return links_per_s_; }
 
-  /// The links that a request may have now: see Throttle. Bounds: at least 1; may be infinite.
+  /// Returns the maximum number of links in a request; see Throttle. Bounds: at least 1; may be
+  /// infinite.
   double request_links_max() const;
 
   bool is_paused() const { return options_.allowed.paused; }
 
-  /// How often the service said "too many".
+  /// Returns the number of rate-limited answers.
   std::uint64_t limited_count() const { return limited_count_; }
 
  private:

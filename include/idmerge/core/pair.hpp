@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The nouns of the data path: a `Row` as a reader found it, the `RowBlock` in which rows travel
-// from the reader to the census, and the `Link` that a plan keeps. Rows are views into the block
-// that holds their bytes, so that nothing is allocated per row; a block is reused when it has been
-// judged.
+// The types of the input path: a `Row` as a reader parsed it, the `RowBlock` that passes rows from
+// the reader to the census, and the `Link` that a plan stores. Rows are views into the block that
+// holds their bytes, so that nothing is allocated per row; a block is reused once its rows have
+// been processed.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,10 @@ namespace idmerge {
 
 enum class Op : std::uint8_t { create, alias, merge };
 
-/// The verb as users write it: "create".
+/// Returns the verb as users write it: "create".
 std::string_view name(Op op);
 
-/// A set of operations.
+/// A set of verbs.
 struct Verbs {
   bool create = true;
   bool alias = true;
@@ -33,48 +33,49 @@ struct Verbs {
   bool operator==(const Verbs&) const = default;
 };
 
-/// No --order-field, or a row without a value in it that can be read.
+/// The order of a row without a readable value in --order-field, or if the option is not given.
 inline constexpr std::int64_t no_order = std::numeric_limits<std::int64_t>::min();
 
 /// One row of an input, readable or not.
 ///
-/// Shape: `anon` and `user` are the decoded ids (quotes and escapes resolved), empty when the side
-/// is blank or the row is faulty. For `alias` they are alias and distinct id; when `sided` is
-/// false, they are the two ids in the order of the row. All views end with the block. An order that
-/// cannot be read is no fault: the row still claims its ids, and a claim that is left out would let
-/// another one go.
+/// `anon` and `user` are the decoded ids (quotes and escapes resolved), empty if the side is blank
+/// or the row is faulty. For `alias` they are alias and distinct id; if `sided` is false, they are
+/// the two ids in the order of the row. An unreadable order is not a fault: the row still claims
+/// its ids, and without that claim a conflicting one could be sent.
+///
+/// Lifetime: all views end with the block.
 struct Row {
-  // Not defaulted: a fresh row would be cleared as a whole before its members are set, which cost
-  // the readers a tenth of their time.
+  // Not defaulted: otherwise a new row would be zeroed as a whole before its members are set, which
+  // took a tenth of the readers' time.
   Row() noexcept {}  // NOLINT(modernize-use-equals-default)
 
   std::string_view anon;
   std::string_view user;
-  std::string_view text;     // the raw row without its line end; cut at 4 KiB if too long
-  std::uint64_t line = 0;    // on which the row starts, from 1
+  std::string_view text;     // the raw row without line end; its first 4 KiB if it is too long
+  std::uint64_t line = 0;    // the line on which the row starts, from 1
   std::uint64_t offset = 0;  // of its first byte in the (inflated) input, from 0
   std::int64_t order = no_order;
-  std::uint32_t anon_at = 0;  // where the field of each id starts within `text`
+  std::uint32_t anon_at = 0;  // offset of the id's field within `text`
   std::uint32_t user_at = 0;
-  std::uint32_t fault_at = 0;  // where the fault is within the raw row, or the unreadable order
+  std::uint32_t fault_at = 0;  // offset of the fault or the unreadable order in the raw row
   Fault fault = Fault::none;
   Op op = Op::create;
   bool sided = true;
-  bool has_unreadable_order = false;  // there is one, but `order` is no_order
+  bool has_unreadable_order = false;  // then `order` is no_order
 };
 
-/// Consecutive rows of one input, in order, with the bytes they are views of.
+/// Consecutive rows of one input, in order, with the bytes they point into.
 ///
-/// Bounds: about one chunk of input and one `Row` for every row in it.
+/// Bounds: about one chunk of input, and one `Row` per row in it.
 struct RowBlock {
   std::uint32_t file = 0;  // index into the list of inputs
   std::vector<Row> rows;
-  std::uint64_t blank_lines = 0;  // lines without a byte: no rows, counted apart
-  std::vector<char> bytes;        // what the views point into ...
-  std::vector<char> scratch;      // ... or here, for ids that had to be decoded
+  std::uint64_t blank_lines = 0;  // not rows, counted separately
+  std::vector<char> bytes;        // the target of the views ...
+  std::vector<char> scratch;      // ... except for ids that had to be decoded
 };
 
-/// A distinct pair, as the plan keeps it and the sender sends it.
+/// A distinct pair, as it is stored in the plan and sent.
 struct Link {
   std::string_view anon;
   std::string_view user;
@@ -86,27 +87,27 @@ struct Link {
   bool sided = true;
 };
 
-/// What the census says of a link.
+/// The decision about a link.
 enum class Verdict : std::uint8_t {
   send,
-  spare,       // merge: its ids are connected by links before it
-  conflict,    // held: it is not settled which user the anonymous id belongs to
+  spare,       // merge: its ids are connected by earlier links
+  conflict,    // held: the anonymous id is claimed by more than one user
   both_sides,  // held: the anonymous id of this link is a user id elsewhere
   oversize,    // held: the cluster would be too large
-  outranked,   // held: another user's claim on the anonymous id is older, or newer
-  voided,      // not sent, and no question any more: a person decided against it
+  outranked,   // held: another user's claim on the anonymous id wins by age (--on-conflict)
+  voided,      // not sent and not held: a person decided against it
   count,
 };
 
-/// The stable name: "both-sides".
+/// Returns the stable name: "both-sides".
 std::string_view name(Verdict verdict);
 
-/// Is a link with this verdict part of a cluster that will be?
+/// Returns whether a link with this verdict connects its ids in the resulting clusters.
 constexpr bool joins(Verdict verdict) {
   return verdict == Verdict::send || verdict == Verdict::spare;
 }
 
-/// Is a link with this verdict held back for a person to decide?
+/// Returns whether a link with this verdict is held for a person to decide.
 constexpr bool is_held(Verdict verdict) {
   return verdict == Verdict::conflict || verdict == Verdict::both_sides ||
          verdict == Verdict::oversize || verdict == Verdict::outranked;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// An answer of the service as it came in, and what can be said about it in a line. Whatever the
-// bytes are, what is kept of them is short, valid UTF-8, free of anything that could act on a
-// terminal or a log, and without our secrets, should the service repeat them. These are taken out
-// before a text is cut, so that no beginning of one is left.
+// An HTTP answer of the service, and its reduction to a one-line message. Whatever the bytes are,
+// the message is short, valid UTF-8, free of anything that could affect a terminal or a log, and
+// without our secrets if the service repeats them. Secrets are removed before the text is
+// truncated, so that no beginning of a secret remains.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 namespace idmerge {
 
 /// A complete and well-formed HTTP answer.
-/// Shape: views into the connection that read it, until its next request.
+/// Lifetime: the views are valid until the next request on the connection that read it.
 struct Reply {
   unsigned status = 0;
   std::string_view content_type = {};
@@ -24,22 +24,23 @@ struct Reply {
   std::string_view date = {};
   std::string_view location = {};
   std::string_view body = {};
-  bool body_cut = false;             // longer than the limit; `body` is its beginning
+  bool body_cut = false;             // the body exceeded the limit; `body` is its beginning
   std::int64_t received_unix_s = 0;  // set when there is a Retry-After
 };
 
 inline constexpr std::size_t message_bytes_max = 512;
 
-/// Append `text` to `out` so that it is fit to be shown: without secrets; control and direction
-/// characters become spaces, bytes that are not UTF-8 become '?', runs of spaces become one.
-/// Bounds: `out` grows to at most `size_max` bytes; "…" marks a cut.
+/// Appends `text` to `out` in a displayable form: without secrets; control, directional and
+/// invisible characters become spaces, bytes that are not UTF-8 become '?', runs of spaces become
+/// one.
+/// Bounds: `out` grows to at most `size_max` bytes; "…" marks a truncation.
 void append_clean(const Redactor& secrets, std::string_view text, std::string& out,
                   std::size_t size_max = message_bytes_max);
 
-/// Is this a page for people: by its content type, or by its first character?
+/// Returns whether the body is HTML, judged by the content type or its first character.
 bool is_html(const Reply& reply);
 
-/// Append what a page or a plain text says: the title of HTML, else its beginning.
+/// Appends a short form of the body: the title of an HTML page, or the beginning of the text.
 void append_gist(const Redactor& secrets, const Reply& reply, std::string& out);
 
 }  // namespace idmerge

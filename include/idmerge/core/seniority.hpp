@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Which of the users that claim one anonymous id claimed it first, or last: what `--on-conflict
-// earliest|latest` asks. The age of a claim is that of the oldest (newest) row that makes it, also
-// of rows that only repeat the pair, so the winner does not depend on the order in which rows are
-// read. In doubt nobody wins: two users at the same moment, or a claim with a row whose age nobody
-// knows.
+// Determines which of several users claimed an anonymous id first or last, for `--on-conflict
+// earliest|latest`. The age of a claim is that of the oldest (newest) row that makes it, including
+// duplicates of the pair, so that the winner does not depend on the order in which rows are read.
+// Nobody wins if two users have the same age, or if the age of any row of a claim is unknown.
 //
-// Bounds: 8 bytes an id for first claims; about 60 bytes for each further claim on an id.
+// Bounds: 8 bytes per id for first claims; about 60 bytes for each further claim on an id, and as
+// much for each id with further claims.
 #pragma once
 
 #include <cstddef>
@@ -26,20 +26,22 @@ class Seniority {
 
   explicit Seniority(Wins wins) : wins_(wins) {}
 
-  /// Take note of a row that claims an anonymous id for the first user that did.
+  /// Records a row that claims an anonymous id for the first user that claimed it. `first_row`: the
+  /// row is the first of this claim.
   void note_first_user(IdNumber anon, std::int64_t order, bool first_row);
 
-  /// Take note of a row that claims it for another one.
+  /// Records a row that claims it for another user.
   void note_other_user(IdNumber anon, IdNumber user, std::int64_t order);
 
-  /// The age of a claim as far as rows have been taken note of.
+  /// Returns the age of a claim, as of the rows recorded so far.
   std::int64_t age(IdNumber anon, IdNumber user, bool is_first_user) const {
     if (is_first_user) return first_[anon];
     const auto found = others_.find(pair_of(anon, user));
     return found == others_.end() ? no_order : found->second;
   }
 
-  /// Settle who wins, after the last row. `first_user(anon)` is the first user that claimed it.
+  /// Determines the winners. `first_user(anon)` returns the first user that claimed the id.
+  /// Requires: all rows have been recorded.
   template <class FirstUser>
   void settle(FirstUser first_user) {
     for (const auto& [pair, order] : others_) {
@@ -50,7 +52,7 @@ class Seniority {
     }
   }
 
-  /// The user that wins an anonymous id which several claim; nothing in doubt.
+  /// Returns the user that wins an anonymous id with several claims; nothing if nobody wins.
   std::optional<IdNumber> winner(IdNumber anon) const;
 
   std::size_t bytes() const;

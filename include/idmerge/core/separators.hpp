@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Where the fields and rows of CSV end, 64 bytes at a time: the common path of the CSV reader.
-// It knows well-formed quoting only, and stops before the first row in which a quote or carriage
-// return stands where none may: that row is for the careful reader (core/csv), which is slow and
-// knows what is wrong. So there is no state per byte, and no guess either.
+// Finds the ends of CSV fields and rows, 64 bytes at a time: the fast path of the CSV reader. It
+// handles well-formed quoting only and stops before the first row with a misplaced quote or
+// carriage return. Such a row is left to the careful reader (core/csv), which is slow but
+// determines the fault. So this code needs neither a state per byte nor a guess.
 #pragma once
 
 #include <cstddef>
@@ -13,26 +13,28 @@
 
 namespace idmerge {
 
-/// Shape: field `i` ends before the byte at `ends[i]`, which is a delimiter or newline; the fields
-/// of row `r` are those from `rows[r - 1]` (0 for the first) to before `rows[r]`.
+/// The fields and rows found. Field `i` ends before the byte at `ends[i]`, which is a delimiter or
+/// newline; the fields of row `r` are those from `rows[r - 1]` (0 for the first row) to before
+/// `rows[r]`.
 struct Separators {
   std::vector<std::uint32_t> ends;
   std::vector<std::uint32_t> rows;
   std::size_t end_count = 0;
   std::size_t row_count = 0;
-  bool stopped = false;   // a row behind the last complete one has to be read with care
+  bool stopped = false;   // the row after the last complete one needs the careful reader
   bool doubled = false;   // a quoted field has doubled quotes, or is empty
-  bool spanning = false;  // a quoted field has a newline
+  bool spanning = false;  // a quoted field contains a newline
 };
 
-/// Find the separators of the complete rows at the beginning of `bytes`, which starts with a row.
+/// Finds the separators of the complete rows at the beginning of `bytes`.
 ///
-/// Bounds: up to one end and one row for every byte; the vectors only grow.
+/// Requires: `bytes` starts at the start of a row.
+/// Bounds: up to one end and one row per byte; the vectors never shrink.
 /// Source: the quote mask by prefix-xor is from Langdale and Lemire, "Parsing gigabytes of JSON per
 /// second", 2019.
 void find_separators(std::string_view bytes, char delimiter, Separators& found);
 
-/// The same without vector instructions, for other machines and as a second opinion in tests.
+/// The same without vector instructions: for other machines, and to check the result in tests.
 void find_separators_portably(std::string_view bytes, char delimiter, Separators& found);
 
 }  // namespace idmerge

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Cells of a table that a person may open in a spreadsheet and give back. A spreadsheet takes a
-// cell that begins with =, +, - or @ for a formula and runs it, so such a cell gets an apostrophe
-// in front, as does one that has one there; whoever reads the table takes it off again.
+// Cells of a CSV table that a person may edit in a spreadsheet and give back. A spreadsheet
+// evaluates a cell that begins with =, +, - or @ (or with a tab or carriage return) as a formula,
+// so such a cell is prefixed with an apostrophe. So is a cell that begins with an apostrophe, so
+// that the prefix can be removed unambiguously when the table is read.
 //
 // Source: OWASP, CSV injection.
 #pragma once
@@ -12,11 +13,11 @@
 
 namespace idmerge {
 
-/// Append one field of a CSV, quoted where RFC 4180 wants it, that no spreadsheet takes for a
-/// formula.
+/// Appends a CSV field that no spreadsheet evaluates as a formula, quoted where RFC 4180 requires.
 void append_sheet_cell(std::string& out, std::string_view field);
 
-/// What such a field, unquoted, was before. Shape: other fields stay as they are.
+/// Returns the original value of such a field, given without CSV quotes. Other fields are returned
+/// unchanged.
 std::string_view read_sheet_cell(std::string_view field);
 
 }  // namespace idmerge

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Which redundant links may take the place of refused ones. A plan sends a spanning forest of its
-// merges and keeps the rest as spares; where the service refused a link for good, spares may still
-// connect what it would have connected, so that a refusal costs a connection only where no other
-// link exists. They go out in rounds: each sends a spanning forest between the parts that the
-// delivered links have left, and the next one looks at what came of it, until no spare helps.
+// Selects the redundant links (spares) that replace refused ones. A plan sends a spanning forest of
+// its merges and keeps the rest as spares. If the service refuses a link permanently, spares may
+// still connect its ids, so that a refusal costs a connection only if there is no other link.
+// Spares are sent in rounds: each round is a spanning forest between the components formed by the
+// links delivered so far. The rounds end when no spare connects two components.
 //
-// A round is a function of the links and of what was refused in the rounds before it. So nothing
-// about rounds has to be kept but their number: whoever resumes works out the same list again.
+// A round is a function of the links and of the refusals in earlier rounds. So only the number of
+// the round is stored: a resumed run computes the same list again.
 //
-// Only merges count here, as in the census: an accepted link of another operation may still be
-// refused behind the service's door, where a merge is not.
+// Only merges count here, as in the census: the service may accept a link of another operation and
+// still refuse it in later processing, which it does not do with a merge.
 #pragma once
 
 #include <cstddef>
@@ -22,19 +22,20 @@
 
 namespace idmerge {
 
-/// A merge of a cluster in which one was refused.
+/// A merge in a cluster with a refused link.
 struct SpareLink {
   std::uint64_t ordinal = 0;
   IdNumber a = 0;
   IdNumber b = 0;
-  bool is_spare = false;  // else it was sent before the first round
-  bool refused = false;   // by now, in whichever round
+  bool is_spare = false;  // false: sent before the first round
+  bool refused = false;   // in any round so far
 };
 
-/// The spares that round `round` sends; none when the rounds are over.
+/// Returns the ordinals of the spares that round `round` sends, ascending; none if the rounds are
+/// over. Refusals within this round itself do not change the result.
 ///
-/// Shape: `links` ascending by ordinal and whole clusters; ids 0..ids-1; rounds from 1. The answer
-/// is ascending, and the same whatever is known of the refusals in this round itself.
+/// Requires: `links` are whole clusters, ascending by ordinal; their ids are below `ids`; `round`
+/// is at least 1.
 std::vector<std::uint64_t> spares_of_round(std::span<const SpareLink> links, std::size_t ids,
                                            std::uint64_t round);
 

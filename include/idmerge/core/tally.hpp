@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Law 1: every row read has exactly one fate. The account is plain numbers, so that the planner,
-// the sender and every report add up the same thing and can be asked whether it is complete.
+// Counts rows by their outcome. Law 1: every row that was read has exactly one outcome. The
+// planner, the sender and all reports use the same counts, and adds_up() checks them.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,22 @@
 
 namespace idmerge {
 
-/// What became of a row.
+/// The outcome of a row.
 enum class Fate : std::uint8_t {
   delivered,  // the service accepted it
-  duplicate,  // says nothing new
+  duplicate,  // repeats an earlier row
   skipped,    // nothing to link: one side is blank, or a person decided against it
-  rejected,   // unreadable, or an id that must never be linked
-  held,       // readable, but sending it would be doubtful
-  refused,    // the service itself said no
-  pending,    // not settled yet
+  rejected,   // unreadable, or with an id that must never be linked
+  held,       // readable, but a person has to decide whether to send it
+  refused,    // the service rejected it
+  pending,    // no outcome yet
   count,
 };
 
-/// The name, as in options and reports: "delivered".
+/// Returns the name, as in options and reports: "delivered".
 std::string_view name(Fate fate);
 
-/// The account of a job.
+/// The counts of a job.
 struct Tally {
   std::uint64_t read = 0;
   std::uint64_t delivered = 0;
@@ -37,11 +37,10 @@ struct Tally {
 
   bool operator==(const Tally&) const = default;
 
-  /// The count of one fate.
   std::uint64_t& operator[](Fate fate);
   std::uint64_t operator[](Fate fate) const;
 
-  /// Does every row have a fate, and none two?
+  /// Returns whether the outcomes add up to the rows read.
   bool adds_up() const;
 };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast to send to a service that does not say how much it takes. A 429, or a 503 with
-// Retry-After, pauses everyone. What was taken before it is a measurement of the limit: the rate
-// goes on a little below it and climbs, first in steps whose size halves with each measurement,
-// then along a cubic: back to near the level of the cut, a long plateau there, and ever faster
-// beyond it. So most of the time is spent just below the limit, the limit is touched about once a
-// minute, and one that was raised is found. A 429 before anything was taken measures nothing: the
-// service is closed for now, and after the pause the rate doubles up to where it was (slow start).
-// The slowest that is ever sent is one link a second, in a request of its own. Pure: time and
-// chance come in, rate and pause come out.
+// Adapts the send rate to a service that does not state its limit. A rate-limited answer (429, or
+// 503 with Retry-After) pauses all workers, and what the service accepted before it is a
+// measurement of the limit. The rate continues slightly below the measurement and climbs: first in
+// steps whose size halves with each measurement, then along a cubic that returns to near the
+// measured limit, stays there on a long plateau and accelerates beyond it. So most of the time is
+// spent just below the limit, the limit is hit about once a minute, and a raised limit is found. A
+// rate-limited answer before anything was accepted measures nothing: the service is temporarily
+// closed, and after the pause the rate doubles up to its previous level (slow start). The lowest
+// rate is one link per second, in a request of its own. Time and random numbers are arguments.
 #pragma once
 
 #include <array>
@@ -24,81 +24,84 @@ namespace idmerge {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-/// What a service let know about its limit, for a process that comes later.
+/// What is known about the service's limit, to be passed to a later process.
 struct KnownLimit {
-  std::uint64_t per_s = 0;          // links it takes, as measured last; 0 = never measured
-  std::int64_t paused_until_s = 0;  // when the last pause ends, or ended; seconds since 1970;
-                                    // 0 = it never said "too many"
-  std::uint64_t rate_per_s = 0;     // links sent a second, as of the checkpoint; 0 = as allowed
-  bool of_minute = false;           // measured by what it took in a minute, not in a second
+  std::uint64_t per_s = 0;          // links accepted, as last measured; 0 = never measured
+  std::int64_t paused_until_s = 0;  // end of the last pause; seconds since 1970;
+                                    // 0 = never rate-limited
+  std::uint64_t rate_per_s = 0;     // links, when the checkpoint was made; 0 = as configured
+  bool of_minute = false;           // `per_s` was measured over a minute, not over a second
 
   bool operator==(const KnownLimit&) const = default;
 
-  /// What is left of that pause; nothing or less when it is over.
+  /// Returns the remaining pause; zero or negative if it is over.
   ///
-  /// Bounds: at most retry_after_max; a pause that would be longer was said while the wall clock
-  /// was ahead, and is taken as over.
+  /// Bounds: at most retry_after_max. A longer pause was recorded while the wall clock was ahead,
+  /// and counts as over.
   std::chrono::nanoseconds rest(WallTime wall_now) const;
 };
 
 struct ThrottleOptions {
-  double ceiling_per_s = 0;     // what the user allows; 0 = unlimited. Flag: --rate
-  double request_links = 1;     // in a request, where the service takes as many
-  BackoffOptions backoff = {};  // of the pauses, when the service gives no Retry-After
+  double ceiling_per_s = 0;     // the user's limit; 0 = unlimited. Flag: --rate
+  double request_links = 1;     // links in a request, unless the service accepts fewer
+  BackoffOptions backoff = {};  // for pauses without Retry-After
 };
 
 class Throttle {
  public:
   Throttle(ThrottleOptions options, Instant now);
 
-  /// The user allows another rate from now on. Units: as ThrottleOptions.
+  /// Changes the user's limit. Units: as in ThrottleOptions.
   void set_ceiling(double ceiling_per_s) { options_.ceiling_per_s = ceiling_per_s; }
 
-  /// `count` links (or requests, whatever the rate counts) were taken by the service.
+  /// Records that the service accepted `count` links (or requests, if the rate counts these).
   void accepted(double count, Instant now);
 
-  /// The service said "too many". An answer to a request that left before the last cut is its
-  /// echo: it can make the pause longer, no more.
+  /// Handles a rate-limited answer to a request that was sent at `left`. If the request was sent
+  /// before the last rate-limited answer or the end of its pause, the answer is an echo: it can
+  /// extend the pause but does not lower the rate.
   ///
-  /// A Retry-After of 0 counts as none: never is a refusal a reason to come back sooner. Returns
-  /// false for an echo. Units: `left` is when that request was sent; `chance` is in [0, 1).
+  /// A Retry-After of 0 counts as none: such an answer is never a reason to retry sooner. `chance`:
+  /// a random number in [0, 1). Returns: false for an echo.
   bool throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                  double chance);
 
-  /// Go on from what an earlier process knew: wait for the rest of its pause, then climb as it
-  /// would have done. What it knew long ago matters little: the rate has climbed far beyond it
-  /// meanwhile.
+  /// Continues from the state of an earlier process: waits for its remaining pause, then climbs as
+  /// that process would have done. An old limit matters little, because the rate has climbed far
+  /// beyond it meanwhile.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
 
-  /// What a later process should know.
+  /// Returns the state for a later process.
   KnownLimit known(WallTime wall_now, Instant now) const;
 
-  /// The rate to go on with; it changes with time, so ask again some ten times a second.
-  /// Units: a second; 0 = unlimited, as long as nothing was ever refused.
+  /// Returns the current rate, which changes with time: call it about ten times a second.
+  /// Units: per second; 0 = unlimited, possible only until the first rate-limited answer.
   double rate_per_s(Instant now) const;
 
-  /// Is the rate below what the user allows, or the service not yet known to take it?
+  /// Returns whether the rate is below the user's limit, or the service is not yet known to accept
+  /// that limit.
   bool is_limited() const { return limited_; }
 
-  /// The links that a request may have: one while the service may be closed, later what it takes in
-  /// a second, since a request that is larger than its whole window never passes. Bounds: at least
-  /// 1; infinite while nothing is limited.
+  /// Returns the maximum number of links in a request: one while the service may be closed, then
+  /// the number it accepts in a second, because a request larger than its whole window never
+  /// passes. Bounds: at least 1; infinite while is_limited() is false.
   double request_links_max() const;
 
-  /// Units: a second; 0 = no limit. Of requests that are cut: with less than a second between two,
-  /// both could fall into one of its seconds.
+  /// Returns the maximum rate of requests that are reduced to request_links_max(): with less than a
+  /// second between two of them, both could count in the same second of the service. Units: per
+  /// second; 0 = unlimited.
   double requests_per_s() const;
 
-  /// Nothing may leave before this instant.
+  /// Nothing may be sent before this instant.
   Instant paused_until() const { return paused_until_; }
 
   std::uint64_t cuts() const { return cuts_; }
 
  private:
-  static constexpr std::size_t window_s = 60;  // of the service's count
+  static constexpr std::size_t window_s = 60;  // the longest window in which the service may count
 
-  /// How exactly `known_per_s_` is known: by how much the next step goes beyond it.
-  /// `minute`: if the service counts over a minute, and else it takes more.
+  /// The precision of `known_per_s_`, which determines the size of the next steps. `minute`:
+  /// correct if the service counts per minute; otherwise it accepts more.
   enum class Precision : std::uint8_t { none, coarse, minute, fine, exact };
 
   struct Step {
@@ -123,18 +126,18 @@ class Throttle {
 
   ThrottleOptions options_;
   bool limited_ = false;
-  double known_per_s_ = 0;  // what the service takes, as measured last; 0 = never measured
+  double known_per_s_ = 0;  // the service's limit, as last measured; 0 = never measured
   Precision precision_ = Precision::none;
   std::uint64_t cuts_ = 0;
-  unsigned strikes_ = 0;     // refusals in a row, each after its pause, with nothing taken between
-  double since_cut_ = 0;     // taken
-  double climb_per_s_ = 0;   // the rate of the present step; 0 = along the cubic
-  double proven_per_s_ = 0;  // of the last step that was taken whole
-  bool slow_start_ = false;  // doubling, up to what is known or allowed
-  unsigned steps_ = 0;       // taken whole, since the climb began
-  unsigned failed_starts_ = 0;   // slow starts in a row that were refused
-  bool counts_minutes_ = false;  // the service, as far as its refusals say
-  bool knows_minute_ = true;     // is all in the ring that the service may have counted?
+  unsigned strikes_ = 0;         // consecutive pauses with nothing accepted between them
+  double since_cut_ = 0;         // accepted since the last rate-limited answer
+  double climb_per_s_ = 0;       // the rate of the current step; 0 = along the cubic
+  double proven_per_s_ = 0;      // the rate of the last completed step
+  bool slow_start_ = false;      // the rate doubles, up to the known limit or the user's
+  unsigned steps_ = 0;           // completed since the climb began
+  unsigned failed_starts_ = 0;   // consecutive slow starts that were rate-limited
+  bool counts_minutes_ = false;  // whether the service seems to count per minute
+  bool knows_minute_ = true;     // whether by_second_ has all that the service may have counted
   Instant step_from_{};
   double step_taken_ = 0;
   Instant cubic_from_{};
@@ -142,18 +145,18 @@ class Throttle {
   Instant last_taken_{};
   Instant paused_until_{};
 
-  // Taken of late, between pauses: in two slices of time, so that the older one can be forgotten.
+  // Accepted recently, pauses excluded: in two slices of time, so that the older can be dropped.
   Instant slice_from_;
   double slice_ = 0;
   Instant older_from_;
   double older_ = 0;
 
-  // Taken by second, for the minute that ends with what was taken last.
+  // Accepted per second, for the minute up to the last accepted request.
   Instant start_;
   std::array<double, window_s> by_second_{};  // a ring
-  std::int64_t second_ = 0;                   // the latest one in it, since the start
+  std::int64_t second_ = 0;                   // the latest in the ring, counted from start_
 
-  // Taken by tenth of a second, for the last second.
+  // Accepted per tenth of a second, for the last second.
   static constexpr std::size_t tenths = 10;
   std::array<double, tenths> by_tenth_{};  // a ring
   std::int64_t tenth_ = 0;

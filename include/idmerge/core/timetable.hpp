@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Which rate holds at which hour: "Mon-08:00,20/s 19:00,200/s Sat-00:00,0". An entry holds from its
-// time until that of the next one; one without a day holds on every day. Pure: the caller says what
-// time of the week it is, in whatever zone.
+// A weekly schedule of rates: "Mon-08:00,20/s 19:00,200/s Sat-00:00,0". An entry applies from its
+// time until the time of the next one; an entry without a day applies on every day. The time of the
+// week is an argument, in whatever time zone the caller uses.
 //
-// Source: the form is that of rclone's --bwlimit, which people know; but a unit must be written,
-// and its word "off", which there means "no limit", is refused because here it would be read as
-// "none".
+// Source: the syntax is that of rclone's --bwlimit, which many users know. But units are mandatory,
+// and rclone's word "off" for "no limit" is an error, because here it could be read as "send
+// nothing".
 #pragma once
 
 #include <chrono>
@@ -21,13 +21,13 @@
 
 namespace idmerge {
 
-/// A moment of the week. Units: since Monday 00:00, below one week.
+/// A time of the week. Units: since Monday 00:00, below one week.
 using WeekTime = std::chrono::seconds;
 
-/// The moment of the week of a local time. Units: `weekday` 0 is Sunday, as in struct tm.
+/// Converts a local time. Units: `weekday` 0 is Sunday, as in struct tm.
 WeekTime week_time(int weekday, int hour, int minute, int second);
 
-/// How fast at some time.
+/// The rate that applies at some time.
 struct Pacing {
   Rate rate;            // 0 = unlimited
   bool paused = false;  // nothing is sent
@@ -40,20 +40,20 @@ std::string pacing_text(const Pacing& pacing);
 
 class Timetable {
  public:
-  /// The same at all times.
-  Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}  // NOLINT: a rate is a timetable
+  /// One rate at all times.
+  Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}  // NOLINT: implicit on purpose
   Timetable(Rate always) : Timetable(Pacing{always, false}) {}   // NOLINT
 
-  /// Read "500/s", "pause", or entries "[DAY-]HH:MM,RATE" with spaces or semicolons between them.
-  /// Bounds: at most 200 entries. Errors: usage, and what to write.
+  /// Parses "500/s", "pause", or entries "[DAY-]HH:MM,RATE" separated by spaces or semicolons.
+  /// Bounds: at most 200 entries. Errors: usage, with an example of what to write.
   static Result<Timetable> parse(std::string_view text);
 
   const Pacing& at(WeekTime now) const;
 
-  /// The next time at which something else holds; nothing when there is none.
+  /// Returns the next time at which another rate applies; nothing if there is none.
   std::optional<WeekTime> next_change(WeekTime now) const;
 
-  /// Is it more than one rate for ever?
+  /// Returns false if one rate applies at all times. A permanent pause counts as a change.
   bool changes() const { return entries_.size() > 1 || entries_.front().pacing.paused; }
 
   bool operator==(const Timetable&) const = default;
@@ -69,7 +69,7 @@ class Timetable {
   Timetable() = default;
   std::size_t index_at(WeekTime now) const;
 
-  std::vector<Entry> entries_;  // in the order of the week; the last one holds until the first
+  std::vector<Entry> entries_;  // by time; the last one applies until the first of the next week
 };
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Whose turn it is, by the clock alone: a bucket for each limit, a pause, and the one reservation
-// that whoever is first in line holds. A reservation is taken back and made anew when the rate
-// changes or a pause begins, so that nobody leaves at an instant that an older pace gave out. Pure:
-// a day of sending is a loop in a test.
+// A rate limiter that issues permits: a token bucket for each limit, a pause, and one reservation
+// for the first waiter. When the rate changes or a pause begins, the reservation is cancelled and
+// made anew, so that no permit is issued for a time that was computed from an older rate. It reads
+// no clock, so that a test simulates a day of sending in a loop.
 #pragma once
 
 #include <optional>
@@ -12,14 +12,14 @@
 
 namespace idmerge {
 
-/// What may pass. All limits hold together; a rate of 0 is no limit.
+/// The limits, which all apply together. A rate of 0 is unlimited.
 struct TurnOptions {
   BucketOptions links = {};
-  BucketOptions service = {};  // links, too: what the service takes, beside what the user allows
+  BucketOptions service = {};  // links that the service accepts, in addition to the user's limit
   BucketOptions service_requests = {};
   BucketOptions requests = {};
   BucketOptions bytes = {};
-  bool closed = false;  // nothing may, until the next set_rate()
+  bool closed = false;  // no permits until the next set_rate()
 };
 
 struct Cost {
@@ -32,30 +32,30 @@ class Turnstile {
  public:
   explicit Turnstile(TurnOptions options);
 
-  /// Pass at once, if nothing is against it. Bug while a reservation is held.
+  /// Acquires a permit at once, if all limits allow it. Requires: there is no reservation.
   bool try_pass(const Cost& cost, Instant now);
 
-  /// Count as passed what somebody else has sent now, allowed or not.
+  /// Accounts for a cost without asking for a permit, whether or not the limits allow it.
   void spend(const Cost& cost, Instant now) { claim(cost, now); }
 
-  /// When the first in line may pass: claimed for it, until it passes or the pace changes. Later
-  /// calls repeat the answer. Shape: Instant::max() while the turnstile is closed.
+  /// Reserves a permit for the first waiter until pass() or a change of the rate. Returns: the time
+  /// of the permit, which later calls repeat; Instant::max() while closed, without a reservation.
   Instant reserve(const Cost& cost, Instant now);
 
-  /// Who holds the reservation goes. Bug if nobody does.
+  /// Uses the reservation. Requires: there is one, and its time has come.
   void pass();
 
-  /// Who held the reservation has given up.
+  /// Cancels the reservation, if there is one.
   void take_back();
 
-  /// Let nothing pass before `until`; false for one that is no later than the present one.
+  /// Issues no permits before `until`. Returns: false if the current pause lasts as long already.
   bool pause_until(Instant until);
 
-  /// The service has refused: what was sent to it counts no longer, and the first request after a
-  /// pause waits for nothing else.
+  /// Resets the service's buckets after a rate-limited answer: earlier requests no longer count,
+  /// so that the first request after the pause need not wait any longer for them.
   void restart_service(const TurnOptions& options);
 
-  /// Go on at another pace, at once: a reservation is taken back.
+  /// Changes the limits at once and cancels the reservation.
   void set_rate(const TurnOptions& options, Instant now);
 
   TurnOptions options() const;
@@ -69,7 +69,7 @@ class Turnstile {
     Bucket requests;
     Bucket bytes;
   };
-  /// What the first in line has claimed, and what the buckets were before.
+  /// The time reserved for the first waiter, and the buckets before the reservation.
   struct Reservation {
     Buckets before;
     Instant at;

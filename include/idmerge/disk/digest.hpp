@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Checksums of what we write: XXH3, in 64 bits for small things and in 128 for what a plan id is
-// made of. They find accidents, not forgers: who may write into a job directory may also write the
-// checksums. Nothing ever decides by them that two ids are equal.
+// Checksums of the files that idmerge writes: 64-bit XXH3 for small records, 128-bit XXH3 for the
+// digests from which a plan id is derived. They detect accidental damage, not forgery: anyone who
+// can write to a job directory can also write matching checksums. No code relies on a checksum to
+// decide that two ids are equal.
 #pragma once
 
 #include <array>
@@ -13,22 +14,22 @@
 
 namespace idmerge {
 
-/// 128 bits, in the byte order in which they are stored and printed.
+/// A 128-bit digest, in the byte order in which it is stored and printed.
 using Digest = std::array<std::uint8_t, 16>;
 
-/// XXH3 with 64 bits.
+/// Returns: the 64-bit XXH3.
 std::uint64_t checksum(std::string_view bytes, std::uint64_t seed = 0);
 
-/// XXH3 with 128 bits, in canonical (big-endian) order.
+/// Returns: the 128-bit XXH3 in canonical (big-endian) order.
 Digest digest(std::string_view bytes);
 
-/// 32 hexadecimal digits.
+/// Returns: 32 lower-case hexadecimal digits.
 std::string hex(const Digest& digest);
 
-/// Read 32 lower-case hexadecimal digits.
+/// Parse exactly 32 lower-case hexadecimal digits.
 bool parse_hex(std::string_view text, Digest& digest);
 
-/// The digest of bytes that come in pieces.
+/// Computes the digest of bytes that arrive in pieces.
 class Digester {
  public:
   Digester();
@@ -38,7 +39,7 @@ class Digester {
 
   void update(std::string_view bytes);
 
-  /// Of all bytes so far; more may follow.
+  /// Returns: the digest of all bytes so far; more may follow.
   Digest digest() const;
 
  private:

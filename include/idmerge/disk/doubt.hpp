@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Which links may have been delivered without our knowing: a run that died had requests under way,
-// and a machine that lost power forgot answers too. They are sent again (law 2), so a person wants
-// to know how many and which; and only of them the answer "already linked" may mean that it was us.
-// After an end in order, and after a kill, they are exactly those that were sent without an answer
-// that says what it did: the journal names links before they leave. After a power loss, which takes
-// the journal's last part along, they are all pending ones below the checkpoint's ceiling.
+// Finds the links in doubt: those that an earlier run may have delivered without a record of it,
+// because it died with requests in flight, or because the machine lost power and with it answers
+// that had been recorded. They are sent again (law 2, README.md), so the user is told how many and
+// which; and only for them can the answer "already linked" mean that idmerge created the link.
+//
+// After an orderly end, and after a kill, they are exactly the links that were sent and have no
+// conclusive answer, because the journal records links before their requests are sent. A power loss
+// also loses the end of the journal; then they are all pending links below the checkpoint's
+// ceiling.
 #pragma once
 
 #include <cstdint>
@@ -21,20 +24,21 @@
 namespace idmerge {
 
 struct Doubt {
-  bool died = false;        // the run before did not end in order
-  bool power_lost = false;  // nor did its machine: what was not synced is gone
-  LinkSet links;            // pending, and to be sent
+  bool died = false;        // the previous run did not end in order
+  bool power_lost = false;  // nor did its machine: data that was not synced is lost
+  LinkSet links;            // pending links; all of them will be sent
 };
 
-/// May requests have left that neither checkpoint nor journal name, so that only the ceiling says
-/// which?
+/// Returns whether requests may have been sent that neither checkpoint nor journal records, so that
+/// the links in doubt are known only by their bound, the ceiling.
 bool is_only_bounded(const RunState& state, std::string_view boot);
 
-/// Find the links in doubt after the run that left `state`, parked ones among them.
+/// Find the links in doubt after the run that left `state`, including parked ones.
 ///
-/// Shape: `boot` names the time since this machine started; another one than the checkpoint's, or
-/// an empty one, counts as a power loss. `spares` are those of the round, ascending; of no meaning
-/// in round 0 and unless is_only_bounded() (run/rounds finds them).
+/// Requires: `boot` identifies the current boot of this machine; if the previous run died, an empty
+/// one or one other than the checkpoint's counts as a power loss. `spares` are the spares of the
+/// round in ascending order (run/rounds finds them); they are used only if is_only_bounded() and
+/// the round is not 0.
 /// Errors: Errc::input when the plan is damaged.
 Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
                              std::span<const std::uint64_t> spares = {});

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A disk on which some directories are held: whatever lies in them is reached through the open
-// directory, not by its name. Another directory that took the name is never written to, and those
-// who write keep their paths and know nothing of it.
+// A Files decorator that keeps some directories open and resolves paths below them relative to the
+// open directory instead of by name. If another directory takes over the name, nothing is written
+// to it. Callers go on using ordinary paths.
 #pragma once
 
 #include <functional>
@@ -15,27 +15,32 @@ namespace idmerge {
 
 class HeldFiles final : public Files {
  public:
-  /// Shape: `below` must outlive it, and it its files.
+  /// Lifetime: `below` must outlive this object, and this object its open files.
   explicit HeldFiles(Files& below) : below_(below) {}
   HeldFiles(const HeldFiles&) = delete;
   HeldFiles& operator=(const HeldFiles&) = delete;
 
-  /// From now on, what lies in this directory is reached through it. Shape: all are held before
-  /// two threads use the disk; the innermost counts. Errors: as Files::open_dir().
+  /// Open a directory; paths below it are resolved relative to it from now on. Of nested held
+  /// directories the innermost applies.
+  ///
+  /// Thread safety: hold all directories before a second thread uses this object.
+  /// Errors: as Files::open_dir().
   Result<void> hold(const std::string& dir);
 
-  /// A directory that is held. Bug if it is not.
+  /// Returns: the open handle of a held directory. Requires: `path` was passed to hold().
   File& dir(const std::string& path);
 
-  /// Asked before a name is made, changed or taken away in a held directory, from any thread; where
-  /// the answer is no, that fails with ESTALE.
+  /// Set a predicate that is called before a name in a held directory is created, changed or
+  /// removed; if it returns false, the operation fails with ESTALE.
+  ///
+  /// Thread safety: the predicate is called on any thread.
   void allow_changes_if(std::function<bool()> allowed) { allowed_ = std::move(allowed); }
 
-  /// The disk on which names are names.
+  /// Returns: the decorated Files, which resolves all paths by name.
   Files& below() const { return below_; }
 
  private:
-  /// Where a path leads.
+  /// A path relative to a held directory, or to AT_FDCWD.
   struct Place {
     int dir;
     const char* path;

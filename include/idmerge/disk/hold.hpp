@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A job in the hands of one process. Names can be moved, removed and given to others while it is at
-// work; so what is locked is the directory itself and the plan, and what is compared, while the run
-// goes on, is whether the names still lead to them. The lock file of older versions is locked
-// beside them: it keeps those out, and says to people who works here.
+// Exclusive use of a job by one process. Files and directories can be moved, removed or replaced
+// while the process works, so the locks are on the open directories and the plan themselves, and
+// check() compares whether the names still lead to them. The lock file of older versions is locked
+// as well: it keeps those versions out and tells people which process uses the job.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,15 @@
 
 namespace idmerge {
 
-/// What a process does with a job. A rehearsal keeps to its own run, and may go on beside another
-/// process.
+/// What a process does with a job. A rehearsal uses only a run directory of its own and may run
+/// concurrently with another process.
 enum class Work : std::uint8_t { planning, sending, rehearsing };
 
 class Hold {
  public:
-  /// Take what the work needs: directory of the job, of the run, its lock file, and for sending the
-  /// plan if there is one. A file system that does not lock directories leaves it at the files.
+  /// Lock what the work needs: the lock file, the directory of the run, unless rehearsing that of
+  /// the job, and for sending the plan if it exists. On a file system that cannot lock directories
+  /// only the files are locked.
   ///
   /// Errors: Errc::locked; as Lock::take() and Files::open_dir().
   static Result<std::unique_ptr<Hold>> take(Files& files, const JobPaths& job, const RunPaths& run,
@@ -35,40 +36,44 @@ class Hold {
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
-  /// The disk on which the job is this one, whatever became of its names. Nothing is made or
-  /// replaced on it any more once is_whole() is not.
+  /// Returns: a Files on which the paths of the job lead to the held directories, even after they
+  /// were renamed. It refuses to create or replace files once is_whole() is false.
   Files& files() { return files_; }
 
   /// See Lock::died().
   const std::string& died() const { return lock_->died(); }
 
-  /// Do all names still lead to what is held? Not again once they did not. A few microseconds; what
-  /// the disk cannot say is not held against it. Shape: of one thread at a time.
-  /// Errors: Errc::input, saying what became of which, and what to do.
+  /// Check that all names still lead to the held files and directories. Once a check has failed,
+  /// all later ones fail with the same error. Takes a few microseconds. A name whose status cannot
+  /// be read because of a disk error counts as unchanged.
+  ///
+  /// Thread safety: one thread at a time.
+  /// Errors: Errc::input, saying which name changed, how, and what to do.
   Result<void> check();
 
-  /// The error that check() finds, else what is given: what fails in a directory that is gone,
-  /// fails because it is.
+  /// Returns: the error of check() if it fails, otherwise `error`. If the directory is gone, that
+  /// is the cause of the other errors.
   Error reason_of(Error error);
 
-  /// Has check() found something?
+  /// Returns whether a check() has failed.
   bool is_lost() const { return lost_.has_value(); }
 
-  /// Are lock file and plan still in what is held? Then it is ours to be written, also where it was
-  /// moved.
+  /// Returns whether the lock file and the locked plan are still in the held directories. If they
+  /// are, this process may write to the job even after it was moved.
   bool is_whole();
 
-  /// Where the job stands now; empty if it was removed.
+  /// Returns: the current path of the job; empty if it was removed or the path is unknown.
   std::string place();
 
-  /// Does the name of the job still lead to it?
+  /// Returns whether the path of the job still leads to it.
   bool is_in_place();
 
-  /// What tells the directory of the run from a copy of it, as long as the machine runs.
+  /// Returns: a text that distinguishes the directory of the run from a copy of it. Lifetime: the
+  /// text is comparable only until the machine restarts.
   const std::string& identity() const { return identity_; }
 
  private:
-  /// What a name led to.
+  /// A name and the file or directory that it led to at first.
   struct Known {
     enum class Kind : std::uint8_t { job, run, lock, plan } kind;
     std::string path;
@@ -84,7 +89,7 @@ class Hold {
 
   JobPaths job_;
   RunPaths run_;
-  HeldFiles files_;  // before what is open on it
+  HeldFiles files_;  // declared before its open files, so that it outlives them
   std::optional<Lock> lock_;
   File plan_;
   std::vector<Known> known_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Decompression as a stream, told by content and never by name: warehouses write gzip under any
-// name. A stream that ends early or fails its checksum is an error that says at which byte,
-// because half a table looks like a whole one.
+// Streaming decompression of gzip and zstd. The format is detected by content and never by file
+// name, because data warehouses write gzip under any name. A stream that ends early or has a wrong
+// checksum is an error that names the byte, because half a table looks like a complete one.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +17,19 @@ namespace idmerge {
 
 enum class Compression : std::uint8_t { none, gzip, zstd };
 
-/// The name as reports have it: "gzip".
+/// Returns: the name used in reports: "gzip".
 std::string_view name(Compression compression);
 
-/// What the first bytes of a file (4 suffice) say of it.
+/// Detect the compression from the first bytes of a file; 4 bytes suffice.
 Compression detect_compression(std::string_view first);
 
-/// One file's worth of gzip members or zstd frames, one after the other.
+/// Decompresses one file, which consists of consecutive gzip members or zstd frames.
 ///
-/// Bounds: gzip 40 KiB; zstd the window of its frames, up to 16 MiB: larger ones are refused.
+/// Bounds: 40 KiB of memory for gzip; for zstd the window of its frames, up to 16 MiB. Frames with
+/// a larger window are an error.
 class Inflater {
  public:
-  /// Shape: not of Compression::none.
+  /// Requires: `compression` is not Compression::none.
   explicit Inflater(Compression compression);
   Inflater(Inflater&&) noexcept;
   Inflater& operator=(Inflater&&) noexcept;
@@ -39,12 +40,12 @@ class Inflater {
     std::size_t made = 0;
   };
 
-  /// Inflate until `in` is used up or `out` is full.
+  /// Inflate until `in` is consumed or `out` is full.
   ///
-  /// Errors: input, "byte N: ...", where N counts from the beginning of the file.
+  /// Errors: input, "byte N: ...", where N is an offset from the beginning of the file.
   Result<Step> inflate(std::string_view in, std::span<char> out);
 
-  /// Say whether the file may end here.
+  /// Check that the file may end here.
   ///
   /// Errors: input if a member or frame is incomplete.
   Result<void> finish() const;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Which files the user means. Directories and globs are expanded here; what is left out, is left
-// out for a reason that can be printed, because a file silently missed is rows silently lost.
+// Expands the inputs on the command line (files, directories, globs) to a list of files. Every file
+// that is left out is listed with a printable reason, because a file skipped silently means rows
+// lost silently.
 #pragma once
 
 #include <string>
@@ -17,13 +18,13 @@ struct Inputs {
   std::vector<std::string> passed_over;  // "dir/_SUCCESS: a marker file"
 };
 
-/// Expand files, directories and globs, in the order named; each one's files in natural order.
+/// Expand files, directories and globs in the given order, the files of each in natural order.
 ///
-/// Errors: input for what does not exist or matches nothing; usage for a directory within a
-/// directory and for standard input named twice.
+/// Errors: input for a path that does not exist and a glob that matches nothing; usage for a
+/// directory within a directory and for standard input given twice.
 Result<Inputs> list_inputs(const std::vector<std::string>& named);
 
-/// Do the numbers in them tell which comes first ("part-2" before "part-10")?
+/// Natural order: digit sequences are compared by value, so that "part-2" precedes "part-10".
 bool natural_less(std::string_view a, std::string_view b);
 
 }  // namespace idmerge

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Where things stand in a job directory, and whether a directory may be used as one. A job holds
-// ids and a secret, so it is made 0700, and a directory that somebody else could have prepared (a
-// symbolic link, another owner, writable by others) is refused.
+// The paths of a job directory, and the checks that decide whether a directory may be used as one.
+// A job contains ids and a secret, so its directory is created with mode 0700, and a directory that
+// another user could have prepared (a symbolic link, another owner, writable by others) is an
+// error.
 //
 //   pairs.csv.idmerge/
 //     plan  rejected.ndjson  held.ndjson  summary.json  report.html  .gitignore
@@ -43,21 +44,23 @@ struct JobPaths {
   RunPaths run(const std::string& shard = "1-of-1") const { return {dir + "/runs/" + shard}; }
 };
 
-/// Make the directory of a job and those of its run, or complete them.
+/// Create the directory of a job and those of its run, as far as they do not exist.
 ///
-/// Errors: Errc::usage if the path is no directory of ours (see check_job) or holds other files.
+/// Errors: as open_job(), except that the directory may be absent; Errc::usage if it contains other
+/// files.
 Result<JobPaths> make_job(Files& files, const std::string& dir);
 
-/// Take an existing directory as a job.
+/// Check that an existing directory is a job.
 ///
-/// Errors: Errc::usage if it is absent, a symbolic link, owned by another user or writable by
-/// others.
+/// Errors: Errc::usage if it is absent, not a job, a symbolic link, owned by another user or
+/// writable by others; Errc::input if a directory of its run is not a directory.
 Result<JobPaths> open_job(Files& files, const std::string& dir);
 
-/// Make the directories for a rehearsal's throw-away run, `<job>/runs/rehearsal`, or complete them.
+/// Create the directories for the temporary run of a rehearsal, `<job>/runs/rehearsal`, as far as
+/// they do not exist.
 Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job);
 
-/// Remove what the rehearsal before left. Shape: its lock is ours.
+/// Remove the files of the previous rehearsal. Requires: this process holds its lock.
 Result<void> empty_rehearsal(Files& files, const RunPaths& run);
 
 }  // namespace idmerge

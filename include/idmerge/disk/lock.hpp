@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// One process a job. The kernel holds the lock (flock), so it ends with its owner however that
-// ended, and no stale file ever has to be judged by its age; what the file says is for people.
+// The lock file that admits one process per job. The lock is an flock(), which the kernel releases
+// when its owner ends, however it ends; so no code has to decide by its age whether a lock file is
+// stale. The contents of the file are for people, except that they reveal a copied lock file.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@
 
 namespace idmerge {
 
-/// Who works here, as the lock file says: "pid 4711 on etl-7 since 2026-11-23T18:00:00Z".
+/// The process that holds the lock, as recorded in the lock file and shown in messages: "pid 4711
+/// on etl-7 since 2026-11-23T18:00:00Z".
 struct LockOwner {
   std::uint64_t pid = 0;
   std::string host;
@@ -18,28 +20,29 @@ struct LockOwner {
   std::string process = {};  // see process_of()
 };
 
-/// What tells a process from all others of this machine, also from one that gets its number later;
-/// empty if there is none of that number, or it has ended.
+/// Returns: an identity that distinguishes a process from all others on this machine, including a
+/// later one with the same pid (boot id and start time); empty if there is no such process or it
+/// has ended.
 std::string process_of(std::uint64_t pid);
 
 class Lock {
  public:
-  /// Take the lock and write our name into it.
+  /// Acquire the lock and write `me` into the file.
   ///
-  /// Errors: Errc::locked, naming the owner, if another process holds it, or if the file was copied
-  /// from one that it still holds; Errc::usage where the filesystem has no locks.
+  /// Errors: Errc::locked, naming the owner, if another process holds the lock, or if the file is a
+  /// copy of one that a running process wrote; Errc::usage where the file system has no locks.
   static Result<Lock> take(Files& files, const std::string& path, const LockOwner& me);
 
-  /// Who held the lock and ended without giving it back; empty if nobody did.
+  /// Returns: the previous owner if it ended without releasing the lock; otherwise empty.
   const std::string& died() const { return died_; }
 
-  /// The file, to know it again.
+  /// Returns: the status of the lock file, to recognize it later.
   Result<FileStat> stat() const { return file_.stat(); }
 
   Lock(Lock&&) noexcept = default;
   Lock& operator=(Lock&&) = delete;
 
-  /// Empties the file, which tells the next owner that we ended in order.
+  /// Empties the file, which tells the next owner that this process ended in order.
   ~Lock();
 
  private:
@@ -49,7 +52,7 @@ class Lock {
   std::string died_;
 };
 
-/// Who holds the lock now, by name; empty if nobody does. For `status`.
+/// Returns: the current owner of the lock; empty if it is free. For `status`.
 Result<std::string> lock_owner(Files& files, const std::string& path);
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How the census on disk keeps rows until it knows which of them are links: as a plan packs links
-// (disk/plan_block), but UUIDs and numbers in their bits, since most ids are one or the other and
-// every byte is written and read once. An id is packed only if it comes back as it was; nobody but
-// the process that wrote them reads these bytes.
+// The format in which the spilling resolver stores rows until it knows which of them are links. It
+// is that of links in a plan (disk/plan_block.hpp), but UUIDs and numbers are stored in binary,
+// because most ids are one or the other and every byte is written and read once. An id is packed
+// only if unpacking restores it exactly. Only the process that wrote these bytes reads them.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ namespace idmerge {
 
 class RowPacker {
  public:
-  /// Shape: `has_orders` as for the reader.
+  /// Requires: the reader gets the same `has_orders`.
   explicit RowPacker(bool has_orders) : has_orders_(has_orders) {}
 
   void add(const Link& row);
@@ -25,7 +25,7 @@ class RowPacker {
   bool full() const { return bytes_.size() >= bytes_max; }
   std::uint32_t count() const { return count_; }
 
-  /// The packed rows. Shape: valid until the next add() or clear().
+  /// Returns: the packed rows. Lifetime: until the next add() or clear().
   std::string_view bytes() const { return bytes_; }
 
   void clear();
@@ -45,8 +45,9 @@ class RowCursor {
  public:
   RowCursor(std::string_view bytes, bool has_orders) : rest_(bytes), has_orders_(has_orders) {}
 
-  /// Read the next row into the same `row` as before. Shape: its ids end with the next call or the
-  /// bytes. False when there is none, or it is not readable.
+  /// Read the next row. Requires: `row` is the one passed to the previous call, because rows are
+  /// stored as differences. Returns: false at the end and if the row cannot be decoded. Lifetime:
+  /// the ids of the row are valid until the next call and while the packed bytes exist.
   bool next(Link& row);
 
  private:
@@ -59,7 +60,7 @@ class RowCursor {
 
   std::string_view rest_;
   bool has_orders_;
-  Text anon_{}, user_{};  // of ids that were packed
+  Text anon_{}, user_{};  // text of ids that were stored in binary
 };
 
 }  // namespace idmerge

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
-// How a plan packs links: in blocks of about 1 MiB, each link as its difference from the one
-// before. Packing costs some ten nanoseconds a link and no allocation, because the planner does it
-// in passing; unpacking trusts nothing, because a checksum that fits does not make a block sound.
+// The encoding of links in a plan: blocks of about 1 MiB, in which each link is stored as its
+// difference from the one before. Packing takes about ten nanoseconds per link and allocates
+// nothing, because it runs on the planner's main path. Unpacking validates every field, because a
+// matching checksum does not prove that a block is well-formed.
 //
-// A link, as bytes:
+// The bytes of a link:
 //
 //   flags    u8      bits 0-1 op (0 create, 1 alias, 2 merge), bit 2 sided, bit 3 file follows
-//   file     varint  only with bit 3; line and offset then count from 0 again
+//   file     varint  only with bit 3; line and offset are then relative to 0
 //   line     varint  zigzag difference from the previous link
 //   offset   varint  zigzag difference from the previous link
 //   anon     varint  length in bytes
 //   user     varint  length in bytes
 //   ids      bytes   anon, then user
 //
-// A varint is LEB128: seven bits a byte, least significant first, the top bit set on all but the
-// last, at most ten bytes, no needless ones. Zigzag maps 0, -1, 1, -2 to 0, 1, 2, 3. A block starts
-// from file 0, line 0, offset 0.
+// A varint is LEB128: seven bits per byte, least significant first, the top bit set on all but the
+// last byte, in the shortest form, at most ten bytes. Zigzag maps 0, -1, 1, -2 to 0, 1, 2, 3. A
+// block starts from file 0, line 0, offset 0.
 //
 // Example: create, sided, line 2 at offset 21, "a1" with "u1", then line 3 at 27, "a2" with "u2":
 //
@@ -33,10 +34,10 @@
 
 namespace idmerge {
 
-/// Packs links into a buffer that is used again for each block.
+/// Packs links into a buffer that is reused for each block.
 class BlockPacker {
  public:
-  /// Units: bytes and links after which a block is full.
+  /// Units: bytes and links at which a block is full.
   static constexpr std::size_t bytes_max = 1 << 20;
   static constexpr std::uint32_t links_max = 65'536;
 
@@ -47,12 +48,12 @@ class BlockPacker {
   bool full() const { return used_ >= bytes_max || count_ >= links_max; }
   std::uint32_t count() const { return count_; }
 
-  /// The packed links. Shape: valid until the next add() or clear().
+  /// Returns: the packed links. Lifetime: until the next add(), clear() or swap().
   std::string_view bytes() const { return {buffer_.data(), used_}; }
 
   void clear();
 
-  /// Give the packed links away in their buffer, which is longer, and begin anew in another.
+  /// Exchange the buffer, which is longer than bytes(), for another one and start a new block.
   void swap(std::vector<char>& buffer);
 
  private:
@@ -64,16 +65,17 @@ class BlockPacker {
   std::uint64_t offset_ = 0;
 };
 
-/// Reads packed links one after the other, for whoever wants few of them.
+/// Reads packed links one by one, for callers that need only a few.
 class LinkCursor {
  public:
   explicit LinkCursor(std::string_view bytes) : at_(bytes.data()), end_(at_ + bytes.size()) {}
 
-  /// Read the next link into the same `link` as before; its ids are views into the bytes. False
-  /// when there is none, or it is not readable.
+  /// Read the next link. Requires: `link` is the one passed to the previous call, because links are
+  /// stored as differences. Returns: false at the end and if the link cannot be decoded. Lifetime:
+  /// the ids of the link are views into the packed bytes.
   bool next(Link& link);
 
-  /// Have all links been read?
+  /// Returns whether all links have been read without an error.
   bool at_end() const { return at_ == end_ && !is_broken_; }
 
  private:
@@ -82,13 +84,13 @@ class LinkCursor {
 
   const char* at_;
   const char* end_;
-  bool is_broken_ = false;  // a link is not readable
+  bool is_broken_ = false;  // a link could not be decoded
 };
 
-/// Unpack `count` links. Shape: replaces `links`; their ids are views into `bytes`; `order` is left
-/// at no_order.
+/// Unpack `count` links, replacing the contents of `links`; their `order` is no_order.
 ///
-/// Errors: Errc::input with what is wrong, for anything but exactly `count` links.
+/// Lifetime: the ids are views into `bytes`.
+/// Errors: Errc::input, with the reason, unless `bytes` are exactly `count` links.
 Result<void> unpack_links(std::string_view bytes, std::uint32_t count, std::vector<Link>& links);
 
 }  // namespace idmerge

@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: MIT
 //
-// The plan: every distinct pair of a job in order of first appearance, each with its verdict. It is
-// written once, strictly by appending, and never changed; a run seeks in it. All that is known only
-// at the end (verdicts, digests of inputs, the census) therefore stands behind the links, and the
-// footer says where.
+// The plan file: every distinct pair of a job in order of first appearance, each with its verdict.
+// It is written once, strictly by appending, and never changed; a run seeks in it. Everything that
+// is known only at the end (verdicts, digests of inputs, the census) is therefore stored after the
+// links, and the footer has the offsets.
 //
-// The plan id is the start of a digest over what the plan *says*: options, links, verdicts,
-// contents of the inputs, census. It does not cover the secret, times, memory and the places of the
-// inputs, nor any offset in the file, so the same input planned twice has the same id.
+// The plan id is the start of a digest of the meaning of the plan: options, links, verdicts,
+// contents of the inputs, census. It does not cover the secret, times, memory and paths of the
+// inputs, nor any offset in the file, so planning the same input twice yields the same id.
 //
 // ## Bytes
 //
-// Little-endian. Sections follow each other without a gap; S(n) is a text or bytes of n, with the
-// length as u32 before it.
+// Little-endian. Sections follow each other without a gap. "S name" is a string with its length
+// before it as u32.
 //
 //   preamble   0  magic "idmplan\n"
 //              8  u32 version, 2      12  u32 zero
 //             16  secret, 16 bytes    32  i64 created, seconds since 1970    40  u64 memory, bytes
-//   header        `key = value` lines: the options that the plan was made with
+//   header        `key = value` lines: the options of the plan
 //   links         blocks of packed links (disk/plan_block.hpp), each about 1 MiB
 //   columns       for each block of n links: verdict u8[n], component u32[n], and order i64[n] if
 //                 the plan has orders (footer, flag bit 0)
 //   inputs        u32 count; each: u64 size, digest 16, u64 rows, u64 blank lines, S format
 //   places        for each input: S path                                   (not in the plan id)
-//   census        text, as the planner wrote it
-//   index         a block: u64 first ordinal, u32 links, u32 zero,
+//   census        text, in the planner's own format
+//   index         per block: u64 first ordinal, u32 links, u32 zero,
 //                          u64 offset, u64 size, digest 16      of its links
 //                          u64 offset, u64 size, digest 16      of its columns
 //   footer     0  six times u64 offset, u64 size, digest 16: preamble, header, inputs, places,
 //                 census, index
 //            192  u64 links   200  u64 blocks   208  u32 flags   212  u32 version
-//            216  plan digest, 16     232  u64 XXH3-64 of the footer before    240  "idmplan\n"
+//            216  plan digest, 16   232  u64 XXH3-64 of the 232 bytes before   240  "idmplan\n"
 //
-// Digests are XXH3-128 in canonical order. The plan digest is that of: header digest, u32 flags,
-// u64 links, then each block's two digests, inputs digest, census digest.
+// Digests are XXH3-128 in canonical order. The plan digest is computed over: header digest, u32
+// flags, u64 links, the two digests of each block, inputs digest, census digest.
 //
 // Example: a plan with no options ("op = create\n"), no orders, no census and the two links of
 // disk/plan_block.hpp, from one input:
@@ -44,8 +44,8 @@
 //   04e  00 00  00 00 00 00 01 00 00 00                    verdicts send, send; components 0, 1
 //   ...  inputs, places, census, index, footer
 //
-// Each byte of the file is covered by a digest in the footer or index, the footer by its own, so
-// a plan that is cut, extended or flipped by a bit is refused.
+// Each byte of the file is covered by a digest in the footer or index, and the footer by its own
+// checksum, so truncation, extension and flipped bits are detected.
 #pragma once
 
 #include <array>
@@ -68,7 +68,7 @@
 
 namespace idmerge {
 
-/// What a plan knows about itself and its identity does not.
+/// Facts about a plan that the plan id does not cover.
 struct PlanPreamble {
   std::array<std::uint8_t, 16> secret{};
   std::int64_t created_s = 0;  // seconds since 1970
@@ -86,7 +86,7 @@ struct PlanInput {
   bool operator==(const PlanInput&) const = default;
 };
 
-/// All of a plan but its links.
+/// Everything in a plan except its links.
 struct PlanFacts {
   PlanPreamble preamble;
   KeyValues options;
@@ -100,7 +100,7 @@ struct PlanFacts {
   std::string id() const { return hex(digest).substr(0, 12); }
 };
 
-/// Where a block stands. Shape: as in the index.
+/// The location of a block, as in the index.
 struct PlanBlockEntry {
   struct Part {
     std::uint64_t offset = 0;
@@ -113,63 +113,67 @@ struct PlanBlockEntry {
   Part columns;
 };
 
-/// Writes a plan: add() every link, columns() once for all, write_rest(), publish().
+/// Writes a plan: call add() for every link, columns() until all links have them, write_rest(),
+/// publish(). There is no file at `path` before publish() has succeeded; the destructor removes an
+/// unfinished one.
 ///
-/// Bounds: three blocks in memory, two of which a thread of its own is writing, and the index: 80
-/// bytes a block. Nothing stands at `path` before publish() has succeeded; the destructor removes
-/// what is unfinished.
+/// Bounds: three blocks in memory, two of which are being written by another thread, and the index
+/// with 80 bytes per block.
 class PlanWriter {
  public:
   static Result<PlanWriter> create(Files& files, const std::string& path,
                                    const PlanPreamble& preamble, const KeyValues& options,
                                    bool has_orders);
 
-  /// Append a link; its ordinal is the number of links before it. `Link::order` is not looked at:
-  /// orders are a column.
+  /// Append a link; its ordinal is the number of links before it. `Link::order` is ignored: orders
+  /// are a column.
   ///
-  /// Errors: kept; ask healthy() now and then, write_rest() tells.
+  /// Requires: neither end_links() nor columns() has been called.
+  /// Errors: stored; healthy() tells whether there was one, write_rest() returns it.
   void add(const Link& link);
 
-  /// Can write_rest() still succeed?
+  /// Returns whether no write has failed so far.
   bool healthy() const { return target_->behind.healthy(); }
 
-  /// Why not.
+  /// Returns: the stored error. Requires: healthy() is false.
   Error error() const { return target_->behind.drain().error(); }
 
   std::uint64_t links() const { return links_; }
 
-  /// Units: bytes of the file so far.
+  /// Units: bytes appended to the file so far.
   std::uint64_t bytes() const { return offset_; }
 
-  /// Does anybody want one of so many links, of which the first has this ordinal?
+  /// Returns whether the block of `count` links from ordinal `first` on is to be visited.
   using Wanted = std::function<bool(std::uint64_t first, std::uint32_t count)>;
 
-  /// Read a block to the end of its links, of which the first has this ordinal.
+  /// Must read all links of a block; the first one has the ordinal `first`.
   using Visit = std::function<void(std::uint64_t first, LinkCursor& links)>;
 
-  /// Visit the blocks of links that were added so far, in order, those that are `wanted` (null:
-  /// all). After end_links() on any thread, also beside columns(). Errors: Errc::outage if the disk
-  /// fails.
+  /// Visit the blocks of the links added so far, in order, but only those that are `wanted` (null:
+  /// all).
+  ///
+  /// Thread safety: after end_links() on any thread, also concurrently with columns().
+  /// Errors: Errc::outage if the disk fails or returns other bytes than were written.
   Result<void> each_block(Files& files, const Visit& visit, const Wanted& wanted = {}) const;
 
-  /// No more links will be added: said by columns() if by nobody before.
+  /// Declare that no more links will be added. columns() calls this if the caller has not.
   void end_links();
 
   /// Append to the columns, in order of the links, in pieces of any size.
   ///
-  /// Shape: all spans as long as each other; `orders` empty if the plan has none. Errors: kept.
-  /// Bug if links are added afterwards.
+  /// Requires: all spans have the same length, but `orders` is empty if the plan has no orders.
+  /// Errors: stored, as for add().
   void columns(std::span<const Verdict> verdicts, std::span<const std::uint32_t> components,
                std::span<const std::int64_t> orders = {});
 
-  /// Write the rest: the plan is whole then and can be read, but stands at part_path().
+  /// Write the remaining sections. Afterwards the plan is complete and readable at part_path().
   ///
-  /// Errors: the first thing that went wrong. Bug if the columns are not as long as the links.
+  /// Requires: the columns are as long as the links. Errors: the first error of the writer.
   Result<PlanFacts> write_rest(std::vector<PlanInput> inputs, std::string census);
   const std::string& part_path() const { return target_->file.path(); }
 
-  /// Give the plan its name. A power loss may still take or tear it, which costs planning once
-  /// more, so nobody waits for the disk here: see PlanReader::make_durable().
+  /// Rename the plan to its path without syncing it. A power loss may still lose or damage it; then
+  /// the inputs must be planned again. See PlanReader::make_durable().
   Result<void> publish() { return target_->file.publish(); }
 
  private:
@@ -187,22 +191,22 @@ class PlanWriter {
   };
 
   std::unique_ptr<Target> target_;
-  std::vector<char> buffer_;  // on its way to the file
+  std::vector<char> buffer_;  // exchanged with the write-behind thread
   PlanFacts facts_;
   BlockPacker packer_;
   std::vector<PlanBlockEntry> index_;
   std::vector<PlanBlockEntry::Part> sections_;
-  std::string verdicts_, components_, orders_;  // of the column block under way
+  std::string verdicts_, components_, orders_;  // of the current column block
   std::size_t column_block_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t links_ = 0;
   bool links_done_ = false;
 };
 
-/// Links as read from a plan, with what was said of them. Reused from block to block.
+/// The links of one block with their columns; reused from block to block. All members have one
+/// entry per link, except `bytes`; `links[i]` has the ordinal `first + i`, and its order is set.
 ///
-/// Shape: all spans have one entry a link; `links[i]` has the ordinal `first + i`, and its order is
-/// filled in. Everything ends with the next read into the same block.
+/// Lifetime: all views are valid until the next read into the same block.
 struct PlanBlock {
   std::uint64_t first = 0;
   std::vector<Link> links;
@@ -211,19 +215,21 @@ struct PlanBlock {
   std::vector<char> bytes;
 };
 
-/// A plan that was found whole. Several threads may read, each into a block of its own.
+/// An open plan whose sections have been verified.
+///
+/// Thread safety: several threads may read, each into its own PlanBlock.
 class PlanReader {
  public:
-  /// Open a plan and check everything but the blocks, which are checked when they are read.
+  /// Open a plan and verify everything except the blocks, which are verified when they are read.
   ///
-  /// Bounds: time and memory grow with the number of blocks only. Errors: Errc::input for a plan
-  /// that is absent, cut, extended, changed or of another version.
+  /// Bounds: time and memory are proportional to the number of blocks. Errors: Errc::input for a
+  /// plan that is absent, truncated, extended, changed or of another version.
   static Result<PlanReader> open(Files& files, const std::string& path);
 
-  /// Make the plan durable: before the first link of it is sent.
+  /// Sync the plan and its name; call this before the first link is sent.
   Result<void> make_durable(Files& files);
 
-  /// Read and check all blocks, so that none is found to be damaged when others were sent.
+  /// Read and verify all blocks, so that damage is found before the first link is sent.
   ///
   /// Errors: Errc::input, naming plan and block.
   Result<void> check_blocks() const;
@@ -233,21 +239,23 @@ class PlanReader {
   std::size_t blocks() const { return index_.size(); }
   const PlanBlockEntry& entry(std::size_t block) const { return index_[block]; }
 
-  /// The block in which a link stands. Bug if there is no such link.
+  /// Returns: the index of the block that contains a link. Requires: `ordinal` is less than
+  /// links().
   std::size_t find_block(std::uint64_t ordinal) const;
 
-  /// Read and check one block.
+  /// Read and verify one block.
   ///
   /// Errors: Errc::input, naming plan and block, if it was changed.
   Result<void> read_block(std::size_t block, PlanBlock& into) const;
 
-  /// Read and check one block, but leave its links packed (see LinkCursor); `links` stays empty.
+  /// Read and verify one block without unpacking its links (see LinkCursor); `links` stays empty.
   ///
-  /// Shape: of entry(block).links_count links, valid until the next read into the same block.
-  /// Errors: as read_block().
+  /// Returns: entry(block).links_count packed links. Lifetime: until the next read into the same
+  /// PlanBlock. Errors: as read_block().
   Result<std::string_view> read_packed(std::size_t block, PlanBlock& into) const;
 
-  /// Read a block's verdicts and components only; links stay empty.
+  /// Read only the verdicts and components of a block; `links` stays empty. Errors: as
+  /// read_block().
   Result<void> read_columns(std::size_t block, PlanBlock& into) const;
 
  private:

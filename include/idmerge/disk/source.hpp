@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The bytes of one input, inflated, in chunks. Reading, checksumming and inflating happen on a
-// thread of their own, so that parsing overlaps with them; the chunks in flight are few and their
-// memory goes round, so a file of any size costs the same. A file that changes while it is read
-// is an error: the plan would be of a table that never was.
+// Reads one input in chunks of decompressed bytes. Reading, checksumming and decompression run on
+// a separate thread, so that they overlap with parsing. The number of chunks is small and their
+// memory is reused, so memory does not depend on the size of the file. A file that changes while it
+// is read is an error, because the plan would describe a table that never existed.
 #pragma once
 
 #include <array>
@@ -19,7 +19,8 @@
 
 namespace idmerge {
 
-/// Some bytes of an input, with room in front of them for what the reader has left over.
+/// Bytes of an input, from `begin` to `end`, with headroom before them for the unparsed rest of the
+/// previous chunk.
 struct Chunk {
   std::vector<char> bytes;
   std::size_t begin = 0;
@@ -30,11 +31,12 @@ struct Chunk {
 struct SourceOptions {
   std::size_t chunk_bytes = 256 << 10;
   std::size_t headroom_bytes = 64 << 10;
-  /// Read only so many inflated bytes, as one chunk, for a look at the head; 0: read all.
+  /// If not 0, read only this many decompressed bytes, as one chunk, to inspect the start of an
+  /// input.
   std::size_t head_bytes = 0;
 };
 
-/// What is known of an input when all of it has been read.
+/// Facts about an input that has been read to its end.
 struct SourceFacts {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;              // 0 for pipes
@@ -42,13 +44,13 @@ struct SourceFacts {
   Compression compression = Compression::none;
 };
 
-/// Why an input cannot be opened.
-/// Errors: input, or outage where only the number of open files is in the way.
+/// The error for an input that cannot be opened: input, or outage if the limit of open files is
+/// reached.
 Error cannot_open(const std::string& path, int error_number);
 
 /// One input being read.
 ///
-/// Bounds: six chunks, 256 KiB of raw bytes and the inflater.
+/// Bounds: memory for six chunks, 256 KiB of raw bytes and the decompressor.
 class Source {
  public:
   /// Open a file, or standard input for "-".
@@ -56,40 +58,42 @@ class Source {
   /// Errors: as cannot_open(); usage if it is a directory.
   static Result<Source> open(const std::string& path, SourceOptions options = {});
 
-  /// The digest of an input's raw bytes as they are now, links followed, as facts() has it.
+  /// Read a file and compute the digest of its raw bytes, as in facts(). Symbolic links are
+  /// followed.
   ///
-  /// Errors: as open(); input for what cannot be read twice.
+  /// Errors: as open(); input if it cannot be read twice.
   static Result<std::array<std::uint8_t, 16>> digest_of(const std::string& path);
 
   Source(Source&&) noexcept;
   Source& operator=(Source&&) noexcept;
   ~Source();
 
-  /// Change how it is read; only before the first chunk.
+  /// Requires: next() has not been called.
   void set_options(SourceOptions options);
 
-  /// Wait for the next chunk and exchange it for `chunk`, whose memory is used again.
+  /// Wait for the next chunk and exchange it for `chunk`, whose memory is reused.
   ///
-  /// Shape: never empty, except the one marked as last; none must be asked for behind it.
+  /// Requires: no chunk marked `last` has been returned. Returns: a chunk that is empty only if it
+  /// is the last one.
   /// Errors: input, "path: ...", for a damaged stream or a file that changes; outage for EIO.
   Result<void> next(Chunk& chunk);
 
-  /// Is it something that cannot be read twice?
+  /// Returns whether the input cannot be read twice. Standard input counts as a pipe.
   bool is_pipe() const;
 
-  /// The size at opening; 0 for pipes.
+  /// Returns: the size when it was opened; 0 for pipes.
   std::uint64_t size() const;
 
-  /// When it was last changed, at opening; 0 for pipes.
+  /// Returns: the modification time when it was opened; 0 for pipes.
   std::int64_t mtime_ns() const;
 
-  /// Device and inode, which tell whether two names are one file.
+  /// Returns: device and inode, which tell whether two names lead to the same file.
   std::array<std::uint64_t, 2> identity() const;
 
   /// Units: raw bytes read so far.
   std::uint64_t bytes_read() const;
 
-  /// Only after the last chunk.
+  /// Requires: the last chunk has been returned.
   const SourceFacts& facts() const;
 
  private:

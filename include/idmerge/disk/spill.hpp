@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What does not fit into memory while a plan is made: files that are written once by appending,
-// read back in order, and mean nothing to anybody afterwards. Each loses its name as soon as it is
-// made, so that the kernel takes it back whenever the process ends, however it ends.
+// Temporary files for data that does not fit into memory while a plan is made: written once by
+// appending, then read back in order. The name of each file is removed as soon as it is created, so
+// that the kernel frees it when the process ends, however it ends.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ namespace idmerge {
 /// Makes spill files in one directory.
 class SpillDir {
  public:
-  /// Shape: `owner` tells the names of two jobs that spill into one directory apart; a file that a
-  /// killed process left there is replaced by the next of the same owner.
+  /// Requires: `owner` differs between jobs that spill into the same directory, because the file
+  /// names are derived from it. A file left by a killed process is replaced by the next process
+  /// with the same owner.
   SpillDir(Files& files, std::string dir, std::string_view owner);
 
   const std::string& dir() const { return dir_; }
@@ -39,15 +40,15 @@ class SpillDir {
   unsigned made_ = 0;
 };
 
-/// A spill file under way, then read. Bounds: one buffer while it is written.
+/// One spill file. Bounds: one buffer while it is written.
 class Spill {
  public:
   static Result<Spill> create(SpillDir& dir, std::size_t buffer_bytes);
 
-  /// No file.
+  /// An empty object without a file.
   Spill() = default;
 
-  /// Errors: kept; ask healthy() now and then, flush() tells.
+  /// Errors: stored; healthy() tells whether there was one, flush() returns it.
   void append(std::string_view bytes);
 
   template <class T>
@@ -57,7 +58,7 @@ class Spill {
   }
   void put_varint(std::uint64_t value);
 
-  /// Write what is buffered. After it the file may be read.
+  /// Write the buffered bytes; afterwards the file may be read.
   Result<void> flush();
 
   bool healthy() const { return outcome_.has_value(); }
@@ -75,17 +76,16 @@ class Spill {
   Result<void> outcome_;
 };
 
-/// Reads a stretch of a spill file from its begin to its end, in the pieces in which it was
-/// written.
+/// Reads a range of a spill file from begin to end, in the pieces in which it was written.
 class SpillReader {
  public:
   SpillReader() = default;
   SpillReader(const Spill& spill, std::uint64_t begin, std::uint64_t end, std::size_t buffer_bytes);
 
-  /// Is there nothing more, or an error?
+  /// Returns whether there are no more bytes or an error occurred.
   bool at_end() { return at_ == limit_ && !refill(1); }
 
-  /// Bounds: T fits the buffer. Once something was wrong, zeros.
+  /// Requires: T fits the buffer. Returns: zeros after an error.
   template <class T>
   T get() {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -98,7 +98,7 @@ class SpillReader {
   }
   std::uint64_t get_varint();
 
-  /// Read a piece of any size.
+  /// Read a piece of any size. Returns: empty after an error. Lifetime: until the next call.
   std::string_view get_text(std::size_t size);
 
   /// Errors: Errc::outage if the disk failed or returned less than was written.
@@ -108,7 +108,7 @@ class SpillReader {
   bool refill(std::size_t wanted);
 
   const File* file_ = nullptr;
-  std::uint64_t next_ = 0;  // in the file
+  std::uint64_t next_ = 0;  // file offset of the next read
   std::uint64_t end_ = 0;
   std::vector<char> buffer_;
   std::size_t at_ = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Appending to a file on a thread of its own: the kernel copies every byte into its cache, page by
-// page, and a plan is long. Few buffers are under way, so a slow disk holds its writer up as
-// before.
+// Appends to a file on a separate thread, because the kernel copies every byte into its page cache
+// and a plan is long. The number of queued buffers is small, so a slow disk still slows down the
+// writer.
 #pragma once
 
 #include <array>
@@ -20,18 +20,21 @@ namespace idmerge {
 
 class WriteBehind {
  public:
-  /// The file is not to be touched by anybody else between put() and drain().
+  /// Lifetime: `file` must outlive this object.
+  /// Thread safety: nothing else may use the file between put() and drain().
   explicit WriteBehind(PartFile& file) : file_(&file) {}
   ~WriteBehind();
   WriteBehind(const WriteBehind&) = delete;
   WriteBehind& operator=(const WriteBehind&) = delete;
 
-  /// Append the first `size` bytes of a buffer some time later; what is put first is appended
-  /// first. An earlier buffer, or an empty one, comes back in its place. Bounds: waits while two
-  /// are under way. Errors: kept, and nothing is appended any more; healthy() and drain() tell.
+  /// Queue the first `size` bytes of a buffer to be appended in order, and exchange the buffer for
+  /// an earlier one or an empty one.
+  ///
+  /// Bounds: waits while two buffers are queued. Errors: stored, and nothing more is appended;
+  /// healthy() tells whether there was one, drain() returns it.
   void put(std::vector<char>& buffer, std::size_t size);
 
-  /// Wait until everything is appended. Errors: the first thing that went wrong.
+  /// Wait until everything has been appended. Errors: the first error of an append.
   Result<void> drain();
 
   bool healthy() const { return healthy_; }
@@ -50,11 +53,11 @@ class WriteBehind {
     std::size_t size = 0;
   };
   std::array<Piece, buffers_under_way> pieces_;
-  std::size_t first_ = 0;  // of those that wait or are being written
+  std::size_t first_ = 0;  // index of the oldest queued piece, which may be being written
   std::size_t count_ = 0;
   bool stop_ = false;
   Result<void> outcome_;
-  std::thread thread_;  // from the first put() on
+  std::thread thread_;  // started by the first put()
 };
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// TLS as the sender needs it: the chain and the host name are always verified, there is no switch
-// to turn that off, versions below 1.2 are refused, and a session is resumed when a connection is
-// opened again. OpenSSL works on the socket itself (no stream in between), so that an answer costs
-// one read.
+// TLS for the client connections of a run. The certificate chain and the host name are always
+// verified, no option turns that off; versions below 1.2 are not accepted; new connections resume
+// an earlier session. OpenSSL works directly on the socket, without a stream in between, so that an
+// answer costs one read.
 #pragma once
 
 #include <cstddef>
@@ -19,25 +19,27 @@ typedef struct ssl_st SSL;
 namespace idmerge {
 
 struct TlsOptions {
-  std::string ca_cert;      // PEM file, instead of the system's. Flag: --ca-cert
+  std::string ca_cert;      // PEM file; default: the system's certificates. Flag: --ca-cert
   std::string client_cert;  // PEM file with the chain. Flag: --client-cert
   std::string client_key;   // PEM file; default: in client_cert. Flag: --client-key
 };
 
-/// What became of one attempt to read or write on a non-blocking socket.
+/// The result of one attempt to read or write on a non-blocking socket.
 struct Step {
   enum class Want : std::uint8_t {
-    nothing,  // done: `bytes` were moved
-    read,     // again when the socket is readable
-    write,    // again when the socket is writable
-    closed,   // the other side ended the connection
-    failed,   // it broke
+    nothing,  // done: `bytes` were transferred
+    read,     // try again when the socket is readable
+    write,    // try again when the socket is writable
+    closed,   // the peer ended the connection
+    failed,   // the connection failed; see TlsStream::error()
   };
   Want want = Want::nothing;
   std::size_t bytes = 0;
 };
 
-/// The TLS half of one connection, on a connected, non-blocking socket that it does not own.
+/// The TLS state of one connection, on a connected, non-blocking socket that it does not own.
+///
+/// Lifetime: its TlsContext and the socket must outlive it.
 class TlsStream {
  public:
   TlsStream() = default;
@@ -51,18 +53,19 @@ class TlsStream {
   Step write(std::string_view bytes);
   Step read(char* to, std::size_t size);
 
-  /// Tell the other side that nothing follows, if that can be done without waiting.
+  /// Send a close_notify alert if that is possible without waiting.
   void shutdown();
 
-  /// Was the handshake a short one, with the session of an earlier connection?
+  /// Returns whether the handshake resumed the session of an earlier connection.
   bool resumed() const;
 
-  /// Why the last step failed.
-  /// Errors: service when the peer is not who it should be, speaks no TLS that is allowed, or does
-  /// not take our certificate; outage for the rest.
+  /// Returns: the error of the last step that failed: service if the peer's certificate is not
+  /// valid for `host`, the peer offers no acceptable TLS, or it rejects the client certificate;
+  /// otherwise outage.
   Error error(std::string_view host) const;
 
-  /// Did the last step fail because the other side does not take our certificate, or misses one?
+  /// Returns whether the last step failed because the peer rejected the client certificate or
+  /// requires one.
   bool refused() const;
 
  private:
@@ -72,24 +75,24 @@ class TlsStream {
   Error untrusted(std::string_view host) const;
 
   SSL* ssl_ = nullptr;
-  bool broken_ = false;          // no shutdown may follow
-  int errno_ = 0;                // of the last failure, if the system caused it ...
-  unsigned long ssl_error_ = 0;  // ... or OpenSSL
+  bool broken_ = false;          // shutdown() must not send anything
+  int errno_ = 0;                // of the last failure if a system call caused it, ...
+  unsigned long ssl_error_ = 0;  // ... and its OpenSSL error otherwise
 };
 
 class TlsContext {
  public:
   /// Load certificates and keys.
-  /// Errors: usage, naming the file and what is wrong with it; service when the system's CA
-  /// certificates are wanted and there are none.
+  /// Errors: usage, naming the file and the reason; service if the system's CA certificates are to
+  /// be used and there are none.
   static Result<TlsContext> make(const TlsOptions& options);
 
   TlsContext(TlsContext&& other) noexcept;
   TlsContext& operator=(TlsContext&& other) noexcept;
   ~TlsContext();
 
-  /// Begin a connection to `host` (a name or an address) on a socket.
-  /// Errors: internal, when OpenSSL has no memory.
+  /// Prepare TLS with `host` (a name or an address) on a connected socket; handshake() comes next.
+  /// Errors: internal if OpenSSL has no memory.
   Result<TlsStream> connect(int socket, const std::string& host) const;
 
  private:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Where requests go: `--to us|eu|in|URL` made into a Target, and the proxy on the way. Strict on
-// purpose: credentials must not travel in clear, so `http` is for loopback hosts only, and a URL
-// with a user name in it is refused because command lines are seen by others.
+// Parses the target of requests (`--to us|eu|in|URL`) and the proxy. Parsing is strict: credentials
+// must not be sent unencrypted, so `http` is accepted for loopback hosts only, and a URL with a
+// user name is an error, because other users can see command lines.
 #pragma once
 
 #include <cstdint>
@@ -17,27 +17,27 @@ namespace idmerge {
 
 struct Target {
   bool tls = true;
-  std::string host;  // a name in lower case, or an address without brackets
+  std::string host;  // a lower-case name, or an address without brackets
   std::uint16_t port = 443;
-  std::string base;  // path in front of the API's own: empty, or "/prefix" without a last /
+  std::string base;  // path before that of the API: empty, or "/prefix" without a trailing slash
 
-  /// For the Host header: without the port where it is the usual one, IPv6 in brackets.
+  /// Returns: the value of the Host header, without a default port, and with IPv6 in brackets.
   std::string authority() const;
 
-  /// The whole of it, canonical: "https://api-eu.mixpanel.com", "http://[::1]:8080/prefix".
+  /// Returns: the canonical URL: "https://api-eu.mixpanel.com", "http://[::1]:8080/prefix".
   std::string url() const;
 
-  /// Is the host this machine: localhost, 127.0.0.0/8 or ::1?
+  /// Returns whether the host is this machine: localhost, 127.0.0.0/8 or ::1.
   bool loopback() const;
 
   bool operator==(const Target&) const = default;
 };
 
-/// Resolve the value of --to: us, eu, in, or a URL.
-/// Errors: usage, with what is wrong and what to write.
+/// Parse the value of --to: us, eu, in, or a URL.
+/// Errors: usage, with the reason and an example.
 Result<Target> parse_target(std::string_view text);
 
-/// Is the service a Mixpanel region, and which: "US", "EU", "India"; empty for other hosts.
+/// Returns: the Mixpanel region of the target, "US", "EU" or "India"; empty for other hosts.
 std::string_view region(const Target& target);
 
 struct Proxy {
@@ -49,14 +49,16 @@ struct Proxy {
   bool operator==(const Proxy&) const = default;
 };
 
-/// Read the value of --proxy (`from_environment` false) or HTTPS_PROXY, where a user name and
-/// password may stand: "http://proxy:3128", "proxy:3128".
-/// Errors: usage; only proxies that are spoken to in plain HTTP are known.
+/// Parse the value of --proxy (`from_environment` false) or of HTTPS_PROXY, such as
+/// "http://proxy:3128" or "proxy:3128". Only HTTPS_PROXY may contain a user name and a password.
+/// Errors: usage, also for proxies that are not reached by plain HTTP.
 Result<Proxy> parse_proxy(std::string_view text, bool from_environment);
 
-/// Does NO_PROXY exempt this target? Loopback targets never take a proxy.
-/// Shape: a list with commas of host names (a leading dot or none: the domain and all below it),
-/// addresses, `host:port` and `*`.
+/// Returns whether NO_PROXY exempts this target. Loopback targets never use a proxy.
+///
+/// `no_proxy` is a list, separated by commas, spaces or tabs, of host names (with or without a
+/// leading dot; each stands for the domain and its subdomains), addresses, networks ("10.0.0.0/8"),
+/// `host:port` and `*`.
 bool exempt_from_proxy(const Target& target, std::string_view no_proxy);
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A belt of a few reusable items between threads: one fills, one takes what is full, and each waits
-// for the other when it is too far ahead. The items travel by pointer and come back to be
-// filled again, so their memory is allocated once. Either side may end the belt, and then neither
-// waits any more.
+// Bounded queue of a few reusable buffers between two threads. One thread fills items, the other
+// empties them, and each blocks while the other is too far behind. Items are passed by pointer and
+// returned for reuse, so their memory is allocated once. Either side may end the queue; afterwards
+// neither blocks.
 #pragma once
 
 #include <array>
@@ -21,16 +21,16 @@ class Belt {
       empty_.put(&item);
   }
 
-  /// The filling thread: an item to fill, or null when the belt has ended.
+  /// For the filling thread. Returns: an item to fill; null when the queue has ended.
   Item* take_empty() { return take(empty_); }
   void put_full(Item* item) { put(full_, item); }
 
-  /// The emptying thread: the next full item, or null when the belt has ended and is empty. Any
-  /// thread may give it back.
+  /// For the emptying thread. Returns: the next full item; null when the queue has ended and no
+  /// full item is left. Any thread may return the item with put_empty().
   Item* take_full() { return take(full_); }
   void put_empty(Item* item) { put(empty_, item); }
 
-  /// No more items will be put, by either side. What is full may still be taken.
+  /// Ends the queue, from either side. Full items can still be taken.
   void end() {
     {
       const std::lock_guard lock(mutex_);
@@ -40,7 +40,7 @@ class Belt {
   }
 
  private:
-  /// A ring that never holds more than all items.
+  /// Ring buffer with room for all items.
   class Ring {
    public:
     bool empty() const { return size_ == 0; }
@@ -60,7 +60,7 @@ class Belt {
 
   Item* take(Ring& ring) {
     std::unique_lock lock(mutex_);
-    // An ended belt hands out no more empty items: its filler is to stop.
+    // take_empty() returns null after end() even if items are left: the filling thread must stop.
     changed_.wait(lock, [&] { return !ring.empty() || ended_; });
     if (ring.empty() || (ended_ && &ring == &empty_)) return nullptr;
     return ring.take();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The census within a budget of memory: in memory as long as it fits, because that is fastest and
-// most tables do, then on disk, and nobody sees a difference in the plan. What it will take is
-// estimated from the first block and said before work starts; a disk that is too small is refused
-// then. Where nobody knows how much is coming (a pipe without --expect-rows), the disk is looked at
-// when memory runs out, and that is said instead.
+// Resolver with a memory limit. It works in memory while the ids fit, which is fastest and enough
+// for most tables, and continues on disk otherwise; the plan is the same in both cases. The
+// required disk space is estimated from the first block and reported before work starts, and a disk
+// that is too small is an error at that point. If the number of rows is unknown (a pipe without
+// --expect-rows), the disk is checked, and its use reported, when memory runs out.
 #pragma once
 
 #include <cstdint>
@@ -29,25 +29,26 @@ namespace idmerge {
 class BoundedCensus {
  public:
   struct Bounds {
-    std::uint64_t memory_bytes = 0;             // 0: without limit
-    std::uint64_t input_bytes = 0;              // 0: nobody knows
-    std::optional<std::uint64_t> input_rows{};  // as the user expects them
+    std::uint64_t memory_bytes = 0;             // 0: no limit
+    std::uint64_t input_bytes = 0;              // 0: unknown
+    std::optional<std::uint64_t> input_rows{};  // from --expect-rows
   };
 
   BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
                 bool has_orders, PlanWriter& plan, Files& files, SpillDir& dir, Progress& progress);
 
-  /// Does what the census knows no longer fit beside one more block? Then take() reads what the
-  /// plan has so far, which must be all links.
+  /// Returns whether one more block would exceed the memory limit. If so, take() reads back the
+  /// plan, which must contain all links so far.
   bool is_full(const RowBlock& block) const;
 
-  /// Take the rows of a block. Shape: `fresh` are its rows that are the next links of the plan, for
-  /// the caller to add; once the census is on disk there are none before judge().
-  /// Errors: Errc::outage for the disk.
+  /// Takes the rows of a block. `fresh` receives the rows that are the next links of the plan,
+  /// which the caller adds; on disk there are none before judge().
+  /// Errors: Errc::usage for more ids than can be numbered; Errc::outage when the disk fails or is
+  /// too small.
   Result<void> take(const RowBlock& block, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& fresh);
 
-  /// Of the rows that were taken last.
+  /// Counts for the rows of the last take().
   void count_looks(const RowLooks& rows) {
     spilled_ ? spilled_->count_looks(rows) : census_->count_looks(rows);
   }
@@ -56,18 +57,18 @@ class BoundedCensus {
     spilled_ ? spilled_->count_unreadable_orders(rows) : census_->count_unreadable_orders(rows);
   }
 
-  /// How much of the inputs has been taken. Units: 0..1; 0 when nobody knows.
+  /// Reports the share of the inputs taken so far. Units: 0..1; 0 if unknown.
   void foresee(double share_read);
 
-  /// After the last block: the columns of the plan, and what is missing of its links, by the
-  /// decisions. `on_claims` is called as Census::judge() does, if the census is in memory. Shape:
-  /// the answer as Census::obey() has it.
+  /// After the last block: applies the decisions, and writes the columns and the remaining links to
+  /// the plan. `on_claims` is called as by Census::judge(), but only if the resolver is in memory.
+  /// Returns: as Census::obey().
   Result<std::vector<Obeyed>> judge(std::span<const Decided> decisions,
                                     const std::function<void(const Census&)>& on_claims);
 
   const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
 
-  /// Distinct pairs so far, as far as they are known before judge().
+  /// Returns: the number of distinct pairs so far, as far as it is known before judge().
   std::uint64_t links() const { return spilled_ ? plan_.links() : census_->links(); }
 
  private:
@@ -84,8 +85,8 @@ class BoundedCensus {
   SpillDir& dir_;
   Progress& progress_;
   std::uint64_t census_bytes_max_;
-  double row_bytes_ = 0;     // of both ids of a pair
-  double packed_bytes_ = 0;  // of a pair as the census on disk keeps it
+  double row_bytes_ = 0;     // average size of both ids of a pair
+  double packed_bytes_ = 0;  // average size of a pair in the spill files
   std::uint64_t rows_expected_ = 0;
   bool looked_ahead_ = false;
   bool announced_ = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The thread on which every sync happens: an fsync can take 100 ms on a busy disk and would stall
-// all lanes. It has one job at a time, a snapshot of the run; while that is under way the io
-// thread goes on appending to the next journal.
+// Thread that saves and syncs snapshots during a run: an fsync can take 100 ms on a busy disk and
+// would stall all workers. It saves one snapshot at a time; meanwhile the io thread continues to
+// append to the next journal.
 #pragma once
 
 #include <condition_variable>
@@ -18,26 +18,29 @@ namespace idmerge {
 
 class DiskThread {
  public:
-  /// `done` is called on the disk thread after each save; what it throws is lost, not the save.
+  /// `done` is called on the disk thread after each save. An exception that it throws is ignored
+  /// and does not affect the save.
   DiskThread(RunSaver saver, std::function<void()> done);
   ~DiskThread();
   DiskThread(const DiskThread&) = delete;
   DiskThread& operator=(const DiskThread&) = delete;
 
-  /// Is a snapshot under way, or saved but not yet collected?
+  /// Returns whether a snapshot is being saved, or was saved but not yet collected.
   bool busy() const { return busy_; }
 
-  /// Save a snapshot. Bug if busy.
+  /// Starts saving a snapshot. Requires: not busy().
   void save(Snapshot snapshot);
 
-  /// How the save ended; nullopt while it is under way.
+  /// Returns: the result of the save; nullopt while it is in progress.
   std::optional<Result<void>> collect();
 
-  /// Wait for what is under way, then save a snapshot on the calling thread.
-  /// Errors: of either save.
+  /// Waits for a save in progress, then saves a snapshot on the calling thread.
+  /// Errors: those of either save.
   Result<void> save_now(const Snapshot& snapshot);
 
-  /// Wait for what is under way and save a last snapshot on the calling thread.
+  /// Waits for a save in progress, ends the thread, and saves the last snapshot on the calling
+  /// thread.
+  /// Errors: those of either save.
   Result<void> finish(const Snapshot& snapshot);
 
  private:
@@ -46,7 +49,7 @@ class DiskThread {
 
   RunSaver saver_;
   std::function<void()> done_;
-  bool busy_ = false;  // the owner's view
+  bool busy_ = false;  // used by the owner's thread only
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Snapshot> wanted_;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Where all lanes wait for their turn. Lanes queue in order of arrival and only the first holds the
-// turnstile's reservation; so a `Retry-After`, a new rate and the timetable are in force for all
-// lanes at once. One timer serves them all; with tokens at hand a lane passes without being
-// suspended. Whoever waits needs no connection: a turn that comes to a lane without one takes that
-// of another lane in the queue, and only when all are busy a new one is opened. Nothing is claimed
-// for it before it is open, so a slow handshake holds up nobody and no two turns pile up behind it.
-// (An idle one may turn out to have ended: its turn then lasts while another is opened, once.)
+// Scheduler for the requests of all workers. Workers queue in order of arrival, and only the first
+// one holds a reservation of the rate limiter, so that a `Retry-After`, a new rate and the rate
+// schedule take effect for all workers at once. One timer serves the whole queue; while tokens are
+// available, a worker acquires its permit without being suspended.
+//
+// A waiting worker needs no connection. When its permit is due, a worker without one takes the
+// connection of another worker in the queue; a new connection is opened only if all are busy. No
+// permit is claimed before it is open, so a slow handshake delays no other worker and no two
+// permits accumulate behind it. (If an idle connection turns out to be closed, its worker keeps the
+// permit while it opens another one, once.)
 #pragma once
 
 #include <cstddef>
@@ -20,44 +23,46 @@ namespace idmerge {
 
 struct Lane;
 
-/// Shape: must outlive the run of its io_context and everyone who waits; `turnstile` must outlive
-/// it.
+/// Lifetime: must outlive the run of its io_context and all waiting workers; `turnstile` must
+/// outlive the scheduler.
 class Gate {
  public:
   Gate(asio::io_context& io, Turnstile& turnstile);
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  /// Pass now with an open connection, if nobody waits and the turnstile allows it.
+  /// Acquires a permit if no worker is waiting and the rate limiter allows it now. Requires: the
+  /// worker has an open connection.
   bool try_pass(const Cost& cost, Instant now);
 
-  /// Wait for the turn, then pass, with a connection that is open then: the lane's own, or one for
-  /// which it has changed its own. For a lane with an open connection
-  /// `if (!gate.try_pass(cost, now)) co_await gate.pass(lane, cost);` spares a frame, pass() alone
-  /// does the same.
+  /// Waits for a permit and acquires it. The worker then has an open connection: its own, or one
+  /// swapped with another worker. While it waits, its idle connection may be given to another
+  /// worker. Calling try_pass() first and pass() only if that fails saves a coroutine frame for a
+  /// worker with an open connection; pass() alone has the same effect.
   ///
-  /// Shape: false when the gate is closed, or has sent everyone back to make their requests anew:
-  /// nothing was claimed. An idle connection of the lane may be taken from it while it waits.
-  /// Errors: those of Connection::open; nothing was claimed.
-  /// Cancel: the place in the queue is given up, nothing is claimed.
+  /// Returns: false if the scheduler is closed, or send_back() asks for new requests; no permit is
+  /// claimed.
+  /// Errors: those of Connection::open; no permit is claimed.
+  /// Cancel: the worker leaves the queue; no permit is claimed.
   Task<Result<bool>> pass(Lane& lane, Cost cost);
 
-  /// The lane sends no more: one that waits without a connection gets that of this one.
+  /// The worker sends no more requests: gives its connection to a waiting worker that has none.
   void hand_over(Lane& lane);
 
-  /// The turnstile was given another pace or a pause: in force at once for all who wait.
+  /// Applies a new rate or pause of the rate limiter to all waiting workers at once.
   void renew();
 
-  /// Requests of another size are to be made: everyone who waits asks again with one. Instead of
-  /// renew().
+  /// Makes all waiting workers return, because requests of another size are needed; each queues
+  /// again with a new one. Replaces renew().
   void send_back();
 
-  /// Send everyone away, now and later: the drain has begun.
+  /// Turns away all waiting workers, and every later one: the drain has begun.
   void close();
 
   bool is_closed() const { return closed_; }
 
-  /// How many wait for their turn; without those that are opening a connection for it.
+  /// Returns: the number of workers that wait for a permit, without those that are opening a
+  /// connection for it.
   std::size_t waiting() const { return waiting_; }
 
  private:
@@ -77,12 +82,12 @@ class Gate {
 
   Executor executor_;
   Timer timer_;
-  Instant armed_for_ = Instant::max();  // when the timer fires
+  Instant armed_for_ = Instant::max();  // expiry of the timer; max: not armed
   Turnstile& turnstile_;
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
   std::size_t waiting_ = 0;
-  std::uint64_t sent_back_ = 0;  // how often
+  std::uint64_t sent_back_ = 0;  // number of send_back() calls
   bool closed_ = false;
 };
 

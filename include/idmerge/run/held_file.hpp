@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// `held.ndjson`: every held link of a plan, in order, with what it clashes with. What stands
-// against a link is known by its anonymous id, so it is gathered by id, a few links for each. Where
-// that is more than memory holds, the held links are parted by their id into files, and the lines
-// of the parts are merged.
+// Writes `held.ndjson`: every held link of a plan, in order, with the links that it conflicts with.
+// Conflicts are found by anonymous id, so they are collected by id, with a few links for each. If
+// that exceeds the memory limit, the held links are partitioned by id into files, and the lines of
+// the partitions are merged.
 #pragma once
 
 #include <cstdint>
@@ -20,27 +20,31 @@
 
 namespace idmerge {
 
-/// Memory for the lines about so many links of a plan. Units: bytes.
+/// Returns: the memory needed for the lines of `held` links. Units: bytes; `bytes_a_link` is the
+/// size of a link in the plan.
 std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link);
 
-/// The file before it has its name; durable. Whole if `links` are all that are held.
+/// The file under its temporary name; durable. It is complete if `links` is the number of all held
+/// links.
 struct HeldPart {
   PartFile file;
   std::uint64_t links = 0;
 };
 
-/// Write `held.ndjson` of what claims alone hold, from a plan whose links have ended, beside the
-/// rest of Census::judge(): first `rows`, the lines about rows that made no link.
+/// Writes `held.ndjson` for the links that claims alone hold, in parallel with the rest of
+/// Census::judge(). The file begins with `rows`, the lines about rows that made no link.
 ///
+/// Requires: PlanWriter::end_links() was called.
 /// Bounds: held_bytes(). Errors: Errc::outage if the disk fails.
 Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
                                const Census& census);
 
-/// Write `held.ndjson` of a whole plan.
+/// Writes `held.ndjson` for a complete plan; `rows` as in write_claimed().
 ///
-/// Bounds: held_bytes(), until these are more than half of `memory_bytes` (0: without limit).
-/// Errors: Errc::outage when the disk fails; there is no new file then.
+/// Bounds: held_bytes(), up to half of `memory_bytes` (0: no limit); beyond that, files in `dir`.
+/// Errors: Errc::input for a damaged plan, Errc::outage when the disk fails; no new file exists
+/// then.
 Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
                         const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes);
 

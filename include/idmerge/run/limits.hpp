@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What ends a run before its plan does: a signal, the time, the budget of requests, an outage that
-// lasts. Each is an error with the exit code of its kind; after the first one the run drains, for a
-// while.
+// Conditions that end a run before its plan is done: a signal, the time, the request budget, or a
+// lasting outage. Each is an error with its own exit code. After the first one the run drains for a
+// limited time.
 #pragma once
 
 #include <chrono>
@@ -17,40 +17,41 @@
 
 namespace idmerge {
 
-/// The error with which a canary ends. Units: links settled in all.
+/// Returns: the error that ends a canary. Units: links settled in total.
 Error canary_reached(std::uint64_t settled);
 
 class Limits {
  public:
-  /// Shape: both must outlive the limits.
+  /// Lifetime: both must outlive this object.
   Limits(const SendOptions& options, const StopRequest& request, Instant now)
       : options_(options), request_(request), began_(now) {}
 
-  /// Count one request that is about to leave. Errors: Errc::budget, and it must not.
+  /// Counts one request before it is sent. Errors: Errc::budget; the request must not be sent.
   Result<void> count_request();
 
-  /// Is it time to stop?
+  /// Returns: the reason to stop; nullopt to continue.
   std::optional<Error> look(Instant now, const Health& health) const;
 
-  /// Does a pause that the service asked for outlast --give-up-after? Then nothing is gained by
-  /// waiting for its end. The error names that end, before which no other run is of use.
+  /// Returns: an error if a pause requested by the service outlasts --give-up-after, so that
+  /// waiting is pointless. The error names the end of the pause; a run before that would fail too.
   std::optional<Error> look_at_pause(Instant until, Instant now, WallTime wall_now) const;
 
-  /// A sentence for people when nothing has succeeded for a while, once an outage.
+  /// Returns: a message when nothing has succeeded for a while, once per outage.
   std::optional<std::string> outage_note(Instant now, const Health& health);
 
-  /// The run stops: what is under way may still end.
+  /// Starts the drain: requests in flight may still complete.
   void begin_drain(Instant now) { drain_until_ = now + options_.drain; }
 
-  /// A sentence for people whose signal seems to do nothing, once: a second after it.
+  /// Returns: a message about the drain, once, a second after the signal, which otherwise has no
+  /// visible effect.
   std::optional<std::string> drain_note(Instant now);
 
-  /// Has what was under way had its time?
+  /// Returns whether the drain is over: its time is up, or a second signal came.
   bool drained(Instant now) const { return request_.asked() > 1 || now >= drain_until_; }
 
   std::uint64_t requests() const { return requests_; }
 
-  /// The signal that asked for the end, or 0.
+  /// Returns: the signal that requested the stop, or 0.
   int signal_number() const { return request_.signal_number(); }
   Instant began() const { return began_; }
   std::chrono::milliseconds elapsed(Instant now) const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The local time by which a timetable is read, and what the time zone is that it follows. glibc
-// takes UTC for a zone that it cannot find, and says nothing; here it is said.
+// Local time for rate schedules, and the time zone that it follows. glibc silently uses UTC for a
+// time zone that it cannot find; here that is reported.
 //
 // Source: tzset(3), POSIX.1-2017 section 8.3 (TZ).
 #pragma once
@@ -13,21 +13,21 @@
 
 namespace idmerge {
 
-/// What this machine's clock and time zone say.
+/// Returns: the time of the week by this machine's clock and time zone.
 WeekTime local_week_time();
 
-/// The time zone of this process, as the environment and the files of the system have it now.
+/// The time zone of this process, as the environment and the system files define it now.
 struct LocalZone {
-  std::string name;     // "Europe/Berlin", "UTC", "CET-1CEST"; "UTC" where the zone is missing
-  std::string problem;  // why it is UTC though another was wanted: "what: why; what to do"
+  std::string name;     // "Europe/Berlin", "UTC", "CET-1CEST"; "UTC" if the zone is missing
+  std::string problem;  // if UTC replaces the configured zone: "what: why; what to do"
 };
 
 LocalZone local_zone();
 
-/// "local time 03:45 Europe/Berlin, UTC+1"
+/// Returns: a text such as "local time 03:45 Europe/Berlin, UTC+1".
 std::string local_time_text(std::time_t now, const LocalZone& zone);
 
-/// The same of this moment.
+/// The same for the current time.
 std::string local_time_text();
 
 }  // namespace idmerge

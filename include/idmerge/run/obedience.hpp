@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What became of a person's decisions, said to that person. A decision that does nothing, or not
-// what it says, is no error, because a file of them grows over the nights and the inputs change;
-// but whoever wrote it must not believe that it was obeyed. The census answers for claims, and the
-// finished plan for the size of clusters.
+// Reports the effect of a person's decisions. A decision without effect is not an error, because a
+// file of decisions grows over many runs and the inputs change; but its author must not believe
+// that it was applied. The resolver reports on claims, and the finished plan on the size of
+// clusters.
 #pragma once
 
 #include <span>
@@ -19,21 +19,23 @@
 
 namespace idmerge {
 
-/// The decisions with anonymous ids as they are sent; see wire_anon().
-/// Errors: usage, with the line, for two that differ about ids which are one in wire form.
+/// Returns: the decisions with their anonymous ids in wire form; see wire_anon().
+/// Errors: usage, with the line, for two different decisions about ids that have the same wire
+/// form.
 Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified);
 
-/// The decisions, as the census knows ids. Shape: in the order of the file.
+/// Returns: the decisions with fingerprints, in the order of the file.
 std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& print);
 
-/// Where a user was named whose cluster the plan at `path` holds for its size, the answer is not
-/// `yes`, but `oversize`. Shape: an answer a decision, in the order of the file.
-/// Errors: as PlanReader; not all answers are given then.
+/// Changes the answer `yes` to `oversize` for each decision that names a user whose cluster the
+/// plan at `path` holds for its size.
+/// Requires: one answer per decision, in the order of the file.
+/// Errors: as PlanReader; `answers` are incomplete then.
 Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
                            std::vector<Obeyed>& answers);
 
-/// Warn of the decisions that mean nothing here, a few of each kind: in a file that grew over the
-/// nights many are about ids that no longer come, and must not hide the others.
+/// Warns of decisions that have no effect, a few of each kind: in a file that grows over many runs,
+/// many concern ids that no longer occur, and these must not hide the others.
 void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress);
 
 }  // namespace idmerge

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Who this process is, for the lock file, and since when its machine runs, for the checkpoint: a
-// kill forgets nothing that was written, a power loss what was not synced.
+// Identity of this process, for the lock file, and of the current boot, for the checkpoint: a kill
+// loses nothing that was written, a power loss what was not synced.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace idmerge {
 
 LockOwner lock_owner_here();
 
-/// Another one after each start of the machine; empty where the kernel does not say.
+/// Returns: an id that changes with each boot of the machine; empty if the kernel provides none.
 std::string boot_here();
 
 }  // namespace idmerge

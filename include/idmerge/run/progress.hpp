@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How the two journeys speak while they run. The engine never prints: whoever starts it hands in a
-// listener, a test one that counts and the program one that draws.
+// Progress reports of the plan and run commands. The engine never prints: its caller supplies a
+// listener, which draws in the program and counts in a test.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace idmerge {
 
-/// Where the planner is. Bounds: reported at most a few times a second.
+/// Progress of the planner. Bounds: reported at most a few times per second.
 struct PlanningNow {
   std::uint64_t rows = 0;
   std::uint64_t links = 0;
@@ -18,18 +18,18 @@ struct PlanningNow {
   std::uint64_t bytes_total = 0;  // 0 when unknown (a pipe)
 };
 
-/// Where the sender is. Counts are links of the whole job, earlier runs included, but for those
-/// that say `now`.
+/// Progress of the sender. Counts are links of the whole job, including earlier runs, except those
+/// whose names end in `now`.
 struct SendingNow {
   std::uint64_t to_send = 0;
   std::uint64_t delivered = 0;
   std::uint64_t refused = 0;
   std::uint64_t parked = 0;
   std::uint64_t settled_now = 0;            // links settled by this run
-  std::uint64_t retries_now = 0;            // requests that this run had to repeat
-  std::uint64_t throttled_now = 0;          // 429 answers to this run
-  double rate_per_s = 0;                    // the limit in force; 0 = unlimited
-  std::chrono::milliseconds paused_for{0};  // until the service may be asked again
+  std::uint64_t retries_now = 0;            // retries made by this run
+  std::uint64_t throttled_now = 0;          // 429 answers received by this run
+  double rate_per_s = 0;                    // the rate limit in force; 0 = unlimited
+  std::chrono::milliseconds paused_for{0};  // remaining pause
   std::chrono::milliseconds elapsed{0};
   std::chrono::milliseconds since_success{0};
 };
@@ -46,7 +46,8 @@ class Progress {
   virtual void planning(const PlanningNow&) {}
   virtual void sending(const SendingNow&) {}
 
-  /// One line for a person: an outage that lasts, a file passed over. May contain outside text.
+  /// One message for a person, about a lasting outage or a skipped file, for example. It may
+  /// contain untrusted text.
   virtual void note(Weight, std::string_view) {}
 };
 

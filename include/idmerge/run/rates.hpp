@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// How fast the user wants it now: as typed, as the timetable has it at this hour, or as somebody
-// said meanwhile with `idmerge rate`. Such a word stands in a file of the run, so that it needs no
-// socket and no signal, outlives a kill, and can be given by whoever may write the job.
+// The rate that the user allows at the moment: as given by --rate, by its schedule for this hour,
+// or later by `idmerge rate`. The last is stored in a file of the run: this needs no socket and no
+// signal, survives a kill, and is open to anyone who may write to the job.
 #pragma once
 
 #include <chrono>
@@ -21,31 +21,31 @@
 
 namespace idmerge {
 
-/// Say how fast a run is to go from now on, whether it is at work or not.
-/// Errors: usage for what is no rate and no timetable; outage.
+/// Sets the rate of a run from now on, whether it is running or not.
+/// Errors: usage for an invalid rate or schedule; outage.
 Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words);
 
-/// A rate in somebody's words.
+/// A rate as given by `idmerge rate`.
 struct SaidRate {
   std::string words;  // "20/s", "08:00,20/s 19:00,pause"
   Timetable table;
 };
 
-/// What was said last; nothing if nobody did, or a run was given a rate of its own since.
-/// Errors: usage for what is no rate and no timetable; it is not heeded.
+/// Returns: the rate last given by `idmerge rate`; nullopt if there is none, or if a later run had
+/// a rate of its own.
+/// Errors: usage for an invalid rate or schedule, which is not respected.
 Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths);
 
 class Rates {
  public:
-  /// Shape: `files`, `progress` and `options` must outlive it. Forgets what was said before if the
-  /// options have a rate for this run.
-  /// Units: at most `links_max` links a request.
+  /// Discards a rate given by `idmerge rate` if the options specify one for this run.
+  /// Lifetime: `files`, `progress` and `options` must outlive this object. Units: `links_max` is
+  /// the maximum number of links per request.
   Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
         Progress& progress);
 
-  /// What holds at this moment; says so when it is something else than before, and, once, by which
-  /// time zone the hours of a timetable are read. One look at a file's name a call: some twenty
-  /// times a second.
+  /// Returns: the rate allowed at this moment. Reports a change of it, and once the time zone of a
+  /// schedule. Each call makes one stat() of the file; it is called about twenty times per second.
   Allowance look();
 
  private:
@@ -58,7 +58,7 @@ class Rates {
   Files& files_;
   std::string path_;
   Progress& progress_;
-  std::optional<FileStat> seen_;  // of the file, when it was looked at last
+  std::optional<FileStat> seen_;  // the file when it was last checked
   std::optional<Timetable> said_;
   std::optional<Allowance> last_;
   bool zone_is_said_ = false;

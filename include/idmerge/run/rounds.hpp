@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Which spares a round sends, found in the plan. Only clusters that lost a link to a refusal are
-// loaded, found by the plan's component column, and of their ids only fingerprints; when they are
-// many they are loaded in groups, so that memory does not grow with the plan. What is known of
-// refusals are the letters about them; a round's list is not stored but found again.
+// Rounds of spares: finds in the plan which spares each round sends. Only clusters that lost a link
+// to a refusal are loaded, selected by the component column of the plan, and only as fingerprints
+// of their ids. If there are many, they are loaded in groups, so that memory does not grow with the
+// plan. Refusals are known from the dead letters. The list of a round is not stored but computed
+// again.
 #pragma once
 
 #include <cstddef>
@@ -24,14 +25,15 @@
 
 namespace idmerge {
 
-/// Units: links of clusters that are in memory together. One larger cluster is loaded whole.
+/// Links of the clusters that are in memory together. A single larger cluster is loaded completely.
 inline constexpr std::size_t spare_links_max = 1 << 20;
 
-/// The ordinals of the spares that a round sends, ascending; none when the rounds are over.
+/// Returns: the ordinals of the spares that a round sends, ascending; none when the rounds are
+/// over.
 ///
-/// Shape: `refused` are the ordinals of all refused links, ascending; rounds from 1. `stopped` is
-/// asked once a block.
-/// Bounds: 12 bytes a refused link, a bit a component, 40 bytes a link in memory.
+/// Requires: `refused` has the ordinals of all refused links, ascending; rounds count from 1.
+/// `stopped` is called once per block.
+/// Bounds: 12 bytes per refused link, a bit per component, 40 bytes per link in memory.
 /// Errors: Errc::input when the plan is damaged or has no such link, Errc::interrupted when
 /// stopped.
 Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
@@ -40,14 +42,14 @@ Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
                                                const std::function<bool()>& stopped,
                                                std::size_t links_max = spare_links_max);
 
-/// The spares of the round in which a run stands, as plan and dead letters lead to them; none in
+/// Returns: the spares of the current round of a run, computed from plan and dead letters; none in
 /// round 0.
-/// Errors: Errc::input when they are not as many as the checkpoint counts; as find_spares().
+/// Errors: Errc::input if the checkpoint counts another number of them; as find_spares().
 Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths& paths,
                                                     const PlanReader& plan, const Checkpoint& now,
                                                     const std::function<bool()>& stopped);
 
-/// The links in doubt after the run that left `state`, in whatever round it was.
+/// Returns: the links in doubt after the run that left `state`, in any round.
 /// Errors: as spares_under_way() and links_in_doubt().
 Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
                          const RunState& state);
@@ -55,7 +57,7 @@ Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& 
 /// The rounds of one run.
 class Rounds {
  public:
-  /// Shape: all must outlive the rounds.
+  /// Lifetime: all arguments must outlive this object.
   Rounds(const SendOptions& options, const Outset& outset, Files& files, Recorder& recorder,
          PlanCursor& cursor, Progress& progress, const StopRequest& stop)
       : options_(options),
@@ -66,17 +68,19 @@ class Rounds {
         progress_(progress),
         stop_(stop) {}
 
-  /// Where the run before stopped in a round of spares, go on in that one.
-  /// Errors: Errc::input when plan and letters no longer lead to it; as find_spares().
+  /// Continues the round of spares in which the previous run stopped, if any.
+  /// Errors: Errc::input if plan and dead letters do not match the checkpoint; as find_spares().
   Result<void> resume();
 
-  /// When every link is settled and spares may restore what refusals have cost, begin the round
-  /// that sends them, durably, unless the run is `stopping`; true when it has begun.
+  /// When all links are settled and spares may replace refused ones, durably begins the round that
+  /// sends them, unless the run is `stopping`.
   ///
-  /// Shape: nothing is under way. Errors: Errc::budget when the canary ends here; Errc::outage.
+  /// Requires: no request is in flight.
+  /// Returns: whether a round has begun.
+  /// Errors: Errc::budget when the canary ends here; Errc::outage.
   Result<bool> begin_next(bool stopping);
 
-  /// Is it certain that no other round follows?
+  /// Returns whether it is certain that no further round follows.
   bool over() const { return over_; }
 
  private:

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The two files in which a person tells the planner what the inputs cannot: ids that must never be
-// linked, and decisions about ids in doubt. They are read once, before the inputs, and a plan
-// records the digest of their bytes, because another list is another plan.
+// Reads the two files with rules that the inputs cannot express: the deny list (ids that must never
+// be linked) and the decisions about disputed ids. They are read once, before the inputs. A plan
+// records the digest of their bytes, because a different file makes a different plan.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 namespace idmerge {
 
 struct DenyFile {
-  std::string digest;  // of its bytes, hexadecimal; empty: there is none
+  std::string digest;  // of its bytes, hexadecimal; empty: no file
   std::shared_ptr<const DenyList> list;
 };
 
@@ -27,7 +27,7 @@ struct DecisionFile {
   std::vector<Decision> decisions;
 };
 
-/// Read --deny-file, or --decisions. Bounds: 256 MiB.
+/// Read --deny-file and --decisions. Bounds: 256 MiB.
 /// Errors: usage, with file and line.
 Result<DenyFile> read_deny_file(Files& files, const std::string& path);
 Result<DecisionFile> read_decision_file(Files& files, const std::string& path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a run is told before it starts, while it runs, and what it says at its end. Apart from the
-// journey itself, so that its rooms and those who fill in options need not know each other.
+// Options of a run, its report, and the request to stop it. They are separate from the sender, so
+// that its components and the code that fills in options need not know each other.
 #pragma once
 
 #include <atomic>
@@ -25,70 +25,71 @@ struct SendOptions {
   Target target;
   TlsOptions tls;
   std::optional<Proxy> proxy;
-  DialectOptions dialect;  // API, token, credentials; the pinned time is the job's own
+  DialectOptions dialect;  // API, token, credentials; the job provides the pinned time
 
   Timetable rate = Rate{500, false};  // Flag: --rate
 
-  /// Units: links; empty: a tenth of a second's worth of the rate, a request's at least.
-  /// Flag: --burst
+  /// Units: links. Empty: a tenth of a second at the rate, but at least one request. Flag: --burst
   std::optional<double> burst;
 
-  /// Units: bytes a second, beside that rate at all hours; 0 = unlimited. Flag: --rate-bytes
+  /// Units: bytes per second, in addition to `rate`, at all hours; 0 = unlimited. Flag:
+  /// --rate-bytes
   double rate_bytes = 0;
 
-  /// A rate was given for this run: what `idmerge rate` said to an earlier one is over.
+  /// A rate was given for this run; it replaces the one that `idmerge rate` gave to an earlier run.
   bool rate_is_given = false;
 
-  /// What time of the week it is; empty: as this machine has it.
+  /// Returns the time of the week. Empty: the local time of this machine.
   std::function<WeekTime()> week_clock;
 
-  bool adaptive = true;            // find a lower rate when the service asks. Flag: --no-adaptive
+  bool adaptive = true;            // lower the rate if the service asks. Flag: --no-adaptive
   std::uint32_t connections = 16;  // Flag: --connections
-  std::uint32_t pipeline = 1;      // requests under way on a connection. Flag: --pipeline
+  std::uint32_t pipeline = 1;      // in-flight requests per connection. Flag: --pipeline
   std::uint32_t attempts = 10;     // before a link is parked. Flag: --attempts
   std::chrono::milliseconds backoff_min{2'000};
   std::chrono::milliseconds backoff_max{60'000};
-  std::chrono::milliseconds give_up_after{900'000};  // without one success
-  std::chrono::milliseconds timeout{30'000};         // a request
+  std::chrono::milliseconds give_up_after{900'000};  // without a success
+  std::chrono::milliseconds timeout{30'000};         // per request
   std::chrono::milliseconds drain{10'000};           // after the first signal
   std::optional<std::chrono::milliseconds> max_duration;
   std::optional<std::uint64_t> max_requests;
-  std::optional<std::uint64_t> canary;  // links settled in all, over all runs. Flag: --canary
+  std::optional<std::uint64_t> canary;  // links settled in total, over all runs. Flag: --canary
 
-  /// Refused links, in percent of the answers, that stop the job; looked at after 1,000 answers.
+  /// Refused links, in percent of the answers, that stop the job; checked after 1,000 answers.
   /// Flag: --max-refused
   std::optional<double> max_refused_percent = 1.0;
   std::optional<std::uint64_t> max_refused_links;
 
-  std::chrono::milliseconds sync_every{1'000};  // journal, by the disk thread
-  std::uint64_t seed = 0;                       // of the jitter; 0 = drawn at random
+  std::chrono::milliseconds sync_every{1'000};  // interval of snapshots, saved by the disk thread
+  std::uint64_t seed = 0;                       // of the jitter; 0 = random
 
-  /// Where credentials come from: asked once when a service that took them before says 401, since
-  /// they may have been changed meanwhile.
+  /// Source of the credentials. Called once when a service that accepted them before answers 401,
+  /// because they may have been replaced meanwhile.
   std::function<Result<DialectOptions>()> reread;
 
-  /// Of ids in what the service says, where it is said to people. Flag: --show-ids
+  /// Masks ids in messages of the service that are shown to people. Flag: --show-ids
   IdMask mask{true};
 
-  /// What has ended a service in this process, if anything has: nobody will start it again.
+  /// Returns why a service in this process has ended, if it has; nothing will restart it.
   std::function<std::optional<Error>()> service_failure;
 
-  /// What the checkpoint records at the first real run, so that `run --job` alone resumes.
+  /// Settings that the checkpoint records at the first real run, so that `run --job` alone resumes
+  /// it.
   KeyValues words;
 
-  /// The plan that was agreed to: no other one is sent, should it have taken its place meanwhile.
+  /// Digest of the approved plan. If another plan has replaced it meanwhile, nothing is sent.
   std::optional<Digest> plan;
 
-  /// A rehearsal keeps its progress apart and spoils nothing. Flag: --rehearse
+  /// A rehearsal stores its progress separately and leaves the job unchanged. Flag: --rehearse
   bool rehearsal = false;
 };
 
-/// How a run ended. `stop` is empty when every link is settled or parked.
+/// Result of a run. `stop` is empty when every link is settled or parked.
 struct SendReport {
-  std::uint64_t to_send = 0;      // of the job, spares that were sent included
-  std::uint64_t spares_sent = 0;  // of these, in place of refused links
-  std::uint64_t delivered = 0;    // of the job, earlier runs included
-  std::uint64_t ambiguous = 0;    // of these, acknowledged as already linked after a repeat
+  std::uint64_t to_send = 0;      // of the job, including spares that were sent
+  std::uint64_t spares_sent = 0;  // of these, sent in place of refused links
+  std::uint64_t delivered = 0;    // of the job, including earlier runs
+  std::uint64_t ambiguous = 0;    // of these, reported as already linked after a retry
   std::uint64_t refused = 0;
   std::uint64_t pending = 0;
   std::uint64_t parked = 0;       // of the pending
@@ -101,11 +102,12 @@ struct SendReport {
   bool nothing_to_do = false;
   std::optional<Error> stop;
 
-  /// The option that the stop is about, of those that a job keeps: with this one it cannot go on.
+  /// The recorded option that caused the stop, if any: with this value the job cannot continue.
   std::string_view unfit = {};
 };
 
-/// Set from a signal handler or another thread. First request: drain; second: stop at once.
+/// Set from a signal handler or another thread. The first request drains the run, the second one
+/// stops it at once.
 class StopRequest {
  public:
   void ask(int signal_number) {

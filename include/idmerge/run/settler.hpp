@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Gives links their fates by the service's word, and says when it said no too often. A link that
-// the service calls linked already may be so because of us, if an earlier try may have delivered
-// it: then it is delivered, marked as ambiguous and listed. Of any other link the same words are a
-// refusal.
+// Turns the service's answers into outcomes of links, and stops the job after too many refusals. If
+// the service reports a link as already linked and an earlier attempt may have delivered it, the
+// link counts as delivered, is marked as ambiguous, and is listed. For any other link the same
+// answer is a refusal.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +20,16 @@
 
 namespace idmerge {
 
-/// Refused links that stop the job. Flag: --max-refused
+/// Refusals that stop the job. Flag: --max-refused
 struct RefusedMax {
-  std::optional<double> percent;  // of the answers; looked at after 1,000 of them
+  std::optional<double> percent;  // of the answers; checked after 1,000 of them
   std::optional<std::uint64_t> links;
 };
 
 class Settler {
  public:
-  /// Shape: `inputs` and `recorder` must outlive the settler; `letters` is where the refused links
-  /// are listed, to be named in errors; `mask` is of the ids in these.
+  /// Lifetime: `inputs` and `recorder` must outlive this object. `letters` is the path of the list
+  /// of refused links, for errors; `mask` applies to the ids in errors.
   Settler(const std::vector<PlanInput>& inputs, Recorder& recorder, RefusedMax max,
           std::string letters, IdMask mask)
       : inputs_(inputs),
@@ -38,13 +38,13 @@ class Settler {
         letters_(std::move(letters)),
         mask_(mask) {}
 
-  /// The service took a part, but for the refusals of the outcome.
+  /// Records a slice as delivered, except for the refusals in the outcome.
   void deliver(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
 
-  /// The service said no to a part.
+  /// Records a slice as refused.
   void refuse(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
 
-  /// Errors: Errc::guard since too many were refused.
+  /// Returns: Errc::guard once too many links were refused.
   const std::optional<Error>& too_many_refused() const { return too_many_; }
 
  private:
