@@ -25,6 +25,7 @@
 #include "idmerge/app/status.hpp"
 #include "idmerge/app/typed.hpp"
 #include "idmerge/base/thrown.hpp"
+#include "idmerge/base/version.hpp"
 #include "idmerge/disk/job.hpp"
 #include "idmerge/run/local_time.hpp"
 #include "idmerge/run/rates.hpp"
@@ -152,7 +153,7 @@ class App {
     log_ = early_log_options(arguments_, environment);
     const auto typed = parse_typed(command_table(), option_table(), arguments_, environment,
                                    config_reader(files_));
-    if (typed && typed->version) return print(fmt::format("idmerge {}\n", IDMERGE_VERSION));
+    if (typed && typed->version) return print(fmt::format("idmerge {}\n", version()));
     if (typed && typed->help) return print(help(*typed));
     auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
     log_ = settings ? settings->output.log
@@ -197,6 +198,7 @@ class App {
         return help_text(command, option_table(), option_groups());
       }
     }
+    if (typed.help_all) return help_all_text(command_table(), option_table(), option_groups());
     return help_text(command_table());
   }
 

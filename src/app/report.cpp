@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
+#include "idmerge/base/version.hpp"
 #include "idmerge/core/cell.hpp"
 #include "idmerge/core/columns.hpp"
 #include "idmerge/core/dialect.hpp"
@@ -519,7 +520,7 @@ std::string summary_json(const JobView& view, const Ending& ending, const IdMask
   return fmt::format(
       R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
       "\n",
-      quoted(IDMERGE_VERSION), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
+      quoted(version()), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
       census_json(view, mask), send_json(view));

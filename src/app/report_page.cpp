@@ -10,6 +10,7 @@
 
 #include "idmerge/app/html.hpp"
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/base/version.hpp"
 #include "idmerge/disk/job.hpp"
 
 namespace idmerge {
@@ -197,7 +198,7 @@ class Page {
     files();
     html_.markup("<footer>\n<p>plan <code>").text(view_.plan.id());
     html_.markup("</code>, made ").text(created()).markup("</p>\n<p>idmerge ");
-    html_.text(IDMERGE_VERSION).markup("</p>\n</footer>\n</main>\n</body>\n</html>\n");
+    html_.text(version()).markup("</p>\n</footer>\n</main>\n</body>\n</html>\n");
     return std::move(html_).take();
   }
 

@@ -48,11 +48,12 @@ std::string suggestion(std::string_view typed, std::span<const std::string_view>
   return {};
 }
 
-std::string commands_that_take(const OptionEntry& entry, std::span<const CommandEntry> commands) {
+std::string commands_that_take(const OptionEntry& entry, std::span<const CommandEntry> commands,
+                               std::string_view between) {
   std::string out;
   for (const auto& command : commands) {
     if (!belongs(entry, command.command)) continue;
-    out += out.empty() ? "" : " and ";
+    if (!out.empty()) out += between;
     out += command.name;
   }
   return out;
@@ -114,7 +115,7 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
   }
   if (const auto* elsewhere = find_option(options, name, {})) {
     return usage(fmt::format("--{}: {} does not have this option: it belongs to {}", name,
-                             command.name, commands_that_take(*elsewhere, commands)));
+                             command.name, commands_that_take(*elsewhere, commands, " and ")));
   }
   std::vector<std::string_view> names{"help"};
   for (const auto& entry : options) {
@@ -401,12 +402,14 @@ std::string help_line(std::string head, std::string_view text) {
   return head + wrapped(text, help_column) + "\n";
 }
 
-std::string help_line(const OptionEntry& entry) {
+/// `more` stands at the end.
+std::string help_line(const OptionEntry& entry, std::string_view more = {}) {
   auto head = entry.letter != 0 ? fmt::format("  -{}, --{}", entry.letter, entry.name)
                                 : fmt::format("  --{}", entry.name);
   if (!entry.value.empty()) head += fmt::format(" {}", entry.value);
   auto text = std::string(entry.help);
   if (!entry.fallback.empty()) text += fmt::format(" [{}]", entry.fallback);
+  text += more;
   return help_line(std::move(head), text);
 }
 
@@ -492,6 +495,10 @@ Result<Typed> parse_typed(std::span<const CommandEntry> commands,
     typed.help = true;
     return typed;
   }
+  if (first == "--help-all") {
+    typed.help = typed.help_all = true;
+    return typed;
+  }
   if (first == "--version") {
     typed.version = true;
     return typed;
@@ -529,6 +536,7 @@ std::string help_text(std::span<const CommandEntry> commands) {
     out += help_line(fmt::format("  {} {}", command.name, command.arguments), command.help);
   }
   out += "\n" + help_line("  --help", "this text; idmerge COMMAND --help for the options of one") +
+         help_line("  --help-all", "all options of all commands") +
          help_line("  --version", "the version");
   return out;
 }
@@ -544,6 +552,21 @@ std::string help_text(const CommandEntry& command, std::span<const OptionEntry> 
       if (entry.group == group && belongs(entry, command.command)) lines += help_line(entry);
     }
     if (!lines.empty()) out += fmt::format("\n{}:\n{}", group, lines);
+  }
+  return out;
+}
+
+std::string help_all_text(std::span<const CommandEntry> commands,
+                          std::span<const OptionEntry> options,
+                          std::span<const std::string_view> groups) {
+  auto out = help_text(commands);
+  for (const auto group : groups) {
+    out += fmt::format("\n{}:\n", group);
+    for (const auto& entry : options) {
+      if (entry.group != group) continue;
+      out += help_line(entry, fmt::format(" ({}{})", commands_that_take(entry, commands, ", "),
+                                          entry.reach == Reach::everywhere ? "" : "; flag only"));
+    }
   }
   return out;
 }

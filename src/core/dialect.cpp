@@ -8,6 +8,7 @@
 #include <simdjson.h>
 
 #include "idmerge/base/check.hpp"
+#include "idmerge/base/version.hpp"
 #include "idmerge/core/backoff.hpp"
 #include "idmerge/core/credential_rules.hpp"
 #include "idmerge/core/encoding.hpp"
@@ -161,11 +162,11 @@ Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view ho
   std::string encoded;
   append_base64(credentials, encoded);
   const auto head = [&](std::string_view path, std::string_view more) {
-    std::string text =
-        fmt::format("POST {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: idmerge/" IDMERGE_VERSION
-                    "\r\nAccept: application/json\r\nContent-Type: application/json\r\n{}"
-                    "Authorization: Basic {}\r\nContent-Length: ",
-                    base, path, host, more, encoded);
+    std::string text = fmt::format(
+        "POST {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: idmerge/{}\r\n"
+        "Accept: application/json\r\nContent-Type: application/json\r\n{}"
+        "Authorization: Basic {}\r\nContent-Length: ",
+        base, path, host, version(), more, encoded);
     Secret kept(text);
     wipe(text);
     return kept;

@@ -87,6 +87,7 @@ TEST_SUITE("app/typed") {
 
   TEST_CASE("help and version need nothing else") {
     CHECK(World{}.parse({"--help"})->help);
+    CHECK(World{}.parse({"--help-all"})->help_all);
     CHECK(World{}.parse({"--version"})->version);
     const auto typed = World{}.parse({"run", "--no-such-thing", "-h"});
     REQUIRE(typed);
@@ -275,5 +276,16 @@ TEST_SUITE("app/typed") {
     CHECK(text.find("  -n, --no-collapse             send every pair\n") != std::string::npos);
     CHECK(text.find("Guards:") < text.find("Pace:"));
     CHECK(help_text(commands[2], options, groups).find("Pace:") == std::string::npos);
+  }
+
+  TEST_CASE("help of everything has each option once, with default and commands") {
+    constexpr std::array<std::string_view, 2> groups{"Guards", "Pace"};
+    const auto text = help_all_text(commands, options, groups);
+    CHECK(text.starts_with(help_text(commands)));
+    CHECK(text.find("\n  --rate RATE                   links a second [500/s] (run)\n") !=
+          std::string::npos);
+    CHECK(text.find("\n  --yes                         do not ask (run; flag only)\n") !=
+          std::string::npos);
+    CHECK(text.find("\nGuards:\n") < text.find("\nPace:\n"));
   }
 }

@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "idmerge/base/version.hpp"
+
 #include "support/seed.hpp"
 
 namespace idmerge::testing {
@@ -65,14 +67,15 @@ TEST_SUITE("core/dialect") {
     CHECK(request(dialect, link(Op::create, "anon-1", "user-1")) ==
           "POST /identity/create HTTP/1.1\r\n"
           "Host: api-eu.mixpanel.com\r\n"
-          "User-Agent: idmerge/" IDMERGE_VERSION
-          "\r\n"
-          "Accept: application/json\r\n"
-          "Content-Type: application/json\r\n"
-          "Authorization: Basic ZXRsLjEyMzQ1Lm1wLXNlcnZpY2UtYWNjb3VudDpvcGVuIHNlc2FtZQ==\r\n"
-          "Content-Length: 75\r\n"
-          "\r\n"
-          R"({"$identified_id":"user-1","$anon_id":"anon-1","$token":"0123456789abcdef"})");
+          "User-Agent: idmerge/" +
+              std::string(version()) +
+              "\r\n"
+              "Accept: application/json\r\n"
+              "Content-Type: application/json\r\n"
+              "Authorization: Basic ZXRsLjEyMzQ1Lm1wLXNlcnZpY2UtYWNjb3VudDpvcGVuIHNlc2FtZQ==\r\n"
+              "Content-Length: 75\r\n"
+              "\r\n"
+              R"({"$identified_id":"user-1","$anon_id":"anon-1","$token":"0123456789abcdef"})");
     const auto alias = request(dialect, link(Op::alias, "new name", "old"));
     CHECK(alias.starts_with("POST /identity/create-alias HTTP/1.1\r\n"));
     CHECK(

@@ -168,7 +168,7 @@ class Options(Case):
     def test_help_and_version(self):
         out, err = self.call(0, "--version")
         self.assertRegex(out, r"^idmerge \d+\.\d+\.\d+\n$")
-        for args in (["--help"], *([command, "--help"] for command in COMMANDS)):
+        for args in (["--help"], ["--help-all"], *([command, "--help"] for command in COMMANDS)):
             out, err = self.call(0, *args)
             self.assertEqual(err, "")
             self.assertLessEqual(max(map(len, out.splitlines())), 100)

@@ -76,6 +76,7 @@ struct Typed {
   std::vector<std::string> inputs;
   std::vector<TypedOption> options;  // at most one of each entry, unless it is repeatable
   bool help = false;
+  bool help_all = false;  // `help`, of all commands
   bool version = false;
 
   const TypedOption* find(std::string_view name) const;
@@ -112,10 +113,15 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
 std::optional<std::string_view> nearest(std::string_view typed,
                                         std::span<const std::string_view> names);
 
-/// The text of `idmerge --help`, and of `idmerge COMMAND --help`.
+/// The text of `idmerge --help`, of `idmerge COMMAND --help` and of `idmerge --help-all`. The last
+/// one is read by scripts/options: behind each option stand its default and the commands that take
+/// it, as "[5%] (plan, run)", also which ones only from the command line.
 /// Bounds: 100 columns.
 std::string help_text(std::span<const CommandEntry> commands);
 std::string help_text(const CommandEntry& command, std::span<const OptionEntry> options,
                       std::span<const std::string_view> groups);
+std::string help_all_text(std::span<const CommandEntry> commands,
+                          std::span<const OptionEntry> options,
+                          std::span<const std::string_view> groups);
 
 }  // namespace idmerge
