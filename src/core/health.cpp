@@ -16,9 +16,12 @@ void Health::failure(Instant now, std::string_view what) {
   last_failure_ = what;
 }
 
-bool Health::bears_foreign(Instant now, std::string_view what) {
+bool Health::bears_foreign(Instant left, Instant now, std::string_view what) {
   failure(now, what);
-  return ever_succeeded_ && ++foreign_ <= foreign_max;
+  if (!ever_succeeded_) return false;
+  if (foreign_ > 0 && left < foreign_from_) return true;
+  foreign_from_ = now + foreign_apart_;
+  return ++foreign_ <= foreign_max;
 }
 
 std::chrono::milliseconds Health::failing_for(Instant now) const {

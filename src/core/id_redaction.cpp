@@ -67,7 +67,49 @@ void find_what_looks_like_ids(std::string_view words, std::vector<Place>& places
   }
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  });
+  return lower;
+}
+
+/// Is the phrase that stands `at` there a part of this id, which stands there as a whole?
+bool is_part_of(std::string_view words, std::size_t at, std::string_view phrase,
+                std::string_view id) {
+  if (id.size() < phrase.size()) return false;
+  const std::string lower = in_lower_case(id);
+  for (auto in = lower.find(phrase); in != std::string::npos; in = lower.find(phrase, in + 1)) {
+    if (in > at || words.substr(at - in, lower.size()) != lower) continue;
+    const auto end = at - in + lower.size();
+    const bool is_whole = (in == at || !is_of_word(words[at - in - 1])) &&
+                          (end == words.size() || !is_of_word(words[end]));
+    if (is_whole) return true;
+  }
+  return false;
+}
+
+bool is_within_mail(std::string_view words, std::size_t at, std::size_t end) {
+  constexpr std::string_view ends = " \t\r\n\"'`<>()[]{},;=";
+  const auto before = words.find_last_of(ends, at);
+  const auto from = before == std::string_view::npos ? 0 : before + 1;
+  const auto to = std::min(words.find_first_of(ends, end), words.size());
+  return from <= at && words.substr(from, to - from).find('@') != std::string_view::npos;
+}
+
 }  // namespace
+
+bool says(std::string_view words, std::string_view phrase, std::span<const Link> links) {
+  const std::string text = in_lower_case(words);
+  for (auto at = text.find(phrase); at != std::string::npos; at = text.find(phrase, at + 1)) {
+    const bool is_of_id = std::any_of(links.begin(), links.end(), [&](const Link& link) {
+      return is_part_of(text, at, phrase, link.anon) || is_part_of(text, at, phrase, link.user);
+    });
+    if (!is_of_id && !is_within_mail(text, at, at + phrase.size())) return true;
+  }
+  return false;
+}
 
 std::string mask_ids(std::string_view words, std::span<const Link> links, const IdMask& mask) {
   if (mask.shows()) return std::string(words);

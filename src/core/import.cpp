@@ -16,6 +16,7 @@
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/thrown.hpp"
 #include "idmerge/core/encoding.hpp"
+#include "idmerge/core/id_redaction.hpp"
 #include "idmerge/core/screen.hpp"
 
 namespace idmerge {
@@ -29,13 +30,6 @@ constexpr std::size_t hash_digits = 32;
 
 // Any name would do but the three of the identity events. Source: mixpanel-facts 2.2.
 constexpr std::string_view simplified_event = "Identity Link";
-
-bool contains_any_case(std::string_view text, std::string_view lower_word) {
-  const auto found = std::search(
-      text.begin(), text.end(), lower_word.begin(), lower_word.end(),
-      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : int{a}) == b; });
-  return found != text.end();
-}
 
 constexpr auto of_insert_ids = [] {
   std::array<bool, 256> table{};
@@ -185,8 +179,9 @@ struct BatchWords {
   bool contradicts = false;  // the answer contradicts itself, or what was sent
   bool ok = false;           // "status":"OK"
   std::optional<std::int64_t> imported;
-  std::string error;        // of the whole
-  std::string_view remedy;  // the project is of another mode
+  std::string error;           // of the whole
+  bool about_project = false;  // ... is about the project
+  std::string_view remedy;     // the project is of another mode
 };
 
 constexpr std::string_view is_simplified =
@@ -195,15 +190,37 @@ constexpr std::string_view is_not_simplified =
     "the project does not use simplified identity merge: plan again with --project-mode original "
     "(or legacy), as its settings show it";
 
-std::string_view remedy_for(std::string_view field, std::string_view message, ProjectMode mode) {
-  if (contains_any_case(message, "identity events are not allowed")) return is_simplified;
+std::string_view remedy_for(std::string_view field, std::string_view message, ProjectMode mode,
+                            std::span<const Link> links) {
+  if (says(message, "identity events are not allowed", links)) return is_simplified;
+  if (mode != ProjectMode::simplified || !says(message, "must not be missing", links)) return {};
   const bool about_distinct_id =
-      contains_any_case(field, "distinct_id") || contains_any_case(message, "distinct_id");
-  if (mode == ProjectMode::simplified && about_distinct_id &&
-      contains_any_case(message, "must not be missing")) {
-    return is_not_simplified;
+      says(field, "distinct_id", links) || says(message, "distinct_id", links);
+  return about_distinct_id ? is_not_simplified : std::string_view();
+}
+
+bool is_same_but_case(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : int{a}) == b;
+  });
+}
+
+bool is_called_success(simdjson::dom::object object) {
+  bool flag = false;
+  return (!object["success"].get(flag) && flag) || (!object["ok"].get(flag) && flag);
+}
+
+/// Is there an error, or a word that it was no success?
+bool has_error_or_failure(simdjson::dom::object object) {
+  simdjson::dom::element member;
+  for (const std::string_view key : {"error", "errors"}) {
+    if (!object[key].get(member) && !means_none(member)) return true;
   }
-  return {};
+  for (const std::string_view key : {"success", "ok"}) {
+    bool flag = false;
+    if (!object[key].get(member) && !member.is_null() && (member.get(flag) || !flag)) return true;
+  }
+  return false;
 }
 
 class BatchReader {
@@ -218,13 +235,17 @@ class BatchReader {
     words_.readable = true;
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
-    if (!object["error"].get(text)) append_clean(secrets_, text, words_.error);
+    if (!object["error"].get(text)) {
+      append_clean(secrets_, text, words_.error);
+      words_.about_project = says(text, "project", links_);
+      words_.remedy = remedy_for("", text, mode_, links_);
+    }
     simdjson::dom::element member;
-    const bool has_error = !object["error"].get(member) && !means_none(member);
+    const bool has_error = has_error_or_failure(object);
     words_.contradicts = (!object["code"].get(member) && contradicts(member, reply.status)) ||
-                         (reply.status == 200 && has_error) || (reply.status == 400 && words_.ok) ||
+                         (reply.status == 200 && has_error) ||
+                         (reply.status == 400 && (words_.ok || is_called_success(object))) ||
                          has_differing_members(object);
-    words_.remedy = remedy_for("", words_.error, mode_);
     if (!object["num_records_imported"].get(member) && !member.is_null()) {
       std::int64_t count = -1;
       if (member.get(count) || count < 0) words_.contradicts = true;
@@ -264,7 +285,7 @@ class BatchReader {
       said += ": ";
     }
     append_clean(secrets_, message, said);
-    if (words_.remedy.empty()) words_.remedy = remedy_for(field, said, mode_);
+    if (words_.remedy.empty()) words_.remedy = remedy_for(field, message, mode_, links_);
     if (!link) {
       words_.vague = true;
       if (words_.error.empty() || !said.empty()) words_.error = std::move(said);
@@ -350,6 +371,13 @@ void refuse_or_split(std::string_view why, std::size_t links, Outcome& outcome) 
   outcome.message = why.empty() ? "refused without a reason" : why;
 }
 
+/// Does it say that nothing was taken, in figures that agree? Names that stand for the whole batch
+/// (plain strings, which name no link) agree with that; what names a part of it does not.
+bool took_nothing(const BatchWords& words, std::size_t refused, std::size_t links) {
+  return words.imported == 0 && !words.contradicts &&
+         (!words.named || refused == links || (refused == 0 && words.vague));
+}
+
 bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
   if (!words.readable || !words.ok || !words.imported || words.contradicts) return false;
   const auto count = static_cast<std::int64_t>(links.size());
@@ -368,31 +396,29 @@ bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& ou
 bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
                         std::span<const Link> links, Outcome& outcome) {
   if (!words.readable) return false;
+  const std::size_t refused = outcome.refusals.size();
+  outcome.took_nothing = took_nothing(words, refused, links.size());
   // Without a list it is the request that is wrong. If it is about the project, halves of it are
   // no better, and no link is to blame.
-  const bool took_nothing = words.imported ? *words.imported == 0 : !words.named;
-  if (!words.named && took_nothing && !words.contradicts &&
-      contains_any_case(words.error, "project")) {
+  const bool may_be_none = words.imported ? *words.imported == 0 : !words.named;
+  if (!words.named && may_be_none && !words.contradicts && words.about_project) {
     outcome.kind = OutcomeKind::wrong_project;
-    outcome.took_nothing = true;
     append_clean(secrets, words.error, outcome.message, 400);
     outcome.message += ": check --project-id and the service account's role";
     return true;
   }
-  const std::size_t refused = outcome.refusals.size();
   // A list of failed records comes with the number of the others.
   const bool adds_up =
       words.imported
           ? refused == 0 || *words.imported == static_cast<std::int64_t>(links.size() - refused)
           : !words.named;
   if (links.size() == 1) {
-    if (words.contradicts || !adds_up || !took_nothing) return false;
+    if (words.contradicts || !adds_up || !may_be_none) return false;
     const std::string message =
         refused == 1 ? std::move(outcome.refusals.front().message) : words.error;
     refuse_or_split(message, 1, outcome);
   } else if (refused == 0 || words.vague || words.contradicts || !adds_up) {
     refuse_or_split(words.error, links.size(), outcome);
-    outcome.took_nothing = took_nothing && !words.contradicts;
   } else {
     outcome.kind = OutcomeKind::delivered;
   }
@@ -413,24 +439,38 @@ bool contradicts(simdjson::dom::element code, unsigned status) {
   return code.get(number) || number != static_cast<std::int64_t>(status);
 }
 
-bool means_none(simdjson::dom::element error) {
+bool means_none(simdjson::dom::element member) {
   std::string_view text;
   simdjson::dom::array list;
   simdjson::dom::object object;
-  if (error.is_null()) return true;
-  if (!error.get(text)) return text.empty();
-  if (!error.get(list)) return list.size() == 0;
-  return !error.get(object) && object.size() == 0;
+  if (member.is_null()) return true;
+  if (!member.get(text)) return text.empty();
+  if (!member.get(list)) return list.size() == 0;
+  return !member.get(object) && object.size() == 0;
 }
 
 bool has_differing_members(simdjson::dom::object object) {
-  constexpr std::array<std::string_view, 8> keys{
-      "code",           "status", "error",     "num_records_imported",
-      "failed_records", "index",  "insert_id", "$insert_id"};
+  constexpr std::array<std::string_view, 11> keys{"code",
+                                                  "status",
+                                                  "error",
+                                                  "errors",
+                                                  "num_records_imported",
+                                                  "failed_records",
+                                                  "index",
+                                                  "insert_id",
+                                                  "$insert_id",
+                                                  "success",
+                                                  "ok"};
   std::array<std::optional<std::string>, keys.size()> first;
   for (const auto field : object) {
-    const auto known = std::find(keys.begin(), keys.end(), field.key);
+    const auto known = std::find_if(keys.begin(), keys.end(), [&](std::string_view key) {
+      return is_same_but_case(field.key, key);
+    });
     if (known == keys.end()) continue;
+    if (field.key != *known) {
+      if (means_none(field.value)) continue;
+      return true;
+    }
     auto& before = first[static_cast<std::size_t>(known - keys.begin())];
     auto text = simdjson::minify(field.value);
     if (before && *before != text) return true;
@@ -443,9 +483,28 @@ bool says_taken(simdjson::dom::object object) {
   std::int64_t number = 0;
   std::string_view text;
   if (!object["code"].get(number) && number >= 200 && number <= 299) return true;
-  if (!object["num_records_imported"].get(number) && number > 0) return true;
+  if (says_success(object)) return true;
   return (!object["status"].get(number) && number == 1) ||
-         (!object["status"].get(text) && text == "OK");
+         (!object["status"].get(text) && is_same_but_case(text, "ok"));
+}
+
+bool says_success(simdjson::dom::object object) {
+  std::int64_t number = 0;
+  simdjson::dom::element count;
+  if (!object["num_records_imported"].get(count) && !count.is_null() &&
+      (count.get(number) || number != 0)) {
+    return true;
+  }
+  return is_called_success(object);
+}
+
+bool says_failed(simdjson::dom::object object) {
+  simdjson::dom::element member;
+  std::int64_t count = 0;
+  if (has_error_or_failure(object)) return true;
+  if (!object["failed_records"].get(member) && !means_none(member)) return true;
+  return !object["num_records_imported"].get(member) && !member.is_null() &&
+         (member.get(count) || count <= 0);
 }
 
 bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
@@ -453,22 +512,29 @@ bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const R
   const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, reply);
   if (!words.remedy.empty() && reply.status != 413) {
     outcome.kind = OutcomeKind::wrong_mode;
+    outcome.took_nothing = took_nothing(words, outcome.refusals.size(), links.size());
     outcome.refusals.clear();
     outcome.message = words.remedy;
-    outcome.took_nothing = words.imported == 0 && !words.contradicts;
     return true;
   }
   if (reply.status == 413) {
+    // No request with one link is too large for the service: something between says so.
+    if (links.size() == 1) {
+      outcome.refusals.clear();
+      return false;
+    }
     simdjson::dom::object object;
     const bool belied = parse_object(json, reply, object) && says_taken(object);
-    if (belied && links.size() == 1) return false;
     refuse_or_split(words.error, links.size(), outcome);
-    outcome.took_nothing = !belied;
+    outcome.took_nothing = !belied && !is_html(reply);
     return true;
   }
   const bool known = reply.status == 200 ? decode_ok(words, links, outcome)
                                          : decode_bad_request(secrets, words, links, outcome);
-  if (!known) outcome.refusals.clear();
+  if (!known) {
+    outcome.refusals.clear();
+    outcome.took_nothing = false;
+  }
   return known;
 }
 

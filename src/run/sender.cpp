@@ -88,7 +88,7 @@ class Sender {
                  {options.max_refused_percent, options.max_refused_links}, outset.paths.refused(),
                  options.mask),
         rounds_(options, outset, files, recorder_, cursor_, progress, stop),
-        health_(log.settled() > 0),
+        health_(log.settled() > 0, options.backoff_min),
         limits_(options, stop, Clock::now()),
         tick_(io),
         chance_(options.seed != 0 ? options.seed : std::random_device{}()),
@@ -475,7 +475,7 @@ class Sender {
         health_.failure(now, said());
         return Next::after_a_wait;
       case OutcomeKind::foreign:
-        if (!health_.bears_foreign(now, said())) {
+        if (!health_.bears_foreign(flight.left, now, said())) {
           stop({Errc::service, said()}, health_.ever_succeeded() ? "" : "to");
         }
         return Next::after_a_wait;

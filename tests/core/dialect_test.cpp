@@ -163,6 +163,25 @@ TEST_SUITE("core/dialect") {
   TEST_CASE("a refusal that calls itself temporary is tried again") {
     CHECK(answer(json(200, R"({"status":0,"error":"a temporary failure occurred"})")).kind ==
           OutcomeKind::retry);
+    CHECK(answer(json(200, R"({"status":0,"error":"Temporary failure"})")).kind ==
+          OutcomeKind::retry);
+    // Not where only an id does.
+    Dialect dialect = identity();
+    const Link named = link(Op::create, "Temporary failure 9", "temporary failure");
+    Outcome outcome;
+    for (const auto* body : {R"({"status":0,"error":"no such id: Temporary failure 9"})",
+                             R"({"status":0,"error":"no such id: temporary failure 9"})",
+                             R"({"status":0,"error":"no such user: 'temporary failure'"})"}) {
+      CAPTURE(body);
+      dialect.decode(json(200, body), {&named, 1}, outcome);
+      CHECK(outcome.kind == OutcomeKind::refused);
+    }
+    dialect.decode(json(200, R"({"status":0,"error":"Temporary failure 9: a temporary failure"})"),
+                   {&named, 1}, outcome);
+    CHECK(outcome.kind == OutcomeKind::refused);  // it is its user, word for word
+    const Link part = link(Op::create, "failure", "temporary");
+    dialect.decode(json(200, R"({"status":0,"error":"a temporary failure"})"), {&part, 1}, outcome);
+    CHECK(outcome.kind == OutcomeKind::retry);
   }
 
   TEST_CASE("too much and too early is throttled, and Retry-After is read") {
@@ -280,6 +299,20 @@ TEST_SUITE("core/dialect") {
                             R"({"status":0,"error":"a","error":"b"})"sv,
                             R"({"status":1,"code":200,"code":500})"sv,
                             R"({"status":0,"code":500,"error":"e"})"sv,
+                            R"({"status":1,"num_records_imported":0})"sv,
+                            R"({"status":1,"num_records_imported":"1"})"sv,
+                            R"({"status":1,"failed_records":[{"index":0}]})"sv,
+                            R"({"status":1,"failed_records":["no"]})"sv,
+                            R"({"status":1,"errors":["no"]})"sv,
+                            R"({"status":1,"errors":{"a":"no"}})"sv,
+                            R"({"status":1,"success":false})"sv,
+                            R"({"status":1,"ok":false})"sv,
+                            R"({"status":1,"success":"no"})"sv,
+                            R"({"status":1,"Error":"no"})"sv,
+                            R"({"status":1,"STATUS":0})"sv,
+                            R"({"status":1,"Num_Records_Imported":0})"sv,
+                            R"({"status":0,"error":"e","num_records_imported":1})"sv,
+                            R"({"status":0,"error":"e","success":true})"sv,
                             "{\"status\":1}\0"sv}) {
       CAPTURE(body);
       const auto outcome = answer(json(200, body));
@@ -293,7 +326,9 @@ TEST_SUITE("core/dialect") {
   TEST_CASE("an error that is none contradicts nothing") {
     for (const auto body :
          {R"({"status":1,"error":null})"sv, R"({"error":"","status":1})"sv,
-          R"({"status":1,"error":[]})"sv, R"({"status":1,"error":{},"code":200})"sv}) {
+          R"({"status":1,"error":[]})"sv, R"({"status":1,"error":{},"code":200})"sv,
+          R"({"status":1,"num_records_imported":1,"failed_records":[],"success":true})"sv,
+          R"({"status":1,"num_records_imported":null,"errors":[],"ok":null,"Error":""})"sv}) {
       CAPTURE(body);
       CHECK(answer(json(200, body)).kind == OutcomeKind::delivered);
     }
@@ -398,13 +433,28 @@ TEST_SUITE("core/dialect") {
     link.anon = "a-17";
     link.user = "ann@example.com";
     for (const auto* ours :
-         {"errAnonDistinctIdAssignedAlready", "alias: errAliasAlreadyExists", "alias exists",
-          "Anon ID already identified", "alias exists already", "already linked to a user",
-          "already merged to some identified id", "already linked to ann@example.com.",
-          "already assigned to user 'ann@example.com'", "alias already exists: \"a-17\"",
+         {"errAnonDistinctIdAssignedAlready",
+          "alias: errAliasAlreadyExists",
+          "alias exists",
+          "Anon ID already identified",
+          "alias exists already",
+          "already linked to a user",
+          "already merged to some identified id",
+          "already linked to ann@example.com.",
+          "already assigned to user 'ann@example.com'",
+          "alias already exists: \"a-17\"",
           "anon id already mapped to distinct_id ann@example.com (since 2024-01-01)",
-          "already linked since 2024-01-01", "errAliasAlreadyExists: request 8f3-22",
-          "already identified, see [doc-12]"}) {
+          "already linked since 2024-01-01",
+          "errAliasAlreadyExists: request 8f3-22",
+          "already identified, see [doc-12]",
+          "anon id is already identified",
+          "errAnonDistinctIdAssignedAlready: 'a-17' is assigned to ann@example.com",
+          "alias already exists: \"a-17\" -> \"ann@example.com\"",
+          "properties.$anon_id: already identified",
+          "$device:a-17 is already linked",
+          "the device a-17 already exists for this user. Nothing was changed",
+          "{\"status\":0,\"message\":\"anon id already identified.\",\"code\":400}",
+          "HTTP 409: already linked (user_id=ann@example.com, project 2195193)"}) {
       CAPTURE(ours);
       CHECK(may_mean_ours(ours, link));
     }
@@ -415,7 +465,22 @@ TEST_SUITE("core/dialect") {
           "already linked to user u9", "already mapped to distinct_id: 'bob'",
           "already assigned to 'ann@example.com2'", "already linked to ANN@example.com",
           "already linked to bob", "already linked to user bob.", "Already merged with Bob in May",
-          "already exists for the distinct_id alice (see the docs)"}) {
+          "already exists for the distinct_id alice (see the docs)",
+          // Our own anonymous id proves nothing, wherever the other user stands.
+          "errAnonDistinctIdAssignedAlready: 'a-17' is assigned to a different user",
+          "already linked: a-17 (owner u-999)", "already linked: \"a-17\", current user: u-999",
+          "already linked: 'a-17' is merged with another user",
+          "alias already exists: \"a-17\" -> \"u-999\"", "already linked: a-17 belongs to u-999",
+          "a-17: user u-999 already exists", "u-999 is already linked with a-17",
+          "already linked: ann@example.com is not its user, u-999 is",
+          "already linked to 'ann@example.com' in project 7, and to u-999",
+          "alias already exists: a-17 -> bob", "already linked: a-17=bob",
+          "already linked; the current user is bob", "already linked to $device:a-171",
+          "already linked to 'now'", "already linked to 'bob", "already linked to user:bob",
+          "already linked to 2024-01-01", "already linked, see bob@example.com",
+          "already linked to ann@example.com@x",
+          "already linked to a user other than ann@example.com",
+          "already linked to somebody el…"}) {
       CAPTURE(others);
       CHECK_FALSE(may_mean_ours(others, link));
     }
@@ -423,6 +488,20 @@ TEST_SUITE("core/dialect") {
       CAPTURE(others);
       CHECK_FALSE(may_mean_ours(others, link));
     }
+    // What an id says is not said by the service; an id that is a word does not hide the others.
+    link.anon = "already linked";
+    CHECK_FALSE(may_mean_ours("invalid value: already linked", link));
+    CHECK_FALSE(may_mean_ours("invalid value: 'already linked'", link));
+    CHECK_FALSE(may_mean_ours("already linked: no", link));
+    CHECK(may_mean_ours("already exists: 'already linked'", link));
+    link.user = "user";
+    CHECK_FALSE(may_mean_ours("already merged with user bob", link));
+    CHECK(may_mean_ours("already merged with some user", link));
+    link.user = "another";
+    CHECK_FALSE(may_mean_ours("already merged with another", link));
+    link.user = "ann smith";
+    CHECK(may_mean_ours("already merged with ann smith", link));
+    CHECK_FALSE(may_mean_ours("already merged with ann smithers", link));
   }
 
   TEST_CASE("whatever a message is, looking for a user in it ends") {

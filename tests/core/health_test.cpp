@@ -38,19 +38,45 @@ TEST_SUITE("core/health") {
 
   TEST_CASE("a foreign answer stops a job that never had a success") {
     Health health(false);
-    CHECK(!health.bears_foreign(at(0ms), "HTML"));
+    CHECK(!health.bears_foreign(at(0ms), at(0ms), "HTML"));
   }
 
   TEST_CASE("a job with successes bears two foreign answers in a row, not three") {
     for (const bool before : {true, false}) {
       Health health(before);
       if (!before) health.success(at(0ms));
-      CHECK(health.bears_foreign(at(1ms), "HTML"));
-      CHECK(health.bears_foreign(at(2ms), "HTML"));
+      CHECK(health.bears_foreign(at(0ms), at(1ms), "HTML"));
+      CHECK(health.bears_foreign(at(1ms), at(2ms), "HTML"));
       health.success(at(3ms));
-      CHECK(health.bears_foreign(at(4ms), "HTML"));
-      CHECK(health.bears_foreign(at(5ms), "HTML"));
-      CHECK(!health.bears_foreign(at(6ms), "HTML"));
+      CHECK(health.bears_foreign(at(3ms), at(4ms), "HTML"));
+      CHECK(health.bears_foreign(at(4ms), at(5ms), "HTML"));
+      CHECK(!health.bears_foreign(at(5ms), at(6ms), "HTML"));
     }
+  }
+
+  TEST_CASE("foreign answers of one bad instant are one") {
+    Health health(true);
+    for (int i = 0; i < 16; ++i) {  // left before the first of them came
+      CHECK(health.bears_foreign(at(std::chrono::milliseconds(i % 10)),
+                                 at(std::chrono::milliseconds(10 + i)), "HTML"));
+    }
+    CHECK(health.failing_for(at(30ms)) == 20ms);
+    CHECK(health.last_failure() == "HTML");
+    CHECK(health.bears_foreign(at(10ms), at(40ms), "HTML"));  // the second
+    CHECK(health.bears_foreign(at(39ms), at(50ms), "HTML"));  // left before that came
+    CHECK(!health.bears_foreign(at(40ms), at(60ms), "HTML"));
+  }
+
+  TEST_CASE("that foreign answers are apart is asked of those in a row only") {
+    Health health(true, 2s);
+    CHECK(health.bears_foreign(at(0s), at(1s), "HTML"));
+    CHECK(health.bears_foreign(at(1s), at(2s), "HTML"));  // another lane's turn came meanwhile
+    CHECK(health.bears_foreign(at(2'999ms), at(3s), "HTML"));
+    CHECK(health.bears_foreign(at(3s), at(4s), "HTML"));  // the second
+    CHECK(health.bears_foreign(at(5'999ms), at(6s), "HTML"));
+    health.success(at(6s));
+    CHECK(health.bears_foreign(at(5s), at(7s), "HTML"));  // the first again
+    CHECK(health.bears_foreign(at(9s), at(10s), "HTML"));
+    CHECK(!health.bears_foreign(at(12s), at(13s), "HTML"));
   }
 }

@@ -31,6 +31,20 @@ TEST_SUITE("core/id_redaction") {
           "status 401: user … (1-7 bytes) of 100, … (1-7 bytes).");
   }
 
+  TEST_CASE("a phrase counts where it is the service's own, not within an id") {
+    const Link link{.anon = "bob@myproject.com", .user = "Project"};
+    const auto own = [&](std::string_view words) { return says(words, "project", {&link, 1}); };
+    CHECK(own("invalid PROJECT_ID"));
+    CHECK(own("Projects: bob@myproject.com"));
+    CHECK(own("subproject"));
+    for (const auto* words : {"", "projec", "bad id bob@myproject.com", "bad id BOB@MYPROJECT.COM",
+                              "bad id <project.owner@x>", "\"x@project\""}) {
+      CAPTURE(words);
+      CHECK_FALSE(own(words));
+    }
+    CHECK(says("no project", "project", {}));
+  }
+
   TEST_CASE("ids that overlap are one") {
     CHECK(masked("xannabertax", "annab", "berta") == "x… (8-16 bytes)x");
     CHECK(masked("annabel", "annabel", "anna") == "… (1-7 bytes)");

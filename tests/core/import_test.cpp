@@ -366,7 +366,10 @@ TEST_SUITE("core/import") {
     for (const auto* text :
          {R"({"code":400,"num_records_imported":3,"status":"OK"})",
           R"({"code":200,"error":"some failed","num_records_imported":3,"status":"OK"})",
-          R"({"code":200,"error":{"a":1},"num_records_imported":3,"status":"OK"})"}) {
+          R"({"code":200,"error":{"a":1},"num_records_imported":3,"status":"OK"})",
+          R"({"code":200,"errors":["no"],"num_records_imported":3,"status":"OK"})",
+          R"({"code":200,"success":false,"num_records_imported":3,"status":"OK"})",
+          R"({"code":200,"ERROR":"no","num_records_imported":3,"status":"OK"})"}) {
       CAPTURE(text);
       CHECK(answer(200, text).kind == OutcomeKind::foreign);
     }
@@ -401,8 +404,28 @@ TEST_SUITE("core/import") {
       }
     }
     CHECK(answer(413, R"({"code":200,"status":"OK"})", 1).kind == OutcomeKind::foreign);
-    CHECK(answer(400, R"({"error":"project_id: is required"})").took_nothing);
-    CHECK(answer(400, R"({"error":"why"})").took_nothing);
+    CHECK_FALSE(answer(413, "<html>413 Request Entity Too Large</html>").took_nothing);
+    CHECK_FALSE(answer(429, R"({"num_records_imported":0,"status":"ok"})").took_nothing);
+    CHECK_FALSE(answer(429, R"({"num_records_imported":"3"})").took_nothing);
+    CHECK(answer(400, R"({"error":"project_id: is required","num_records_imported":0})")
+              .took_nothing);
+    CHECK(answer(400, R"({"error":"why","num_records_imported":0})").took_nothing);
+    CHECK(answer(400, R"({"error":"why","failed_records":null,"num_records_imported":0})")
+              .took_nothing);
+    // Figures that are missing or do not add up say nothing.
+    for (const auto* doubtful :
+         {R"({"error":"project_id: is required"})", R"({"error":"why"})",
+          R"({"error":"why","num_records_imported":null})",
+          R"({"error":"why","failed_records":null})", R"({"error":"why","failed_records":[]})",
+          R"({"error":"why","failed_records":[],"num_records_imported":0})",
+          R"({"error":"e","failed_records":[{"index":1,"message":"m"}],"num_records_imported":0})",
+          R"({"error":"e","failed_records":["a",{"index":1}],"num_records_imported":0})",
+          R"({"error":"why","num_records_imported":0,"success":true})",
+          R"({"error":"why","num_records_imported":0,"Num_Records_Imported":2})",
+          R"({"error":"identity events are not allowed"})"}) {
+      CAPTURE(doubtful);
+      CHECK_FALSE(answer(400, doubtful).took_nothing);
+    }
     CHECK(answer(400, R"({"error":"e","failed_records":["why"],"num_records_imported":0})")
               .took_nothing);
     CHECK_FALSE(answer(400, R"({"error":"e","failed_records":["why"],"num_records_imported":1})")
@@ -432,11 +455,16 @@ TEST_SUITE("core/import") {
     }
   }
 
-  TEST_CASE("too large is halved, and a single link that is too large is refused") {
+  TEST_CASE("too large is halved, and of a single link it is the word of something between") {
     CHECK(answer(413, R"({"error":"request exceeds max limit of 2097152 bytes"})").kind ==
           OutcomeKind::split);
     CHECK(answer(413, "<html>413</html>").kind == OutcomeKind::split);
-    CHECK(answer(413, "", 1).kind == OutcomeKind::refused);
+    for (const auto* body : {"", "<html>413</html>", R"({"code":413,"error":"too large"})"}) {
+      CAPTURE(body);
+      const auto outcome = answer(413, body, 1);
+      CHECK(outcome.kind == OutcomeKind::foreign);
+      CHECK(outcome.message.starts_with("the target answered 413"));
+    }
   }
 
   TEST_CASE("the wrong project mode stops the job, with the remedy") {
@@ -461,6 +489,31 @@ TEST_SUITE("core/import") {
         answer(400, R"({"code":400,"error":"project_id: is required","status":"Bad Request"})");
     CHECK(outcome.kind == OutcomeKind::wrong_project);
     CHECK(outcome.message.find("--project-id") != std::string::npos);
+  }
+
+  TEST_CASE("ids within the service's words decide nothing") {
+    Dialect it = dialect(options(ProjectMode::simplified));
+    const std::vector<Link> links{link("bob@myproject.com", "u"), link("The Project", "v"),
+                                  link("identity events are not allowed", "w"),
+                                  link("a", "distinct_id must not be missing")};
+    Outcome outcome;
+    const auto kind = [&](std::string_view error) {
+      const auto body =
+          fmt::format(R"({{"code":400,"error":"{}","num_records_imported":0}})", error);
+      it.decode({.status = 400, .content_type = "application/json", .body = body}, links, outcome);
+      return outcome.kind;
+    };
+    for (const auto* error :
+         {"invalid value: bob@myproject.com", "invalid value: carol@project.example",
+          "invalid value: the project", "bad id 'identity events are not allowed'",
+          "user distinct_id must not be missing: no"}) {
+      CAPTURE(error);
+      CHECK(kind(error) == OutcomeKind::split);
+    }
+    CHECK(kind("invalid project: bob@myproject.com") == OutcomeKind::wrong_project);
+    CHECK(kind("a: identity events are not allowed") ==
+          OutcomeKind::split);  // it is an id, word for word
+    CHECK(kind("distinct_id: must not be missing") == OutcomeKind::wrong_mode);
   }
 
   TEST_CASE("secrets are hidden in all that a batch answer says, in any dress") {

@@ -699,6 +699,28 @@ TEST_SUITE("run/sender") {
     CHECK(report.requests_now == 53);
   }
 
+  TEST_CASE("one bad instant of a proxy stops no job, however many requests are under way") {
+    std::mutex mutex;
+    int foreign = 0;
+    LoopbackServer server([&](const SeenRequest& seen) {
+      const std::lock_guard lock(mutex);
+      // Each of the lanes meets it, at any rate, before the first of them tries again.
+      if (seen.number < 20 || foreign >= 8) return accepted();
+      ++foreign;
+      return Reaction{http(404, "default backend - 404")};
+    });
+    Job job(200);
+    auto options = job.options(server);
+    options.connections = 8;
+    options.backoff_min = 300ms;
+    options.backoff_max = 400ms;
+    const auto report = job.send(options);
+    CHECK(!report.stop);
+    CHECK(report.delivered == 200);
+    CHECK(report.refused == 0);
+    CHECK(foreign == 8);
+  }
+
   TEST_CASE("an outage leaves all links pending, however often they were tried") {
     Job job(20);
     std::string url;

@@ -85,9 +85,10 @@ struct Outcome {
   /// The answer itself says that no link of the request was taken, so that the attempt cannot be
   /// why a later answer calls one linked already. Of meaning unless the links are settled by it.
   ///
-  ///   429, 413, 401, 403, 400 with 0 imported or about the whole request    nothing was taken
-  ///   408, 5xx (a gateway may speak for a service that did the work), 503    not known
-  ///   partly imported, self-contradicting or foreign answers                  not known
+  ///   429, 401, 403, 413 that is no page, unless the body says otherwise     nothing was taken
+  ///   400 with 0 imported, if all that was named is the whole request         nothing was taken
+  ///   408, 5xx (a gateway may speak for a service that did the work), 503     not known
+  ///   partly imported, uncounted, self-contradicting or foreign answers       not known
   bool took_nothing = false;
   std::optional<std::chrono::seconds> retry_after;
   bool retry_after_is_unreadable = false;  // there was one, and it says nothing
@@ -139,7 +140,9 @@ class Dialect {
 
 /// Does the text of a refusal say that the anonymous id (the alias) is linked already, and does it
 /// not say to whom, or to the user of this link? Then an earlier try that may have delivered the
-/// link may be the reason. A text that speaks of another user, or names one, says that it was not.
+/// link may be the reason. A text that speaks of another user, or names one anywhere, says that it
+/// was not: whatever may be the id of another is one, unless it is said to be of something else (a
+/// request, a page of the documentation, a day).
 /// Source: mixpanel-facts 2.1: errAnonDistinctIdAssignedAlready and errAliasAlreadyExists do not
 /// say to whom.
 bool may_mean_ours(std::string_view message, const Link& link);

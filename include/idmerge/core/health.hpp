@@ -20,14 +20,18 @@ class Health {
   /// Foreign answers in a row, without a success between, that a job with successes survives.
   static constexpr std::uint32_t foreign_max = 2;
 
-  explicit Health(bool succeeded_before) : ever_succeeded_(succeeded_before) {}
+  /// `foreign_apart`: see bears_foreign.
+  explicit Health(bool succeeded_before, std::chrono::milliseconds foreign_apart = {})
+      : foreign_apart_(foreign_apart), ever_succeeded_(succeeded_before) {}
 
   void success(Instant now);
   void failure(Instant now, std::string_view what);
 
   /// A well-formed answer that this service would not give. False when the job must stop: at once
-  /// while nothing has succeeded yet, later after more than `foreign_max` in a row.
-  bool bears_foreign(Instant now, std::string_view what);
+  /// while nothing has succeeded yet, later after more than `foreign_max` in a row. Those of one
+  /// bad instant are one: the next that counts is the answer to a request that `left` when the one
+  /// before it had come, and `foreign_apart` was over.
+  bool bears_foreign(Instant left, Instant now, std::string_view what);
 
   /// Nothing was tried of late, by the user's will: that time does not count.
   void rest(Instant now) {
@@ -44,9 +48,11 @@ class Health {
   const std::string& last_failure() const { return last_failure_; }
 
  private:
+  std::chrono::milliseconds foreign_apart_;
   bool ever_succeeded_;
   std::uint64_t successes_ = 0;
   std::uint32_t foreign_ = 0;
+  Instant foreign_from_{};  // none counts whose request left before
   std::optional<Instant> failing_since_;
   Instant last_success_{};
   std::string last_failure_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Masks the ids of people in messages of a service, if ids are to be masked. Row files
-// (refused.ndjson) are data and keep them.
+// Finds the ids of people in messages of a service: to mask them, and to keep them out of decisions
+// that are based on its words. Row files (refused.ndjson) are data and keep them.
 #pragma once
 
 #include <span>
@@ -18,5 +18,11 @@ namespace idmerge {
 /// email address, a word with letters and at least four digits, and a word without letters and with
 /// at least eight digits.
 std::string mask_ids(std::string_view words, std::span<const Link> links, const IdMask& mask);
+
+/// Returns whether `words` contain the phrase, in any case, as a word of the service: outside the ids
+/// of these links and outside email addresses.
+///
+/// Requires: `phrase` is in lower case and has letters.
+bool says(std::string_view words, std::string_view phrase, std::span<const Link> links);
 
 }  // namespace idmerge

@@ -72,14 +72,21 @@ bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom
 /// Does a member `code` say something else than the status it came with?
 bool contradicts(simdjson::dom::element code, unsigned status);
 
-/// Does the object give two values to one of the members by which answers are understood?
+/// Does the object give two values to one of the members by which answers are understood, or one
+/// under a name that differs from it in case?
 bool has_differing_members(simdjson::dom::object object);
 
 /// Does it say that something was taken, whatever status it came with?
 bool says_taken(simdjson::dom::object object);
 
-/// Is this member `error` as good as absent: null, or empty?
-bool means_none(simdjson::dom::element error);
+/// Does it say so by more than its codes: with a count (also one that cannot be read), or in words?
+bool says_success(simdjson::dom::object object);
+
+/// Does it say that something failed, or that nothing was taken, whatever status it came with?
+bool says_failed(simdjson::dom::object object);
+
+/// Is this member as good as absent: null, or empty?
+bool means_none(simdjson::dom::element member);
 
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///
