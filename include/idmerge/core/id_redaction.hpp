@@ -19,8 +19,8 @@ namespace idmerge {
 /// at least eight digits.
 std::string mask_ids(std::string_view words, std::span<const Link> links, const IdMask& mask);
 
-/// Returns whether `words` contain the phrase, in any case, as a word of the service: outside the ids
-/// of these links and outside email addresses.
+/// Returns whether `words` contain the phrase, in any case, as a word of the service: outside the
+/// ids of these links and outside email addresses.
 ///
 /// Requires: `phrase` is in lower case and has letters.
 bool says(std::string_view words, std::string_view phrase, std::span<const Link> links);
