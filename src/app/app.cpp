@@ -51,14 +51,15 @@ ReadFile config_reader(Files& files) {
   return [&files](const std::string& path) -> Result<std::string> {
     auto text = files.read_all(path, 1U << 20U);
     if (text) return text;
-    // Whoever asked names the file.
+    // The caller adds the path.
     auto what = text.error().what;
     if (what.starts_with(path + ": ")) what.erase(0, path.size() + 2);
     return Error{Errc::usage, std::move(what)};
   };
 }
 
-/// The value of an option before the options are understood: of the flag, else the variable.
+/// Returns the value of an option before the options are parsed: from the flag, or else from the
+/// variable.
 std::string early_value(std::string_view flag, const std::string& variable,
                         const std::vector<std::string>& arguments, const Environment& environment) {
   auto value = environment(variable).value_or("");
@@ -72,7 +73,7 @@ std::string early_value(std::string_view flag, const std::string& variable,
   return value;
 }
 
-/// How to log before the options are understood.
+/// The log options until the options are parsed.
 LogOptions early_log_options(const std::vector<std::string>& arguments,
                              const Environment& environment) {
   LogOptions options;
@@ -81,8 +82,8 @@ LogOptions early_log_options(const std::vector<std::string>& arguments,
   return options;
 }
 
-/// How to log when the options cannot be understood: as they say, or as their file does. That is
-/// read for this no sooner, since a pipe can be read once.
+/// The log options if the options cannot be parsed: from flag or variable, or else from the
+/// configuration file. The file is read again only here, because a pipe can be read only once.
 LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
                                   const Environment& environment, const ReadFile& read_file) {
   auto options = early_log_options(arguments, environment);
@@ -102,7 +103,7 @@ LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
   return options;
 }
 
-/// Does the same command go on once the world has changed?
+/// Returns whether the same command may succeed later, once the circumstances have changed.
 bool passes(const Error& error) {
   if (error.code == Errc::outage || error.code == Errc::locked || error.code == Errc::interrupted) {
     return true;
@@ -112,11 +113,11 @@ bool passes(const Error& error) {
          (error.what.starts_with("--expect-") || error.what.starts_with("--min-rows:"));
 }
 
-/// A crash must not leave the secrets of a run in a core file. A person who needs one takes this
-/// out of the source, and uses test credentials.
+/// Prevents core files, because a crash must not leave the secrets of a run in one. To get a core
+/// file, remove this from the source and use test credentials.
 ///
-/// The limit alone does not hold where cores go to a program (core_pattern); that the process may
-/// not be dumped does, and keeps other processes of the user out of its memory, too.
+/// The limit alone has no effect if cores go to a program (core_pattern). Clearing the dumpable
+/// attribute covers that case, and also denies other processes of the user access to the memory.
 void forbid_core_files() {
   ::prctl(PR_SET_DUMPABLE, 0);
   rlimit limit{};
@@ -127,7 +128,7 @@ void forbid_core_files() {
 
 constexpr std::size_t explain_bytes_max = 64U << 20U;
 
-/// Errors: usage for more than `bytes_max`.
+/// Errors: usage if there are more than `bytes_max` bytes.
 Result<std::string> read_stdin(std::size_t bytes_max) {
   std::string text;
   std::array<char, 1U << 16U> piece{};
@@ -158,7 +159,7 @@ class App {
     auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
     log_ = settings ? settings->output.log
                     : log_options_of_failure(arguments_, environment, config_reader(files_));
-    // Whether or not the rest is right: a setting that is lost may be why it is not.
+    // Done even if parsing has failed, because an ignored variable may be the cause.
     const auto guard_lost = name_unknown_variables();
     if (!settings) return fail(settings.error());
     if (guard_lost && judges(settings->command)) return fail(*guard_lost);
@@ -166,13 +167,13 @@ class App {
   }
 
  private:
-  /// Do the guards hold for this command?
+  /// Returns whether guards apply to this command.
   static bool judges(Command command) {
     return command == Command::plan || command == Command::run;
   }
 
-  /// Warn of variables that set nothing; returns an error for the first that was probably meant to
-  /// be a guard.
+  /// Warns of variables that set nothing. Returns: an error for the first one that was probably
+  /// meant to be a guard.
   std::optional<Error> name_unknown_variables() const {
     std::optional<Error> guard_lost;
     for (const auto& variable : unknown_variables(variable_names(), option_table())) {
@@ -185,7 +186,8 @@ class App {
     return guard_lost;
   }
 
-  /// Outside of plan and run, nothing that is said waits for an exit code.
+  /// The log options of commands other than plan and run, which need not defer messages until the
+  /// exit code is known.
   LogOptions said_at_once() const {
     auto options = log_;
     options.deferred = false;

@@ -19,7 +19,7 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
   return fmt::format("{} {}", count_text(count), count == 1 ? one : many);
 }
 
-/// Where the links go: project, region, host, who and with which token.
+/// Describes the destination: project, region, host, user and token.
 std::string place(const Consent& consent) {
   const auto where = region(consent.target);
   const auto project = consent.project_id.empty()
@@ -88,7 +88,7 @@ AskPerson ask_on_terminal(std::function<bool()> interrupted) {
       rest.remove_prefix(static_cast<std::size_t>(n));
     }
     while (!whole && line.size() < 1'000) {
-      // A signal that comes just before the read would not wake it, so nothing waits for long.
+      // Polls with a timeout, because a signal just before the wait would not interrupt it.
       pollfd typed{tty, POLLIN, 0};
       const int ready = ::poll(&typed, 1, 100);
       stopped = interrupted();

@@ -30,7 +30,7 @@ constexpr std::size_t output_bytes_max = 64 * 1024;
 
 struct Field {
   std::string_view name;
-  std::string_view old_name;  // as Mixpanel's own tools and mixpanel-import call it
+  std::string_view old_name;  // the name in Mixpanel's own tools and mixpanel-import
   Secret Credentials::*member;
   std::string_view (*problem)(std::string_view value);
 };
@@ -57,13 +57,14 @@ Error usage(std::string what) {
   return {Errc::usage, std::move(what)};
 }
 
-/// Is it meant for a name? What is not may be a secret with an = in it, and is not repeated.
+/// Returns whether a name was probably meant as a variable. Any other text may be a secret with an
+/// = in it and must not be printed.
 bool is_misspelt(std::string_view name) {
   return name.starts_with("MP_") || name.find("MIXPANEL") != std::string_view::npos ||
          name.find("mixpanel") != std::string_view::npos;
 }
 
-/// Take the value of `name` into the field it names. Errors: usage, without the value.
+/// Stores the value of `name` in the field it names. Errors: usage, without the value.
 Result<void> take(Credentials& found, std::string_view name, const Secret& value,
                   std::string_view where) {
   for (const auto& field : fields) {
@@ -94,7 +95,7 @@ Result<Credentials> parse_lines(std::string_view text, const std::string& where)
     if (line.empty() || line.starts_with('#')) continue;
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) {
-      // The line itself may be a secret: it is not repeated.
+      // The line is not printed, because it may be a secret.
       return usage(
           fmt::format("{}: line {} is not NAME=value: write for example "
                       "MIXPANEL_TOKEN=0123456789abcdef",
@@ -109,8 +110,8 @@ Result<Credentials> parse_lines(std::string_view text, const std::string& where)
   return found;
 }
 
-/// May only its owner read it? A group may where root owns the file: so Kubernetes mounts secrets
-/// for a pod that does not run as root.
+/// Returns whether only the owner can read the file. Group access is allowed if root owns the file,
+/// because Kubernetes mounts secrets this way for a pod that does not run as root.
 bool is_private(const struct stat& info) {
   const auto others = info.st_mode & (S_IRWXO | S_IWGRP);
   const bool group_reads = (info.st_mode & S_IRGRP) != 0;
@@ -119,7 +120,7 @@ bool is_private(const struct stat& info) {
 
 Result<std::string> read_private_file(const std::string& path) {
   const auto subject = fmt::format("--credentials: {}", printable(path));
-  // O_NONBLOCK so that a FIFO without a writer cannot hold the program up. Links are followed.
+  // With O_NONBLOCK a FIFO without a writer cannot block the program. Symbolic links are followed.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd < 0) {
     return usage(fmt::format("{}: {}: name a file with lines such as MIXPANEL_TOKEN=...", subject,
@@ -223,7 +224,7 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-/// How it ended; nothing if it has not by then.
+/// Waits for the process. Returns: its wait status, or nothing if it has not ended by the deadline.
 std::optional<int> wait_until(pid_t pid, std::chrono::steady_clock::time_point deadline) {
   constexpr auto look_every = std::chrono::milliseconds(10);
   int status = 0;
@@ -364,7 +365,7 @@ Result<std::string> output_of(const std::vector<std::string>& words,
                                               subject, size_text(output_bytes_max))};
     }
   }
-  // It may close its output and stay.
+  // The command may close its output and continue to run.
   const auto ended = failed ? std::nullopt : wait_until(*pid, deadline);
   if (!failed && !ended) failed = late;
   if (failed) ::kill(-*pid, SIGKILL);

@@ -36,45 +36,45 @@ namespace json = boost::json;
 constexpr std::size_t letters_max = std::size_t{1} << 30U;
 constexpr std::size_t timeline_max = std::size_t{1} << 30U;
 
-/// What the service said of a link that it refused, or called linked already.
+/// The answer of the service to a link that it refused, or reported as already linked.
 struct Refusal {
   std::uint64_t status = 0;
   std::uint64_t attempts = 0;
   std::string message;
 };
 
-/// By the place of its first row, which no two links share.
+/// Keyed by file and line of the link's first row, which are unique.
 using Refusals = std::map<std::pair<std::string, std::uint64_t>, Refusal>;
 
-/// A run as far as links can be asked about it.
+/// The parts of a run that are needed to explain links.
 struct Run {
   Ledger ledger;
   Refusals refusals;
-  Refusals ambiguous;  // counted as delivered all the same
-  LinkSet in_doubt;    // pending, and may be delivered
+  Refusals ambiguous;  // still counted as delivered
+  LinkSet in_doubt;    // pending, but possibly delivered
   std::uint64_t letters_bytes = 0;
   std::uint64_t round = 0;
-  std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // in which spares were sent
+  std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // round in which each spare was sent
   TimeSpan whole;
   std::vector<TimelineEntry> timeline;
 };
 
-/// The fate of a link, and what more there is to say.
+/// The fate of a link and its details.
 struct LinkFate {
   Fate fate = Fate::pending;
-  std::string words;  // for people, behind the fate
+  std::string words;  // details for people, printed after the fate
   std::optional<Refusal> refusal = {};
-  bool ambiguous = false;  // `refusal` is what was said
+  bool ambiguous = false;  // `refusal` is the answer to a retry
   bool in_doubt = false;
-  std::optional<TimeSpan> answered;  // when
-  std::uint64_t round = 0;           // in which a spare was sent; 0: in none
+  std::optional<TimeSpan> answered;  // when the answer arrived
+  std::uint64_t round = 0;           // in which a spare was sent; 0: none
 };
 
 std::string time_of(std::int64_t unix_s) {
   return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
 }
 
-/// The two ends of a span. Shape: RFC 3339.
+/// Returns both ends of a span as RFC 3339 text.
 std::vector<std::string> ends_of(const TimeSpan& span) {
   return {time_of(span.from_s), time_of(span.to_s)};
 }
@@ -84,7 +84,7 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
   if (bytes == 0) return refusals;
   const auto text = files.read_all(path, letters_max);
   if (!text) return text.error();
-  // Letters behind the counted ones belong to links that will be sent again.
+  // Dead letters after the counted bytes belong to links that will be sent again.
   std::string_view rest = std::string_view(*text).substr(0, bytes);
   while (!rest.empty()) {
     const auto end = std::min(rest.find('\n'), rest.size());
@@ -116,15 +116,15 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
   return refusals;
 }
 
-/// Nothing rests on the timeline: what cannot be read of it is not there.
+/// The timeline is optional: unreadable parts are treated as missing.
 std::vector<TimelineEntry> read_timeline(Files& files, const std::string& path,
                                          const Digest& plan) {
   const auto text = files.read_all(path, timeline_max);
   return text ? parse_timeline(*text, plan) : std::vector<TimelineEntry>();
 }
 
-/// From the begin of a run to the last that was written of it; whatever the clock was set to
-/// meanwhile, all its times lie there.
+/// Returns the span from the start of a run to the last write of its files. It includes all
+/// recorded times, even if the clock was changed meanwhile.
 Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& state,
                          std::span<const TimelineEntry> timeline) {
   TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
@@ -177,12 +177,13 @@ Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths,
   });
 }
 
-/// Rows of the plan's inputs as people name them.
+/// Formats the position of a row for people.
 std::string place(const std::vector<PlanInput>& inputs, std::uint32_t file, std::uint64_t line) {
   return fmt::format("{}: line {}", printable(inputs[file].path), line);
 }
 
-/// Find out in which rounds the explained spares were sent: a list of spares is kept nowhere.
+/// Determines the rounds in which the explained spares were sent, because no list of spares is
+/// stored.
 Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& plan,
                          const Explanation& found, Run& run) {
   std::unordered_set<std::uint64_t> spares;
@@ -204,12 +205,12 @@ Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& 
   return {};
 }
 
-/// A link whose answer is known: when it came.
+/// Returns when the answer arrived. Requires: the answer of the link is known.
 TimeSpan answered_within(const KeptLink& link, const Run& run, const LinkFate& fate) {
   return settled_within(run.timeline, fate.round, link.ordinal, run.whole);
 }
 
-/// What the service said of a link, if it is among these: its ids as the mask lets them be seen.
+/// Returns the answer to a link, if `refusals` has one. Ids in it are masked.
 std::optional<Refusal> answer_among(const Refusals& refusals, const KeptLink& link,
                                     const std::vector<PlanInput>& inputs, const IdMask& mask) {
   const auto letter = refusals.find({inputs[link.file].path, link.line});
@@ -220,7 +221,7 @@ std::optional<Refusal> answer_among(const Refusals& refusals, const KeptLink& li
   return refusal;
 }
 
-/// The service called it linked already, when it was sent again.
+/// Fills in the answer to a retry that the service reported as already linked.
 void say_ambiguous(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
                    const IdMask& mask, LinkFate& out) {
   out.refusal = answer_among(run.ambiguous, link, inputs, mask);
@@ -232,7 +233,7 @@ void say_ambiguous(const KeptLink& link, const Run& run, const std::vector<PlanI
       out.refusal->attempts, out.refusal->status, printable(out.refusal->message));
 }
 
-/// A link that was sent, or will be: in round 0, or as a spare in a later one.
+/// Fills in the fate of a link that was or will be sent: in round 0, or as a spare in a later one.
 void say_answer(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
                 const IdMask& mask, LinkFate& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
@@ -315,7 +316,7 @@ std::string_view fate_word(const KeptRow& row) {
 std::string_view why(const KeptRow& row) {
   if (row.is == RowIs::skipped) return "one side is blank";
   if (row.is != RowIs::rejected) return "";
-  // The other id of the row may be the one.
+  // The denied id may be the other one of the row.
   if (row.fault == Fault::denied) return "denied: --deny-file forbids to link one of its ids";
   return row.fault == Fault::none ? "the plan has no such link: see show --rejected"
                                   : sentence(row.fault);
@@ -386,7 +387,7 @@ void open_object(std::string& out) {
   out += '{';
 }
 
-/// The id as it is, or masked.
+/// The id itself, or masked if the mask does not show ids.
 std::string in_json(const std::string& id, const IdMask& mask) {
   return mask.shows() ? id : mask(id);
 }

@@ -26,13 +26,13 @@ Result<NamedLink> named_link(const PlanReader& plan, std::uint64_t ordinal, Plan
   return NamedLink{link.op, std::string(link.anon), std::string(link.user), 0};
 }
 
-/// Can a run of this plan stand where this one does?
+/// Returns whether the recorded progress is possible for this plan.
 bool fits(const JobView& view) {
   if (!view.run) return true;
   const auto& now = view.run->checkpoint;
   const auto sendable = view.census.sendable();
   if (now.round == 0) return now.delivered() + now.refused() <= sendable;
-  // Round 0 is settled, and a spare is sent once.
+  // Round 0 is settled, and each spare is sent at most once.
   const auto before = now.delivered_before + now.refused_before;
   return before >= sendable && view.spares_sent() <= view.census.spares() &&
          now.ledger.delivered + now.ledger.refused <= now.round_links;
@@ -122,7 +122,7 @@ Tally tally_of(const JobView& view) {
   Tally tally;
   tally.read = census.read;
   tally.delivered = view.delivered();
-  // A link whose ids are connected already says nothing new either, unless it had to be sent.
+  // Includes the spares that were not sent: their ids are connected by other links already.
   tally.duplicate = census.duplicates + census.spares() - view.spares_sent();
   tally.skipped = census.skipped() + census.voided();
   tally.rejected = census.rejected();

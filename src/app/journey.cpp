@@ -32,7 +32,7 @@ bool has_glob(std::string_view text) {
   return text.find_first_of("*?[") != std::string_view::npos;
 }
 
-/// The first `pairs.csv.2.idmerge`, `.3`, ... that does not exist.
+/// Returns the first of `pairs.csv.2.idmerge`, `.3`, ... that does not exist.
 std::string other_job(const std::string& job) {
   constexpr std::string_view suffix = ".idmerge";
   const auto stem = job.ends_with(suffix) ? job.substr(0, job.size() - suffix.size()) : job;
@@ -45,8 +45,8 @@ std::string other_job(const std::string& job) {
 
 using OptionTexts = std::vector<std::pair<std::string_view, std::string>>;
 
-/// The command line as it was typed, for another job, in which some options have another value.
-/// What was agreed to was not this, so --yes is left out.
+/// Returns the command line as typed, but for another job and with other values of some options.
+/// --yes is left out, because consent was not given to this command.
 std::string same_command_for(const World& world, const std::string& job,
                              const OptionTexts& others = {}) {
   std::vector<std::string> words;
@@ -63,7 +63,7 @@ std::string same_command_for(const World& world, const std::string& job,
     const std::string_view word = world.arguments[i];
     const auto end = std::min(word.find('='), word.size());
     const auto name = word.starts_with("--") ? word.substr(2, end - 2) : std::string_view();
-    if (word == "--") {  // options stand before it
+    if (word == "--") {  // options come before it
       more.insert(more.end(), world.arguments.begin() + static_cast<std::ptrdiff_t>(i),
                   world.arguments.end());
       break;
@@ -79,7 +79,7 @@ std::string same_command_for(const World& world, const std::string& job,
   return command_line(words);
 }
 
-/// The fields that a plan was made with and that this call does not name.
+/// Returns the field options that the plan was made with and that this call does not set.
 OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
   const auto& intake = settings.plan.intake;
   OptionTexts fields;
@@ -97,8 +97,8 @@ OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
   return fields;
 }
 
-/// The options that a plan was made with, as far as they are not the defaults. A plan does not know
-/// from which file it has what was denied and decided.
+/// Returns the options that the plan was made with, except defaults. The plan does not record the
+/// file names of --deny-file and --decisions.
 OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
   const auto planned = [&](std::string_view key) { return std::string(plan.get(key)); };
   OptionTexts options;
@@ -128,7 +128,7 @@ OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
   if (!planned("deny_file").empty()) options.emplace_back("deny-file", "FILE");
   if (!planned("decisions").empty()) options.emplace_back("decisions", "FILE");
   if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
-  // Simplified projects have no cap unless one is named.
+  // Simplified projects have no cluster limit unless one is configured.
   if (const auto cap = planned("max_cluster"); cap != "0") {
     add("max-cluster", cap, std::to_string(CensusOptions{}.max_cluster));
   } else if (planned("project_mode") != "simplified") {
@@ -137,7 +137,7 @@ OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
   return options;
 }
 
-/// Tell both ways on when the job has another plan.
+/// Logs both ways to continue if the job has a different plan.
 Error another_plan(const Settings& settings, World& world, const Error& why, const JobView& view) {
   world.log.info(
       (view.finished() ? "see the old plan, which is finished: " : "finish the old plan: ") +
@@ -149,7 +149,7 @@ Error another_plan(const Settings& settings, World& world, const Error& why, con
                                 printable(settings.job), why.what)};
 }
 
-/// Whatever is certain about the job before anything is done: its view, if it has a plan.
+/// Checks the state of the job before any work. Returns: its view, if it has a plan.
 Result<std::optional<JobView>> existing_plan(const Settings& settings, World& world) {
   const auto there = world.files.stat(settings.job);
   if (!there) return there.error();
@@ -162,7 +162,8 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   if (!begun) return begun.error();
   if (!*plan && !*begun) return std::optional<JobView>();
   if (!*plan) {
-    // A plan that is made again has another secret, and what was sent could not be told from it.
+    // A new plan would have a different secret, so the links already sent could not be recognized
+    // in it.
     return Error{Errc::input,
                  fmt::format("{}: is missing, though its run has begun: restore it, or start a new "
                              "job with another --job, which sends all links again",
@@ -170,7 +171,7 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   }
   auto view = view_job(world.files, settings.job);
   if (!view) return view.error();
-  // A copy may have left out what was empty.
+  // Empty directories may be missing in a copy of the job.
   const auto has_run = world.files.stat(paths->run().dir);
   if (!has_run) return has_run.error();
   if (!*has_run) {
@@ -190,8 +191,8 @@ void say_account(const JobView& view, World& world) {
   world.log.report("account", account_text(view), account_json(tally_of(view)));
 }
 
-/// How the last call that sent ended: as its summary says, or, where it was killed before it could
-/// write one, as it would have ended.
+/// Returns how the last call that sent links ended, from its summary. If it was killed before it
+/// could write one, returns how it would have ended.
 Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
                    World& world) {
   if (auto ending = recorded_ending(world.files, place.summary())) return std::move(*ending);
@@ -203,9 +204,10 @@ Ending last_ending(const JobView& view, const JobPaths& place, const Settings& s
 
 enum class Sent : std::uint8_t { no, yes };
 
-/// Write summary.json and report.html to `place`, and the former where --summary says. The job
-/// keeps how its last sending ended: a call that sent nothing says how it ended itself only to
-/// whoever asked (--summary). Shape: none to the job, when it is no longer ours, without `files`.
+/// Writes summary.json and report.html to `place`, and the summary also to --summary. In the job, a
+/// call that sent nothing keeps the ending of the last call that sent links; its own ending is
+/// written to --summary only. `files` is null if the job's directory is no longer ours; then
+/// nothing is written to it.
 Result<void> write_reports(const JobView& view, const Ending& ending, Files* files,
                            const JobPaths& place, const Settings& settings, World& world,
                            Sent sent) {
@@ -235,7 +237,7 @@ Result<JobView> plan_now(const Settings& settings, World& world) {
   return view_job(world.files, settings.job);
 }
 
-/// Read the files that planning options name.
+/// Reads the files named by planning options.
 Result<void> read_rule_files(Settings& settings, World& world) {
   if (!settings.deny_file.empty()) {
     auto deny = read_deny_file(world.files, settings.deny_file);
@@ -256,13 +258,13 @@ Result<void> read_rule_files(Settings& settings, World& world) {
   return {};
 }
 
-/// The guard that stopped: "max-held".
+/// Returns the name of the guard that stopped the command: "max-held".
 std::string guard_of(const Error& error) {
   return error.what.substr(2, error.what.find(':') - 2);
 }
 
-/// Can the inputs that were named be read again? Opening a pipe again would wait for another
-/// writer.
+/// Returns whether the named inputs can be read again. Stdin and FIFOs cannot: opening a FIFO again
+/// would wait for another writer.
 bool is_readable_again(const Settings& settings) {
   const auto& inputs = settings.plan.intake.inputs;
   const auto is_read_once = [](const std::string& input) {
@@ -272,9 +274,9 @@ bool is_readable_again(const Settings& settings) {
   return !inputs.empty() && std::none_of(inputs.begin(), inputs.end(), is_read_once);
 }
 
-/// What to do next after a guard's stop, if that is a command: the corrected one where it is
-/// certain, else a look at what the guard counted.
-/// Shape: `job` is where the inputs may be planned again.
+/// Returns the next command after a stop by a guard, if there is one: the corrected command if it
+/// is certain, otherwise one that shows what the guard counted. `job` is the directory in which the
+/// inputs may be planned again.
 std::string corrected_command(std::string_view guard, const std::string& job,
                               const Settings& settings, const World& world, const JobView& view) {
   if (guard == "max-held") {
@@ -295,7 +297,7 @@ std::string corrected_command(std::string_view guard, const std::string& job,
   return same_command_for(world, job, {{"anon-field", user}, {"user-field", anon}});
 }
 
-/// Say what to do after a guard's stop that the look of `go on:` has prepared.
+/// Logs the command to run after the user has acted on the output of the `go on:` command.
 void say_once_mended(std::string_view guard, const std::string& job, const Settings& settings,
                      const World& world) {
   if (!is_readable_again(settings)) return;
@@ -308,19 +310,21 @@ void say_once_mended(std::string_view guard, const std::string& job, const Setti
   }
 }
 
-/// What every command says again as it was typed: where to, with which secrets, and consent.
+/// Returns whether an option is repeated in every printed command: target, credentials,
+/// configuration file, consent.
 bool is_said_again(const OptionEntry& entry) {
   return entry.name == "credentials" || entry.name == "credentials-command" ||
          entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
          entry.name == "to" || entry.name == "rehearse";
 }
 
-/// Is it `left_out` of a command, or as good as that one? Who approves a plan says no --yes.
+/// Returns whether an option is to be left out: `left_out` itself, or one that it replaces.
+/// --approve replaces --yes.
 bool is_left_out(const OptionEntry& entry, std::string_view left_out) {
   return entry.name == left_out || (entry.name == "yes" && left_out == "approve");
 }
 
-/// `run` of the job, with the flags that are `kept`.
+/// Returns `run` of the job with those typed flags for which `kept` returns true.
 template <class Kept>
 std::string command_with(const Settings& settings, Kept kept) {
   std::vector<std::string> words{"run", "--job", settings.job};
@@ -356,7 +360,7 @@ class Run {
     }
     if (settings_.dry_run) return end_of_dry_run();
     if (auto agreed = agree(); !agreed) {
-      // Nobody could be asked, or another plan was approved: the same again would stop again.
+      // Nobody could be asked, or another plan was approved: the same command would stop again.
       const bool unasked = agreed.error().code == Errc::usage && !settings_.rehearse;
       const bool other = !settings_.approve.empty() && settings_.approve != view_->plan.id();
       if (!unasked && !other) return stop_before_sending(agreed.error());
@@ -370,7 +374,7 @@ class Run {
   bool goes_on() const { return has_begun() && !settings_.rehearse; }  // its guards were passed
   bool is_over() const { return view_ && view_->finished() && !settings_.rehearse; }
 
-  /// Which job, and is its plan the one that is meant?
+  /// Determines the job and checks that its plan matches this call.
   Result<void> find_job() {
     auto job = job_directory(settings_);
     if (!job) return job.error();
@@ -404,7 +408,7 @@ class Run {
     return remember();
   }
 
-  /// Target and pace as an earlier run recorded them; what the plan fixes.
+  /// Restores target and pace as recorded by an earlier run, and the settings that the plan fixes.
   Result<void> remember() {
     if (goes_on()) {
       given_.project_id = settings_.send.dialect.project_id;
@@ -417,8 +421,9 @@ class Run {
 
   const KeyValues& recorded_words() const { return view_->run->checkpoint.words; }
 
-  /// Flags are compared with the plan before; what comes from elsewhere is for many jobs, and sets
-  /// nothing that the plan fixes, but it tells that this job is not the one for its project.
+  /// Flags are compared with the plan elsewhere. Values from environment and file are shared by
+  /// many jobs and do not override the plan, but a difference shows that this job belongs to
+  /// another project.
   Result<void> check_mode_and_api() const {
     for (const auto& option : settings_.typed) {
       const auto name = option.entry->name;
@@ -434,8 +439,8 @@ class Run {
     return {};
   }
 
-  /// Is the project that is named now the one that the job was begun for? What is not named, also
-  /// by a missing token, is not compared: a finished job needs no credentials.
+  /// Checks that the project named now is the one that the job was begun for. Missing values,
+  /// including a missing token, are not compared: a finished job needs no credentials.
   Result<void> check_project() {
     if (!goes_on()) return {};
     auto found = find_credentials(settings_.credentials, world_.environment);
@@ -450,9 +455,10 @@ class Run {
                     printable(settings_.job), fmt::join(differences, " and ")));
   }
 
-  /// What of target, project and token is given and differs from what the job was begun with, as
-  /// people may see it. The checkpoint holds one fingerprint over all three, and the first two in
-  /// clear besides: where these are put in as they were, only the token can make another one.
+  /// Returns the given ones of target, project and token that differ from those the job was begun
+  /// with, as text for people. The checkpoint has one fingerprint of all three, and the first two
+  /// also in clear text. With the recorded values of these, the fingerprint can differ only because
+  /// of the token.
   std::vector<std::string> differing_parts(const Secret& token) const {
     std::vector<std::string> parts;
     Settings then;
@@ -483,8 +489,8 @@ class Run {
     return parts;
   }
 
-  /// As typed, for a job that is not there yet. A job that was named alone says which inputs it was
-  /// planned from; how, its plan knows.
+  /// Returns the command as typed, for a new job. If the call named only the job, the inputs are
+  /// taken from its plan, and the text refers to the options of the plan.
   std::string command_for_other_project() const {
     const auto job = other_job(settings_.job);
     if (!settings_.plan.intake.inputs.empty()) return same_command_for(world_, job);
@@ -495,7 +501,7 @@ class Run {
     return command_line(words) + ", with the options that the first was planned with, then run it";
   }
 
-  /// All that can be wrong before a row is read.
+  /// Performs all checks that are possible before a row is read.
   Result<void> prepare() {
     if (settings_.to.empty()) {
       if (settings_.dry_run) return {};
@@ -532,7 +538,7 @@ class Run {
     return {};
   }
 
-  /// --proxy, or what the environment names, unless the target is exempt.
+  /// Determines the proxy from --proxy or the environment, unless the target is exempt.
   Result<void> find_proxy() {
     auto& send = settings_.send;
     std::optional<std::string> variable;
@@ -611,14 +617,14 @@ class Run {
     }
     rehearses_ = emulator_ != nullptr || answers_as_emulator(settings_.send.target);
     if (settings_.rehearse && !rehearses_) {
-      // A rehearsal forgets what it sent, so it must never reach a service that remembers.
+      // A rehearsal does not record what it sends, so it must never reach a real service.
       return usage(
           fmt::format("--rehearse: {} does not answer as an emulator: start one with "
                       "idmerge emulator, or leave --to out",
                       settings_.send.target.url()));
     }
     if (rehearses_ || view_->pending() == 0) return {};
-    // Whoever agreed before has not read the sentence here; it stands in the log then.
+    // With consent given in advance the prompt is not shown, so the sentence is logged.
     if (settings_.yes || !settings_.approve.empty()) world_.log.info(sentence(consent()));
     return confirm(consent(), {.approve = settings_.approve, .yes = settings_.yes}, world_.ask);
   }
@@ -641,26 +647,26 @@ class Run {
     return end_of_sending(*sent);
   }
 
-  /// Nothing is left of the job that could be told.
+  /// Ends a call whose job can no longer be read.
   Result<int> end_of_lost(const Error& stop) {
     world_.log.error(stop.what);
     world_.log.info("go on: " + way_from_loss());
     return exit_code(stop.code);
   }
 
-  /// The command that goes on when the job was moved, removed or replaced at work.
+  /// Returns the command to continue if the job was moved, removed or replaced during the run.
   std::string way_from_loss() {
-    if (hold_->is_in_place()) return next_command(settings_);  // it was a part of it
+    if (hold_->is_in_place()) return next_command(settings_);  // only a part of the job was lost
     if (const auto place = hold_->place(); !place.empty()) {
       auto moved = settings_;
       moved.job = place;
       return next_command(moved);
     }
-    // What stands there now was never agreed to.
+    // Consent was not given for the job that is there now.
     if (const auto now = world_.files.stat(settings_.job); now && *now) {
       return command_line({"status", "--job", settings_.job});
     }
-    return next_command(settings_);  // once it is restored
+    return next_command(settings_);  // after the job is restored
   }
 
   Result<int> end_of_sending(const SendReport& sent) {
@@ -704,8 +710,8 @@ class Run {
     return finish(ending, Sent::yes);
   }
 
-  /// The job keeps `option`, and cannot go on with it. Empty when its inputs cannot be read again:
-  /// the reason of the stop says what to do.
+  /// Returns the command for a new job with another value of `option`, which is fixed for this job.
+  /// Empty if the inputs cannot be read again; then the error message says what to do.
   std::string command_of_new_job(std::string_view option) const {
     std::string_view value = any_target;
     if (option == "project-id") value = "N";
@@ -716,7 +722,7 @@ class Run {
     return command_of_new_job(OptionTexts{{option, std::string(value)}});
   }
 
-  /// As typed, or, where the job alone was named, as it was planned.
+  /// Uses the command as typed, or, if it named only the job, the options of the plan.
   std::string command_of_new_job(const OptionTexts& others) const {
     const auto job = other_job(settings_.job);
     const auto& inputs = settings_.plan.intake.inputs;
@@ -764,7 +770,7 @@ class Run {
     return command_line(words);
   }
 
-  /// The project modes that have the verbs of this plan, to choose from.
+  /// Returns the project modes that support all operations of this plan.
   std::string modes_to_choose() const {
     std::string modes;
     for (const auto mode : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
@@ -786,7 +792,7 @@ class Run {
     }
     if (option != "to") return;
     if (settings_.send.dialect.api == Api::identity) {
-      // All that is still missing, at once.
+      // All missing options at once.
       OptionTexts import{{"api", "import"}};
       if (settings_.plan.project_mode.empty()) {
         import.emplace_back("project-mode", modes_to_choose());
@@ -831,7 +837,7 @@ class Run {
     return finish(ending);
   }
 
-  /// The command that goes on from before the sending.
+  /// Returns the command to continue after a stop before sending.
   std::string command(std::string_view left_out) const {
     return goes_on() ? next_command(settings_, left_out) : first_command(settings_, left_out);
   }
@@ -852,7 +858,8 @@ class Run {
     return finish(ending);
   }
 
-  /// The command that goes on needs `option` with this value besides.
+  /// Ends a call that has sent nothing. The command to continue also needs `option` with `value`,
+  /// if given.
   Result<int> stop_before_sending(const Error& error, std::string_view option = {},
                                   std::string_view value = {}) {
     Ending ending;
@@ -867,7 +874,7 @@ class Run {
 
   Result<int> finish(const Ending& ending, Sent sent = Sent::no) {
     const JobPaths paths{settings_.job};
-    // A rehearsal must not touch what is said of the job itself.
+    // A rehearsal must not change the reports of the job itself.
     const JobPaths place = ending.rehearsal ? JobPaths{paths.run("rehearsal").dir} : paths;
     Files* files = &world_.files;
     if (hold_) {
@@ -881,7 +888,7 @@ class Run {
     return ending.exit_code;
   }
 
-  /// Remember which directory it is that the view is of.
+  /// Remembers the identity of the directory that the view was read from.
   Result<void> note_place() {
     const auto stat = world_.files.stat(settings_.job);
     if (!stat) return stat.error();
@@ -889,7 +896,7 @@ class Run {
     return {};
   }
 
-  /// A person may have been asked for long: is it still that one?
+  /// Checks that the directory is still the same, because waiting for consent may take long.
   Result<void> check_place() const {
     const auto now = world_.files.stat(settings_.job);
     if (now && *now && place_ && place_->is(**now)) return {};
@@ -915,16 +922,16 @@ class Run {
   Settings& settings_;
   World& world_;
   std::optional<JobView> view_;
-  std::optional<FileStat> place_;  // of the job, when it was looked at
-  std::shared_ptr<Hold> hold_;     // while and after it is sent
+  std::optional<FileStat> place_;  // of the job's directory when it was read
+  std::shared_ptr<Hold> hold_;     // during and after sending
   std::optional<LastJob> last_;
-  std::optional<Credentials> credentials_;  // as far as they are given
+  std::optional<Credentials> credentials_;  // those that are given
   struct {
     std::optional<Target> target;
     std::string project_id;
-  } given_;  // by this call, before what an earlier one recorded is added
+  } given_;  // by this call, without recorded values
   std::unique_ptr<Emulator> emulator_;
-  bool rehearses_ = false;  // the far side is an emulator
+  bool rehearses_ = false;  // the target is an emulator
 };
 
 }  // namespace
@@ -1001,10 +1008,10 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                     count_text(census.links + census.duplicates), is_user ? "user" : "anonymous",
                     limit_text(decimals_max))};
   }
-  const auto rejected =  // headers are no rows that somebody meant to be linked
+  const auto rejected =  // a repeated header is not a row that was meant to be linked
       census.rejected() - census.faults[static_cast<std::size_t>(Fault::repeated_header)];
   const auto unreadable = census.unreadable_orders.rows;
-  const auto naming = census.read - census.skipped();  // rows that name a pair, or try to
+  const auto naming = census.read - census.skipped();  // rows that name a pair or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
     return Error{
         Errc::guard,

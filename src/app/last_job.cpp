@@ -19,7 +19,7 @@ Error unfit(Errc code, const std::string& job, std::string_view why) {
   return {code, fmt::format("--last-job: {}: {}", printable(job), why)};
 }
 
-/// Is there a figure of the same kind to compare with?
+/// Checks that both jobs are of the same kind, so that their numbers of links are comparable.
 Result<void> check_kind(const Settings& settings, const KeyValues& planned, const JobView& last) {
   for (const std::string_view key : {"op", "op_field", "api", "project_mode"}) {
     const auto now = planned.get(key);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t wanted = 5;
 
-/// Was a link with the verdict `send` delivered?
+/// Tests whether a link with the verdict `send` was delivered.
 class Delivered {
  public:
   static Result<Delivered> of(Files& files, const RunPaths& paths, const Checkpoint& now) {
@@ -33,7 +33,7 @@ class Delivered {
     return is_settled && !std::binary_search(refused.begin(), refused.end(), ordinal);
   }
 
-  /// Is no link delivered from here on?
+  /// Returns whether no link from this ordinal on is delivered.
   bool ends_before(std::uint64_t ordinal) const { return round == 0 && !ledger.admits(ordinal); }
 
   std::uint64_t round;
@@ -55,7 +55,7 @@ Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView&
   if (!delivered) return delivered.error();
 
   const auto& inputs = plan->facts().inputs;
-  std::vector<DeliveredLink> others;  // of clusters that are chosen already
+  std::vector<DeliveredLink> others;  // further links of clusters that already have one
   std::set<std::uint32_t> clusters;
   PlanBlock block;
   for (std::size_t i = 0; i < plan->blocks() && chosen.size() < wanted; ++i) {

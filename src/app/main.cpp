@@ -11,24 +11,24 @@
 
 namespace {
 
-/// Was idmerge started with stdin, stdout or stderr closed, the next file opened would take its
-/// number, and what is said on stderr would end up in the plan. Whatever opens here fails when used
-/// as that stream, as a closed one does: /dev/null, the wrong way round.
+/// Reserves the numbers of standard streams that were closed at start. Otherwise the next file
+/// opened would get such a number, and log messages for stderr would be written into the plan.
+/// /dev/null is opened in the wrong direction, so that using the stream fails as for a closed one.
 bool occupy_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) != -1) continue;
-    // All below are taken, so this is the number that it gets.
+    // All lower numbers are taken, so open() returns this one.
     if (::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream) return false;
   }
   return true;
 }
 
-/// Stack of a thread, below which a TLS handshake, a lookup of a name or a deep call crashes.
-/// Tried with ulimit -s 1024, which suffices; glibc gives threads what the limit was when the
-/// program began.
+/// The minimum stack of a thread; with less, a TLS handshake, a name lookup or a deep call crashes.
+/// Tried with ulimit -s 1024, which suffices. By default, glibc sizes the stacks of threads by the
+/// limit at the start of the program.
 constexpr rlim_t stack_bytes_min = 1024UL * 1024;
 
-/// Raise a stack limit that is too low where that is allowed; false where it is not.
+/// Raises a stack limit that is too low. Returns: false if that is not permitted.
 bool has_stack() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= stack_bytes_min) return true;
@@ -42,7 +42,7 @@ bool has_stack() {
   return raised;
 }
 
-/// Needs next to no stack.
+/// Uses almost no stack.
 int end_without_stack() {
   constexpr std::string_view line =
       "idmerge: ulimit -s: the stack limit is below 1 MiB, which is too little: run ulimit -s 8192 "

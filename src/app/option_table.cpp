@@ -19,7 +19,7 @@ Error usage(std::string what) {
 template <class T>
 using Choice = std::pair<std::string_view, T>;
 
-/// Put the value of one of the words into its place.
+/// Sets `place` to the choice named by the text.
 template <class T, std::size_t N>
 Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
   std::array<std::string_view, N> words;
@@ -34,7 +34,7 @@ Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
                            near ? fmt::format("did you mean {}?", *near) : "write one of them"));
 }
 
-/// Put a value into its place, or say why there is none.
+/// Sets `place`, or returns the error.
 template <class Place, class T>
 Done put(Place& place, const Result<T>& value) {
   if (!value) return value.error();
@@ -59,7 +59,7 @@ Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t
   return count;
 }
 
-/// A count where a word may stand in its place.
+/// Parses a count, for an option that also accepts `word`; the error names both.
 Result<std::uint64_t> count_or(Text text, std::string_view word) {
   auto count = parse_count(text);
   if (count || count.error().what.ends_with("too large")) return count;
@@ -177,7 +177,7 @@ Done set_max_cluster(Text text, Settings& s) {
   return put(s.max_cluster, count_within(text, 2, 4'000'000'000));
 }
 
-/// A guard that only a share makes sense for.
+/// Sets a guard that accepts only a percentage or none.
 Done put_share(Limit& into, Text text, std::string_view example) {
   const auto limit = parse_limit(text);
   if (!limit || limit->kind == Limit::Kind::count) {
@@ -237,7 +237,7 @@ Done set_require_auth(Text text, Settings& s) {
   return {};
 }
 
-/// Less than this is used up by threads and buffers alone.
+/// A lower limit would be used up by threads and buffers alone.
 constexpr std::uint64_t memory_min_bytes = 64ULL << 20U;
 
 constexpr Commands on_plan = only(Command::plan);
@@ -258,9 +258,9 @@ constexpr std::array<std::string_view, 11> groups{
 
 using namespace std::chrono_literals;
 
-// The table. A later option is one more entry here.
+// Add new options here.
 const std::array entries{
-    // What it does.
+    // Options for what is done.
     OptionEntry{"format", "auto|csv|tsv|ndjson", "auto", "Input", on_both,
                 "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
                 [](Text t, Settings& s) {
@@ -692,7 +692,7 @@ const std::array entries{
                 "answer 503 to every request with such an id",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.stuck_ids, t); }},
 
-    // How fast.
+    // Options for how fast.
     OptionEntry{"rate", "RATE", "", "Pace", on_both,
                 "links a second (30req/s: requests), 0: unlimited; or hours of local time: "
                 "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "

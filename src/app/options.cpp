@@ -17,7 +17,7 @@ Error usage(std::string what) {
   return {Errc::usage, std::move(what)};
 }
 
-/// Part files have no order of their own, so only a field can say which claim is older.
+/// Part files have no inherent order, so only a field can tell which claim is older.
 Result<void> check_order(const Settings& s) {
   const auto on_conflict = s.plan.census.on_conflict;
   const bool by_order = on_conflict == OnConflict::earliest || on_conflict == OnConflict::latest;
@@ -88,12 +88,13 @@ Result<void> check_sending(const Settings& s) {
     return usage(
         "--project-mode: is needed for --api import: write original, simplified or legacy");
   }
-  // Without inputs the verb is that of the plan, which is not known yet.
+  // Without inputs the operation is that of the plan, which is not known yet.
   if (s.plan.intake.inputs.empty()) return {};
   return check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
 }
 
-/// A share needs its whole; and a job that nothing is measured by would look like a guard.
+/// A percentage needs the job it relates to, and --last-job without a guard would only look like
+/// one.
 Result<void> check_last_job(const Settings& s, const Typed& typed) {
   if (s.max_links.kind == Limit::Kind::percent && s.last_job.empty()) {
     return usage(
@@ -107,8 +108,8 @@ Result<void> check_last_job(const Settings& s, const Typed& typed) {
   return {};
 }
 
-/// The project that an emulator plays: of the mode that was planned for, with the service's own cap
-/// unless the emulator is told another.
+/// Configures the project that the emulator plays: in the planned mode, with the service's own
+/// cluster limit unless another one is configured.
 void derive_emulator(Settings& s) {
   ServiceOptions& service = s.emulator.service;
   service.graph.mode = IdentityMode::original;
@@ -121,7 +122,7 @@ void derive_emulator(Settings& s) {
   if (*s.max_cluster > 0) service.graph.cluster_max = static_cast<std::uint32_t>(*s.max_cluster);
 }
 
-/// What follows from several options together.
+/// Derives the settings that depend on several options.
 void derive(Settings& s) {
   if (s.plan.memory_bytes == 0) s.plan.memory_bytes = memory_to_use();
   derive_emulator(s);
@@ -136,13 +137,13 @@ void derive(Settings& s) {
   s.output.log.deferred = s.output.quiet;
 }
 
-/// What a run records, so that `run --job` alone goes on in the same way.
+/// Returns whether a run records the option, so that `run --job` alone continues in the same way.
 bool is_recorded(const OptionEntry& entry) {
   return steers_run(entry) && entry.name != "max-duration" && entry.name != "max-requests" &&
          entry.name != "canary";
 }
 
-/// Do two names set the same thing? A switch and its opposite do.
+/// Returns whether two names set the same thing, as a switch and its opposite do.
 bool same_setting(std::string_view a, std::string_view b) {
   for (auto* name : {&a, &b}) {
     if (name->starts_with("no-")) name->remove_prefix(3);
@@ -150,7 +151,7 @@ bool same_setting(std::string_view a, std::string_view b) {
   return a == b;
 }
 
-/// Under which keys a plan knows an option; see plan_words().
+/// Returns the keys of an option in a plan; see plan_words().
 std::vector<std::string> plan_keys(std::string_view name) {
   if (name == "no-header") return {"header"};
   if (name == "no-collapse") return {"collapse"};
@@ -186,7 +187,7 @@ Result<Settings> parse_settings(const Typed& typed) {
       typed.find("adaptive")->origin == typed.find("no-adaptive")->origin) {
     return usage("--adaptive: --no-adaptive is given too: keep one of them");
   }
-  // What goes before all else is applied last.
+  // The origin with the highest precedence is applied last.
   for (const auto origin : {Origin::file, Origin::environment, Origin::flag}) {
     for (const auto& option : typed.options) {
       if (option.origin != origin) continue;
@@ -234,7 +235,7 @@ Result<void> recall(Settings& settings, const KeyValues& words) {
     const auto found =
         std::find_if(option_table().begin(), option_table().end(),
                      [&](const auto& entry) { return entry.name == word && is_recorded(entry); });
-    if (found == option_table().end()) continue;  // a word for people
+    if (found == option_table().end()) continue;  // recorded for people only
     const bool typed_now = std::any_of(
         settings.typed.begin(), settings.typed.end(),
         [&](const auto& option) { return same_setting(option.entry->name, found->name); });

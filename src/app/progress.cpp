@@ -28,7 +28,8 @@ std::string pace_text(double per_s) {
   return count_text(static_cast<std::uint64_t>(std::llround(per_s)));
 }
 
-/// At most `columns` characters of ASCII and two-byte UTF-8, which is what we write ourselves.
+/// Returns at most `columns` characters. Requires: ASCII and two-byte UTF-8, as this program
+/// writes.
 std::string_view cut(std::string_view text, std::size_t columns) {
   std::size_t at = 0;
   for (std::size_t shown = 0; at < text.size() && shown < columns; ++shown) {
@@ -42,7 +43,7 @@ std::string_view cut(std::string_view text, std::size_t columns) {
 }  // namespace
 
 void StatusLine::draw(std::string_view text) {
-  // The last column stays free: a terminal that wraps there would leave a line behind.
+  // The last column stays free: a terminal that wraps there would leave a stale line behind.
   const auto columns = std::max<std::size_t>(width_(), 2) - 1;
   write_(fmt::format("\r{}\x1b[K", cut(text, columns)));
   shown_ = true;
@@ -70,7 +71,7 @@ void RecentRate::add(Elapsed elapsed, std::uint64_t total) {
   points_.push_back({elapsed, total});
   while (points_.size() > 2 && elapsed - points_[1].at >= window)
     points_.pop_front();
-  // A caller that reports more often than it should costs accuracy, not memory.
+  // Bounds the memory if the caller reports too often, at the cost of accuracy.
   if (points_.size() > 1'000) points_.erase(points_.begin() + 1);
 }
 
@@ -104,7 +105,7 @@ std::string sending_text(const SendingNow& now, double links_per_s) {
                           pace_text(links_per_s));
   const auto done = settled + now.parked;
   if (now.paused_for.count() > 0) {
-    // How long the rest takes is not known by the rate before the pause.
+    // The rate before the pause does not tell how long the rest takes.
     text += fmt::format(", paused by the service for {}", rough_duration_text(now.paused_for));
   } else if (now.to_send > done) {
     text += time_left(now.to_send - done, links_per_s);

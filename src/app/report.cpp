@@ -18,7 +18,8 @@
 namespace idmerge {
 namespace {
 
-/// More UUIDs on the user side than on the anonymous side by this share.
+/// A warning is given if the share of UUIDs on the user side exceeds that on the anonymous side by
+/// more than this.
 constexpr double uuid_lead_to_look_at = 0.25;
 
 constexpr std::size_t label_columns = 30;
@@ -64,7 +65,7 @@ std::string ids_part(const JobView& view) {
 
 std::string names_part(const JobView& view, const IdMask& mask) {
   std::string out;
-  // Clusters of two are what every pair makes.
+  // Every pair forms a cluster of two, so only larger ones are listed.
   const auto large = std::any_of(view.largest.begin(), view.largest.end(),
                                  [](const NamedLink& link) { return link.ids > 2; });
   if (large) {
@@ -93,8 +94,8 @@ std::string names_part(const JobView& view, const IdMask& mask) {
   return out;
 }
 
-/// What was taken for the header of an input, or stands first where there is none; empty where
-/// columns are known by name.
+/// Returns the header of an input, or its first row if it has no header; empty if columns are known
+/// by name.
 std::string first_row_text(const JobView& view, std::size_t input, const IdMask& mask) {
   const auto* const row = view.plan.options.find(first_row_key(input));
   if (row == nullptr) return {};
@@ -112,7 +113,7 @@ std::string first_row_text(const JobView& view, std::size_t input, const IdMask&
   return out;
 }
 
-/// How long it takes. Units: `links`, in so many `requests`.
+/// Estimates the duration of sending `links` in `requests`.
 std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetable& table) {
   if (table.next_change({})) return "by the hours of --rate, " + local_time_text();
   if (table.changes()) return "not before the pause of --rate ends";
@@ -124,7 +125,7 @@ std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetab
                      rough_duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(ms)}));
 }
 
-/// One a link, or one a batch.
+/// Returns the number of requests: one per link, or one per batch.
 std::uint64_t requests_of(const JobView& view, std::size_t batch) {
   const auto links = view.census.sendable();
   if (view.plan.options.get("api") != name(Api::import)) return links;
@@ -486,7 +487,7 @@ std::string account_text(const JobView& view) {
   const auto figures = account_figures(view);
   std::string out;
   for (std::size_t i = 0; i < figures.size(); ++i) {
-    // Both columns of counts end at the same place.
+    // Aligns the sum with the summands.
     out += i == 0 ? "  " : i == 1 ? "= " : "+ ";
     out += line(figures[i], view.job);
   }
@@ -550,7 +551,7 @@ std::optional<Ending> ending_of_sending(std::string_view summary) {
 }
 
 std::optional<Ending> recorded_ending(Files& files, const std::string& summary) {
-  // Far more than the largest clusters with the longest ids take.
+  // Far more than the largest clusters with the longest ids need.
   constexpr std::size_t summary_bytes_max = 16U << 20U;
   const auto text = files.read_all(summary, summary_bytes_max);
   return text ? ending_of_sending(*text) : std::nullopt;

@@ -18,8 +18,8 @@ namespace {
 
 constexpr std::size_t inputs_max = 50;
 
-// Contrast of text is 4.5 to 1 and more in both schemes. Bars are drawn, not backgrounds: those are
-// left out on paper.
+// The contrast of text is at least 4.5 to 1 in both color schemes. Bars are drawn as graphics,
+// because backgrounds are omitted when printing.
 constexpr Markup head = R"(<!doctype html>
 <html lang="en">
 <head>
@@ -96,7 +96,7 @@ std::string links_text(std::uint64_t count) {
   return count == 1 ? "1 link" : fmt::format("{} links", count_text(count));
 }
 
-/// What a code means and who acts, as the README has it.
+/// An exit code, its meaning, and who has to act, as in the README.
 struct ExitMeaning {
   int code;
   std::string_view words;
@@ -150,7 +150,7 @@ std::string_view meaning(Fate fate) {
 
 constexpr std::array fates_for_a_person{Fate::rejected, Fate::held, Fate::refused};
 
-/// How it ended, in one sentence.
+/// Summarizes in one sentence how the command ended.
 std::string headline(const JobView& view, const Ending& ending) {
   const auto to_send = view.to_send();
   if (!view.run) {
@@ -243,9 +243,9 @@ class Page {
     html_.markup(begin).text(line).markup("</code></pre>\n");
   }
 
-  /// A bar without words; the figures stand beside it.
+  /// Draws a bar without text; the numbers are in the cells beside it.
   void bar(std::uint64_t part, std::uint64_t whole) {
-    constexpr double least = 0.6;  // of a hundred: to be seen at all
+    constexpr double least = 0.6;  // percent; the minimum that is visible
     double width = whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
     if (part > 0) width = std::max(width, least);
     html_
@@ -257,7 +257,7 @@ class Page {
         .markup("\" height=\"1\"/></svg></td>");
   }
 
-  /// What stands below a label: words, or the file that has the rows.
+  /// Writes the text below a label: an explanation, or the file that has the rows.
   void beside(const Figure& figure) {
     if (!figure.listed_in.empty()) {
       html_.markup("<small>in <code>").text(figure.listed_in).markup("</code></small>");
@@ -389,7 +389,7 @@ class Page {
     }
   }
 
-  /// How many a bounded list leaves out.
+  /// Writes how many entries of a bounded list are left out.
   void more(std::uint64_t of, std::size_t listed, Markup what) {
     if (of <= listed) return;
     html_.markup("<p class=\"quiet\">and ").count(of - listed).markup(" more ").markup(what);

@@ -32,8 +32,8 @@ namespace json = boost::json;
 constexpr std::size_t piece_bytes = 256 * 1024;
 constexpr std::size_t line_bytes_max = 64 * 1024 * 1024;
 
-/// A column of a list as CSV, and the keys under which a line may have it. A key that ends in [0]
-/// or [1] means a member of $distinct_ids.
+/// A column of a list in CSV, and the keys under which a line may contain its value. A key that
+/// ends in [0] or [1] denotes an element of $distinct_ids.
 struct Column {
   std::string_view name;
   std::array<std::string_view, 2> keys;
@@ -43,12 +43,12 @@ constexpr std::array rejected_columns{
     Column{"file", {}},   Column{"line", {}},    Column{"column", {}}, Column{"byte_offset", {}},
     Column{"reason", {}}, Column{"message", {}}, Column{"hint", {}},   Column{"row", {}},
 };
-// Decisions are about pairs with sides: of others the columns of the ids are empty, as of a row
-// that may be cut, and a decision there is an error.
+// Decisions apply only to pairs with distinct sides. For other links the id columns are empty, as
+// for a row that may be truncated, and a decision in such a line is an error.
 constexpr std::array held_columns{
     Column{"anonymous_id", {"alias"}},
     Column{"user_id", {"distinct_id"}},
-    Column{"decision", {}},  // for a person to fill in: a user, never or later
+    Column{"decision", {}},  // to be filled in by a person: a user, never or later
     Column{"reason", {}},
     Column{"op", {}},
     Column{"file", {}},
@@ -59,7 +59,7 @@ constexpr std::array held_columns{
     Column{"won_by", {}},
     Column{"clashes_with", {}},
     Column{"$distinct_ids", {}},
-    Column{"row", {}},  // of a row that may be cut
+    Column{"row", {}},  // of a row that may be truncated
 };
 constexpr std::array refused_columns{
     Column{"anonymous_id", {"alias", "[0]"}},
@@ -75,7 +75,7 @@ constexpr std::array refused_columns{
 
 struct List {
   std::string path;
-  std::uint64_t bytes = UINT64_MAX;  // as much as counts; what follows is not settled
+  std::uint64_t bytes = UINT64_MAX;  // the valid length; anything after it is not settled
   std::span<const Column> columns;
 };
 
@@ -126,7 +126,7 @@ Result<std::string> csv_row(std::string_view line, const List& list) {
   return out + "\n";
 }
 
-/// Calls `visit` with each line of the list; it says whether to go on.
+/// Calls `visit` with each line of the list until it returns false.
 template <class Visit>
 Result<void> each_line(Files& files, const List& list, Visit visit) {
   const auto there = files.stat(list.path);
@@ -157,15 +157,15 @@ Result<void> each_line(Files& files, const List& list, Visit visit) {
                                             list.path, size_text(line_bytes_max))};
     }
   }
-  return {};  // a last line without its end was still being written
+  return {};  // a last line without a line end was still being written
 }
 
-/// How many lines give each reason.
+/// The number of lines per reason.
 using Reasons = std::map<std::string, std::uint64_t, std::less<>>;
 
-/// Shape: a line without a reason counts under the empty one.
+/// Counts the lines of a list by reason. Lines without a reason count under the empty one.
 Result<Reasons> reasons_in(Files& files, const List& list) {
-  constexpr std::string_view key = ",\"reason\":\"";  // within a string its quotes are escaped
+  constexpr std::string_view key = ",\"reason\":\"";  // quotes in a string are escaped
   Reasons reasons;
   auto counted = each_line(files, list, [&](std::string_view line) -> Result<bool> {
     const auto at = line.find(key);
@@ -216,8 +216,9 @@ std::uint64_t total(const Reasons& reasons) {
   return lines;
 }
 
-/// Can `listed` be what was written of `counted`, as many samples a reason as --reject-samples
-/// said? It is not recorded how many that were, so they must have been the same for each reason.
+/// Returns whether `listed` can be a sample of `counted` as written with --reject-samples. The
+/// number of samples per reason is not recorded, so it is only checked to be the same for all
+/// truncated reasons.
 bool are_samples(const Reasons& listed, const Reasons& counted) {
   std::optional<std::uint64_t> samples;
   for (const auto& [reason, count] : counted) {
@@ -234,8 +235,8 @@ bool are_samples(const Reasons& listed, const Reasons& counted) {
   });
 }
 
-/// Is the list what the plan counted? What to say besides it, if there is something.
-/// Errors: input when it is not.
+/// Checks the list against the counts of the plan. Returns: a note for the user, or an empty text.
+/// Errors: input if they differ.
 Result<std::string> check_list(Files& files, const List& list, const Reasons& counted,
                                bool may_be_samples) {
   const auto wrong = [&](std::string_view how) {
@@ -284,8 +285,8 @@ Result<void> show_list(Files& files, const List& list, ShowFormat format, const 
 
 /// Links whose delivery is or was in doubt.
 struct Doubtful {
-  LinkSet open;       // may be delivered, and are sent again
-  LinkSet ambiguous;  // were sent again, and the service called them linked already
+  LinkSet open;       // possibly delivered, will be sent again
+  LinkSet ambiguous;  // sent again and reported as already linked
 
   bool overlaps(std::uint64_t first, std::uint64_t count) const {
     return open.overlaps(first, count) || ambiguous.overlaps(first, count);
@@ -296,7 +297,7 @@ struct Doubtful {
   }
 };
 
-/// Shape: no `doubt`, no such column.
+/// An empty `doubt` omits that column.
 void append_link(std::string& out, const Link& link, Verdict verdict, std::string_view file,
                  ShowFormat format, std::string_view doubt) {
   if (format == ShowFormat::csv) {
@@ -328,7 +329,7 @@ void append_link(std::string& out, const Link& link, Verdict verdict, std::strin
   out += "}\n";
 }
 
-/// The links of a plan, or those of them that are or were in doubt.
+/// Prints the links of a plan, or only those that are or were in doubt.
 Result<void> show_links(Files& files, const std::string& path, const Doubtful* doubtful,
                         ShowFormat format, const Output& output) {
   const auto plan = PlanReader::open(files, path);
@@ -363,7 +364,8 @@ Result<void> show_links(Files& files, const std::string& path, const Doubtful* d
   return {};
 }
 
-/// What is in doubt, and what was and is counted as delivered; and what to say besides.
+/// Prints the links in doubt, and those that were in doubt and count as delivered. Returns: a note
+/// for the user, or an empty text.
 Result<std::string> show_in_doubt(Files& files, const JobPaths& paths, const JobView& view,
                                   ShowFormat format, const Output& output) {
   Doubtful doubtful{view.doubt.links, {}};
@@ -441,14 +443,14 @@ Result<std::string> show(Files& files, const Settings& settings, const IdMask& m
   const auto view = view_job(files, settings.job);
   if (!view) return view.error();
   if (settings.show == ShowWhat::refused) {
-    // Letters behind the counted ones belong to links that will be sent again.
+    // Dead letters after the counted bytes belong to links that will be sent again.
     const auto bytes = view->run ? view->run->checkpoint.letters_bytes : 0;
     return done(show_list(files, {paths->run().refused(), bytes, refused_columns}, format, output));
   }
   if (settings.show == ShowWhat::in_doubt) {
     return show_in_doubt(files, *paths, *view, format, output);
   }
-  // How long it takes is a question of the pace that the job has, or will have.
+  // The expected duration depends on the pace that the job has or will have.
   auto sending = settings;
   if (view->run) {
     if (auto recalled = recall(sending, view->run->checkpoint.words); !recalled) {

@@ -10,7 +10,7 @@
 namespace idmerge {
 namespace {
 
-// What a handler may touch: lock-free atomics, for ever there.
+// State used by handlers: lock-free atomics with static storage.
 StopRequest stop_request;
 std::atomic<bool> status_asked = false;
 std::atomic<bool> ends_at_once = false;
@@ -40,13 +40,13 @@ void handle(int number, void (*handler)(int), int flags) {
 }  // namespace
 
 Signals::Signals() {
-  // Without SA_RESTART, so that a question on the terminal ends.
+  // Without SA_RESTART, so that a signal interrupts a prompt on the terminal.
   handle(SIGINT, on_stop, 0);
   handle(SIGTERM, on_stop, 0);
   handle(SIGUSR1, on_status, SA_RESTART);
   handle(SIGHUP, SIG_IGN, 0);
   handle(SIGPIPE, SIG_IGN, 0);
-  handle(SIGXFSZ, SIG_IGN, 0);  // a write beyond `ulimit -f` fails instead, and that is said
+  handle(SIGXFSZ, SIG_IGN, 0);  // a write beyond `ulimit -f` then fails and is reported
 }
 
 Signals::~Signals() {

@@ -33,7 +33,7 @@ std::string run_text(const JobView& view, const std::string& owner) {
   return text;
 }
 
-/// How fast the next link leaves, or would leave, and who said so.
+/// Describes the current rate and its origin.
 std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>& said) {
   std::string note;
   if (!said) note = fmt::format("note: {}: it is not heeded\n", printable(said.error().what));
@@ -63,7 +63,7 @@ std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>
   return fmt::format("{}rate: {}, {}{}\n", note, printable(words), origin, now);
 }
 
-/// What holds a run besides its rate: --rate-bytes, and a pause that the service asked for.
+/// Describes other limits on the pace: --rate-bytes, and a pause requested by the service.
 std::string hold_lines(const JobView& view, bool is_at_work) {
   if (!view.run) return {};
   std::string text;

@@ -21,10 +21,10 @@ Error refused(const std::string& path, std::string_view why) {
   return {Errc::usage, fmt::format("--summary: {}: {}", printable(path), why)};
 }
 
-/// Where a link leads, also one that leads to nothing yet.
+/// Resolves symbolic links, including dangling ones.
 fs::path followed(fs::path path) {
   std::error_code failed;
-  constexpr int links_max = 40;  // as the kernel
+  constexpr int links_max = 40;  // as in the kernel
   for (int i = 0; i < links_max && fs::is_symlink(fs::symlink_status(path, failed)); ++i) {
     const auto to = fs::read_symlink(path, failed);
     path = to.is_absolute() ? to : path.parent_path() / to;
@@ -42,7 +42,7 @@ bool same_file(const fs::path& a, const fs::path& b) {
   return a == b || (fs::equivalent(a, b, failed) && !failed);
 }
 
-/// The job that a path lies in, ours or another one.
+/// Returns the job that contains the path, this one or another; empty if there is none.
 fs::path job_around(const fs::path& path, const Settings& settings) {
   std::error_code failed;
   auto ours = fs::weakly_canonical(fs::absolute(settings.job, failed), failed);
@@ -53,7 +53,7 @@ fs::path job_around(const fs::path& path, const Settings& settings) {
   return {};
 }
 
-/// An open descriptor, closed by the destructor.
+/// Owns a file descriptor.
 struct Descriptor {
   int fd = -1;
   explicit Descriptor(int opened) : fd(opened) {}
@@ -66,7 +66,8 @@ struct Descriptor {
 
 Result<void> write_through(const std::string& path, std::string_view text) {
   constexpr int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
-  // A FIFO that nobody reads would hang us; one that is open already does not.
+  // Opening a FIFO without a reader would block; with O_NONBLOCK it fails, and the open succeeds if
+  // there is a reader. The second open then does not block.
   const Descriptor probe(::open(path.c_str(), flags | O_NONBLOCK));
   if (probe.fd < 0 && errno == ENXIO) {
     return Error{Errc::usage, printable(path) + ": nobody reads it: start its reader first"};
@@ -83,7 +84,8 @@ Result<void> write_through(const std::string& path, std::string_view text) {
   return {};
 }
 
-/// What the kernel or the shell has opened: a name there is not one that a file could take.
+/// Returns whether the path denotes something opened by the kernel or the shell, which cannot be
+/// replaced by a file.
 bool is_of_the_system(const std::string& path) {
   return path.starts_with("/dev/") || path.starts_with("/proc/");
 }
@@ -112,7 +114,7 @@ Result<void> check_summary_place(const Settings& settings) {
           path, fmt::format("lies inside the input {}: name a file outside", printable(input)));
     }
   }
-  if (const auto inputs = list_inputs(named)) {  // what cannot be listed is said by who reads it
+  if (const auto inputs = list_inputs(named)) {  // reading the inputs reports an error of listing
     for (const auto& input : inputs->paths) {
       if (input != "-" && same_file(place, input)) {
         return refused(path, "is an input, and would be lost: name another file");

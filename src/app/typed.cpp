@@ -59,20 +59,21 @@ std::string commands_that_take(const OptionEntry& entry, std::span<const Command
   return out;
 }
 
-/// The part of `--rate=5/s` that names an option, without its dashes.
+/// Returns the option's name in `--rate=5/s`, without dashes.
 std::string_view name_in(std::string_view word) {
   const auto flag = word.substr(0, word.find('='));
   return flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
 }
 
-/// Is this an option's full name behind a single dash? CLI11 reads such a word letter by letter.
+/// Returns whether the word is a full option name after a single dash. CLI11 parses such a word
+/// letter by letter.
 bool is_single_dashed(std::string_view word, std::span<const OptionEntry> options,
                       Command command) {
   return word.size() > 2 && word[0] == '-' && word[1] != '-' &&
          find_option(options, name_in(word), command) != nullptr;
 }
 
-/// Names that people try in order to give a secret on the command line, where every process of the
+/// Names under which users may try to pass a secret on the command line, where every process of the
 /// machine can read it.
 bool names_secret(std::string_view name) {
   constexpr std::array<std::string_view, 10> names{
@@ -81,7 +82,7 @@ bool names_secret(std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Is this word a unit of the option's values, which a blank has separated from its number?
+/// Returns whether the word is a unit of the option's values, separated from its number by a blank.
 bool is_unit_of(const OptionEntry& entry, std::string_view word) {
   constexpr std::array<std::string_view, 5> times{"ms", "s", "m", "h", "d"};
   constexpr std::array<std::string_view, 10> sizes{"B",  "kB",  "KB",  "MB",  "GB",
@@ -98,7 +99,7 @@ bool is_unit_of(const OptionEntry& entry, std::string_view word) {
   return is_one_of(sizes);
 }
 
-/// What to say of `--ratte` behind `command`.
+/// Returns the error for an unknown option such as `--ratte` after `command`.
 Error unknown_option(std::string_view word, const CommandEntry& command,
                      std::span<const CommandEntry> commands, std::span<const OptionEntry> options) {
   const auto flag = word.substr(0, word.find('='));
@@ -129,7 +130,7 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
   return usage(fmt::format("{}: unknown option: {}", printable(flag), hint));
 }
 
-/// The text of a switch that stands in the environment or a file.
+/// Parses the value of a switch in the environment or a file.
 Result<std::string> switch_text(const std::string& text, const std::string& where) {
   if (text == "true" || text == "1") return std::string("true");
   if (text == "false" || text == "0") return std::string("false");
@@ -137,7 +138,7 @@ Result<std::string> switch_text(const std::string& text, const std::string& wher
                            printable(text)));
 }
 
-/// Runs CLI11 over the arguments behind the command.
+/// Runs CLI11 over the arguments after the command.
 class FlagParser {
  public:
   FlagParser(const CommandEntry& command, std::span<const CommandEntry> commands,
@@ -173,7 +174,7 @@ class FlagParser {
   }
 
  private:
-  /// `word` is what CLI11 left over of one of the arguments.
+  /// `word` is what CLI11 left unparsed of one of the arguments.
   Error unknown(std::string_view word, const std::vector<std::string>& arguments) const {
     for (const auto& argument : arguments) {
       if (argument == "--") break;
@@ -185,15 +186,16 @@ class FlagParser {
     return unknown_option(word, command_, commands_, options_);
   }
 
-  /// The option that a word names, whose value stands in `--name=VALUE` or in the next word.
+  /// Returns the option that a word names if it takes a value, in `--name=VALUE` or in the next
+  /// word.
   const OptionEntry* valued_option(std::string_view word) const {
     if (!word.starts_with("--")) return nullptr;
     const auto* entry = find_option(options_, name_in(word), command_.command);
     return entry == nullptr || entry->value.empty() ? nullptr : entry;
   }
 
-  /// CLI11 takes the next word for the value of `--name=`, which an empty variable of a script has
-  /// left: another option then, or an input.
+  /// Rejects `--name=` without a value, as left by an empty variable in a script: CLI11 would take
+  /// the next word as the value, which is another option or an input.
   Result<void> check_values(const std::vector<std::string>& arguments) const {
     for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
       const std::string_view word = arguments[i];
@@ -209,7 +211,8 @@ class FlagParser {
     return {};
   }
 
-  /// A unit that stands alone behind an option's value belongs to that value, and is no input.
+  /// Rejects a unit that stands alone after an option's value: it belongs to that value and is no
+  /// input.
   Result<void> check_units(const std::vector<std::string>& arguments) const {
     for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
       const std::string_view flag = arguments[i];
@@ -239,7 +242,8 @@ class FlagParser {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
 
-  /// CLI11's words name its own types; ours name the option and what to write.
+  /// Converts an error of CLI11, which names its own types, into one that names the option and what
+  /// to write.
   Error explain(const CLI::ParseError& e) const {
     const std::string_view text = e.what();
     const auto flag = text.substr(0, text.find_first_of(": "));
@@ -330,7 +334,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
       return in_file(fmt::format("line {}: {}: is taken from the command line only: remove it",
                                  line.line, line.key));
     }
-    // One file serves all commands: what belongs to another one is passed over.
+    // One file serves all commands, so options of other commands are ignored.
     const auto* entry = find_option(options, line.key, typed.command);
     if (entry == nullptr || entry->reach == Reach::flag) continue;
     if (typed.find(entry->name) != nullptr) continue;
@@ -352,7 +356,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
   return {};
 }
 
-/// Edits that turn one word into the other: insert, remove, change, swap neighbours.
+/// The number of edits between two words: insert, remove, change, swap neighbors.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
@@ -373,7 +377,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// `text` in lines that begin at `indent`, the first of which has already come that far.
+/// Wraps text into lines that begin at column `indent`. The first line is assumed to be there
+/// already.
 std::string wrapped(std::string_view text, std::size_t indent) {
   std::string out;
   std::size_t width = indent;
@@ -433,9 +438,9 @@ std::string variable_name(const OptionEntry& entry) {
 std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& names,
                                                std::span<const OptionEntry> options) {
   constexpr std::string_view prefix = "IDMERGE_";
-  // Of the tests, which start the program with their own environment.
+  // Used by the tests, which start the program with their own environment.
   constexpr std::array<std::string_view, 2> others{"SEED", "FAULT"};
-  // What guards against an input that is cut short stands among the input's options.
+  // Guards against truncated inputs, which are in the option group of the input.
   constexpr std::array<std::string_view, 3> counts{"expect-files", "expect-rows", "min-rows"};
   std::vector<std::string> variables;
   for (const auto& entry : options)
@@ -449,7 +454,7 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
     if (!name.starts_with(prefix)) continue;
     const auto rest = std::string_view(name).substr(prefix.size());
     if (is_among(others, rest) || is_among(known, rest)) continue;
-    // A name in small letters sets nothing either.
+    // A name in lower case sets nothing either.
     std::string upper(rest);
     std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
       return c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
@@ -474,7 +479,7 @@ std::optional<std::string_view> nearest(std::string_view typed,
   std::size_t best_distance = std::max<std::size_t>(typed.size() / 3, 1) + 1;
   for (const auto name : names) {
     auto d = distance(typed, name);
-    // The beginning of a name is a likelier slip than so many missing letters.
+    // An abbreviated name is more likely than a misspelling with so many missing letters.
     if (typed.size() >= 3 && name.starts_with(typed)) d = 1;
     if (d < best_distance) {
       best = name;

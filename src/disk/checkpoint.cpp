@@ -25,7 +25,7 @@ bool parse_hex64(std::string_view text, std::uint64_t& value) {
   return std::from_chars(text.data(), text.data() + text.size(), value, 16).ec == std::errc();
 }
 
-/// Join pairs of numbers: "402+3 410+1".
+/// Join items with spaces, as in "402+3 410+1".
 template <class List, class Put>
 std::string joined(const List& list, Put put) {
   std::string text;
@@ -42,7 +42,7 @@ std::string ranges_text(const std::vector<LinkRange>& ranges) {
   });
 }
 
-/// Take pairs of numbers apart.
+/// Parse pairs of numbers, as written by joined().
 template <class Take>
 bool split(std::string_view text, char between, Take take) {
   while (!text.empty()) {
@@ -65,7 +65,7 @@ class Fields {
  public:
   explicit Fields(const KeyValues& values) : at_(values.begin()), end_(values.end()) {}
 
-  /// The value of the next key, which must be this one.
+  /// Returns: the value of the next key, which must be `key`.
   std::string_view next(std::string_view key) {
     if (at_ == end_ || at_->first != key) {
       if (wrong_.empty()) wrong_ = key;
@@ -74,7 +74,7 @@ class Fields {
     return (at_++)->second;
   }
 
-  /// Is the next key this one, which need not be there?
+  /// Returns whether the next key is this optional one.
   bool has(std::string_view key) const { return at_ != end_ && at_->first == key; }
 
   void check(bool is_right, std::string_view key) {
@@ -99,7 +99,7 @@ class Fields {
     }
   }
 
-  /// The first key that is absent or has no proper value; empty if all is well.
+  /// Returns: the first key that is absent or has an invalid value; empty if there is none.
   std::string_view wrong() const { return wrong_; }
 
  private:
@@ -114,10 +114,11 @@ bool parse_signed(std::string_view text, std::int64_t& value) {
   return error == std::errc() && at == end;
 }
 
-/// Far more than anybody sends.
+/// Far above any real rate.
 constexpr std::uint64_t limit_per_s_max = 1'000'000'000'000;
 
-/// A service that never said "too many" has paused nothing and has no known limit.
+/// Returns whether the values are consistent: a limit is only known after a rate-limited answer,
+/// which sets a pause as well.
 bool is_limit(const KnownLimit& limit) {
   const bool is_limited = limit.per_s > 0 || limit.rate_per_s > 0 || limit.of_minute;
   return limit.paused_until_s >= (is_limited ? 1 : 0) && limit.per_s <= limit_per_s_max &&
@@ -154,7 +155,7 @@ void read_ledger(Fields& fields, LedgerState& ledger) {
   fields.number("passed", ledger.passed);
 }
 
-/// Read the fields in their order; the key that is wrong, or nothing.
+/// Read the fields in their order. Returns: the first invalid key, or an empty string.
 std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   Fields fields(values);
   fields.check(parse_hex(fields.next("plan"), checkpoint.plan), "plan");
@@ -213,7 +214,7 @@ std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
   return fields.wrong();
 }
 
-/// Do round, counts and ledger fit together?
+/// Returns whether round, counts and ledger are consistent.
 bool rounds_add_up(const Checkpoint& checkpoint) {
   const auto& ledger = checkpoint.ledger;
   if (checkpoint.round == 0) {
@@ -300,7 +301,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   if (text.substr(sum_at) != KeyValues{{"checksum", hex64(checksum(body))}}.text()) {
     return damaged(name, "was changed or cut");
   }
-  // Only now, so that a flipped bit in the version is not taken for another version.
+  // Checked after the checksum, so that a flipped bit is not taken for another version.
   const auto line = body.substr(0, body.find('\n') + 1);
   if (line != first_line && line != old_first_line) {
     return Error{

@@ -94,7 +94,7 @@ Result<bool> LettersCheck::reaches(LettersEnd end) {
   if (end == at_) return true;
   if (end.bytes <= at_.bytes || end.bytes > size_bytes_) return false;
   auto at = at_;
-  std::string letter;  // the start of one that goes on in the next chunk
+  std::string letter;  // the beginning of a letter that continues in the next chunk
   auto offset = at.bytes;
   while (offset < end.bytes) {
     buffer_.resize(std::min<std::uint64_t>(chunk_bytes, end.bytes - offset));

@@ -21,7 +21,7 @@ Result<std::vector<std::uint64_t>> list_journals(Files& files, const RunPaths& p
   std::vector<std::uint64_t> generations;
   const auto there = files.stat(paths.dir);
   if (!there) return there.error();
-  if (!*there) return generations;  // a copy may have left out what was empty
+  if (!*there) return generations;  // a copy may omit an empty directory
   const auto names = files.list(paths.dir);
   if (!names) return names.error();
   for (const std::string_view name : *names) {
@@ -51,7 +51,7 @@ bool is_one_link(EntryKind kind) {
   return kind == EntryKind::refused || kind == EntryKind::parked;
 }
 
-/// May this entry be applied without breaking a rule of the ledger?
+/// Returns whether the entry can be applied without violating a rule of the ledger.
 bool fits(const Ledger& ledger, const JournalEntry& entry) {
   if (entry.count == 0 || entry.count > ledger.links() ||
       entry.first > ledger.links() - entry.count || entry.watermark > ledger.links()) {
@@ -72,7 +72,7 @@ bool fits(const Ledger& ledger, const JournalEntry& entry) {
   return true;
 }
 
-/// Applies journals to a checkpoint, as far as they fit together.
+/// Applies journals to a checkpoint, as long as they are consistent.
 class Replay {
  public:
   Replay(RunState& state, Ledger& ledger, LettersCheck& letters, LettersCheck& ambiguous)
@@ -82,10 +82,11 @@ class Replay {
         ambiguous_(ambiguous),
         chain_(state.checkpoint.journal_chain) {}
 
-  /// Apply one generation. False if the journals end here.
+  /// Apply one generation. Returns: false if no later generation can be applied.
   Result<bool> next(const JournalText& text, const std::string& path) {
     if (text.chain_before != chain_) {
-      if (text.entries.empty() && text.lost_bytes == 0) return false;  // a run that never began
+      if (text.entries.empty() && text.lost_bytes == 0)
+        return false;  // from a start that was killed before its checkpoint
       state_.journal_lost = true;
       state_.notes.push_back(path +
                              ": does not follow what is left of the journal before it; its "
@@ -121,8 +122,8 @@ class Replay {
   }
 
  private:
-  /// Do the files of letters hold what this entry counts? A refusal and an ambiguous delivery add
-  /// one letter each, any other entry none.
+  /// Returns whether the files of dead letters match this entry. A refusal and an ambiguous
+  /// delivery add one letter each, any other entry none.
   Result<bool> letters_agree(const JournalEntry& entry, std::uint32_t version) {
     const LettersEnd end{entry.letters_bytes, entry.letters_chain};
     const bool is_ambiguous = entry.ambiguous && version >= 2;
@@ -157,7 +158,8 @@ Error no_checkpoint(const RunPaths& paths, std::string_view witness) {
                                    paths.checkpoint(), witness)};
 }
 
-/// Without a checkpoint nothing may have been sent: it was durable before the first link left.
+/// Check that nothing was sent, although there is no checkpoint: the first one is durable before
+/// the first link is sent.
 Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& plan) {
   for (const auto& path : {paths.refused(), paths.ambiguous()}) {
     const auto letters = files.stat(path);
@@ -166,7 +168,8 @@ Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& pl
   }
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
-  // Each begin that was killed leaves one, from 1 on; only a checkpoint lets any of them go.
+  // Each begin() that was killed leaves a journal, numbered from 1 on. Journals are only removed
+  // once there is a checkpoint.
   if (!journals->empty() && journals->front() != 1) {
     return no_checkpoint(paths, paths.journal(journals->front()));
   }
@@ -181,8 +184,8 @@ Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& pl
   return {};
 }
 
-/// Open letters and go to where the checkpoint counts them.
-/// Errors: Errc::input when they are not what it counts.
+/// Open a file of dead letters and verify it up to the end that the checkpoint records.
+/// Errors: Errc::input if it does not match.
 Result<LettersCheck> open_letters(Files& files, const std::string& path, LettersEnd end) {
   auto letters = LettersCheck::open(files, path);
   if (!letters) return letters;
@@ -196,7 +199,7 @@ Result<LettersCheck> open_letters(Files& files, const std::string& path, Letters
   return letters;
 }
 
-/// Read everything once; what is read may be torn between two moments if a process works here.
+/// Read everything once. If another process works on the run, the result may mix two states.
 Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
   RunState state;
   state.checkpoint = std::move(checkpoint);
@@ -247,7 +250,8 @@ Result<void> remove_journals(Files& files, const RunPaths& paths, std::uint64_t 
 
 bool replay(Ledger& ledger, const JournalEntry& entry) {
   if (!fits(ledger, entry)) return false;
-  // What lies below the watermark without an entry was passed: the plan says not to send it.
+  // Links below the watermark without an entry were passed: according to the plan they are not
+  // sent.
   const auto watermark = ledger.watermark();
   if (entry.watermark > watermark) ledger.pass(watermark, entry.watermark - watermark);
   switch (entry.kind) {
@@ -285,7 +289,7 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
       const auto unbegun = check_unbegun(files, paths, plan);
       if (unbegun) return std::optional<RunState>();
       const auto now = files.stat(paths.checkpoint());
-      if (now && *now && attempt < read_attempts) continue;  // it has just begun
+      if (now && *now && attempt < read_attempts) continue;  // a run has just begun
       return unbegun.error();
     }
     if ((*before)->plan != plan) {
@@ -296,7 +300,7 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
     }
     const auto generation = (*before)->generation;
     auto state = read_once(files, paths, std::move(**before));
-    // A process that works here may have replaced the checkpoint and dropped journals meanwhile.
+    // Another process may have replaced the checkpoint and removed journals meanwhile.
     const auto after = load_checkpoint(files, paths.checkpoint());
     if (!after) return after.error();
     const bool is_steady = *after && (*after)->generation == generation;
@@ -356,7 +360,7 @@ RunLog::RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, De
       handed_out_end_(ledger_.watermark()),
       durable_ceiling_(facts_.ceiling) {}
 
-/// Bring the directory in line with a checkpoint that is not saved yet, then save it.
+/// Prepare all files of the run for a new checkpoint, then save it.
 Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
   auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
@@ -369,7 +373,7 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
   auto journal = Journal::create(files, paths.journal(checkpoint.generation), checkpoint.plan,
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
-  // Nothing is dropped by the saver; stale journals of any number are removed below.
+  // The saver removes nothing here; stale journals of any number are removed below.
   const Snapshot snapshot{checkpoint, checkpoint.generation, unix_now_s()};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
@@ -469,7 +473,7 @@ void RunLog::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_v
   ledger_.refuse(ordinal);
 }
 
-// Whether it may be delivered is not settled by putting it aside.
+// Parking a link does not change whether it is in doubt.
 void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
   add_entry({.first = ordinal, .kind = EntryKind::parked, .attempts = journal_attempts(attempts)},
             letters_.end());
@@ -477,7 +481,7 @@ void RunLog::park(std::uint64_t ordinal, std::uint32_t attempts) {
   ledger_.park(ordinal, attempts);
 }
 
-/// Reopen those of the links whose fate has a letter; where these begin.
+/// Reopen those of the answered links that have a dead letter. Returns: where these letters begin.
 std::vector<LettersEnd> RunLog::reopen_listed(const std::vector<RecentLetter>& letters,
                                               const LinkSet& answered, Settled as, LinkSet& links) {
   std::vector<LettersEnd> begins;
@@ -547,7 +551,8 @@ Result<void> RunLog::flush() {
 
 Result<Snapshot> RunLog::snapshot() {
   if (auto done = flush(); !done) return done.error();
-  // What was settled since is no longer in doubt; only many ranges are worth the search.
+  // Settled links are no longer in doubt, but removing them is only worth the search if there are
+  // many ranges.
   constexpr std::size_t ranges_many = 1'000;
   if (facts_.in_doubt.ranges().size() > ranges_many) {
     facts_.in_doubt = pending_of(facts_.in_doubt, ledger_);
@@ -575,7 +580,7 @@ Result<Snapshot> RunLog::begin_round(std::uint64_t round_links, std::uint64_t ce
   facts_.ambiguous_before += ledger_.ambiguous();
   ++facts_.round;
   facts_.round_links = round_links;
-  facts_.in_doubt.clear();  // all of the round before is settled
+  facts_.in_doubt.clear();  // all links of the previous round are settled
   facts_.ceiling = ceiling;
   handed_out_end_ = 0;
   durable_ceiling_ = 0;

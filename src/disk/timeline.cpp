@@ -11,10 +11,10 @@
 namespace idmerge {
 namespace {
 
-/// So that three weeks fit into some 8 MB.
+/// Minimum interval of entries, so that three weeks take about 8 MB.
 constexpr std::int64_t every_s = 10;
 
-/// No clock shows a time past this one, and sums stay far from where they would wrap.
+/// Later than any real time, and low enough that sums cannot overflow.
 constexpr std::int64_t time_s_max = std::int64_t{1} << 40;
 
 constexpr std::size_t checksum_digits = 16;
@@ -31,7 +31,7 @@ std::string line_text(const TimelineEntry& entry) {
                      entry.parked.empty() ? "-" : fmt::format("{}", fmt::join(entry.parked, ",")));
 }
 
-/// Take a number and the sign behind it.
+/// Parse a number and remove it with the separator after it.
 template <class Number>
 bool take(std::string_view& text, Number& number, std::string_view signs = " ") {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -59,7 +59,7 @@ std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& pla
     return {};
   }
   if (entry.time_s < 0 || entry.time_s > time_s_max) return {};
-  // One spelling for each content, as the checksum is over what was read.
+  // Each entry has exactly one representation: the checksum is computed from the parsed values.
   if (fmt::format("{}\n", line) != timeline_line(entry, plan)) return {};
   return entry;
 }
@@ -69,7 +69,7 @@ std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& pla
 TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
   const auto& ledger = checkpoint.ledger;
   TimelineEntry entry{time_s, checkpoint.round, ledger.watermark, ledger.end()};
-  // A link that is parked or reopened is pending, though the watermark has passed it.
+  // Parked and reopened links are pending, although they are below the watermark.
   const LinkSet reopened(ledger.reopened);
   if (ledger.parked.size() + reopened.size() > parked_max) {
     if (!ledger.parked.empty()) {
@@ -110,12 +110,12 @@ TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t r
     const bool is_parked = std::binary_search(entry.parked.begin(), entry.parked.end(), ordinal);
     const bool is_settled = entry.settled > ordinal && !is_parked;
     if (entry.round > round || (entry.round == round && is_settled)) {
-      span.to_s = entry.time_s + 1;  // it was rounded down
+      span.to_s = entry.time_s + 1;  // time_s is rounded down
       break;
     }
     if (entry.round < round || entry.end <= ordinal || is_parked) span.from_s = entry.time_s;
   }
-  // Where the clock was set, the lines contradict the run or each other.
+  // If the clock was set, the entries contradict the run or each other.
   return span.from_s > span.to_s || span.from_s < run.from_s || span.to_s > run.to_s ? run : span;
 }
 
@@ -124,7 +124,7 @@ Result<void> Timeline::open() {
   if (!file) return file.error();
   const auto stat = file->stat();
   if (!stat) return stat.error();
-  // The process before may have died within its last line.
+  // The previous process may have died while it wrote its last line.
   std::array<char, 1> last{'\n'};
   if (stat->size_bytes > 0) {
     if (const auto read = file->read_at(stat->size_bytes - 1, last); !read) return read.error();
@@ -150,7 +150,7 @@ void Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
     const bool is_new = is_later_round || entry.settled != last_->settled ||
                         entry.end != last_->end || entry.parked != last_->parked;
     const bool has_ended = checkpoint.in_flight_max == 0;
-    // A clock that was set back is told at once: the times before it mean something else.
+    // If the clock was set back, an entry is due at once: earlier times now have another meaning.
     const bool is_due =
         has_ended || is_later_round || time_s < last_->time_s || time_s >= last_->time_s + every_s;
     if (!is_new || !is_due) return;
@@ -158,7 +158,7 @@ void Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
   if (append(entry, checkpoint.plan)) {
     last_ = std::move(entry);
   } else {
-    file_ = File();  // opened anew, so that a line that is torn spoils no other
+    file_ = File();  // open() then ends a torn line, so that it does not damage the next one
   }
 }
 

@@ -14,7 +14,7 @@
 namespace idmerge {
 namespace {
 
-/// A well-mixed number for a number.
+/// Mixes the bits of a number.
 ///
 /// Source: SplitMix64 by Sebastiano Vigna, in the public domain.
 std::uint64_t mix(std::uint64_t x) {

@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::string_view device_prefix = "$device:";
 
-/// Five groups of hex digits between dashes.
+/// Returns whether an id is five groups of hex digits between dashes.
 ///
-/// Source: mixpanel-facts section 2.1: the service's pattern is not published; the ids of older
-/// Mixpanel libraries have five groups, not always of a UUID's lengths.
+/// Source: mixpanel-facts section 2.1. The service's pattern is not published; the ids of older
+/// Mixpanel libraries have five groups, but not always with the lengths of a UUID.
 bool is_uuid_like(std::string_view id) {
   if (id.starts_with(device_prefix)) id.remove_prefix(device_prefix.size());
   int dashes = 0;
@@ -77,7 +77,8 @@ Ruling Graph::link(Op op, std::string_view first, std::string_view second) {
 
 Ruling Graph::link_device(std::string_view device, std::string_view user) {
   IDMERGE_CHECK(options_.mode == IdentityMode::simplified);
-  // Source: mixpanel-facts section 2.2: ingestion strips one prefix that a client has put there.
+  // Source: mixpanel-facts section 2.2: ingestion strips one prefix if the client has added it
+  // already.
   std::string named(device_prefix);
   named += device.starts_with(device_prefix) ? device.substr(device_prefix.size()) : device;
   return unite(Op::create, named, user);

@@ -30,7 +30,7 @@ std::string_view view(const json::string& text) {
   return {text.data(), text.size()};
 }
 
-/// Source: mixpanel-facts section 3.1; compared in any case.
+/// Source: mixpanel-facts section 3.1; the comparison ignores case.
 bool is_refused_id(std::string_view id) {
   constexpr std::array<std::string_view, 17> refused{"00000000-0000-0000-0000-000000000000",
                                                      "anon",
@@ -55,7 +55,7 @@ bool is_refused_id(std::string_view id) {
   return std::find(refused.begin(), refused.end(), lower) != refused.end();
 }
 
-/// Judges one event. The first thing that is wrong is the one that is told.
+/// Validates one event and reports the first error.
 class Reader {
  public:
   Reader(const ImportRules& rules, ImportEvent& event) : rules_(rules), event_(event) {}
@@ -204,7 +204,7 @@ class Reader {
     return true;
   }
 
-  /// Source: mixpanel-facts section 1.6: repeated events are told by name, time, distinct id and
+  /// Source: mixpanel-facts section 1.6: events are deduplicated by name, time, distinct id and
   /// insert id.
   void digest() {
     std::string all = fmt::format("{}\n{}\n{}\n{}", name_, time_, event_.insert_id, distinct_id_);

@@ -92,7 +92,7 @@ std::string Meter::json(const Graph& graph, const std::vector<Risk>& risks, doub
       {"largest_cluster", graph.largest_cluster()},
   };
   std::string text = json::serialize(all);
-  text.pop_back();  // numbers with a fraction follow as people read them, not as 1.5E0
+  text.pop_back();  // decimals are appended below in plain notation, not as 1.5E0
   const double links_per_s = spread_s > 0 ? static_cast<double>(accepted_) / spread_s : 0;
   fmt::format_to(std::back_inserter(text),
                  R"(,"links_per_s":{:.1f},"seconds":{:.6f},"uptime_s":{:.6f}}})", links_per_s,

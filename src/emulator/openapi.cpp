@@ -3,7 +3,7 @@
 
 #include <array>
 
-// Boost.JSON is compiled here, and nowhere else.
+// Boost.JSON is compiled in this file only.
 #include <boost/json/src.hpp>
 #include <fmt/format.h>
 

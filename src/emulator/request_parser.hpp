@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Beast's parser, keeping only what a Service asks for, in strings that are used again.
+// Beast's parser, reduced to the fields that a Service needs, in strings that are reused.
 #pragma once
 
 #include <string>

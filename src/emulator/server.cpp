@@ -74,7 +74,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
   return tcp::endpoint{address, port};
 }
 
-/// Now, as the Date header writes it; made anew once a second.
+/// The current time as in a Date header, formatted once per second.
 class HttpDate {
  public:
   std::string_view text() {
@@ -94,7 +94,7 @@ class HttpDate {
   std::size_t size_ = 0;
 };
 
-/// One connection. It lives in Host::sessions until its coroutine has ended.
+/// One connection. It stays in Host::sessions until its coroutine has ended.
 struct Session {
   explicit Session(Socket connected) : socket(std::move(connected)) {}
 
@@ -103,7 +103,7 @@ struct Session {
   ParsedRequest request;
   std::optional<RequestParser> parser;
   std::unique_ptr<char[]> buffer = std::make_unique_for_overwrite<char[]>(buffer_bytes);
-  std::size_t begin = 0;  // of the bytes in `buffer` that were not parsed yet
+  std::size_t begin = 0;  // of the bytes in `buffer` that are not parsed yet
   std::size_t end = 0;
   std::string answers;  // not written yet
   Clock::time_point expires = Clock::time_point::max();
@@ -146,7 +146,7 @@ struct Emulator::Host {
   std::string url;
   std::uint64_t spoiled = 0;
   bool ending = false;
-  Result<void> outcome;  // for any thread once `failed`
+  Result<void> outcome;  // may be read by any thread once `failed`
   std::atomic<bool> failed = false;
   std::thread thread;
 };
@@ -180,7 +180,7 @@ void Emulator::Host::begin() {
   asio::co_spawn(*io, sweep(), ended);
 }
 
-/// To the end, or until something is thrown, which ends all connections.
+/// Serves until the end, or until an exception, which closes all connections.
 void Emulator::Host::serve_all() {
   auto served = caught([this]() -> Result<void> {
     begin();
@@ -188,12 +188,12 @@ void Emulator::Host::serve_all() {
     return {};
   });
   if (served) return;
-  outcome = std::move(served);  // its error would be a copy, for which there may be no memory
+  outcome = std::move(served);  // moved: copying its error may need memory that is not available
   failed = true;
   end();
 }
 
-/// On the thread of `io`: afterwards it runs out of work.
+/// Closes everything, so that `io` runs out of work. Thread safety: on the thread of `io`.
 void Emulator::Host::end() {
   ending = true;
   error_code ignored;
@@ -210,7 +210,7 @@ Task<> Emulator::Host::accept() {
   while (!ending) {
     auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
     if (ending) co_return;
-    if (ec) {  // out of descriptors, most likely: some will be closed
+    if (ec) {  // most likely out of descriptors; retry when some are closed
       breather.expires_after(std::chrono::milliseconds{50});
       co_await breather.async_wait(use_tuple);
       continue;
@@ -229,8 +229,8 @@ Task<> Emulator::Host::accept() {
   }
 }
 
-/// Say why a connection is closed, as far as the socket takes it without waiting: waiting would
-/// need a place.
+/// Answers why a connection is refused, as far as the socket accepts it without waiting: waiting
+/// would take up a connection.
 void Emulator::Host::refuse(Socket& socket) const {
   const auto body = fmt::format(
       R"({{"status":0,"error":"more than {} connections at once: see --limit-connections"}})",
@@ -246,7 +246,7 @@ void Emulator::Host::refuse(Socket& socket) const {
   socket.close(ignored);
 }
 
-/// Close what has been silent for too long: one pass a second instead of a timer a read.
+/// Closes idle connections: one pass per second instead of a timer for each read.
 Task<> Emulator::Host::sweep() {
   while (!ending) {
     sweeper.expires_after(std::chrono::seconds{1});
@@ -270,9 +270,9 @@ Task<> Emulator::Host::serve(Session& session) {
   }
 }
 
-/// Read one request.
+/// Reads one request.
 ///
-/// Shape: false: there is none, and the connection is done for.
+/// Returns: false if there is none and the connection must be closed.
 Task<bool> Emulator::Host::receive(Session& session) {
   RequestParser& parser = *session.parser;
   bool continued = false;
@@ -296,7 +296,7 @@ Task<bool> Emulator::Host::receive(Session& session) {
   }
 }
 
-/// Read some bytes behind those that wait to be parsed.
+/// Reads bytes and appends them to those not parsed yet.
 Task<bool> Emulator::Host::fill(Session& session) {
   char* const buffer = session.buffer.get();
   if (session.begin == session.end) {
@@ -323,9 +323,9 @@ Task<bool> Emulator::Host::flush(Session& session) {
   co_return !ec;
 }
 
-/// Answer the request that was read; the bytes may wait for those of the next one.
+/// Answers the current request. The bytes may be buffered to be written with those of the next one.
 ///
-/// Shape: false: the connection is done for.
+/// Returns: false if the connection must be closed.
 Task<bool> Emulator::Host::answer(Session& session, bool keep_alive) {
   const ParsedRequest& request = session.request;
   if (request.version >= 11 && !request.has_host) {
@@ -388,10 +388,10 @@ void Emulator::Host::append(std::string& to, const Response& answer, const Sessi
   if (session.request.method != "HEAD") to += answer.body;
 }
 
-/// Do to the last answer what its mishap says; `start` is where it begins.
+/// Applies the fault to the last answer, which begins at `start`.
 void Emulator::Host::spoil(Session& session, const Response& answer, std::size_t start) {
   std::string& answers = session.answers;
-  if (answer.mishap == Mishap::truncate) {  // anywhere, but in no random place
+  if (answer.mishap == Mishap::truncate) {  // at varying but reproducible positions
     const std::size_t size = answers.size() - start;
     answers.resize(start + 1 + spoiled++ * 37 % (size - 1));
   }
@@ -411,7 +411,7 @@ void Emulator::Host::append_error(Session& session, unsigned status, std::string
   append(session.answers, answer, session, false);
 }
 
-/// Answer what is no request.
+/// Answers invalid HTTP.
 Task<> Emulator::Host::turn_away(Session& session, error_code why) {
   if (why == http::error::body_limit) {
     append_error(session, 413,
@@ -424,8 +424,8 @@ Task<> Emulator::Host::turn_away(Session& session, error_code why) {
   co_await linger(session);
 }
 
-/// Write what waits, say that nothing more comes, and read until the client has understood:
-/// closing at once could reset the connection and take the answer with it.
+/// Writes the buffered answers, shuts down sending, and reads until the client closes, at most for
+/// `linger_time`: closing at once could reset the connection and lose the answer.
 Task<> Emulator::Host::linger(Session& session) {
   if (!co_await flush(session)) co_return;
   error_code ec;

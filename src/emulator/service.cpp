@@ -81,7 +81,7 @@ Response all_links(const Graph& graph) {
   return ndjson(std::move(body));
 }
 
-/// Why the project refuses, in the words of the service.
+/// The reason of a refusal in the words of the service.
 ///
 /// Source: mixpanel-facts section 2.1.
 std::string_view sentence(Ruling ruling) {
@@ -192,7 +192,7 @@ Response Service::answer_import(const RequestTarget& target, const Request& requ
   return settle(strike(Dialect::import, draw, std::move(answer)));
 }
 
-/// Count an answer of the APIs as what it will be on the wire.
+/// Counts an answer of the APIs by what is sent to the client.
 Response Service::settle(Response answer) {
   answer.delayed = true;
   if (answer.mishap == Mishap::none || answer.mishap == Mishap::close) {
@@ -252,7 +252,7 @@ Response Service::judge_identity(Op op, const Request& request, Instant now) {
   return refuse(200, fmt::format("{}: {}", name(ruling), sentence(ruling)));
 }
 
-/// Read a batch into `events_`.
+/// Parses a batch into `events_`.
 ImportRefusal Service::read_import(const Request& request) {
   event_count_ = 0;
   const bool ndjson = is_media_type(request.content_type, "application/x-ndjson");
@@ -301,7 +301,7 @@ Response Service::judge_import(const RequestTarget& target, const Request& reque
   return take_batch(strict);
 }
 
-/// What is answered to the batch as a whole, if anything.
+/// Returns the answer that refuses the batch as a whole, if any.
 std::optional<Response> Service::refuse_batch(bool strict) {
   const auto first = events_.begin();
   const auto last = first + static_cast<std::ptrdiff_t>(event_count_);
@@ -319,7 +319,7 @@ std::optional<Response> Service::refuse_batch(bool strict) {
   return answer;
 }
 
-/// Link what the events of the batch say, each on its own.
+/// Links each event of the batch on its own, and answers.
 Response Service::take_batch(bool strict) {
   failed_.clear();
   for (std::size_t i = 0; i < event_count_; ++i) {
@@ -349,19 +349,19 @@ Response Service::take_batch(bool strict) {
   return answer;
 }
 
-/// Does an id of this link contain the text, if there is one?
+/// Returns whether an id of this link contains the text; false for an empty text.
 bool Service::holds(const Claim& claim, std::string_view text) const {
   return !text.empty() && (claim.first.find(text) != std::string::npos ||
                            claim.second.find(text) != std::string::npos);
 }
 
-/// Is this link refused because the emulator was told so?
+/// Returns whether this link is refused by --refuse-ids or --refuse-share.
 bool Service::is_to_refuse(const Claim& claim) const {
   return holds(claim, options_.refuse_ids) ||
          refused_by_lot(options_.refuse_share, options_.seed, claim.first, claim.second);
 }
 
-/// Units: seconds to wait; none: the links were taken from the bucket.
+/// Takes links from the token bucket. Returns: seconds to wait, or nothing if they were taken.
 std::optional<unsigned> Service::over_limit(double links, Instant now) {
   if (options_.limit_per_s <= 0) return std::nullopt;
   const double since_s = std::chrono::duration<double>(now - refilled_).count();

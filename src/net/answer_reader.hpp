@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a connection reads, taken apart into answers: the bytes go in as they come, without a socket
-// in here, so that a fuzzer can play the service.
+// Splits the bytes that a connection reads into answers. It has no socket, so that a fuzzer can
+// supply the bytes of a service.
 #pragma once
 
 #include <algorithm>
@@ -23,39 +23,39 @@
 
 namespace idmerge {
 
-/// What lies on a connection while no answer is to come.
+/// The kind of the bytes that arrive while no answer is expected.
 enum class Unasked : std::uint8_t {
-  nothing,   // or what only announces an answer (103 Early Hints, say)
-  farewell,  // no answer: ends of lines, or the 408 with which servers end what was idle for long
-  answer,    // an answer, or what may become one
+  nothing,   // or only interim answers (such as 103 Early Hints)
+  farewell,  // no answer: line ends, or the 408 with which servers close idle connections
+  answer,    // an answer, or a possible beginning of one
 };
 
 class AnswerReader {
  public:
   using error_code = boost::beast::error_code;
 
-  /// Room that a read is given at least.
+  /// Minimum size of the buffer for a read. Units: bytes.
   static constexpr std::size_t read_bytes_min = 4 * 1024;
 
-  /// Answers that only announce another one (100 Continue, 102 Processing, 103 Early Hints), all
-  /// together before each. A proxy may send one a second for as long as a request takes.
-  /// Units: bytes.
+  /// Maximum of all interim answers (100 Continue, 102 Processing, 103 Early Hints) before one
+  /// answer. A proxy may send one per second for the duration of a request. Units: bytes.
   static constexpr std::size_t interim_bytes_max = 1024 * 1024;
 
-  /// Answers of at most so many bytes, head and body, are known when they come again.
+  /// Maximum size, head and body, of an answer that is remembered for comparison with the next one.
+  /// Units: bytes.
   static constexpr std::size_t repeat_bytes_max = 1024;
 
-  /// The end of a chunked body without trailers: "0", and two ends of lines.
+  /// The end of a chunked body without trailers: "0" and two line ends.
   static constexpr std::size_t chunked_end_bytes = 5;
 
-  /// Units: bytes of an answer. A longer head is an error (up to thrice as long, as it comes), of a
-  /// longer body the rest is not kept.
+  /// Units: bytes of an answer. Bounds: a longer head is an error (detected at up to three times
+  /// the limit, depending on how it arrives); of a longer body the rest is discarded.
   AnswerReader(std::size_t head_bytes_max, std::size_t body_bytes_max)
       : head_bytes_max_(head_bytes_max),
         body_bytes_max_(body_bytes_max),
         buffer_(head_bytes_max + read_bytes_min) {}
 
-  /// Forget the connection; the latest answer stays.
+  /// Reset the state of the connection; the last answer stays valid.
   void clear() {
     begin_ = end_ = 0;
     parsing_ = tunnel_ = false;
@@ -63,7 +63,8 @@ class AnswerReader {
     shortest_ = awaited_ = 0;
   }
 
-  /// Where the next bytes go. Units: at least one, and `read_bytes_min` but for overlong lines.
+  /// The buffer for the next read. Bounds: `read_bytes_min` or more; less if an overlong line fills
+  /// the buffer, and empty only while no answer is expected.
   boost::asio::mutable_buffer room() {
     if (begin_ == end_) begin_ = end_ = 0;
     if (buffer_.size() - end_ < read_bytes_min && begin_ > 0) {
@@ -74,13 +75,13 @@ class AnswerReader {
     return boost::asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
   }
 
-  /// So many bytes were put into the room.
+  /// Report that a read has put `bytes` bytes into room().
   void came(std::size_t bytes) { end_ += bytes; }
 
-  /// How many bytes have come that are not parsed.
+  /// Number of bytes that have arrived and are not parsed.
   std::size_t unparsed() const { return end_ - begin_; }
 
-  /// What has come though no answer is awaited.
+  /// The kind of the unparsed bytes, when no answer is expected.
   Unasked unasked() const {
     constexpr std::size_t status_bytes = 12;  // "HTTP/1.1 103"
     std::string_view rest(buffer_.data() + begin_, unparsed());
@@ -100,37 +101,37 @@ class AnswerReader {
     return Unasked::nothing;
   }
 
-  /// Is an answer to come that was not taken?
+  /// Returns whether an expected answer has not been taken yet.
   bool is_awaiting() const { return awaited_ > 0; }
 
-  /// Has no byte come of an answer?
+  /// Returns whether no byte of the next answer has arrived.
   bool nothing_came() const { return begin_ == end_ && (!parsing_ || !parser_->got_some()); }
 
-  /// From now on so many answers are to come.
+  /// Set the number of expected answers.
   void await(std::size_t answers) { awaited_ = answers; }
 
-  /// Begin with the answer to CONNECT, which ends where its head does: what follows a good one is
-  /// the tunnel. parse() goes on with it, tunnel() is its end.
+  /// Begin with the answer to CONNECT, which ends with its head: after success, the tunnel follows.
+  /// Continue with parse(), and end with tunnel().
   void start_tunnel() {
     tunnel_ = true;
     start();
   }
   void tunnel() { parsing_ = tunnel_ = false; }
 
-  /// Parse what was read; true when the answer is complete.
+  /// Parse the bytes that were read. Returns: true when the answer is complete.
   bool parse(error_code& ec) {
     while (begin_ != end_) {
       ec = {};
-      // Beast asserts, wrongly, that it is never given less of the end of a chunked body twice.
+      // Beast wrongly asserts that it is never given an incomplete end of a chunked body twice.
       const bool in_chunks = parser_->is_header_done() && parser_->chunked();
       if (in_chunks && unparsed() < chunked_end_bytes) return false;
       const std::size_t size =
           parser_->put(boost::asio::const_buffer(buffer_.data() + begin_, end_ - begin_), ec);
       begin_ += size;
-      interim_bytes_ += size;  // unless they turn out to be of the answer itself
+      interim_bytes_ += size;  // also counts the final answer, which is not checked
       if (ec == boost::beast::http::error::need_more) {
         ec = {};
-        // Of a chunk's header and of a trailer the parser bounds no length.
+        // The parser does not limit the length of a chunk's header or of a trailer.
         if (unparsed() == buffer_.size()) ec = boost::beast::http::error::header_limit;
         return false;
       }
@@ -146,8 +147,8 @@ class AnswerReader {
     return false;
   }
 
-  /// Go on with the next answer; true when it is complete, and then until taken(). One that repeats
-  /// the answer before, byte for byte, says the same and is not parsed again.
+  /// Continue with the next answer. Returns: true when it is complete, until taken(). An answer
+  /// that repeats the previous one byte for byte has the same content and is not parsed again.
   bool next(error_code& ec) {
     const std::string_view there(buffer_.data() + begin_, end_ - begin_);
     if (there.empty()) return false;
@@ -168,7 +169,7 @@ class AnswerReader {
     return true;
   }
 
-  /// No more bytes come; true when that is the end of an answer without a length.
+  /// Report the end of the connection. Returns: true if it completes an answer without a length.
   bool ends_with_connection() {
     if (!parsing_ || !parser_->is_header_done() || !parser_->need_eof()) return false;
     error_code ec;
@@ -176,8 +177,8 @@ class AnswerReader {
     return !ec;
   }
 
-  /// The answer that is complete, and is one less to come.
-  /// Shape: its views last until the next bytes are parsed.
+  /// Take the complete answer and decrement the number of expected ones.
+  /// Lifetime: its views are valid until the next bytes are parsed.
   Reply taken() {
     parsing_ = false;
     if (awaited_ > 0) --awaited_;
@@ -192,11 +193,11 @@ class AnswerReader {
 
   unsigned status() const { return parser_->status(); }
 
-  /// Of the latest answer.
+  /// Returns whether the last answer keeps the connection alive.
   bool keep_alive() const { return parser_->keep_alive(); }
 
-  /// How many bytes are still to come, if no answer is shorter than those before; 1 when that says
-  /// nothing.
+  /// Estimates the number of bytes still to come, assuming that no answer is shorter than the
+  /// earlier ones; 1 if there is no estimate.
   std::size_t bytes_awaited() const {
     const std::size_t all = awaited_ * shortest_;
     const std::size_t there = end_ - begin_ + (parsing_ ? parsed_ : 0);
@@ -225,13 +226,13 @@ class AnswerReader {
   std::size_t end_ = 0;
   ReplyParts parts_;
   std::optional<ReplyParser> parser_;
-  bool tunnel_ = false;            // is it the one to CONNECT?
-  bool parsing_ = false;           // has the parser begun with the next answer?
-  std::size_t parsed_ = 0;         // how many bytes of it
-  std::size_t interim_bytes_ = 0;  // of the answers that announced it
-  std::string known_;         // the bytes of the answer that parser and parts hold, if remembered
-  std::size_t shortest_ = 0;  // bytes of the shortest answer; 0 before the first
-  std::size_t awaited_ = 0;   // answers
+  bool tunnel_ = false;            // the answer is the one to CONNECT
+  bool parsing_ = false;           // the parser has begun with the next answer
+  std::size_t parsed_ = 0;         // bytes of this answer that are parsed
+  std::size_t interim_bytes_ = 0;  // bytes of interim answers before it
+  std::string known_;              // bytes of the last parsed answer, if remembered
+  std::size_t shortest_ = 0;       // bytes of the shortest answer; 0 before the first
+  std::size_t awaited_ = 0;        // expected answers
 };
 
 }  // namespace idmerge

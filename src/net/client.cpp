@@ -22,7 +22,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How long the other side is given to end a connection that is no longer needed.
+// Time that the other side has to close a connection that is no longer needed.
 constexpr std::chrono::milliseconds farewell_wait{1'000};
 
 }  // namespace
@@ -41,10 +41,10 @@ struct Connection::State : Line {
   Endpoint& endpoint;
   TlsStream tls;
   AnswerReader answers;
-  bool drained = true;    // the last read took all there was: wait before the next one
-  std::uint64_t had = 0;  // answers on this connection
+  bool drained = true;    // the last read emptied the socket: wait before the next one
+  std::uint64_t had = 0;  // answers received on this connection
   std::uint64_t number = 0;
-  std::optional<Step> end_seen;  // by a look that left it to the next request
+  std::optional<Step> end_seen;  // the end of the connection, if look() has found it
   std::string what;
 
   void close();
@@ -71,8 +71,8 @@ struct Connection::State : Line {
 
 namespace {
 
-/// Ends the deadline of a line, and the connection itself unless the work was done: also when the
-/// coroutine is cancelled.
+/// Clears the deadline of a connection at the end of an operation, and closes the socket unless the
+/// operation has completed. This also holds if the coroutine is cancelled.
 class Guard {
  public:
   Guard(Endpoint& endpoint, Line& line, Instant deadline) : endpoint_(endpoint), line_(line) {
@@ -106,13 +106,13 @@ void Connection::State::close() {
   socket.close(ignored);
   tls = TlsStream();
   answers.clear();
-  readable_at = 1;  // as sockets are made
+  readable_at = 1;  // the default of a new socket
   drained = true;
   had = 0;
   end_seen.reset();
 }
 
-/// Count what a read has put into the room it was given.
+/// Account for the bytes of a read into a buffer of `room` bytes.
 Step Connection::State::took(Step step, std::size_t room) {
   answers.came(step.bytes);
   drained = step.want != Step::Want::nothing || (!tls && step.bytes < room);
@@ -138,7 +138,7 @@ Step Connection::State::write_some(std::string_view bytes) {
   return {again ? Step::Want::write : Step::Want::failed, 0};
 }
 
-/// Write what the socket takes now, and leave in `rest` what it does not.
+/// Write as much as the socket accepts without waiting, and remove it from `rest`.
 Step Connection::State::write_ready(std::string_view& rest) {
   Step step;
   while (!rest.empty() && step.want == Step::Want::nothing) {
@@ -148,7 +148,7 @@ Step Connection::State::write_ready(std::string_view& rest) {
   return step;
 }
 
-/// Write the rest as the socket becomes ready, until all is written or it breaks.
+/// Write the rest as the socket becomes ready, until all is written or the connection fails.
 Task<Step> Connection::State::write_rest(std::string_view& rest, Step step) {
   while (step.want == Step::Want::read || step.want == Step::Want::write) {
     const bool good = co_await ready(step.want);
@@ -158,21 +158,21 @@ Task<Step> Connection::State::write_rest(std::string_view& rest, Step step) {
   co_return step;
 }
 
-/// Wait until the socket is ready; false when the wait was ended.
+/// Wait until the socket is ready. Returns: false on failure or after the deadline.
 Task<bool> Connection::State::ready(Step::Want want) {
   const auto how = want == Step::Want::write ? Socket::wait_write : Socket::wait_read;
   const auto [ec] = co_await socket.async_wait(how, use_tuple);
   co_return !ec && !overdue;
 }
 
-/// What the other side did since the last answer: it said something unasked, or the step says that
-/// there is nothing (`read`), or how it ended the connection.
+/// Read without waiting what has arrived since the last answer. Returns: its kind. `step` tells
+/// whether the connection is open (`read`) or how it ended.
 Unasked Connection::State::look(Step& step) {
   step = end_seen.value_or(Step{});
   auto unasked = answers.unasked();
   while (unasked != Unasked::answer && step.want == Step::Want::nothing) {
     if (answers.room().size() == 0) break;
-    step = read_some();  // may take a session ticket, which is no answer
+    step = read_some();  // may read a TLS session ticket, which is no answer
     unasked = answers.unasked();
   }
   if (step.want == Step::Want::closed || step.want == Step::Want::failed) end_seen = step;
@@ -376,7 +376,7 @@ Task<Result<void>> Connection::State::shake_hands() {
   }
 }
 
-// ---- Talk
+// ---- Requests and answers
 
 Answer Connection::State::answered(bool whole) {
   Answer answer{.end = ReplyEnd::answered, .sent = whole, .reply = answers.taken()};
@@ -445,9 +445,9 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
   }
   const bool whole = request.empty();
   if (!whole) {
-    // The other side reads no more. It may have said why before that: "413", say.
+    // The other side no longer reads. It may have answered before that, for example with 413.
     const bool may_have_answered = read_answer && wrote.want == Step::Want::failed && !overdue;
-    // A part of one request cannot be acted on; a part of several can.
+    // The service cannot act on a part of a single request, but it can on a part of several.
     if (!may_have_answered) co_return broken(wrote, !read_answer && request.size() < size);
     drained = false;
   }
@@ -462,9 +462,9 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     if (drained && !whole) co_return broken(wrote, false);
     Step step;
     if (drained && !tls) {
-      // Not a wait and then a read: Asio arms epoll anew for every wait.
+      // A wait followed by a read would be slower: Asio rearms epoll for every wait.
       const auto into = answers.room();
-      // Whoever sends byte by byte must not be waited for beyond the deadline.
+      // A service that sends byte by byte must not delay the read beyond the deadline.
       set_readable_at(steady_clock::now() < deadline ? answers.bytes_awaited() : 1);
       const auto [failed, n] = co_await socket.async_read_some(into, use_tuple);
       if (overdue || failed == asio::error::operation_aborted) {

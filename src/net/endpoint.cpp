@@ -36,7 +36,7 @@ struct Endpoint::State {
   Instant looked_up{};
   bool looking_up = false;
   Error lookup_error{Errc::outage, {}};
-  std::vector<Line*> asking;  // lines that wait for the lookup
+  std::vector<Line*> asking;  // connections that wait for the lookup
 
   std::vector<Line*> lines;
   Timer watchdog;
@@ -111,7 +111,7 @@ Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
                                               state.host())};
   }
   if (state.addresses.empty()) co_return state.lookup_error;
-  co_return state.addresses;  // perhaps old ones, when the lookup failed: they may still work
+  co_return state.addresses;  // old ones if the lookup failed: they may still work
 }
 
 void Endpoint::State::look_up() {
@@ -141,8 +141,8 @@ void Endpoint::State::take(const boost::system::error_code& ec,
   }
 }
 
-/// Without TLS only addresses of this machine, whatever the name promised: a hosts file or a name
-/// server may say that localhost is elsewhere.
+/// Without TLS only addresses of this machine are accepted, whatever the name: a hosts file or a
+/// name server may resolve localhost to another machine.
 void Endpoint::State::keep(std::vector<Address> fresh) {
   lookup_error = {Errc::outage, fmt::format("{}: it has no address", host())};
   if (!options.target.tls) {
@@ -157,7 +157,7 @@ void Endpoint::State::keep(std::vector<Address> fresh) {
     }
     std::erase_if(fresh, [](const Address& it) { return !it.address().is_loopback(); });
   }
-  // What worked so far stays in front.
+  // The address that worked so far stays first.
   if (!addresses.empty()) {
     const auto it = std::find(fresh.begin(), fresh.end(), addresses.front());
     if (it != fresh.end()) std::rotate(fresh.begin(), it, it + 1);
@@ -204,7 +204,7 @@ void Endpoint::State::arm() {
   armed = true;
   watchdog.expires_after(tick);
   watchdog.async_wait([this](const boost::system::error_code& ec) {
-    if (!ec) look();  // else the endpoint may be gone
+    if (!ec) look();  // otherwise the endpoint may no longer exist
   });
 }
 
@@ -222,7 +222,7 @@ void Endpoint::State::look() {
   bool busy = false;
   for (Line* line : lines) {
     if (line->deadline == Instant::max()) continue;
-    // What is overdue may have been answered in fewer bytes than it waits for.
+    // At its deadline, a connection may have an answer shorter than its low-water mark.
     if (line->deadline > now || line->readable_at > 1) {
       line->set_readable_at(1);
       busy = true;

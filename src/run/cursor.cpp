@@ -58,14 +58,14 @@ void PlanCursor::begin_round(std::vector<std::uint64_t> ordinals) {
   wanted_ = std::move(ordinals);
   wanted_at_ = 0;
   foreseen_end_ = 0;
-  current_ = nullptr;  // it may stand behind
+  current_ = nullptr;  // it may be past the watermark
   next_ = log_.ledger().watermark();
   parked_.clear();
   parked_listed_ = false;
 }
 
-/// The ordinal before which the next links stand, as many as are to be ahead. Every block's columns
-/// are read once more for this, a little before the block itself.
+/// Returns: the ordinal before which the next `ahead_` links to be sent lie. This reads the columns
+/// of every block a second time, shortly before the block itself.
 Result<std::uint64_t> PlanCursor::ceiling_ahead() {
   if (wanted_) return round_ceiling(*wanted_, wanted_at_, ahead_);
   if (foreseen_end_ < next_) {
@@ -92,21 +92,20 @@ Result<void> PlanCursor::foresee() {
   return {};
 }
 
-/// The next link was dealt with.
 void PlanCursor::step_over(Verdict verdict) {
   if (next_ < foreseen_end_ && verdict == Verdict::send) --foreseen_to_send_;
   ++next_;
 }
 
-/// Links that may still be taken: those under way count as if they were settled.
+/// Returns: how many links may still be taken. Links in flight count as settled.
 std::uint64_t PlanCursor::allowance() const {
   const auto under_way = taken_ - (log_.put_away() - put_away_before_);
   const auto used = log_.settled() + under_way;
   return settled_max_ > used ? settled_max_ - used : 0;
 }
 
-/// Count what this round leaves out as done, up to the next link of its list; false when that is
-/// too far past the watermark.
+/// Marks the links before the next one of the round's list as passed.
+/// Returns: false if that link is too far past the watermark.
 bool PlanCursor::skip_to_wanted() {
   if (!wanted_) return true;
   while (wanted_at_ < wanted_->size() && (*wanted_)[wanted_at_] < next_)
@@ -127,7 +126,7 @@ Verdict PlanCursor::verdict() const {
 }
 
 bool PlanCursor::is_wanted() const {
-  // skip_to_wanted() has seen to it
+  // In a round, skip_to_wanted() has moved to a link of the list.
   return wanted_ || verdict() == Verdict::send;
 }
 

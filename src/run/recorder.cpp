@@ -7,10 +7,10 @@
 namespace idmerge {
 namespace {
 
-/// So many answers call for a snapshot, which forgets them.
+/// Above this number of recorded answers a snapshot is due, which clears them.
 constexpr std::size_t answered_max = 1 << 17;
 
-/// Calls `act` with the first and the number of each run of consecutive ordinals.
+/// Calls `act` with the first ordinal and the length of each run of consecutive ordinals.
 template <class Act>
 void each_run(std::span<const std::uint64_t> ordinals, Act act) {
   for (std::size_t i = 0; i < ordinals.size();) {
@@ -99,7 +99,7 @@ Doubted Recorder::doubt(std::span<const std::uint64_t> lines) {
   return {std::move(back->links), answered};
 }
 
-/// Save a snapshot on this thread; false when the disk has failed.
+/// Saves a snapshot on the calling thread. Returns: false after a disk error.
 bool Recorder::save_now() {
   const auto snapshot = log_.snapshot();
   const auto saved = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
@@ -120,8 +120,8 @@ bool Recorder::write_attempts() {
   return !error_;
 }
 
-// Posted behind the work that is waiting, so it runs before any answer that has yet to arrive: of
-// each lane a kill can forget what it settled in this turn and what it has sent since, no more.
+// Posted after the work that is already queued, so it runs before any answer that has yet to
+// arrive: per worker, a kill can lose only the outcomes of this turn and the requests sent since.
 void Recorder::schedule_flush() {
   if (flush_posted_) return;
   flush_posted_ = true;
@@ -135,7 +135,7 @@ void Recorder::flush() {
 }
 
 bool Recorder::is_due(Instant now, std::chrono::milliseconds every) {
-  if (disk_.busy()) collect();  // should the disk thread have had no memory to say so
+  if (disk_.busy()) collect();  // in case its notification failed for lack of memory
   const bool is_urgent = limit_is_new_ || log_.needs_ceiling() || answered_.size() > answered_max;
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
   return !error_ && !disk_.busy() && is_new && (now - saved_at_ >= every || is_urgent);

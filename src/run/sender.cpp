@@ -36,19 +36,18 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using WallClock = std::chrono::system_clock;
 
-/// How often the run looks at its clock, its stop request and its disk thread.
+/// Interval of checks of the clock, the stop request and the sync thread.
 constexpr milliseconds tick_every{50};
 constexpr milliseconds window_wait{20};
 
-/// How often it looks at most whether the job is still where it was.
+/// Minimum interval of checks that the job is still in its place.
 constexpr milliseconds look_every{50};
 
 constexpr std::string_view limited_words = "the service limits the rate";
 
-/// What to do with a request after its answer.
+/// How a request continues after its answer.
 enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
 
-/// Where links come from.
 enum class Source : std::uint8_t { plan, parked };
 
 PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, const Outset& outset,
@@ -60,7 +59,7 @@ PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, c
           .spent_before = outset.state ? static_cast<double>(links_max) : 0};
 }
 
-/// Besides those that a request carries to the service.
+/// Logins to mask in answers, in addition to those in the requests.
 std::vector<std::pair<Secret, Secret>> logins_to_hide(const SendOptions& options) {
   if (!options.proxy) return {};
   return {{Secret(options.proxy->username), options.proxy->password}};
@@ -101,14 +100,14 @@ class Sender {
     recall_limit(log.facts().limit, Clock::now());
   }
 
-  /// Send until nothing is left or something stops the run, and leave a checkpoint.
+  /// Sends until no link is left or the run stops, and saves a checkpoint.
   void run(asio::io_context& io) {
     if (const auto resumed = rounds_.resume(); !resumed) stop(resumed.error());
     do {
       run_task(io, all());
     } while (begin_round());
     note_loss();
-    // In what was moved away as a whole, the next run finds all that was settled.
+    // If the job was moved as a whole, the next run finds all outcomes in its new place.
     if (outset_.hold->is_lost() && !outset_.hold->is_whole()) return;
     const auto finished = recorder_.finish(exit_code_now(), rounds_.over());
     if (!finished) stop_ = finished.error();
@@ -126,8 +125,8 @@ class Sender {
   }
 
  private:
-  /// What the command will end with as far as sending decides it; rows of other fates are not known
-  /// here.
+  /// The exit code of the command, as far as sending decides it; the outcomes of other rows are not
+  /// known here.
   int exit_code_now() const {
     if (stop_) return exit_code(stop_->code, limits_.signal_number());
     return recorder_.ledger().is_done() && rounds_.over() ? 0 : exit_code(Errc::outage);
@@ -142,25 +141,26 @@ class Sender {
     co_await join(std::move(tasks));
   }
 
-  /// Are there spares to send, now that all links of the round before are settled?
+  /// Begins the next round of spares, after all links of the previous round are settled.
+  /// Returns: false if there is none.
   bool begin_round() {
     const auto begun = rounds_.begin_next(stop_.has_value());
     if (!begun) stop(begun.error());
     return begun && *begun;
   }
 
-  // --- Lanes -------------------------------------------------------------------------------------
+  // --- Workers -----------------------------------------------------------------------------------
 
   Task<void> run_lane(Lane& lane) {
     while (true) {
       co_await send_all(lane, Source::plan);
-      // The lane that ends last tries the parked links once more, when its neighbours are done.
+      // The last worker retries the parked links once, when all others are done.
       if (lanes_sending_ == 1) co_await send_all(lane, Source::parked);
       look_at_lines();
       if (!stop_ && cursor_.has_again()) continue;
       gate_.hand_over(lane);
       --lanes_sending_;
-      // Only the end of a connection shows that no answer came too many.
+      // Only after the end of a connection is it certain that it gave no surplus answer.
       const bool surplus = co_await lane.connection.finish();
       if (surplus) look_at_lines(&lane);
       if (stop_ || !cursor_.has_again()) break;
@@ -169,7 +169,7 @@ class Sender {
     if (--lanes_active_ == 0) tick_.cancel();
   }
 
-  /// Send until the source has no more links, or the run stops.
+  /// Sends until the source has no more links or the run stops.
   Task<void> send_all(Lane& lane, Source source) {
     while (!stop_) {
       const Taken taken = fill(lane, source);
@@ -189,7 +189,7 @@ class Sender {
     }
   }
 
-  /// Give every idle flight of a lane its next batch, as many as may be under way.
+  /// Takes a batch for every idle flight of a worker, up to the number of requests it may pipeline.
   Taken fill(Lane& lane, Source source) {
     for (std::size_t i = 0; i < lane.pipe_max; ++i) {
       Flight& flight = lane.flights[i];
@@ -213,7 +213,7 @@ class Sender {
     return Taken::links;
   }
 
-  /// Send what is due and may pass, in one go, and take its answers.
+  /// Sends the requests that are due and have a permit, with one write, and handles their answers.
   Task<void> send_pipe(Lane& lane) {
     const Instant now = Clock::now();
     gather(lane, now);
@@ -221,7 +221,7 @@ class Sender {
       co_await wait_for_turn(lane, now);
       co_return;
     }
-    // Should this process be killed, the next one has to know what had left.
+    // Written before sending, so that after a kill the next run knows which requests were sent.
     if (!recorder_.write_attempts()) co_return;
     if (lane.pipe.size() == 1) {
       Flight& flight = *lane.pipe.front();
@@ -249,10 +249,11 @@ class Sender {
     lane.adapt_pipe(lane.connection.is_open());
   }
 
-  /// Put into the pipe what may leave now.
+  /// Collects the requests that may be sent now.
   void gather(Lane& lane, Instant now) {
     lane.pipe.clear();
-    // On what ended the connection nothing else may depend, and its next end is its own.
+    // A suspect is sent alone: if the connection ends again, only this request can be the cause,
+    // and no other request is affected.
     if (lane.suspect != nullptr) {
       join_pipe(lane, *lane.suspect, now);
       return;
@@ -265,7 +266,8 @@ class Sender {
     }
   }
 
-  /// False when it may not leave now.
+  /// Adds a request to the pipelined ones.
+  /// Returns: false if it may not be sent now.
   bool join_pipe(Lane& lane, Flight& flight, Instant now) {
     prepare(flight, now);
     if (!is_held(now)) return false;
@@ -288,8 +290,8 @@ class Sender {
     if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
   }
 
-  /// Wait until the first flight may leave: for the end of its backoff, or at the gate, where the
-  /// lane gets a connection if it has none.
+  /// Waits until a request may be sent: for the end of its backoff, or for a permit from the
+  /// scheduler, which also provides a connection if the worker has none.
   Task<void> wait_for_turn(Lane& lane, Instant now) {
     if (stop_) co_return;
     Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
@@ -312,13 +314,13 @@ class Sender {
             static_cast<double>(flight.request.size())};
   }
 
-  /// Open a connection for a turn that came to one that had ended. Where that fails, the turn is
-  /// given up, so that those of all lanes do not leave together when the service is back.
+  /// Opens a connection for a permit whose connection has ended. On failure the permit is given up,
+  /// so that the workers do not all send at once when the service is back.
   Task<void> open(Lane& lane) {
     const auto opened = co_await lane.connection.open();
     if (opened) {
       lane.failures = 0;
-      // A pause that began meanwhile holds for whoever had a turn before it, too.
+      // A pause that began meanwhile applies to permits acquired before it, too.
       if (pace_.turnstile().paused_until() > Clock::now()) lane.give_up_turns();
     } else {
       lane.give_up_turns();
@@ -327,8 +329,8 @@ class Sender {
   }
 
   Task<void> bear_failed_open(Lane& lane, Error error) {
-    // A certificate that does not hold puts the service itself in doubt, unless other machines of
-    // it were fine.
+    // An invalid certificate means that this may be the wrong service, unless another of its
+    // machines was accepted before.
     if (error.code != Errc::outage && !health_.ever_succeeded()) {
       stop(std::move(error));
       co_return;
@@ -349,16 +351,16 @@ class Sender {
 
   // --- Answers -----------------------------------------------------------------------------------
 
-  /// Give the links of a request their fates, or say how it goes on.
+  /// Records the outcomes of a request's links, or determines how the request continues.
   void take_answer(Lane& lane, Flight& flight, const Answer& answer, Instant now) {
     const bool answered = answer.end == ReplyEnd::answered;
-    // A line that was closed while idle has sent nothing, and the turn is still its own.
+    // If the connection was closed while idle, nothing was sent and the permit remains valid.
     flight.passed = answer.stale && !answer.sent;
     if (&flight == lane.suspect) lane.suspect = nullptr;
     Tries& tries = flight.next().tries;
     if (answer.stale) {
-      // Nobody is to blame for the end of a connection that was kept; what it was sent may still
-      // have arrived. The first that met the end goes first on the next connection.
+      // The end of a kept-alive connection is no fault of the request, but what was sent may still
+      // have arrived. The first request that met the end is sent first on the next connection.
       note_doubt(flight, answer.sent);
       if (lane.suspect == nullptr) lane.suspect = &flight;
       return;
@@ -375,7 +377,7 @@ class Sender {
       flight.split_next();
       return;
     }
-    // What open() would have said of TLS 1.2, and for it the same holds.
+    // With TLS 1.2, open() would have reported this; treat it in the same way.
     if (answer.end == ReplyEnd::refused && !health_.ever_succeeded()) {
       stop({Errc::service, std::string(answer.what)});
       return;
@@ -386,9 +388,10 @@ class Sender {
     flight.due = now + next_backoff(tries.failed);
   }
 
-  /// Remember what is answered on which line, in case this turns out not to be its own answer. But
-  /// the first answer on a connection can hardly be another request's: of a link that was in doubt
-  /// before it is believed, so that even of a service that always answers twice all is settled.
+  /// Records which links are answered on which connection, in case the answers turn out to belong
+  /// to other requests. The first answer on a connection is very unlikely to be another request's.
+  /// So it is accepted without a record if all its links were in doubt before this run; thus every
+  /// link is settled eventually even if the service answers every request twice.
   void note_answer(Lane& lane, Flight& flight) {
     const auto ordinals = flight.ordinals(flight.next());
     const bool is_first =
@@ -400,8 +403,8 @@ class Sender {
     recorder_.note_answer(lane.line, ordinals);
   }
 
-  /// Look whether more came on the lines than was asked for: on those that rest, and that of the
-  /// lane where it was `found`. What was settled by them and is not durable is sent again.
+  /// Checks for surplus answers: on all idle connections, and on that of the worker where one was
+  /// `found`. Links settled through such a connection that are not yet durable are sent again.
   void look_at_lines(Lane* found = nullptr) {
     std::vector<std::uint64_t> lines;
     std::uint64_t carried = 0;
@@ -417,7 +420,7 @@ class Sender {
     note_surplus(doubted.again.size(), carried - doubted.answered);
   }
 
-  /// Say so once, and once that of some it came too late.
+  /// Warns about surplus answers once, and once more if some outcomes are already durable.
   void note_surplus(std::uint64_t again, std::uint64_t settled_for_good) {
     const bool is_late = settled_for_good > 0 && !std::exchange(late_surplus_noted_, true);
     if (std::exchange(surplus_noted_, true) && !is_late) return;
@@ -433,14 +436,15 @@ class Sender {
     progress_.note(Weight::warning, note);
   }
 
-  /// The next part is not settled by this try, which may have delivered it all the same, or not.
+  /// Called when an attempt has not settled the next slice. If it may have been delivered all the
+  /// same, the slice is in doubt; otherwise the attempt is withdrawn.
   void note_doubt(Flight& flight, bool may_be_taken) {
     const Part& part = flight.next();
     flight.next().tries.in_doubt |= may_be_taken;
     if (!part.tries.in_doubt) recorder_.withdraw(flight.ordinals(part));
   }
 
-  /// What a connection says, with the target it is about, unless it names it.
+  /// Returns: a connection's error with the target in front, unless it names the host.
   std::string named(std::string_view what) const {
     const auto& target = endpoint_.options().target;
     if (what.find(target.host) != std::string_view::npos) return std::string(what);
@@ -502,7 +506,8 @@ class Sender {
     pace_.accepted(part.count, now);
   }
 
-  /// The service limits the rate: for all lanes at once, and for the next run if this one dies.
+  /// The service answered that the rate is limited. This applies to all workers at once, and is
+  /// saved for the next run in case this one is killed.
   void limit(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
     pace_.limited(left, now, retry_after, chance_.next());
     follow_pace();
@@ -511,7 +516,7 @@ class Sender {
     give_up_in_pause(now);
   }
 
-  /// All who wait do so by the pace of now, with requests of the size of now.
+  /// Applies the present rate and request size to all waiting workers.
   void follow_pace() {
     if (const auto links = request_links_max(); links != request_links_max_) {
       request_links_max_ = links;
@@ -532,7 +537,7 @@ class Sender {
     if (auto reason = limits_.look_at_pause(until, now, WallClock::now())) stop(std::move(*reason));
   }
 
-  /// Not with its value: whatever the service says may repeat a secret.
+  /// The note omits the value, because anything from the service may contain a secret.
   void note_unreadable_retry_after() {
     if (std::exchange(unreadable_noted_, true)) return;
     progress_.note(Weight::warning,
@@ -540,7 +545,7 @@ class Sender {
                    "--backoff-min and --backoff-max");
   }
 
-  /// Keep to what the service told an earlier run.
+  /// Applies the limit that the service gave to an earlier run.
   void recall_limit(const KnownLimit& known, Instant now) {
     pace_.recall(known, WallClock::now(), now);
     request_links_max_ = request_links_max();
@@ -557,7 +562,7 @@ class Sender {
     if (settler_.too_many_refused()) stop(*settler_.too_many_refused());
   }
 
-  /// Read the credentials again, once; true when there are new ones.
+  /// Reads the credentials again, at most once. Returns: true if there are new ones.
   bool renew_credentials() {
     if (!health_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
     auto fresh = options_.reread();
@@ -570,7 +575,7 @@ class Sender {
       return false;
     }
     fresh->pinned_time_s = outset_.pinned_time_s;
-    // Answers to what was sent with them are still to come.
+    // Answers to requests with the old credentials are still to come.
     fresh->other_logins = logins_to_hide(options_);
     fresh->other_logins.emplace_back(Secret(), options_.dialect.token);
     fresh->other_logins.emplace_back(options_.dialect.username, options_.dialect.secret);
@@ -583,11 +588,12 @@ class Sender {
     return true;
   }
 
-  /// Put aside what keeps failing; while nothing has succeeded in this run it is an outage, and is
-  /// tried on. That others succeed meanwhile is not asked for: where every lane holds such a link
-  /// (with one lane, its first) nothing would ever go on. Should it be an outage after all, each
-  /// lane parks a few links before --give-up-after, and they are tried again. A request with
-  /// several links is split to find the bad one, which costs little.
+  /// Parks a link that keeps failing. While nothing has succeeded in this run, the failures count
+  /// as an outage and the link is retried instead. Whether other links succeed at the same time
+  /// does not matter: if every worker held such a link (with one worker: if its first link is one),
+  /// the run would never progress. If it is an outage after all, each worker parks a few links
+  /// before --give-up-after, and they are retried later. A request with several links is split to
+  /// find the failing one, which costs little.
   bool give_up(Flight& flight) {
     const Part& part = flight.next();
     if (part.count > 1) {
@@ -605,14 +611,14 @@ class Sender {
 
   // --- The clock ---------------------------------------------------------------------------------
 
-  /// Look after everything that is not a request: progress, durability, limits of time, signals.
+  /// Handles everything except requests: progress, durability, time limits, signals.
   Task<void> watch() {
     while (lanes_active_ > 0) {
       tick_.expires_after(tick_every);
       co_await tick_.async_wait(use_tuple);
       const auto now = Clock::now();
       report(now);
-      if (lanes_active_ == 0) co_return;  // the end of a run, and of a round, saves by itself
+      if (lanes_active_ == 0) co_return;  // run() saves at the end of each round and of the run
       is_held(now);
       foresee();
       save_when_due(now);
@@ -621,7 +627,7 @@ class Sender {
       if (const auto note = limits_.outage_note(now, health_)) {
         progress_.note(Weight::warning, *note);
       }
-      // Who was asked to end and has not, ends now; the next run sends again what is under way.
+      // After the drain time, remaining requests are aborted; the next run sends them again.
       if (const auto note = limits_.drain_note(now)) progress_.note(Weight::info, *note);
       if (stop_ && limits_.drained(now)) {
         for (auto& lane : lanes_)
@@ -630,14 +636,14 @@ class Sender {
     }
   }
 
-  /// Nothing becomes durable before it was looked whether its line is in doubt.
+  /// Outcomes become durable only after their connections were checked for surplus answers.
   void save_when_due(Instant now) {
     if (!recorder_.is_due(now, options_.sync_every)) return;
     look_at_lines();
     recorder_.save_when_due(now, options_.sync_every);
   }
 
-  /// Is the job still where it was? False when the run has stopped over it.
+  /// Returns whether the job is still in its place. If not, the run has stopped because of it.
   bool is_held(Instant now) {
     if (now - looked_at_ < look_every) return !outset_.hold->is_lost();
     looked_at_ = now;
@@ -646,7 +652,8 @@ class Sender {
     return held.has_value();
   }
 
-  /// Whatever the run was to end with: what fails in a job that is gone, fails because it is.
+  /// A lost job replaces any other reason for the stop, because it is the cause of the other
+  /// failures.
   void note_loss() {
     const auto held = outset_.hold->check();
     if (held) return;
@@ -654,7 +661,7 @@ class Sender {
     unfit_ = {};
   }
 
-  /// The next checkpoint lets links leave as far ahead as the pace needs.
+  /// Raises the ceiling of the next checkpoint as far as the rate requires.
   void foresee() {
     if (const auto done = cursor_.foresee(); !done) stop(done.error());
   }
@@ -721,11 +728,11 @@ class Sender {
 
   std::optional<Error> stop_;
   std::string_view unfit_;
-  std::uint32_t credentials_ = 0;  // how often they were read again
+  std::uint32_t credentials_ = 0;  // number of times they were read again
   std::size_t lanes_active_ = 0;
-  std::size_t lanes_sending_ = 0;  // without those that only end their connection
+  std::size_t lanes_sending_ = 0;  // without those that only wait for the end of their connection
   std::uint64_t retries_now_ = 0;
-  std::size_t request_links_max_ = 0;  // at the present pace
+  std::size_t request_links_max_ = 0;  // at the present rate
   bool unreadable_noted_ = false;
   bool surplus_noted_ = false;
   bool late_surplus_noted_ = false;

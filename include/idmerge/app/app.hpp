@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The program: arguments in, exit code out. Everything below returns errors as values; the few
-// exceptions that remain (no memory, a bug in a library) end here, in exit code 1, with the job as
-// it stands on disk.
+// The entry point of the program: arguments in, exit code out. All layers below return errors as
+// values. The few exceptions that remain (no memory, a bug in a library) are caught here and become
+// exit code 1; the job stays as it is on disk.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace idmerge {
 
-/// Run one command.
-/// Shape: the arguments without the program's name; the process exit code.
+/// Runs one command. Requires: `arguments` without the program's name. Returns: the exit code of
+/// the process.
 int run_app(const std::vector<std::string>& arguments);
 
 }  // namespace idmerge

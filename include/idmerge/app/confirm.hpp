@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The last moment at which nothing has happened yet. Links cannot be undone, so before the first
-// request to a real service a person has read one sentence with the numbers, the project and the
-// host in it, and has agreed: here and now on the terminal itself (stdin may be data), or before,
-// by naming this very plan. Consent never comes from an environment or a file.
+// Asks for consent before the first request to a real service, because links cannot be undone. A
+// person has to read one sentence with the numbers, the project and the host, and to agree: on the
+// terminal itself (stdin may be data), or in advance, with --approve and the id of the plan, or
+// with --yes. Consent is never taken from the environment or a file.
 #pragma once
 
 #include <array>
@@ -18,14 +18,14 @@
 
 namespace idmerge {
 
-/// What there is to agree to.
+/// The facts that a person agrees to.
 struct Consent {
   std::string plan_id;
   std::array<std::uint64_t, 3> links{};   // to be sent by this plan, by operation
-  std::uint64_t clusters = 0;             // that these links make: the users, for create
-  std::uint64_t settled = 0;              // of the links, by earlier runs
-  std::uint64_t billable_events = 0;      // of them; 0: the project's mode bills none
-  std::optional<std::uint64_t> canary{};  // settled links after which it stops
+  std::uint64_t clusters = 0;             // clusters that these links form; for create, the users
+  std::uint64_t settled = 0;              // links already settled by earlier runs
+  std::uint64_t billable_events = 0;      // one per link to send; 0: the mode bills none
+  std::optional<std::uint64_t> canary{};  // number of settled links after which the run stops
   Target target;
   std::string project_id;  // may be empty
   std::string username;
@@ -36,14 +36,15 @@ struct Consent {
 /// api-eu.mixpanel.com, as etl.12345, token …9f3c). It cannot be undone."
 std::string sentence(const Consent& consent);
 
-/// Could an emulator listen there: plain HTTP on this machine? Whether one does, app/probe asks.
+/// Returns whether an emulator could listen at `target`: plain HTTP on this machine. Whether one
+/// does is checked by app/probe.
 bool may_be_emulator(const Target& target);
 
-/// Show the prompt to a person and return what was typed; nothing when there is no terminal.
+/// Shows the prompt to a person. Returns: the answer as typed, or nothing if there is no terminal.
 /// Errors: interrupted.
 using AskPerson = std::function<Result<std::optional<std::string>>(std::string_view prompt)>;
 
-/// Asks on /dev/tty. `interrupted` is looked at whenever a signal arrives.
+/// Asks on /dev/tty. `interrupted` is polled while waiting for the answer.
 AskPerson ask_on_terminal(std::function<bool()> interrupted);
 
 struct ConsentGiven {
@@ -51,9 +52,8 @@ struct ConsentGiven {
   bool yes = false;          // Flag: --yes
 };
 
-/// Return when somebody agreed.
-/// Errors: usage when nobody could be asked; guard when another plan was approved or the answer was
-/// not `yes`; interrupted.
+/// Returns once somebody has agreed. Errors: usage if nobody could be asked; guard if another plan
+/// was approved or the answer was not `yes`; interrupted.
 Result<void> confirm(const Consent& consent, const ConsentGiven& given, const AskPerson& ask);
 
 }  // namespace idmerge

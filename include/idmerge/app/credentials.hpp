@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Where the secrets come from: the environment, a file, or a command that prints them; never the
-// command line, which everybody on the machine can read. They are looked for before the first row
-// is read, since a night's plan is worth little if the morning finds no password.
+// Reads the secrets from the environment, a file, or the output of a command; never from the
+// command line, which everybody on the machine can read. They are read before the first row, so
+// that a missing password is reported before a long plan is made.
 //
-// A file or a command gives lines `NAME=value` with the names of the environment; blank lines and
-// lines that begin with # are passed over, and a value goes to the end of its line as it stands:
+// Files and commands give lines `NAME=value` with the names of the environment variables. Blank
+// lines and lines that begin with # are ignored. A value extends to the end of its line and is
+// taken literally:
 //
 //   MIXPANEL_TOKEN=0123456789abcdef0123456789abcdef
 //   MIXPANEL_USERNAME=etl.12345.mp-service-account
@@ -24,7 +25,7 @@
 
 namespace idmerge {
 
-/// What stands in an environment variable, if it is set.
+/// Returns the value of an environment variable, or nothing if it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 /// The environment of this process.
@@ -43,26 +44,26 @@ struct Credentials {
   Secret secret;
 };
 
-/// Find what is given of the secrets. A file or command goes before the environment, which fills
-/// what they leave out. Errors: usage when one is set twice with different values, and when the
-/// file can be read by others; outage when the command fails or takes too long.
+/// Collects the secrets that are given; some may be missing. Values from a file or command take
+/// precedence over the environment. Errors: usage if one is set twice with different values, or if
+/// others can read the file; outage if the command fails or times out.
 Result<Credentials> find_credentials(const CredentialSources& sources,
                                      const Environment& environment);
 
-/// Errors: usage when one of the secrets is missing or cannot be one.
+/// Errors: usage if one of the secrets is missing or malformed.
 Result<void> check_complete(const Credentials& found);
 
-/// Both of these: all the secrets, or an error.
+/// find_credentials() followed by check_complete().
 Result<Credentials> load_credentials(const CredentialSources& sources,
                                      const Environment& environment);
 
-/// Split a command into words as a shell would, without any expansion.
-/// Shape: white space separates; '...' is literal; within "..." a backslash takes " and
-/// \ literally. Errors: usage for an open quote, a trailing backslash, no word at all.
+/// Splits a command into words like a shell, but without any expansion: words are separated by
+/// white space, '...' is literal, and within "..." a backslash escapes " and \. Errors: usage for
+/// an unterminated quote, a trailing backslash, or no word at all.
 Result<std::vector<std::string>> split_words(std::string_view command);
 
-/// Run a program without a shell and return what it prints on stdout.
-/// Bounds: 64 KiB of output, `timeout` from start to end; then its process group is killed.
+/// Runs a program without a shell and returns its stdout. Bounds: 64 KiB of output; `timeout` for
+/// the whole run, after which its process group is killed.
 Result<std::string> output_of(const std::vector<std::string>& words,
                               std::chrono::milliseconds timeout);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// `idmerge explain`: what became of an id, from the rows that named it to the service's answer, for
-// the person who is asked why two people are one, or why they are not. It reads what plan, run and
-// inputs say at this moment, without the lock, and so works before, while and after a job runs.
+// `idmerge explain`: shows the history of an id, from the rows that name it to the answer of the
+// service, to find out why two people were merged, or why not. It reads the plan, run and inputs as
+// they are now and takes no lock, so it works before, during and after a run.
 #pragma once
 
 #include <string>
@@ -17,18 +17,18 @@
 
 namespace idmerge {
 
-/// The ids that were asked for, each once: those named, and for `-` the lines of `input`.
-/// Errors: usage when there is none.
+/// Returns the ids to explain, without duplicates: those in `named`, where `-` stands for the lines
+/// of `input`. Errors: usage if there is none.
 Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named,
                                            std::string_view input);
 
-/// Explain ids on the output, in the order given. All ids are shown through `mask`, also those in
-/// what the service said of a link.
+/// Explains ids on the output, in the given order. All ids are shown through `mask`, including
+/// those in messages of the service.
 ///
-/// Shape: paragraphs for people, or one JSON object an id: id, rows, links (each with its fate,
-/// `between` which times it was settled, and the `round` in which a spare was sent), cluster,
-/// too_large, clashes, unread inputs. Errors: as view_job(); input, after all has been said, if
-/// nothing names one of the ids.
+/// The output is paragraphs for people, or one JSON object per id: id, rows, links (each with its
+/// fate, `between` which times it was settled, and the `round` in which a spare was sent), cluster,
+/// too_large, clashes, unread inputs. Errors: as view_job(); input, after all output, if no row
+/// names one of the ids.
 Result<void> explain_ids(Files& files, const Settings& settings,
                          const std::vector<std::string>& ids, const IdMask& mask,
                          const Output& output);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Hypertext into which nothing from outside can bring markup. What is markup and what is text is
-// told apart by the compiler: markup is a literal in the source, known when it is compiled, and
-// everything else - ids, file names, messages, numbers - has no way into a page but text(), which
-// escapes it.
+// An HTML writer that is safe from markup injection. The compiler separates markup from text:
+// markup is a string literal, known at compile time. Everything else (ids, file names, messages,
+// numbers) can enter a page only through text(), which escapes it.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +13,8 @@
 
 namespace idmerge {
 
-/// Markup that a programmer wrote. Made of string literals alone: whatever is known only when the
-/// program runs does not compile.
+/// Trusted markup. Can be made from string literals only; a value known only at run time does not
+/// compile.
 class Markup {
  public:
   template <std::size_t Size>
@@ -27,13 +26,14 @@ class Markup {
   std::string_view text_;
 };
 
-/// A page that is being written.
+/// A page under construction.
 class Html {
  public:
   Html& markup(Markup literal);
 
-  /// Text between tags, or within the quotes of an attribute. It reads as it is, but for what
-  /// printable() (base/log) makes visible: control characters, direction overrides, bad UTF-8.
+  /// Appends text between tags or within a quoted attribute, escaped. Control characters, direction
+  /// overrides and invalid UTF-8 are made visible by printable() (base/log); all other text is
+  /// displayed unchanged.
   Html& text(std::string_view outside);
 
   /// "98,412,003"

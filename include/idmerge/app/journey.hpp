@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// `plan` and `run`, from settings to exit code: the checks in the order in which a mistake is
-// cheapest, the plan, the guards, consent, the sending, and the account. What is irreversible comes
-// after everything that can be known without it.
+// The commands `plan` and `run`, from settings to exit code. Their steps are: checks, plan, guards,
+// consent, sending, report. Checks are ordered by the cost of a late failure, and everything that
+// can be verified in advance is verified before the irreversible step of sending.
 #pragma once
 
 #include <optional>
@@ -23,7 +23,7 @@
 
 namespace idmerge {
 
-/// What the commands need of the world.
+/// The environment and services that the commands use; tests pass their own.
 struct World {
   Files& files;
   Log& log;
@@ -33,38 +33,37 @@ struct World {
   AskPerson ask;
   Output output;  // stdout
   IdMask mask;
-  std::vector<std::string> arguments;  // as typed, to print a command again
+  std::vector<std::string> arguments;  // as typed, to print the command again
 };
 
-/// `idmerge plan`: 0 with a plan, 6 when a guard would stop its run.
+/// Runs `idmerge plan`. Returns: 0, or 6 if a guard would stop the run of this plan.
 Result<int> do_plan(Settings& settings, World& world);
 
-/// `idmerge run`.
-/// Errors: what prevented the start; whatever ends a run that has begun is said, and its exit code
-/// returned.
+/// Runs `idmerge run`. Errors: what prevented the start. An error that ends a run in progress is
+/// logged, and its exit code returned.
 Result<int> do_run(Settings& settings, World& world);
 
-/// The directory of the job: --job, or INPUT.idmerge beside a single input file.
-/// Errors: usage when that is not certain, or when it would lie inside an input directory.
+/// Returns the directory of the job: --job, or INPUT.idmerge beside a single input file. Errors:
+/// usage if it is ambiguous, or if it would lie inside an input directory.
 Result<std::string> job_directory(const Settings& settings);
 
-/// Is more rejected, held or to be sent than the guards allow?
-/// Shape: `last` as read_last_job(). Errors: guard, with the numbers and what to do.
+/// Checks that no guard is exceeded by what is rejected, held or to be sent. Requires: `last` from
+/// read_last_job(). Errors: guard, with the numbers and what to do.
 Result<void> check_guards(const Settings& settings, const JobView& view,
                           const std::optional<LastJob>& last);
 
-/// The exit code of a job with all links settled or parked: 0, 3 or 5.
+/// Returns the exit code of a job with all links settled or parked: 0, 3 or 5.
 int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on);
 
-/// The exit code for an error, with the number of the signal that caused it, if one did.
+/// Returns the exit code for an error; `signal_number` is the signal that caused it, or 0.
 int exit_code_of(const Error& error, int signal_number);
 
-/// The command that goes on with this job, which remembers how it was run, without the option
+/// Returns the command that continues a job which has recorded its options, without the option
 /// `left_out`.
 std::string next_command(const Settings& settings, std::string_view left_out = {});
 
-/// The same of a job that remembers nothing yet: with all that was typed of target, pace, guards
-/// and budgets.
+/// As next_command(), for a job that has not recorded its options yet: includes all typed options
+/// for target, pace, guards and budgets.
 std::string first_command(const Settings& settings, std::string_view left_out = {});
 
 }  // namespace idmerge

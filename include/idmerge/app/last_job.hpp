@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The guard `--max-links`: a count, or with P% a share of what the last finished job had to send,
-// for work that comes back every night. --last-job names that job. Nothing lifts the guard
-// unnoticed: a directory that is absent, damaged, unfinished or of another kind of job is an error,
-// and the first night has to be said, with `none`, and is warned of.
+// The guard `--max-links` for recurring jobs: a count, or with P% a percentage of the links that
+// the previous finished job (--last-job) had to send. The guard is never disabled silently: a
+// directory that is missing, damaged, unfinished or of another kind of job is an error, and the
+// first run, which has no previous job, requires an explicit `none` and logs a warning.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +19,23 @@
 namespace idmerge {
 
 struct LastJob {
-  std::string job;          // the directory
-  std::uint64_t links = 0;  // of its plan, with the verdict `send`
+  std::string job;          // its directory
+  std::uint64_t links = 0;  // links of its plan with the verdict `send`
 };
 
-/// Read what tonight's plan is measured by: nothing when --max-links is no share, or with `none`.
+/// Reads the previous job that the current plan is compared with. Returns: nothing if --max-links
+/// is not a percentage, or with `none`.
 ///
-/// Shape: `planned` as plan_words(), of tonight's plan. Job, target and token of tonight are known;
-/// the last job must have been sent there, unless nothing is to leave for a service.
-/// Errors: usage when it is no job, tonight's own, or one of another operation, API, project mode,
-/// target, project or token; input when it is damaged or not finished.
+/// Requires: `planned` is plan_words() of the current plan, and the job, target and token of
+/// `settings` are known. The previous job must have been sent to the same target, unless the
+/// current call sends nothing to a service. Errors: usage if it is no job, the current job itself,
+/// or one with another operation, API, project mode, target, project or token; input if it is
+/// damaged or not finished.
 Result<std::optional<LastJob>> read_last_job(const Settings& settings, const KeyValues& planned,
                                              Files& files, Log& log);
 
-/// Are so many links more than --max-links allows?
-/// Shape: `last` as read_last_job(). Errors: guard, with the numbers and what to do.
+/// Checks `links` against --max-links. Requires: `last` from read_last_job(). Errors: guard, with
+/// the numbers and what to do.
 Result<void> check_links(const Settings& settings, std::uint64_t links,
                          const std::optional<LastJob>& last);
 

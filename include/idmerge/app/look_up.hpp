@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// After a canary: some links that the service has accepted, for a person to look up in the project
-// before the rest goes out. They are the first of the plan, each of another cluster as far as
-// there are enough, so that the same few come back whenever it is asked again.
+// Samples for checking a canary: some links that the service has accepted, for a person to look up
+// in the project before the remaining links are sent. They are the first of the plan, each from
+// another cluster as long as there are enough clusters, so that repeated calls return the same
+// samples.
 #pragma once
 
 #include <string>
@@ -19,9 +20,9 @@ struct DeliveredLink {
   std::string place;  // "pairs.csv, line 2"
 };
 
-/// Shape: five delivered links, or all when they are fewer. `rehearsal` when the view is of one.
-/// Bounds: one block of the plan, and the ordinals of the refused links.
-/// Errors: input when plan or dead letters are damaged.
+/// Returns five delivered links, or all if there are fewer. `rehearsal` tells that the view is of a
+/// rehearsal. Bounds: one block of the plan, and the ordinals of the refused links. Errors: input
+/// if plan or dead letters are damaged.
 Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView& view,
                                                     bool rehearsal);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What every option means: the one table, and the Settings that it fills. Settings consist of the
-// aggregates that the rooms below define for themselves, so a default and its unit stand once, in
-// the room that uses them. Nothing is opened or asked here, and each option is looked at by itself.
+// The table of all options, and the Settings that they fill. Settings consist of the option structs
+// of the layers below, so that each default and its unit are defined once, by the component that
+// uses them. Options are parsed one by one; no file is opened and nobody is asked here.
 #pragma once
 
 #include <array>
@@ -26,22 +26,22 @@ namespace idmerge {
 
 enum class When : std::uint8_t { automatic, always, never };
 
-/// What `show` prints. Flags: --links, --held, --rejected, --refused, --in-doubt
+/// The output of `show`. Flags: --links, --held, --rejected, --refused, --in-doubt
 enum class ShowWhat : std::uint8_t { census, links, held, rejected, refused, in_doubt };
 
 enum class ShowFormat : std::uint8_t { csv, ndjson };
 
 struct OutputSettings {
   When progress = When::automatic;           // Flag: --progress
-  std::chrono::milliseconds stats{300'000};  // 0: none. Flag: --stats
+  std::chrono::milliseconds stats{300'000};  // 0: no statistics. Flag: --stats
   LogOptions log;                            // Flags: --log-level, --log-format
-  std::string summary;              // besides that of the job; "-": stdout. Flag: --summary
+  std::string summary;              // besides the one in the job; "-": stdout. Flag: --summary
   When show_ids = When::automatic;  // Flag: --show-ids
   std::vector<Fate> fail_on{Fate::rejected, Fate::held, Fate::refused};  // Flag: --fail-on
   bool quiet = false;                                                    // Flag: --quiet
 };
 
-/// Takes the place of the last job's directory where there is none yet.
+/// The value of --last-job if there is no previous job yet.
 inline constexpr std::string_view no_last_job = "none";
 
 struct Settings {
@@ -54,20 +54,20 @@ struct Settings {
   Limit max_rejected{Limit::Kind::percent, 0,
                      5};                       // of the rows that name a pair. Flag: --max-rejected
   Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
-  Limit max_links;       // to be sent; percent: of those of the last job. Flag: --max-links
+  Limit max_links;       // to be sent; percent: of those of the previous job. Flag: --max-links
   std::string last_job;  // as typed, or no_last_job. Flag: --last-job
   Limit max_user_share{Limit::Kind::percent, 0,
-                       1};  // of all anonymous ids, by one user. Flag: --max-user-share
+                       1};  // of all anonymous ids, claimed by one user. Flag: --max-user-share
   Limit max_decimals{Limit::Kind::percent, 0,
-                     50};  // of the rows, on one side. Flag: --max-decimals
+                     50};  // of the rows, on either side. Flag: --max-decimals
   Limit max_uuid_lead{Limit::Kind::percent, 0,
-                      25};  // of the user side, in points; none or percent. Flag: --max-uuid-lead
+                      25};  // in percentage points; none or percent. Flag: --max-uuid-lead
   std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster
 
   std::string to;                       // as typed: us, eu, in, emulator or a URL. Flag: --to
-  SendOptions send;                     // its target is set when `to` names one; its secrets never
-  std::optional<Timetable> typed_rate;  // else it is that of the API. Flag: --rate
-  std::string say_rate;                 // of the command `rate`
+  SendOptions send;                     // target: set if `to` names one; secrets: never set here
+  std::optional<Timetable> typed_rate;  // empty: the default of the API. Flag: --rate
+  std::string say_rate;                 // the argument of the command `rate`
   CredentialSources credentials;
   std::string approve;    // Flag: --approve
   bool yes = false;       // Flag: --yes
@@ -77,24 +77,24 @@ struct Settings {
   OutputSettings output;
   ShowWhat show = ShowWhat::census;
   ShowFormat show_format = ShowFormat::csv;
-  std::vector<std::string> explain;  // ids, `-` for those on stdin
+  std::vector<std::string> explain;  // ids; `-` for those on stdin
   bool explain_as_json = false;      // Flag: --format
   EmulatorOptions emulator;
 
-  /// Everything that was typed, wherever.
+  /// All options given, from any origin.
   std::vector<TypedOption> typed;
 
-  /// Does the target stand inside this process?
+  /// Returns whether the target is an emulator in this process.
   bool own_emulator() const { return to == "emulator"; }
 };
 
 std::span<const CommandEntry> command_table();
 std::span<const OptionEntry> option_table();
 
-/// The groups of --help: what it does first, how fast second.
+/// The groups of --help: options for what is done come before those for how fast.
 std::span<const std::string_view> option_groups();
 
-/// Is this one of the options that a plan is made with?
+/// Returns whether the option is one that a plan is made with.
 bool is_plan_option(const OptionEntry& entry);
 
 }  // namespace idmerge

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// From what was typed to the settings of a command: each option applied in its turn, what follows
-// from several together, and what does not go together. Also which options a job remembers, for the
-// runs after this one. Nothing is opened or asked here.
+// Turns typed options into the settings of a command: applies each option, derives the settings
+// that depend on several, and rejects invalid combinations. It also decides which options a job
+// records for its later runs. Nothing is opened or asked here.
 #pragma once
 
 #include <string>
@@ -15,30 +15,31 @@
 
 namespace idmerge {
 
-/// Give what was typed its meaning, and check what must hold among options.
-/// Errors: usage, one line: `--rate: "abc" is not a rate: write for example 500/s`.
+/// Applies the typed options and checks the constraints between them. Errors: usage, one line:
+/// `--rate: "abc" is not a rate: write for example 500/s`.
 Result<Settings> parse_settings(const Typed& typed);
 
-/// How fast a run goes when nobody says.
+/// The rate of a run if none is configured.
 Rate default_rate(Api api);
 
-/// Does the option say how a run goes, whatever its plan: target, pace, guards, budgets?
+/// Returns whether the option configures a run independently of its plan: target, pace, guards,
+/// budgets.
 bool steers_run(const OptionEntry& entry);
 
-/// What a later `run --job` needs to go on in the same way: target and pace as typed, and the
-/// guards. Budgets and consent are given anew each time.
+/// Returns the options that a later `run --job` needs to continue in the same way: target and pace
+/// as typed, and the guards. Budgets and consent are not recorded; they have to be given again.
 KeyValues words_to_record(const Settings& settings);
 
-/// Take over what a run before recorded, except for what is typed now.
-/// Errors: usage, naming the word, when a record cannot be what an option takes.
+/// Applies the options that an earlier run has recorded, except those typed now. Errors: usage,
+/// naming the option, if a recorded value is invalid.
 Result<void> recall(Settings& settings, const KeyValues& words);
 
-/// Take over what a plan fixes for every run of it: the API and the project's mode.
-/// Errors: usage, when what is typed does not go with it.
+/// Applies the settings that a plan fixes for all its runs: API and project mode. Errors: usage if
+/// a typed option contradicts them.
 Result<void> adopt_plan(Settings& settings, const KeyValues& planned);
 
-/// Do the planning options typed as flags agree with the plan?
-/// Errors: usage, naming the first that does not.
+/// Checks that planning options typed as flags agree with the plan. Errors: usage, naming the first
+/// that does not.
 Result<void> check_typed_against(const Settings& settings, const KeyValues& planned);
 
 }  // namespace idmerge

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Is the far side a rehearsal stage? A loopback address proves nothing: behind it may stand the
-// sidecar or the tunnel through which a cluster reaches the real service. So whoever claims to be
-// an emulator is asked for what only an emulator has.
+// Checks whether the target is an emulator. A loopback address does not prove it: behind it may be
+// the sidecar or tunnel through which a cluster reaches the real service. So the target is asked
+// for a resource that only an emulator has.
 #pragma once
 
 #include "idmerge/net/url.hpp"
 
 namespace idmerge {
 
-/// Does `target` answer as `idmerge emulator` does? Asked of loopback hosts without TLS only.
-/// Bounds: one request without credentials, at most a second.
+/// Returns whether `target` answers like `idmerge emulator`. Only loopback hosts without TLS are
+/// asked. Bounds: one request without credentials, at most a second.
 bool answers_as_emulator(const Target& target);
 
 }  // namespace idmerge

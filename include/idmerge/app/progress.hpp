@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The listener that the program hands to the journeys: one line that is drawn over and over on a
-// terminal, or a line every few minutes elsewhere. The rate it shows is that of the last half
-// minute, because an average since the start hides that nothing moves any more.
+// The progress listener of the commands `plan` and `run`: a status line that is redrawn on a
+// terminal, or a log line every few minutes elsewhere. The displayed rate is that of the last 30
+// seconds, because an average since the start hides a stall.
 #pragma once
 
 #include <chrono>
@@ -19,19 +19,19 @@
 
 namespace idmerge {
 
-/// The last line of a terminal, below all others.
+/// The status line at the bottom of a terminal, below all log lines.
 class StatusLine {
  public:
-  /// `width` is asked each time it draws; it may change.
+  /// `width` is called for each draw, because the terminal may be resized.
   StatusLine(Log::Write write, std::function<std::size_t()> width)
       : write_(std::move(write)), width_(std::move(width)) {}
 
-  /// Show `text` in place of what is shown, cut to the width.
+  /// Replaces the displayed text; `text` is cut to the width.
   void draw(std::string_view text);
 
   void clear();
 
-  /// A writer for the log: its lines appear above this one.
+  /// Returns a writer for the log that prints above the status line.
   Log::Write above();
 
  private:
@@ -43,15 +43,15 @@ class StatusLine {
 /// Columns of the terminal on stderr, or 80.
 std::size_t terminal_width();
 
-/// Something that only grows, and how fast it did of late.
+/// The recent rate of a counter that only grows.
 class RecentRate {
  public:
   using Elapsed = std::chrono::milliseconds;
 
-  /// Units: `elapsed` since any beginning, never less than before.
+  /// Units: `elapsed` since an arbitrary start, never decreasing.
   void add(Elapsed elapsed, std::uint64_t total);
 
-  /// Units: a second, over the last 30 s, or as long as is known.
+  /// Units: per second, over the last 30 s, or over the known time if shorter.
   double per_s() const;
 
  private:
@@ -63,15 +63,15 @@ class RecentRate {
 };
 
 struct ProgressOptions {
-  bool line = false;                         // draw the line
-  std::chrono::milliseconds stats{300'000};  // without it, say one as often; 0: never
+  bool line = false;                         // draw the status line
+  std::chrono::milliseconds stats{300'000};  // without it, interval of log lines; 0: never
 };
 
 class ProgressListener final : public Progress {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
-  /// `asked` says whether somebody wants to know now (SIGUSR1), and forgets it.
+  /// `asked` returns whether somebody has requested a status (SIGUSR1), and clears the request.
   ProgressListener(ProgressOptions options, Log& log, StatusLine& line, std::function<bool()> asked,
                    Clock clock = std::chrono::steady_clock::now);
 
@@ -79,7 +79,7 @@ class ProgressListener final : public Progress {
   void sending(const SendingNow& now) override;
   void note(Weight weight, std::string_view text) override;
 
-  /// Take the line away.
+  /// Removes the status line.
   void end();
 
  private:
@@ -90,7 +90,7 @@ class ProgressListener final : public Progress {
   StatusLine& line_;
   std::function<bool()> asked_;
   Clock clock_;
-  std::mutex mutex_;  // the planner's threads may both speak
+  std::mutex mutex_;  // several threads of the planner may report
   std::chrono::steady_clock::time_point started_;
   std::chrono::steady_clock::time_point said_;
   RecentRate planned_;

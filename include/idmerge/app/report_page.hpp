@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// report.html: summary.json for eyes, in the order in which a person asks after a night's run: how
-// did it end and what now, where is every row, what was sent, what was found in the input, where is
-// the rest. One file that needs no other and runs no script, so that it can be sent on and opened
-// anywhere. All its figures are those of app/report, of the same view; all text goes through
-// app/html, so that no id or file name can become markup.
+// report.html: the content of summary.json for people. Its order follows the questions after a
+// nightly run: how it ended and what to do, the fate of all rows, what was sent, what was found in
+// the input, and where the details are. It is a single file without scripts or external resources,
+// so that it can be forwarded and opened anywhere. All figures come from app/report and the same
+// view. All text goes through app/html, so that no id or file name can become markup.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@
 
 namespace idmerge {
 
-/// The page. Shape: HTML5, UTF-8. Bounds: the first fifty inputs are listed, the others summed up;
-/// every other list is bounded in the view.
+/// Returns the page as HTML5 in UTF-8. Bounds: the first fifty inputs are listed and the others
+/// summed up; all other lists are bounded by the view.
 std::string report_page(const JobView& view, const Ending& ending, const IdMask& mask);
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// `idmerge show`: the census again, or the rows of a list, on stdout. Lists are copied out as they
-// were written, never made up again, so what a person sees here is what the job did. As NDJSON they
-// are input for idmerge as they stand; as CSV the ids come first, under the names that idmerge
-// looks for.
+// `idmerge show`: prints the plan summary or one of the lists of rows to stdout. Lists are copied
+// as they were written, never regenerated, so that they show what the job really did. As NDJSON
+// they can be used as input for idmerge directly; as CSV the columns of the ids come first, under
+// names that idmerge recognizes.
 #pragma once
 
 #include <functional>
@@ -17,22 +17,22 @@
 
 namespace idmerge {
 
-/// Takes a piece of output. Shape: false when nobody reads any more, which is no error (`| head`).
+/// Writes a piece of output. Returns: false if the reader is gone, which is no error (`| head`).
 using Output = std::function<Result<bool>(std::string_view)>;
 
 /// Writes to stdout.
 Output to_stdout();
 
-/// Makes visible what could steer a terminal, line ends excepted: rows hold what anybody wrote.
-/// Shape: each piece ends with a whole character.
+/// Escapes characters that could control a terminal, except line ends, because rows contain
+/// untrusted text. Requires: each piece ends at a character boundary.
 Output for_terminal(Output output);
 
-/// Writes to stdout: for_terminal() on one, the exact bytes elsewhere.
+/// Writes to stdout: through for_terminal() if it is a terminal, otherwise the exact bytes.
 Output to_reader();
 
-/// Shape: what to say besides on stderr; empty: nothing.
-/// Bounds: one block of the plan, or one line of a list, in memory.
-/// Errors: as view_job(); input for a list that is not what the plan counted.
+/// Prints what `settings.show` selects. Returns: a warning for stderr, or an empty text. Bounds:
+/// one block of the plan, or one line of a list, in memory. Errors: as view_job(); input for a list
+/// that differs from the counts of the plan.
 Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
                          const Output& output);
 

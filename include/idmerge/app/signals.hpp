@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Signals become questions that the program asks when it suits: has somebody asked to stop, does
-// somebody want to know. Handlers only set atomics. While a plan is made a stop ends the process at
-// once, because a plan appears under its name when it is whole and there is nothing to save.
+// Turns signals into state that the program polls: whether to stop, and whether to report the
+// status. Handlers only set atomics, except that SIGINT and SIGTERM end the process at once while a
+// plan is made: the plan file gets its name only when it is complete, so there is nothing to save.
 #pragma once
 
 #include "idmerge/run/sender.hpp"
 
 namespace idmerge {
 
-/// The signals of this process. One at a time.
+/// Installs the signal handlers of the process. Requires: at most one instance at a time.
 ///
 ///   SIGINT, SIGTERM   stop: the first drains, the second stops at once
-///   SIGUSR1           say how far it is
+///   SIGUSR1           reports the progress
 ///   SIGHUP, SIGPIPE   ignored: a job outlives its terminal and its reader
 class Signals {
  public:
@@ -23,10 +23,10 @@ class Signals {
 
   const StopRequest& stop() const;
 
-  /// Did somebody ask how far it is? Forgets it.
+  /// Returns whether a status was requested, and clears the request.
   bool take_status_request();
 
-  /// From now on the first SIGINT or SIGTERM ends the process, or asks to stop.
+  /// Sets whether the first SIGINT or SIGTERM ends the process at once or requests a stop.
   void end_at_once(bool at_once);
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `idmerge status`: where a job stands, read from checkpoint and journal without the lock, so that
-// asking disturbs nobody and works as well when nobody is left to ask.
+// `idmerge status`: reports the progress of a job from its checkpoint and journal. It takes no
+// lock, so it neither disturbs a running process nor depends on one.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace idmerge {
 
-/// Shape: some lines for people, the last of them the command that goes on, if there is one.
-/// Errors: as view_job().
+/// Returns some lines for people; the last one is the command that continues the job, if there is
+/// one. Errors: as view_job().
 Result<std::string> status_text(Files& files, const std::string& job);
 
 }  // namespace idmerge

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The file of `--summary`: the one place outside its job where the program writes. A job's own
-// files are replaced without a question, so what stands here is looked at twice: before any work,
-// that it is nothing that the work needs, and when it is written, that only a regular file is
-// replaced.
+// Writes the file of `--summary`, the only file outside its job that the program writes. A job's
+// own files are replaced unconditionally, but this path is checked twice: before any work, that it
+// is no file which the job needs, and on writing, that only a regular file is replaced.
 #pragma once
 
 #include <string>
@@ -15,14 +14,14 @@
 
 namespace idmerge {
 
-/// May --summary be written where it says? Looked at when the job's directory is known.
-/// Errors: usage for an input or what else an option names, for anything inside a job or an input
-/// directory, for a directory, and where there is none to write it into.
+/// Checks that --summary may be written to its path. Requires: the job's directory is known.
+/// Errors: usage for an input or a file named by another option, for a path inside a job or an
+/// input directory, for a directory, and if the parent directory does not exist.
 Result<void> check_summary_place(const Settings& settings);
 
-/// Write the summary: a link is followed, a regular file replaced, anything else written to (a
-/// FIFO, a device, what the shell opened as /dev/fd/N).
-/// Errors: usage for a FIFO that nobody reads; outage.
+/// Writes the summary. Symbolic links are followed, a regular file is replaced, and anything else
+/// is written to (a FIFO, a device, a descriptor of the shell as /dev/fd/N). Errors: usage for a
+/// FIFO without a reader; outage.
 Result<void> write_summary_file(Files& files, const std::string& path, std::string_view text);
 
 }  // namespace idmerge

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What was typed, before anybody asks what it means: which command, which inputs, and for each
-// option its text and where it came from - flag, environment, file. Every option is one entry of
-// one table, and parsing, help, environment and configuration file all follow from it, so an
-// option cannot exist in one and lack in another. An unknown option is always an error.
+// Parses the command line into the command, its inputs, and the raw text and origin (flag,
+// environment, file) of each option, without interpreting the values. Each option is one entry of a
+// single table from which parsing, help, environment and configuration file are derived, so that an
+// option exists in all of them or in none. An unknown option is always an error.
 #pragma once
 
 #include <cstddef>
@@ -39,22 +39,22 @@ struct CommandEntry {
   bool takes_inputs = false;
 };
 
-/// Where an option may be set.
+/// The origins from which an option may be set.
 enum class Reach : std::uint8_t {
   everywhere,
-  flag,         // elsewhere the name means another command's option
-  flag_strict,  // elsewhere it is an error: nobody agrees to what cannot be undone by a file
+  flag,         // elsewhere ignored: the name may be another command's option
+  flag_strict,  // elsewhere an error: consent to the irreversible must not come from a file
 };
 
 /// One option.
 struct OptionEntry {
   std::string_view name;      // without dashes
-  std::string_view value;     // what stands behind it, "RATE"; empty: a switch
+  std::string_view value;     // placeholder of its value, "RATE"; empty: a switch
   std::string_view fallback;  // the default as a person writes it; empty: none
   std::string_view group;
   Commands commands = 0;
   std::string_view help;
-  /// Give the text its meaning. Errors: usage, without the option's name.
+  /// Parses the text into the settings. Errors: usage, without the option's name.
   Result<void> (*apply)(std::string_view text, Settings& settings) = nullptr;
   char letter = 0;  // -n
   Reach reach = Reach::everywhere;
@@ -65,16 +65,15 @@ enum class Origin : std::uint8_t { flag, environment, file };
 
 struct TypedOption {
   const OptionEntry* entry = nullptr;
-  std::string text;  // of a switch: "true" or "false"
+  std::string text;  // for a switch: "true" or "false"
   Origin origin = Origin::flag;
-  std::string
-      where;  // as the person knows it: "--rate", "IDMERGE_RATE", "night.toml: line 3: rate"
+  std::string where;  // as shown to the user: "--rate", "IDMERGE_RATE", "night.toml: line 3: rate"
 };
 
 struct Typed {
   std::optional<Command> command;
   std::vector<std::string> inputs;
-  std::vector<TypedOption> options;  // at most one of each entry, unless it is repeatable
+  std::vector<TypedOption> options;  // one per entry, unless the entry is repeatable
   bool help = false;
   bool help_all = false;  // `help`, of all commands
   bool version = false;
@@ -85,9 +84,8 @@ struct Typed {
 /// Reads a configuration file. Errors: usage.
 using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 
-/// Take apart what was typed: first the flags, then for options not among them the environment,
-/// then the file of --config.
-/// Errors: usage, with the option's name and what to do.
+/// Parses the arguments, then, for options not given as flags, the environment, then the file of
+/// --config. Errors: usage, with the option's name and what to do.
 Result<Typed> parse_typed(std::span<const CommandEntry> commands,
                           std::span<const OptionEntry> options,
                           const std::vector<std::string>& arguments, const Environment& environment,
@@ -96,20 +94,20 @@ Result<Typed> parse_typed(std::span<const CommandEntry> commands,
 /// "IDMERGE_ANON_FIELD"
 std::string variable_name(const OptionEntry& entry);
 
-/// A variable that is named like an option's and is none.
+/// A variable with the prefix of options that sets no option.
 struct UnknownVariable {
   std::string name;
   std::string what;       // what is wrong, and what to do
-  bool is_guard = false;  // probably meant to be a safety limit, which is now not set
+  bool is_guard = false;  // probably meant to be a guard, which is therefore not set
 
   bool operator==(const UnknownVariable&) const = default;
 };
 
-/// Of all the environment's `names`, those that begin like an option's variable and set nothing.
+/// Returns those of the environment's `names` that have the prefix of options and set nothing.
 std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& names,
                                                std::span<const OptionEntry> options);
 
-/// The name among `names` that `typed` is probably meant to be, or nothing.
+/// Returns the one of `names` that `typed` is most likely a misspelling of, or nothing.
 std::optional<std::string_view> nearest(std::string_view typed,
                                         std::span<const std::string_view> names);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Where a run stands, as one small readable text that is replaced atomically. Law 3: what it names
-// as settled is durable, so dead letters are synced before the checkpoint that counts them
-// (disk/run_log.hpp sees to that). There is one spelling for each content: a text that would not be
-// written like this again, byte for byte, is refused.
+// The checkpoint: the state of a run as a small readable text that is replaced atomically. Law 3
+// (README.md): all outcomes it counts are durable, so dead letters are synced before the checkpoint
+// that counts them (disk/run_log.hpp ensures this). Each content has exactly one representation: a
+// text that checkpoint_text() would not produce, byte for byte, is rejected.
 //
 // Example:
 //
@@ -42,12 +42,11 @@
 //   word.rate = 500/s
 //   checksum = 1122334455667788
 //
-// `above` and `in_doubt` list ranges as first+count, `parked` links as ordinalxattempts. A line
-// `reopened`, behind `parked` and like `above`, is there only when it has something to say: these
-// links were settled by an answer that may be another link's. The checksum is XXH3-64 of all lines
-// before its own.
+// `above` and `in_doubt` list ranges as first+count, `parked` lists links as ordinalxattempts. An
+// optional line `reopened` after `parked`, in the form of `above`, lists links that were settled by
+// an answer that may belong to another link. The checksum is XXH3-64 of all lines before its own.
 //
-// Version 3 is still read, and written by nobody. It has `ahead_max` in place of `ceiling`, and no
+// Version 3 is still read, but no longer written. It has `ahead_max` in place of `ceiling`, and no
 // list of ambiguous links: see OldWindow.
 #pragma once
 
@@ -65,36 +64,36 @@
 
 namespace idmerge {
 
-/// What a checkpoint of version 3 says about links that may have left: after a kill the first
-/// in_flight_max pending ones, after a power loss as many more as this.
+/// The bound on links in doubt in a checkpoint of version 3: after a kill the first in_flight_max
+/// pending links, after a power loss `ahead_max` more.
 struct OldWindow {
   std::uint64_t ahead_max = 0;
   bool operator==(const OldWindow&) const = default;
 };
 
 struct Checkpoint {
-  std::optional<OldWindow> old_window;  // of version 3; nothing in the one that is written now
-  Digest plan{};                        // of the plan, whole
-  std::string target;               // fingerprint of host, project and API; chosen by the sender
-  std::uint64_t generation = 0;     // of the journal that follows
-  std::uint64_t journal_chain = 0;  // the checksum that this journal starts from
+  std::optional<OldWindow> old_window;  // only in version 3, which is no longer written
+  Digest plan{};                        // of the complete plan
+  std::string target;               // fingerprint of host, project and API, computed by the sender
+  std::uint64_t generation = 0;     // of the journal that follows this checkpoint
+  std::uint64_t journal_chain = 0;  // the checksum from which that journal starts
   std::uint64_t round = 0;          // 0 until spares are sent
-  std::uint64_t round_links = 0;    // spares that this round sends; 0 in round 0
-  std::int64_t pinned_time_s = 0;   // the time that every link of the job is sent with
-  std::uint64_t in_flight_max = 0;  // links that a kill may send again; 0: ended in order
+  std::uint64_t round_links = 0;    // number of spares in this round; 0 in round 0
+  std::int64_t pinned_time_s = 0;   // the time with which every link of the job is sent
+  std::uint64_t in_flight_max = 0;  // may be sent again after a kill; 0: ended in order
 
-  /// Links that never leave before another checkpoint is durable: this ordinal and all behind it.
-  /// So after a power loss those before it may have left in this round, and no others.
+  /// This link and all later ones are not sent before another checkpoint is durable. So after a
+  /// power loss, the links that may have been sent in this round are those before it.
   std::uint64_t ceiling = 0;
-  std::string boot;  // since when the machine runs, as the kernel names it
-  KnownLimit limit;  // of the service, as it said last
+  std::string boot;  // identifies the current boot of the machine, as given by the kernel
+  KnownLimit limit;  // last rate limit of the service
 
-  /// Links that may be delivered without our knowing: under way at this moment, or sent before
-  /// without an answer that says what it did. Some may be settled by now.
+  /// Links that may have been delivered without a record of it: in flight at this moment, or sent
+  /// before without a conclusive answer. Some of them may be settled by now.
   LinkSet in_doubt;
   bool finished = false;
-  int exit_code = 0;   // what the run ended with; of meaning only when it ended in order
-  LedgerState ledger;  // of this round
+  int exit_code = 0;                   // of the run; valid only if it ended in order
+  LedgerState ledger;                  // of the current round
   std::uint64_t delivered_before = 0;  // in earlier rounds
   std::uint64_t refused_before = 0;
   std::uint64_t ambiguous_before = 0;
@@ -102,14 +101,15 @@ struct Checkpoint {
   std::uint64_t letters_chain = 0;    // its checksum (disk/dead_letters.hpp)
   std::uint64_t ambiguous_bytes = 0;  // length of ambiguous.ndjson
   std::uint64_t ambiguous_chain = 0;
-  KeyValues words;  // host, project, token fingerprint, rate: as recorded
+  KeyValues words;  // recorded settings: host, project, token fingerprint, rate
 
-  // Of all rounds.
+  // Totals of all rounds.
   std::uint64_t delivered() const { return delivered_before + ledger.delivered; }
   std::uint64_t refused() const { return refused_before + ledger.refused; }
   std::uint64_t ambiguous() const { return ambiguous_before + ledger.ambiguous; }
 
-  /// Spares that have a fate or get one in this round. Units: `sendable` links of the plan.
+  /// Number of spares sent, including those of the current round. `sendable` is the number of links
+  /// that the plan sends in round 0.
   std::uint64_t spares_sent(std::uint64_t sendable) const {
     return round == 0 ? 0 : delivered_before + refused_before + round_links - sendable;
   }
@@ -117,19 +117,18 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
-/// The text of a checkpoint.
 std::string checkpoint_text(const Checkpoint& checkpoint);
 
-/// Read a checkpoint's text; `name` stands in messages.
+/// Parse the text of a checkpoint; `name` is used in messages.
 ///
-/// Errors: Errc::input for anything that checkpoint_text() would not have written, or that
-/// contradicts itself.
+/// Errors: Errc::input for anything that checkpoint_text() would not have written, or that is
+/// inconsistent.
 Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name);
 
-/// Replace the checkpoint at `path`, durably.
+/// Replace the checkpoint at `path` durably.
 Result<void> save_checkpoint(Files& files, const std::string& path, const Checkpoint& checkpoint);
 
-/// Load the checkpoint at `path`; nullopt if there is none.
+/// Load the checkpoint at `path`. Returns: nullopt if there is none.
 Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::string& path);
 
 }  // namespace idmerge

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The links that the service refused, one JSON object a line, which idmerge reads as input. The
-// letter is written before the journal entry that counts it, and both name where it ends; a resumed
-// run cuts the file to the last letter that is counted, so that each stands there exactly once.
+// Dead letters: the links that the service refused, one JSON object per line, in a form that
+// idmerge accepts as input. A letter is written before the journal entry that counts it, and the
+// entry records where the letter ends. A resumed run cuts the file after the last counted letter,
+// so that each letter is in the file exactly once. Ambiguous deliveries are listed in a second file
+// of the same form.
 #pragma once
 
 #include <cstdint>
@@ -15,32 +17,32 @@
 
 namespace idmerge {
 
-/// How far the file goes: its length and the checksum of all letters up to there, XXH3-64 of each
-/// letter seeded with the checksum before it.
+/// The end of a file of dead letters: its length, and the checksum of all letters up to there. The
+/// checksum is XXH3-64 of each letter, seeded with the checksum before it.
 struct LettersEnd {
   std::uint64_t bytes = 0;
   std::uint64_t chain = 0;
   bool operator==(const LettersEnd&) const = default;
 };
 
-/// Appends dead letters. Belongs to the io thread; the disk thread syncs through a handle of its
-/// own.
+/// Appends dead letters. Thread safety: used by the io thread only; the disk thread syncs through a
+/// separate handle.
 class DeadLetters {
  public:
-  /// Open the file, made if absent, cut it to `end` and go on from there.
+  /// Open the file, creating it if absent, and cut it to `end`.
   ///
   /// Errors: Errc::input if it is shorter.
   static Result<DeadLetters> open(Files& files, const std::string& path, LettersEnd end);
 
-  /// Add a letter: one line of JSON, without its newline. Written by flush().
+  /// Add a letter: one line of JSON without its newline. Written by flush(). Returns: the new end.
   LettersEnd add(std::string_view line);
 
-  /// Write what was added since. Errors: Errc::outage; the file is then of no further use.
+  /// Write the added letters. Errors: Errc::outage; the file must not be used afterwards.
   Result<void> flush();
 
-  /// Take letters out again, given by where each begins, ascending: the file is cut before the
-  /// first of them, and those that stay are written again. What counted them holds no more: a
-  /// checkpoint must follow. Errors: as flush().
+  /// Remove letters, given by where each begins, ascending: the file is cut before the first of
+  /// them, and the letters to keep are written again. This invalidates the journal entries that
+  /// count later letters, so a checkpoint must be saved. Errors: as flush().
   Result<void> take_back(const std::vector<LettersEnd>& begins);
 
   LettersEnd end() const { return end_; }
@@ -53,13 +55,13 @@ class DeadLetters {
   std::string buffer_;
 };
 
-/// Reads letters in order, to see how far a file agrees with what was counted.
+/// Reads letters in order, to check how far a file matches the recorded ends.
 class LettersCheck {
  public:
-  /// An absent file counts as an empty one.
+  /// An absent file is treated as empty.
   static Result<LettersCheck> open(Files& files, const std::string& path);
 
-  /// Does the file go on from where it last agreed to exactly this end? If not, nothing is moved.
+  /// Returns whether the file matches this end, reading on from at(). Moves at() to it if so.
   Result<bool> reaches(LettersEnd end);
 
   LettersEnd at() const { return at_; }

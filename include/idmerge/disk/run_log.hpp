@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// The memory of a run: ledger, journal, dead letters and checkpoint as one thing, so that the order
-// in which they are written, on which laws 2 and 3 rest, stands in one place.
+// The persistent state of a run: ledger, journal, dead letters and checkpoint behind one interface,
+// so that the order of their writes, on which laws 2 and 3 (README.md) rest, is defined in one
+// place.
 //
-//   io thread    attempt · flush · request leaves  \ letters, then journal: one write() each, no
-//                settle ... settle · flush         / sync
+//   io thread    attempt · flush · request sent   \ dead letters, then journal: one write() each,
+//                settle ... settle · flush        / no sync
 //                take a snapshot                  the journal's next generation begins
-//   disk thread  save the snapshot                sync letters, replace checkpoint, drop old
-//                                                 journals, append to the timeline
+//   disk thread  save the snapshot                sync dead letters, replace the checkpoint, remove
+//                                                 old journals, append to the timeline
 //
-// After a kill everything flushed is known, so also which links had left without being settled.
-// After a power loss everything saved is known, and what can be read of the rest if it fits
-// together; links that left since then are those below the checkpoint's ceiling, which sending
-// never passes. At most one snapshot is under way at a time.
+// After a kill everything that was flushed is known, including the links that were sent but not
+// settled. After a power loss everything that was saved is known, and of the rest the longest valid
+// beginning that can still be read; links sent since the last save are below the checkpoint's
+// ceiling, which sending never passes. At most one snapshot is being saved at a time.
 #pragma once
 
 #include <algorithm>
@@ -34,52 +35,52 @@
 
 namespace idmerge {
 
-/// Where a run stands on disk. Shape: `checkpoint` is the saved one with the journals applied; its
-/// ledger, letters, links in doubt and nothing else differ from the file.
+/// The state of a run on disk. `checkpoint` is the saved one with the journals applied: only its
+/// ledger, its letters and its links in doubt differ from the file.
 struct RunState {
   Checkpoint checkpoint;
-  std::uint64_t generation_top = 0;  // the highest journal seen
+  std::uint64_t generation_top = 0;  // the highest generation found
   std::uint64_t replayed = 0;        // journal entries applied
-  bool journal_lost = false;         // journals are not all there: what they said is not known
-  std::vector<std::string> notes;    // sentences for people: what was cut or ignored, and why
+  bool journal_lost = false;  // journals are missing or incomplete, and their entries are unknown
+  std::vector<std::string> notes;  // messages for people: what was cut off or ignored, and why
 };
 
-/// Apply what a journal says to a ledger; false, with nothing changed, if the two contradict each
+/// Apply a journal entry to a ledger. Returns: false, with nothing changed, if they contradict each
 /// other.
 bool replay(Ledger& ledger, const JournalEntry& entry);
 
-/// Of these links those that are not settled.
+/// Returns: those of the links that are not settled.
 LinkSet pending_of(const LinkSet& links, const Ledger& ledger);
 
-/// Read where a run stands, changing nothing; nullopt if it has not begun. Works beside a running
-/// process.
+/// Read the state of a run without changing anything. Safe while another process works on the run.
 ///
-/// Errors: Errc::input if checkpoint or dead letters are damaged or of another plan.
+/// Returns: nullopt if the run has not begun.
+/// Errors: Errc::input if checkpoint or dead letters are damaged or belong to another plan.
 Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan);
 
-/// Fates that were taken back.
+/// Links whose outcomes were taken back.
 struct TakenBack {
   LinkSet links;
-  std::uint64_t refused = 0;  // of them
+  std::uint64_t refused = 0;  // of these links
 };
 
-/// A consistent moment, on its way to the disk. Plain data: made by the io thread, saved by the
-/// disk thread.
+/// A consistent state of the run. Thread safety: plain data, created by the io thread and saved by
+/// the disk thread.
 struct Snapshot {
   Checkpoint checkpoint;
-  std::uint64_t journal_before = 0;  // the oldest generation that it makes superfluous
-  std::int64_t taken_s = 0;          // when that was; since 1970, rounded down
+  std::uint64_t journal_before = 0;  // the oldest generation that may be removed once this is saved
+  std::int64_t taken_s = 0;          // when it was taken; seconds since 1970, rounded down
 };
 
-/// The disk thread's half.
+/// Saves snapshots. Thread safety: used by the disk thread during a run.
 class RunSaver {
  public:
   static Result<RunSaver> open(Files& files, const RunPaths& paths);
 
-  /// Sync the dead letters, replace the checkpoint, remove the journals before it, and note in the
-  /// timeline how far the run was.
+  /// Sync the dead letters, replace the checkpoint, remove the older journals, and append the
+  /// progress to the timeline.
   ///
-  /// Errors: Errc::outage; the checkpoint before stays in force. Stop the run.
+  /// Errors: Errc::outage; the previous checkpoint stays valid, and the run must be stopped.
   Result<void> save(const Snapshot& snapshot);
 
  private:
@@ -87,123 +88,131 @@ class RunSaver {
 
   Files* files_;
   RunPaths paths_;
-  File letters_;  // handles of its own: the io thread appends through others
+  File letters_;  // separate handles: the io thread appends through its own
   File ambiguous_;
-  std::uint64_t ambiguous_synced_ = 0;  // bytes of it
+  std::uint64_t ambiguous_synced_ = 0;  // length of ambiguous.ndjson at its last sync
   Timeline timeline_;
 };
 
-/// The io thread's half.
+/// Records the progress of a run. Thread safety: used by the io thread only.
 class RunLog {
  public:
-  /// Begin a run: the first checkpoint is durable when this returns, before any link is sent.
+  /// Begin a run. The first checkpoint is durable when this returns, before any link is sent.
   ///
-  /// Shape: of `first` the caller fills plan, target, words, pinned time, in_flight_max, ceiling,
-  /// boot and ledger.links. Errors: Errc::usage if the run has begun already.
+  /// Requires: `first` has plan, target, words, pinned time, in_flight_max, ceiling, boot and
+  /// ledger.links.
+  /// Errors: Errc::usage if the run has begun already.
   static Result<RunLog> begin(Files& files, const RunPaths& paths, Checkpoint first);
 
-  /// Go on from what read_run() found: cut the dead letters, save a checkpoint with what the
-  /// journals said, begin a new generation. The run counts as unfinished again; words, boot,
-  /// in_flight_max, ceiling and the links in doubt are as the caller left them in `state`.
+  /// Resume from the state that read_run() returned: cut the dead letters, save a checkpoint with
+  /// the journals applied, and begin a new generation. The run counts as unfinished again.
+  ///
+  /// Requires: the caller has updated words, boot, in_flight_max, ceiling and the links in doubt in
+  /// `state`.
   static Result<RunLog> resume(Files& files, const RunPaths& paths, RunState state);
 
   const Ledger& ledger() const { return ledger_; }
 
-  /// Where the run stands: the facts, with what was settled up to now.
+  /// Returns: the current state as a checkpoint, with all outcomes so far.
   Checkpoint now() const;
 
-  /// Links that were settled in all rounds, and how many of them were delivered.
+  /// Links settled in all rounds, and those of them that were delivered.
   std::uint64_t settled() const { return delivered() + facts_.refused_before + ledger_.refused(); }
   std::uint64_t delivered() const { return facts_.delivered_before + ledger_.delivered(); }
 
-  /// Links that this process has settled or parked; one that was parked twice counts twice.
+  /// Number of links that this process has settled or parked; a link that was parked twice counts
+  /// twice.
   std::uint64_t put_away() const { return put_away_; }
 
-  /// The length of refused.ndjson, once all is flushed.
+  /// Returns: the length of refused.ndjson after the next flush().
   std::uint64_t letters_bytes() const { return letters_.end().bytes; }
 
-  /// Facts that the next snapshot takes along; plan, ledger, letters and generation are ours.
+  /// The facts that the next snapshot will contain. Plan, ledger, letters and generation must not
+  /// be changed.
   Checkpoint& facts() { return facts_; }
   const Checkpoint& facts() const { return facts_; }
 
-  /// The request of these links is about to leave: not before flush() has written that.
+  /// Announce a request before it is sent. It must not be sent before flush() has succeeded.
   void attempt(std::uint64_t first, std::uint32_t count);
 
-  /// After all they were not attempted: nothing was written to the connection, or the service
-  /// answered that it took nothing. Those in doubt since before this run stay so.
+  /// Withdraw an announcement: nothing was written to the connection, or the service answered that
+  /// it took nothing. Links that were in doubt before this run remain in doubt.
   void withdraw(std::uint64_t first, std::uint32_t count);
 
-  /// May a run before this one have delivered the link?
+  /// Returns whether an earlier run may have delivered the link.
   bool was_in_doubt(std::uint64_t ordinal) const { return facts_.in_doubt.contains(ordinal); }
 
-  /// May it be delivered, by this run or one before?
+  /// Returns whether this run or an earlier one may have delivered the link.
   bool is_in_doubt(std::uint64_t ordinal) const {
     return was_in_doubt(ordinal) || attempted_.contains(ordinal);
   }
 
-  /// Settle links. Shape: on disk after flush(). Bug: see Ledger.
+  /// Settle links. The outcomes are on disk after flush(). Bug: see Ledger.
   void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts);
 
-  /// The link was in doubt, and now the service says that it is linked already: by us, it seems.
+  /// Settle a link that was in doubt and is now reported as already linked: most likely by idmerge.
   void deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
 
-  /// `letter` is one line of JSON without its newline.
+  /// Requires: `letter` is one line of JSON without its newline.
   void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void park(std::uint64_t ordinal, std::uint32_t attempts);
 
-  /// The answers to these links may have been those of others: what was settled by them is pending
-  /// again, its letters are taken out, and all of them are in doubt. The journal does not say so: a
-  /// snapshot must be saved before anything else is written.
+  /// Take back the outcomes of answered links, because the answers may have belonged to other
+  /// links: settled ones are pending again, their letters are removed, and all of them are in
+  /// doubt. The journal does not record this: a snapshot must be saved before anything else is
+  /// written.
   ///
-  /// Shape: only links that were answered since the last snapshot was taken.
+  /// Requires: all links were answered since the last snapshot was taken.
   /// Errors: as flush().
   Result<TakenBack> reopen(const LinkSet& answered);
 
-  /// Links that are not to be sent; needs no entry, as the plan says so again.
+  /// Mark links that are not to be sent. There is no journal entry, because this follows from the
+  /// plan.
   void pass(std::uint64_t first, std::uint64_t count = 1) { ledger_.pass(first, count); }
 
-  /// May this link leave? Not at the ceiling of the checkpoint that is durable, or behind it.
+  /// Returns whether this link may be sent: only links below the ceiling of the durable checkpoint
+  /// may.
   bool may_hand_out(std::uint64_t ordinal) const { return ordinal < durable_ceiling_; }
 
-  /// A link is taken to be sent. Bug unless it may leave.
+  /// Record that a link is taken to be sent. Bug unless may_hand_out().
   void hand_out(std::uint64_t ordinal);
 
-  /// The next link to be sent is this one, and it may not leave yet: what lies before it, links
-  /// that are not sent among them, is used up.
+  /// Record that this is the next link to be sent and that it may not be sent yet: all links before
+  /// it, including those that are not sent, count as handed out.
   void wait_for_ceiling(std::uint64_t ordinal) {
     handed_out_end_ = std::max(handed_out_end_, ordinal);
   }
 
-  /// Let the next snapshot promise this ceiling, unless it has a higher one.
+  /// Raise the ceiling of the next snapshot; never lowers it.
   void raise_ceiling(std::uint64_t ceiling) { facts_.ceiling = std::max(facts_.ceiling, ceiling); }
 
-  /// Is a snapshot due so that links can go on leaving: has less than half of what the next one
-  /// allows not been used up?
+  /// Returns whether a snapshot is due so that sending can continue: fewer links remain below the
+  /// durable ceiling than half of those that remain below the next one.
   bool needs_ceiling() const;
 
-  /// A snapshot with this ceiling is durable.
+  /// Record that a snapshot with this ceiling is durable.
   void saved(std::uint64_t ceiling) { durable_ceiling_ = ceiling; }
 
-  /// Write what was settled since: before the next requests leave.
+  /// Write the buffered entries. Must succeed before the next requests are sent.
   ///
-  /// Errors: Errc::outage. Nothing may be settled, flushed or saved afterwards; a later run
-  /// resumes from what is on disk.
+  /// Errors: Errc::outage. Nothing may be settled, flushed or saved afterwards; a later run resumes
+  /// from the state on disk.
   Result<void> flush();
 
-  /// Flush, begin the journal's next generation and say what to save.
+  /// Flush, begin the journal's next generation, and return the snapshot to save.
   ///
   /// Errors: as flush().
   Result<Snapshot> snapshot();
 
-  /// Begin the next round, of so many links, with this ceiling: what was settled so far counts as
-  /// before, and the ledger starts anew. The journals do not say to which round they belong, so the
-  /// snapshot must be saved before anything of the round is settled.
+  /// Begin the next round, of `round_links` links, with this ceiling: the outcomes so far are added
+  /// to those of earlier rounds, and the ledger is reset. Journals do not record their round, so
+  /// the snapshot must be saved before any link of the round is settled.
   ///
-  /// Errors: as flush(). Bug unless the round before is settled whole.
+  /// Errors: as flush(). Bug unless the previous round is completely settled.
   Result<Snapshot> begin_round(std::uint64_t round_links, std::uint64_t ceiling);
 
-  /// A snapshot of the end of a run: nothing is in flight any more. In doubt are exactly the links
-  /// that were attempted and are not settled.
+  /// Return a snapshot for the end of a run. No request is in flight; in doubt are exactly the
+  /// links that were attempted and are not settled.
   Result<Snapshot> last_snapshot(bool finished, int exit_code);
 
  private:
@@ -213,7 +222,7 @@ class RunLog {
   void add_entry(JournalEntry entry, LettersEnd end);
   void settle(std::uint64_t first, std::uint32_t count);
 
-  /// A letter that was written since the last snapshot was taken.
+  /// A dead letter that was added since the last snapshot was taken.
   struct RecentLetter {
     std::uint64_t ordinal = 0;
     LettersEnd begin;
@@ -223,16 +232,16 @@ class RunLog {
 
   Files* files_;
   RunPaths paths_;
-  Checkpoint facts_;  // its links in doubt are those of earlier runs, however they end in this one
+  Checkpoint facts_;  // its in_doubt has the links in doubt before this run, even if settled since
   Ledger ledger_;
   DeadLetters letters_;
   DeadLetters ambiguous_;
   std::vector<RecentLetter> recent_letters_;
   std::vector<RecentLetter> recent_ambiguous_;
   Journal journal_;
-  LinkSet attempted_;  // by this run, not settled or withdrawn
+  LinkSet attempted_;  // by this run, and neither settled nor withdrawn
   std::uint64_t put_away_ = 0;
-  std::uint64_t handed_out_end_ = 0;  // before the next link that may be taken to be sent
+  std::uint64_t handed_out_end_ = 0;  // the next link to be sent is at or past this ordinal
   std::uint64_t durable_ceiling_ = 0;
   bool broken_ = false;
 };

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// When a run was how far, for people who ask when a link was answered: the journal is dropped with
-// each checkpoint, and a run may take weeks. One line of text every ten seconds or so in which
-// links were settled, appended beside the checkpoint and never synced, since nothing rests on it: a
-// line that is torn or missing makes an answer less exact, not wrong.
+// Log of the progress of a run over time, so that people can look up when a link was answered: the
+// journal is removed with each checkpoint, and a run may take weeks. It has one line of text for
+// about every ten seconds in which links were settled. Lines are appended next to the checkpoint
+// and never synced, because nothing depends on them: a torn or missing line makes a result less
+// precise, not wrong.
 //
-// Example: at 1795456810, in round 0, all of the first 400 links were settled but 17, which was
-// parked, and none from 413 on:
+// Example: at 1795456810, in round 0, all of the first 400 links were settled except 17, which was
+// parked, and no link from 413 on was settled:
 //
 //   1795456810 0 400 413 17 1122334455667788
 //
-// Parked links stand there with commas between them, "-" if there are none. Where they are many,
-// they are not listed, and what lies behind the first of them does not count as settled.
+// Parked links are separated by commas; "-" means none. If there are many, they are not listed, and
+// no link from the first of them on counts as settled. Reopened links are treated like parked ones.
 //
-// The last word is the XXH3-64 of the text before it, seeded with the start of the plan digest.
-// Lines that do not fit it, of another plan for example, say nothing.
+// The last field is the XXH3-64 of the text before it, seeded with the start of the plan digest.
+// Lines with another checksum, such as those of another plan, are ignored.
 #pragma once
 
 #include <cstdint>
@@ -34,20 +35,21 @@ namespace idmerge {
 
 struct TimelineEntry {
   std::int64_t time_s = 0;                 // since 1970, rounded down
-  std::uint64_t round = 0;                 // links below are of this one
-  std::uint64_t settled = 0;               // every ordinal below it was settled ...
-  std::uint64_t end = 0;                   // ... and no ordinal from it on was
-  std::vector<std::uint64_t> parked = {};  // but these were not; ascending
+  std::uint64_t round = 0;                 // the round that the fields below describe
+  std::uint64_t settled = 0;               // every link below it was settled ...
+  std::uint64_t end = 0;                   // ... and no link from it on was
+  std::vector<std::uint64_t> parked = {};  // except these; ascending
   bool operator==(const TimelineEntry&) const = default;
 };
 
-/// What a checkpoint taken at a time says.
+/// Returns: the entry for a checkpoint that was taken at this time.
 TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s);
 
-/// A line, with its line end.
+/// Returns: the line of an entry, including its newline.
 std::string timeline_line(const TimelineEntry& entry, const Digest& plan);
 
-/// All lines that fit, as they were written. Their times may go back, as the clock may.
+/// Returns: the entries of all valid lines in their order. Their times may decrease, because the
+/// clock may be set back.
 std::vector<TimelineEntry> parse_timeline(std::string_view text, const Digest& plan);
 
 /// Units: seconds since 1970.
@@ -57,20 +59,22 @@ struct TimeSpan {
   bool operator==(const TimeSpan&) const = default;
 };
 
-/// When a link that has an answer got it, in its round: as closely as the lines tell, within the
-/// span of the whole run.
+/// Returns: the time span in which a link got its answer in this round, as precisely as the
+/// timeline allows, within the span of the run.
+/// Requires: the link has an answer.
 TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t round,
                         std::uint64_t ordinal, TimeSpan run);
 
-/// Appends to the timeline of one plan's run. Belongs to the disk thread.
+/// Appends to the timeline of one plan's run. Thread safety: used by the disk thread.
 class Timeline {
  public:
   Timeline(Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
 
-  /// Append what a checkpoint that was taken at a time says, if it says something new, and the last
-  /// line is old enough, of another round or of a later time, or the run has ended.
+  /// Append an entry for a checkpoint that was taken at this time, if there is progress since the
+  /// last entry, and if the last entry is old enough, of another round or of a later time, or the
+  /// run has ended.
   ///
-  /// Errors: kept to itself, as nothing rests on the line; the next one is written in its place.
+  /// Errors: ignored, because nothing depends on the entry; the next one is written instead.
   void note(const Checkpoint& checkpoint, std::int64_t time_s);
 
  private:

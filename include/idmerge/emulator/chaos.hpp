@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Mishaps on purpose: what `--fail 503:0.01,reset:0.005` asks for. Which request meets which
-// mishap depends on the seed and the number of the request alone, not on time or threads, so that
-// a bad run can be repeated. A mishap strikes before or after the link was made, because the
-// second kind is what makes a resend ambiguous:
+// Fault injection, configured by `--fail 503:0.01,reset:0.005`. Which fault a request meets depends
+// only on the seed and the number of the request, not on time or threads, so that a failed run can
+// be repeated. A fault strikes before or after the link is made, because the second kind is what
+// makes a retry ambiguous:
 //
-//   before            statuses below 500 (the front says no), `status0`
-//   after             `truncate`, `close` (the true answer, cut or followed by the end)
-//   each time either  statuses from 500, `html`, `reset`, `hang`, `garbage`
+//   before   statuses below 500 (rejected by the front end), `status0`
+//   after    `truncate`, `close` (the true answer, cut or followed by the end of the connection)
+//   either   statuses from 500, `html`, `reset`, `hang`, `garbage`; drawn for each request
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ enum class Mishap : std::uint8_t {
   hang,      // no answer; the connection stays open until the client gives up
   truncate,  // the answer stops in the middle, then the connection ends
   garbage,   // bytes that are not HTTP, then the connection ends
-  close,     // the answer, then the connection ends although nothing announced it
+  close,     // the answer, then the connection ends without an announcement
 };
 
 enum class Dress : std::uint8_t { json, html, bare, status0 };
@@ -42,25 +42,26 @@ struct Risk {
   Dress dress = Dress::json;
 };
 
-/// A share of all, 0..1; nothing when the text is none.
+/// Parses a share, 0..1. Returns: nothing if the text is none.
 std::optional<double> parse_share(std::string_view text);
 
-/// Read the value of `--fail`.
+/// Parses the value of `--fail`.
 ///
-/// Errors: usage, naming the part: not known, not a share, all shares together over 1.
+/// Errors: usage, naming the part that is unknown or not a share, or if all shares together exceed
+/// 1.
 Result<std::vector<Risk>> parse_risks(std::string_view text);
 
-/// Who meets which mishap.
+/// Assigns faults to requests.
 class Chaos {
  public:
   Chaos(std::vector<Risk> risks, std::uint64_t seed);
 
   struct Draw {
-    const Risk* risk = nullptr;  // none: nothing happens
-    bool after = false;          // strikes when the link is made
+    const Risk* risk = nullptr;  // null: no fault
+    bool after = false;          // strikes after the link is made
   };
 
-  /// What happens to the request of this number; the same for ever.
+  /// Returns the fault of the request with this number; always the same for one seed.
   Draw draw(std::uint64_t request) const;
 
   const std::vector<Risk>& risks() const { return risks_; }
@@ -70,11 +71,12 @@ class Chaos {
   std::uint64_t seed_;
 };
 
-/// Is this link refused by lot (`--refuse-share`)? That depends on the seed and its two ids alone,
-/// in either order, so a link that is refused once is refused for ever.
+/// Returns whether a link belongs to the randomized share that is refused (`--refuse-share`). It
+/// depends only on the seed and the two ids, in either order, so a link that is refused once is
+/// always refused.
 ///
 /// Source: the 64-bit FNV-1a hash of the smaller id, a line feed and the larger one, xor SplitMix64
-/// of the seed, through SplitMix64; refused when its upper 53 bits as a fraction are below `share`.
+/// of the seed, through SplitMix64; refused if its upper 53 bits as a fraction are below `share`.
 bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
                     std::string_view second);
 

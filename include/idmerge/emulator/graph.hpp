@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The identities of the emulated project: real clusters, by union-find over exact ids, under the
-// rules of the project's identity mode. Nothing here is estimated or hashed away, because tests
-// compare these clusters with the ones they computed themselves; an id costs its bytes and about
-// 50 more, so that some millions fit.
+// The identity graph of the emulated project: clusters by union-find over exact ids, under the
+// rules of the project's identity mode. Nothing is estimated and ids are not replaced by hashes,
+// because tests compare these clusters with clusters they computed themselves. An id takes its own
+// bytes and about 50 more, so that some millions fit into memory.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@
 
 namespace idmerge {
 
-/// How the emulated project resolves identities; fixed for its life.
+/// How the emulated project resolves identities; fixed for its lifetime.
 ///
 /// Source: mixpanel-facts section 2.
 enum class IdentityMode : std::uint8_t {
@@ -31,33 +31,33 @@ enum class IdentityMode : std::uint8_t {
   legacy,      // only alias links
 };
 
-/// What became of a link.
+/// The decision of the project about a link.
 enum class Ruling : std::uint8_t {
   linked,            // new
-  repeated,          // this very link was made before: a success that changes nothing
+  repeated,          // this very link was made before: a success without effect
   same_ids,          // create: both ids are equal
-  not_a_guid,        // create, if asked for: the anonymous id has not the form of a UUID
+  not_a_guid,        // create, if enabled: the anonymous id does not have the form of a UUID
   assigned_already,  // create, device: the anonymous id belongs to another user
-  alias_exists,      // alias: the alias stands for another id
+  alias_exists,      // alias: the alias is already assigned to another id
   too_many_ids,      // the cluster would be too large
-  not_applicable,    // the mode knows no such link
+  not_applicable,    // the identity mode does not support this kind of link
   count,
 };
 
-/// Did the service do what it was asked?
+/// Returns whether the ruling is a success.
 constexpr bool is_accepted(Ruling ruling) {
   return ruling == Ruling::linked || ruling == Ruling::repeated;
 }
 
-/// The name that Mixpanel gives a refusal: "errSameIDs"; "linked" and "repeated" for the others.
+/// Returns Mixpanel's name of a refusal: "errSameIDs"; "linked" and "repeated" for successes.
 std::string_view name(Ruling ruling);
 
 struct GraphOptions {
   IdentityMode mode = IdentityMode::original;
-  /// Refuse to create with anonymous ids that are not five groups of hex digits between dashes.
-  /// The service does, but its pattern is not published.
+  /// Whether to refuse `create` with anonymous ids that are not five groups of hex digits between
+  /// dashes. The service does so, but its pattern is not published.
   bool uuid_only = false;
-  /// Members of the largest cluster allowed; none for no limit. Only original projects have one.
+  /// Maximum number of ids in a cluster; nothing: no limit. Only original projects have one.
   std::optional<std::uint32_t> cluster_max = 499;
 };
 
@@ -66,30 +66,30 @@ class Graph {
  public:
   explicit Graph(GraphOptions options = {});
 
-  /// Link two ids.
+  /// Links two ids.
   ///
-  /// Shape: create: anonymous id, user id; alias: alias, distinct id; merge: any order.
-  /// Source: mixpanel-facts section 2.1. A refused link leaves nothing behind, as on overflow the
-  /// id stays outside. Whether an identical create is refused as already assigned is not
-  /// published; here repeating is a success.
+  /// Requires: for create, anonymous id and user id; for alias, alias and distinct id; for merge,
+  /// in any order. A refused link changes nothing; as on overflow in the service, the id stays
+  /// outside. Whether the service refuses an identical create as already assigned is not published;
+  /// here a repetition is a success. Source: mixpanel-facts section 2.1.
   Ruling link(Op op, std::string_view first, std::string_view second);
 
-  /// Link a device to a user, as an event that carries both does in a simplified project. The
-  /// device stands in its cluster as `$device:` and its id.
+  /// Links a device to a user, as an event with both ids does in a simplified project. The member
+  /// of the cluster is `$device:` followed by the device id.
   ///
-  /// Source: mixpanel-facts section 2.2: the first user wins, users never fuse.
+  /// Source: mixpanel-facts section 2.2: the first user wins, users are never merged.
   Ruling link_device(std::string_view device, std::string_view user);
 
-  /// The sorted members of the cluster of an id; nothing if the id was never linked.
+  /// Returns the sorted members of the cluster of an id; empty if the id was never linked.
   ///
-  /// Shape: views that live as long as the graph.
+  /// Lifetime: the views end with the graph.
   std::vector<std::string_view> cluster(std::string_view id) const;
 
-  /// Visit every cluster of at least two ids, members sorted, in order of first appearance.
+  /// Visits every cluster of at least two ids, with sorted members, in order of first appearance.
   void for_each_cluster(
       const std::function<void(const std::vector<std::string_view>& members)>& visit) const;
 
-  /// Visit every distinct link in the order in which they were accepted.
+  /// Visits every distinct link in the order of acceptance.
   void for_each_link(const std::function<void(Op op, std::string_view first,
                                               std::string_view second)>& visit) const;
 
@@ -124,10 +124,10 @@ class Graph {
   std::vector<std::string_view> names_;
   mutable std::vector<Id> parent_;
   std::vector<std::uint32_t> size_;
-  std::vector<Id> next_;  // the members of a cluster, in a ring
+  std::vector<Id> next_;  // the members of a cluster form a ring
   std::array<boost::unordered_flat_set<std::uint64_t>, 3> links_;  // one for each Op
   boost::unordered_flat_map<Id, Id> user_of_;   // anonymous id or device -> its user
-  boost::unordered_flat_map<Id, Id> alias_of_;  // alias -> what it stands for
+  boost::unordered_flat_map<Id, Id> alias_of_;  // alias -> the id it is assigned to
   std::vector<Made> made_;
   std::size_t clusters_ = 0;
   std::size_t largest_ = 0;

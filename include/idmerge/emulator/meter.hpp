@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the emulator counts, so that a run can be checked from outside. Arrivals are counted before
-// anything is decided about them: what a rate limit is measured by is what the client sent, not
-// what the service liked.
+// Statistics of the emulator, with which a run can be checked independently of the sender. Arrivals
+// are counted before any decision about them, because a rate limit has to be measured by what the
+// client sent, not by what the service accepted.
 #pragma once
 
 #include <array>
@@ -22,9 +22,9 @@
 
 namespace idmerge {
 
-/// The most that arrived within any one second.
+/// The maximum of arrivals within any one second.
 ///
-/// Bounds: one entry for each moment of the last second at which something arrived.
+/// Bounds: one entry for each instant of the last second at which something arrived.
 class BusiestSecond {
  public:
   using Instant = std::chrono::steady_clock::time_point;
@@ -42,7 +42,7 @@ class BusiestSecond {
   std::uint64_t most_ = 0;
 };
 
-/// Counts of one emulator.
+/// The counters of one emulator.
 class Meter {
  public:
   using Instant = std::chrono::steady_clock::time_point;
@@ -60,22 +60,22 @@ class Meter {
   /// API requests so far.
   std::uint64_t requests() const { return requests_; }
 
-  /// One JSON object on one line:
-  ///   requests               that came to the API
-  ///   offered_links          in them, whatever became of them
-  ///   accepted_links         made or repeated, also when the answer got lost on purpose
+  /// Returns one JSON object on one line:
+  ///   requests               all requests to the APIs
+  ///   offered_links          in these, whether or not they were accepted
+  ///   accepted_links         linked or repeated, even if the answer was dropped on purpose
   ///   distinct_links         of these
   ///   repeated_links         accepted minus distinct
   ///   imported_events        taken by /import
-  ///   distinct_events        of these, as the service tells repeated ones (by a 64-bit digest)
+  ///   distinct_events        of these, after deduplication as in the service (by a 64-bit digest)
   ///   by_operation           accepted links: {"create":n,"alias":n,"merge":n}
-  ///   by_status              of their answers: {"200":n,"503":n}
-  ///   unanswered             requests that met reset, hang, truncate or garbage: with the sum of
-  ///                          by_status these are `requests`
-  ///   malformed              what was not even a request (400, 413, 431), not in `requests`
+  ///   by_status              answers to API requests: {"200":n,"503":n}
+  ///   unanswered             requests that met reset, hang, truncate or garbage; together with the
+  ///                          sum of by_status these are `requests`
+  ///   malformed              invalid HTTP (answered 400, 413, 431), not counted in `requests`
   ///   refused                by the project's rules: {"errSameIDs":n}
   ///   injected               {"503":{"before":n,"after":n}}
-  ///   busiest_second_links, busiest_second_requests   arrivals within any one second
+  ///   busiest_second_links, busiest_second_requests   maximum of arrivals within any one second
   ///   links_per_s            accepted, from the first arrival to the last
   ///   seconds                between those two
   ///   ids, clusters, largest_cluster

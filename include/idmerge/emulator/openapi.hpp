@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the OpenAPI of the Identity API allows in a body, written anew from its text: nothing of it
-// is shared with the code that writes bodies, else both could be wrong together.
+// Validates bodies by the OpenAPI of the Identity API. It was written from that text and shares no
+// code with the writer of bodies, because otherwise both could contain the same error.
 #pragma once
 
 #include <string>
@@ -11,21 +11,22 @@
 
 namespace idmerge {
 
-/// What a body asks to be linked, as Graph::link takes it. Reused from request to request.
+/// The two ids that a body asks to link, in the order of Graph::link. Reused from request to
+/// request.
 struct Claim {
   std::string first;
   std::string second;
 };
 
-/// Ids and tokens longer than this are refused: the real service would cut them.
+/// Longer ids and tokens are refused; the real service would truncate them.
 ///
 /// Source: mixpanel-facts section 3.3.
 inline constexpr std::size_t request_id_bytes_max = 255;
 
-/// Read the body of an identity request.
+/// Parses the body of an identity request. If `token` is not empty, another `$token` is refused.
 ///
-/// Shape: the reason why it must be refused, empty if it is fine; only then is `claim` filled.
-/// Source: the OpenAPI (schema of each operation); with `token`, another `$token` is refused.
+/// Returns: the reason for a refusal, or an empty text; only then `claim` is valid. Source: the
+/// OpenAPI (schema of each operation).
 std::string read_claim(Op op, std::string_view body, std::string_view token, Claim& claim);
 
 }  // namespace idmerge

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A request as the service sees it, and the few parts of HTTP that it has to read itself: target,
-// query, media type, credentials. The socket's side is server.hpp.
+// The request and response types of the emulated service, and the few parts of HTTP that it parses
+// itself: target, query, media type, credentials. The socket is handled by server.hpp.
 #pragma once
 
 #include <optional>
@@ -27,34 +27,34 @@ struct Response {
   std::string_view allow;                 // with 405
   std::optional<unsigned> retry_after_s;  // with 429 and 503
   std::string body;
-  Mishap mishap = Mishap::none;  // for the server to carry out
+  Mishap mishap = Mishap::none;  // carried out by the server
   bool delayed = false;          // an API request: --latency applies
 };
 
-/// A request target in its two parts.
+/// A request target, split into path and query.
 struct RequestTarget {
   std::string_view path;
   std::string_view query;
 
-  /// The value of a parameter as it stands there, still encoded; none if it is absent.
+  /// Returns the raw value of a parameter, still percent-encoded; nothing if it is absent.
   std::optional<std::string_view> parameter(std::string_view name) const;
 };
 
-/// Split a target; the absolute form, which proxies get, is allowed.
+/// Splits a target. The absolute form, as sent to proxies, is accepted.
 RequestTarget split_target(std::string_view target);
 
-/// Resolve %XX; a plus sign is a plus sign. None if a % is not followed by two hex digits.
+/// Decodes %XX; a plus sign is kept. Returns: nothing if a % is not followed by two hex digits.
 std::optional<std::string> unescaped(std::string_view text);
 
-/// Is a Content-Type this one, whatever its case and parameters?
+/// Returns whether a Content-Type is `wanted`, ignoring case and parameters.
 bool is_media_type(std::string_view content_type, std::string_view wanted);
 
-/// Does an Authorization header give these Basic credentials?
+/// Returns whether an Authorization header contains the given Basic credentials.
 ///
-/// Shape: `encoded` is what basic_credentials() makes of `user:secret`.
+/// Requires: `encoded` is the result of basic_credentials() for `user:secret`.
 bool is_basic(std::string_view authorization, std::string_view encoded);
 
-/// `user:secret` as a header gives it, without the word Basic.
+/// Encodes `user:secret` as in an Authorization header, without the word Basic.
 std::string basic_credentials(std::string_view bytes);
 
 }  // namespace idmerge

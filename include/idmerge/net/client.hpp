@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// One line to the service. A Connection writes requests that are prepared to the last byte and
-// reads exactly one answer for each, parsed in place between the socket and the parser's callbacks:
-// no stream object, no message object and no timer stand in between, because each of them would
-// cost more than the request itself. An answer that repeats the one before byte for byte is not
-// parsed at all, and answers to requests that were sent together are, without TLS, waited for
-// together, so that the kernel is entered as rarely as can be. No redirect is followed and nothing
-// is repeated in here: what to do about an answer is decided above. Before each request and at the
-// end it is looked whether more came than was asked for: one answer too many, and each may be that
-// of another request.
+// One connection to the service. A Connection writes fully prepared requests and reads exactly one
+// answer for each. Answers are parsed in place between the socket and the parser's callbacks,
+// without a stream object, message object or timer in between, because each of them would cost more
+// than the request itself. An answer that repeats the previous one byte for byte is not parsed at
+// all. Without TLS, the answers to pipelined requests are awaited together, to save system calls.
+// Redirects and retries are left to the caller. Before each request and at the end, the connection
+// is checked for surplus answers: after one answer too many, each answer may belong to another
+// request.
 #pragma once
 
 #include <cstdint>
@@ -23,36 +22,36 @@
 
 namespace idmerge {
 
-/// How an exchange ended.
+/// The result of an exchange.
 enum class ReplyEnd : std::uint8_t {
   answered,   // `reply` is a complete answer
-  timed_out,  // by the deadline
+  timed_out,  // the deadline passed
   closed,     // the connection broke, before or within the answer
-  refused,    // our side of TLS was, after the handshake: with TLS 1.3 a server says only then
-              // that it does not take our certificate, or that it misses one
+  refused,    // the server rejected our side of TLS after the handshake: in TLS 1.3 a server
+              // reports only then that our certificate is missing or not accepted
   garbage,    // the bytes are not HTTP
 };
 
 struct Answer {
   ReplyEnd end = ReplyEnd::closed;
 
-  /// May the request have reached the service as a whole? If so, a repeat is a re-send.
+  /// The request may have reached the service completely, so that sending it again may repeat it.
   bool sent = false;
 
-  /// A kept-alive connection was closed by the other side between two requests: normal, costs no
-  /// attempt. Open again and repeat at once.
+  /// The other side closed a kept-alive connection between two requests. This is normal and does
+  /// not count as a failed attempt: open the connection again and repeat the request at once.
   bool stale = false;
 
-  /// The connection gave one answer more than it was asked for, or the beginning of one. Something
-  /// on the way answers requests twice, or for others: answers that it gave before may be those of
-  /// other requests. With `answered` this answer is one of them.
+  /// The connection gave at least the beginning of one answer more than it had requests. An
+  /// intermediary answers requests twice, or for others, so earlier answers of this connection may
+  /// belong to other requests, and with `answered` this one, too.
   bool surplus = false;
 
   Reply reply = {};            // with `answered`
-  std::string_view what = {};  // else: what was seen, for the log
+  std::string_view what = {};  // otherwise: the reason, for the log
 };
 
-/// One keep-alive connection. One coroutine at a time.
+/// One kept-alive connection. Thread safety: used by one coroutine at a time.
 class Connection {
  public:
   explicit Connection(Endpoint& endpoint);
@@ -60,54 +59,57 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Connect: look the name up, try its addresses one after the other, go through the proxy, shake
-  /// hands. Closes what was open.
+  /// Connect: resolve the name, try its addresses one after the other, and pass the proxy and the
+  /// TLS handshake. Closes the previous connection first.
   ///
-  /// Errors: outage for what may pass (no such name, refused, timed out, reset); service for a
-  /// certificate that does not hold or a proxy that says no. A single failing machine among many
-  /// can cause either, so after a success the caller may treat them alike.
+  /// Errors: Errc::outage for temporary failures (unknown name, refused, timed out, reset);
+  /// Errc::service for an invalid certificate or a proxy that rejects the tunnel. A single faulty
+  /// machine among many can cause either, so after a success the caller may treat them alike.
   Task<Result<void>> open();
 
   bool is_open() const;
   void close();
 
-  /// Change lines with another connection of the same endpoint. Bug while one is at work.
+  /// Swap the underlying connections of two objects of the same endpoint. Requires: no operation is
+  /// in progress on either.
   void swap(Connection& other) noexcept { state_.swap(other.state_); }
 
-  /// Which connection of the endpoint it is, or was: no two have the same number. 0 before the
-  /// first.
+  /// The number of the current or last connection, unique in the endpoint; 0 before the first.
   std::uint64_t number() const;
 
-  /// Unless it is at work: does an answer lie there that nobody asked for? As Answer::surplus; the
-  /// connection is closed then. Every request looks by itself, before it leaves.
+  /// Returns whether an idle connection has received a surplus answer (see Answer::surplus); it is
+  /// then closed. False while an operation is in progress. Every request makes this check before it
+  /// is sent.
   bool look_for_surplus();
 
-  /// Say that no request follows, and wait a little for the end that the other side makes of it:
-  /// what comes before that is seen. True as look_for_surplus(); the connection is closed.
+  /// Signal the end of the requests and wait briefly until the other side closes the connection, so
+  /// that surplus answers before that are seen. Returns: as look_for_surplus(). The connection is
+  /// closed.
   Task<bool> finish();
 
-  /// Was the TLS handshake of this connection a short one?
+  /// Returns whether the TLS session of this connection was resumed.
   bool resumed() const;
 
-  /// Send one prepared request and read its answer. After anything but a kept-alive answer the
-  /// connection is closed: see is_open().
+  /// Send one prepared request and read its answer. The connection is then closed, unless it was
+  /// kept alive: see is_open().
   ///
-  /// Shape: the answer's views last until the next call. `request` must stay until the end.
-  /// Bug if not open.
+  /// Requires: the connection is open.
+  /// Lifetime: the answer's views are valid until the next call. `request` must stay valid until
+  /// the exchange has ended.
   /// Cancel: the connection is closed; the request may have reached the service.
   Task<Answer> exchange(std::string_view request);
 
-  /// Send `count` prepared requests in one go; their answers are then read with receive(), in
-  /// order. Nothing when all was written, otherwise the end that all of them met.
+  /// Send `count` prepared requests with one write; receive() then reads their answers in order.
+  /// Returns: nullopt if all were written, otherwise the result that applies to all of them.
   Task<std::optional<Answer>> send(std::string_view requests, std::size_t count);
 
-  /// Read the next answer, within the timeout from now. On a connection that was closed after an
-  /// earlier answer of the same send() it says so: stale and perhaps sent.
+  /// Read the next answer, within the timeout from now. If the connection was closed after an
+  /// earlier answer of the same send(), the result is `stale` and `sent`.
   Task<Answer> receive();
 
-  /// The next answer, if it came together with the one before; else it is for receive() to wait
-  /// for it: `if (auto answer = connection.received())` spares a frame and a deadline, receive()
-  /// alone does the same.
+  /// The next answer if it has already been read, otherwise nullopt. Calling received() first and
+  /// receive() only if it returns nullopt saves a coroutine frame and a deadline; receive() alone
+  /// has the same effect.
   std::optional<Answer> received();
 
  private:

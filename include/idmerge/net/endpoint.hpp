@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The far side as all connections of a run see it: its addresses, TLS, the proxy on the way, and
-// the one watchdog that ends what is overdue. There is no timer per request: a deadline is a number
-// that the watchdog compares some twenty times a second, because setting a timer would cost more
-// than parsing the answer.
+// The service as all connections of a run share it: its addresses, TLS, the proxy, and one watchdog
+// for all deadlines. There is no timer per request: a deadline is a number that the watchdog
+// compares about twenty times a second, because setting a timer would cost more than parsing the
+// answer.
 #pragma once
 
 #include <chrono>
@@ -28,15 +28,15 @@ struct EndpointOptions {
   Target target;
   TlsOptions tls;
   std::optional<Proxy> proxy;                 // ignored for loopback targets
-  std::chrono::milliseconds timeout{30'000};  // a request, from its first byte to the last of
-                                              // its answer; also open(). Flag: --timeout
-  std::chrono::milliseconds connect_timeout{5'000};   // to one address of several
-  std::chrono::milliseconds addresses_fresh{60'000};  // then the name is looked up again
-  std::size_t head_bytes_max = 32 * 1024;             // of an answer, about
-  std::size_t body_bytes_max = 1024 * 1024;           // of an answer; what is beyond is not kept
+  std::chrono::milliseconds timeout{30'000};  // per request, from its first byte to the last of
+                                              // its answer; also of open(). Flag: --timeout
+  std::chrono::milliseconds connect_timeout{5'000};   // per address, if there are several
+  std::chrono::milliseconds addresses_fresh{60'000};  // then the name is resolved again
+  std::size_t head_bytes_max = 32 * 1024;             // of an answer, approximately
+  std::size_t body_bytes_max = 1024 * 1024;           // of an answer; further bytes are discarded
 };
 
-/// What the watchdog sees of a connection.
+/// The part of a connection that the watchdog uses.
 struct Line {
   using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 
@@ -45,17 +45,17 @@ struct Line {
   Socket socket;
   Wake wake;  // waits for the addresses
   Instant deadline = Instant::max();
-  bool overdue = false;         // the watchdog has ended what the line waited for
-  std::size_t readable_at = 1;  // bytes
+  bool overdue = false;         // the watchdog has ended the current wait
+  std::size_t readable_at = 1;  // low-water mark of the socket; bytes
 
-  /// Let the socket be readable only when so many bytes have come, or their end: answers that are
-  /// written one by one are then read at once. `bytes` is a guess; where fewer come, the next tick
-  /// of the watchdog lets them be read.
+  /// Let the socket become readable only after `bytes` bytes or the end of the connection, so that
+  /// answers that are written one by one are read at once. `bytes` is a guess; if fewer arrive, the
+  /// next tick of the watchdog makes them readable.
   void set_readable_at(std::size_t bytes);
 };
 
-/// Shape: must outlive its connections and the run of its io_context. Keeps no loop alive: when no
-/// connection waits for anything, it does not either.
+/// Lifetime: must outlive its connections and the run of its io_context. Does not keep the event
+/// loop running: the watchdog stops when no connection is waiting.
 class Endpoint {
  public:
   using Address = asio::ip::tcp::endpoint;
@@ -70,33 +70,34 @@ class Endpoint {
   const EndpointOptions& options() const;
   const Executor& executor() const;
 
-  /// Nothing for targets without TLS.
+  /// Returns: null for targets without TLS.
   const TlsContext* tls() const;
 
-  /// The proxy on the way, if there is one.
+  /// Returns: the proxy, or null if there is none.
   const Proxy* proxy() const;
 
-  /// The addresses to connect to, those that worked first. Lookups of several lines at the same
-  /// time are one.
+  /// The addresses to connect to, the last one that worked first. Concurrent lookups are combined
+  /// into one.
   ///
-  /// Errors: outage, when the name is not known or `line` is overdue; service, when requests would
-  /// leave this machine in clear.
+  /// Errors: Errc::outage if the name is unknown or `line` is overdue; Errc::service if requests
+  /// would leave this machine unencrypted.
   Task<Result<std::vector<Address>>> addresses(Line& line);
 
-  /// Say that an address did not answer: it is tried last from now on.
+  /// Report that an address failed. If it is the first one, it becomes the last one.
   void demote(const Address& address);
 
-  /// Let the watchdog look after a line, until unwatch().
+  /// Let the watchdog check the deadline of a connection, until unwatch().
   void watch(Line& line);
   void unwatch(Line& line);
 
-  /// A line was closed: when none is open, or waits for anything, no loop waits for the watchdog.
+  /// Report that a connection was closed: if none is open or waiting, the watchdog stops, so that
+  /// the event loop can end.
   void rest();
 
-  /// The number of a connection that is opened, from 1 on.
+  /// Returns: the number of a newly opened connection, counting from 1.
   std::uint64_t number_next();
 
-  /// Set the deadline of a watched line, or Instant::max() for none.
+  /// Set the deadline of a watched connection; Instant::max() for none.
   void set_deadline(Line& line, Instant deadline);
 
  private:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Where the sender is in its plan. Lanes take the next links from here, in order, leaving out what
-// is settled, parked or not to be sent. Links are views into a block of the plan, which stays in
-// memory until the last batch that was taken from it is given back; so memory is a few blocks,
-// whatever the size of the plan. In a round of spares the links are those of a list instead.
+// The sender's position in its plan. Workers take the next links from here in order, except those
+// that are settled, parked or not to be sent. Links are views into a block of the plan, which stays
+// in memory until the last batch taken from it is released, so memory is a few blocks, whatever the
+// size of the plan. In a round of spares, the links come from a list instead.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,13 @@
 
 namespace idmerge {
 
-/// The ceiling for a round that has come to the link `at` of its list: `ahead` more of it may
-/// leave. UINT64_MAX: all of them.
+/// Returns: the ceiling of a round that has reached the link `at` of its list, so that `ahead` more
+/// of its links may be sent. UINT64_MAX: all of them.
 std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::size_t at,
                             std::uint64_t ahead);
 
-/// Links that travel together. Shape: `ordinals[i]` is that of `links[i]`, ascending.
+/// Links that are taken from the plan together. `ordinals[i]` is the ordinal of `links[i]`;
+/// ordinals are ascending.
 struct Batch {
   std::vector<std::uint64_t> ordinals;
   std::vector<Link> links;
@@ -37,45 +38,45 @@ struct BlockInUse {
 
 enum class Taken : std::uint8_t {
   links,
-  window_full,  // too far past the watermark, or at the ceiling of the durable checkpoint: wait
+  window_full,  // too far past the watermark, or at the durable ceiling: wait
   end,          // no more links
-  enough,       // as many links are settled as were asked for, and there are more
+  enough,       // the maximum of settled links is reached, and there are more links
 };
 
 class PlanCursor {
  public:
-  /// Starts at the watermark. Shape: both must outlive the cursor.
+  /// Starts at the watermark. Lifetime: `plan` and `log` must outlive the cursor.
   PlanCursor(const PlanReader& plan, RunLog& log);
 
-  /// Let no more links be settled in all than so many: those under way count as settled, so that
-  /// not one is sent too many.
+  /// Limits the number of settled links over all runs. Links in flight count as settled, so that
+  /// not one link too many is sent.
   void settle_at_most(std::uint64_t links) { settled_max_ = links; }
 
-  /// How many links the ceiling is kept ahead of the next one; see foresee().
+  /// Sets the distance from the next link to the ceiling; see foresee(). Units: links to be sent.
   void set_ahead(std::uint64_t links) { ahead_ = links; }
   std::uint64_t ahead() const { return ahead_; }
 
-  /// Let the next checkpoint have its ceiling as many links ahead as was set, of those that are to
-  /// be sent.
+  /// Raises the ceiling of the next checkpoint to `ahead` links to be sent beyond the next one.
   /// Errors: Errc::input when the plan is damaged.
   Result<void> foresee();
 
-  /// Begin a round that sends these links only, or go on with it. Shape: ascending; the ledger is
-  /// that of the round, and every batch was given back or is settled.
+  /// Begins or resumes a round that sends only these links.
+  /// Requires: ordinals ascending; the ledger is that of the round; every batch is released or
+  /// settled.
   void begin_round(std::vector<std::uint64_t> ordinals);
 
-  /// Links that were settled are to be sent again: they come before all others. Those that an
-  /// earlier run left so are known already.
+  /// Sends reopened links again, before all others. The constructor does this for the links that an
+  /// earlier run left reopened.
   void send_again(const LinkSet& links);
 
-  /// Are there such links that nobody has taken?
+  /// Returns whether reopened links remain to be taken.
   bool has_again() const { return !again_.empty(); }
 
-  /// Take up to `links_max` of the next links; give them back with release().
+  /// Takes up to `links_max` of the next links; release() returns the batch.
   /// Errors: Errc::input when the plan is damaged.
   Result<Taken> take(std::size_t links_max, Batch& batch);
 
-  /// After take() has come to the end: the parked links, one a batch, each once.
+  /// Takes the parked links, each once and one per batch. Requires: take() has reached the end.
   Result<Taken> take_parked(Batch& batch);
 
   void release(Batch& batch);
@@ -95,14 +96,14 @@ class PlanCursor {
   std::vector<std::unique_ptr<BlockInUse>> blocks_;
   BlockInUse* current_ = nullptr;
   std::uint64_t next_;
-  std::optional<std::vector<std::uint64_t>> wanted_;  // of a round; else the verdicts say
+  std::optional<std::vector<std::uint64_t>> wanted_;  // list of a round; else verdicts decide
   std::size_t wanted_at_ = 0;
   std::uint64_t ahead_ = 0;
   PlanBlock foreseen_block_;            // columns only
-  std::uint64_t foreseen_end_ = 0;      // up to where the plan was looked at
-  std::uint64_t foreseen_to_send_ = 0;  // links with the verdict `send` from the next one to there
+  std::uint64_t foreseen_end_ = 0;      // one past the last link whose verdict was read
+  std::uint64_t foreseen_to_send_ = 0;  // links to be sent between next_ and foreseen_end_
   std::uint64_t settled_max_ = UINT64_MAX;
-  std::uint64_t taken_ = 0;  // of links and parked links together
+  std::uint64_t taken_ = 0;  // including parked links
   std::uint64_t put_away_before_;
   std::vector<std::uint64_t> again_;  // descending
   BlockInUse* again_block_ = nullptr;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// One keep-alive line to the service, with the links that travel on it. While it waits for its
-// turn, a lane may lend its connection to one whose turn comes first: see Gate. A lane has as many
-// flights as requests may be under way on it at once; a flight carries one batch, in parts: whole
-// at first, in halves when the service does not take it whole. What is known about links (how often
-// they were sent, whether they may be delivered already) stays with the part and is inherited by
-// its halves. Buffers are kept from batch to batch, so that the steady path allocates nothing.
+// A worker: one kept-alive connection to the service and its in-flight requests. While it waits for
+// a permit, a worker may lend its connection to one whose permit comes first; see Gate. A worker
+// has as many flights as it may have requests in flight; a flight carries one batch as a list of
+// slices: at first one slice, and halves if the service does not take the batch as a whole. The
+// state of the links (number of attempts, whether they may have been delivered) is kept per slice
+// and inherited by its halves. Buffers are reused from batch to batch, so that the steady state
+// allocates no memory.
 #pragma once
 
 #include <cstddef>
@@ -20,34 +21,34 @@
 
 namespace idmerge {
 
-/// How often a request was tried.
+/// Attempts of a request.
 struct Tries {
   std::uint32_t sent = 0;
-  std::uint32_t failed = 0;  // without 429, which says nothing about the links
-  bool in_doubt = false;     // may an earlier try, of this run, have delivered one of its links?
+  std::uint32_t failed = 0;  // not counting 429, which says nothing about the links
+  bool in_doubt = false;     // an earlier attempt of this run may have delivered a link of it
 
   bool operator==(const Tries&) const = default;
 };
 
-/// Links of a batch that travel in one request.
+/// Slice: links of a batch that are sent in one request.
 struct Part {
   std::size_t first = 0;
   std::size_t count = 0;
   Tries tries = {};
-  bool is_cut = false;  // from the one behind it, only because the service takes few at the moment
+  bool is_cut = false;  // cut from the slice after it, only because of the present rate
 };
 
-/// A batch on its way. Shape: the next part to be sent is the last of `parts`.
+/// A batch that is being sent. The last element of `parts` is sent next.
 struct Flight {
   Batch batch;
   std::vector<Part> parts;
-  std::string request;             // for the next part; empty while it is not prepared
-  std::uint32_t credentials = 0;   // which ones the request was made with
-  std::size_t links_max = 0;       // what it was cut to
-  std::uint32_t failures_max = 1;  // before a part is given up
-  bool passed = false;             // is its turn at the gate still unused?
-  Instant left{};                  // when it was sent last
-  Instant due{};                   // not to be sent before
+  std::string request;             // for the next slice; empty until it is prepared
+  std::uint32_t credentials = 0;   // version of the credentials in the request
+  std::size_t links_max = 0;       // maximum with which it was prepared
+  std::uint32_t failures_max = 1;  // before a slice is given up
+  bool passed = false;             // has a permit that is not yet used
+  Instant left{};                  // time of the last attempt
+  Instant due{};                   // earliest time of the next attempt
 
   bool has_parts() const { return !parts.empty(); }
   Part& next() { return parts.back(); }
@@ -60,71 +61,73 @@ struct Flight {
     return std::span(batch.ordinals).subspan(part.first, part.count);
   }
 
-  /// The whole batch is to be sent. `in_doubt`: as Tries.
+  /// Starts a batch as one slice. `in_doubt`: as in Tries.
   void begin(bool in_doubt, std::uint32_t failures_max);
 
-  /// Make the request for the next part, unless it stands there already. What does not fit into it
-  /// becomes a part of its own, and so does what is beyond `links_at_most`. One that has its turn
-  /// keeps the links that it has it for.
+  /// Prepares the request of the next slice, unless it is already prepared. Links that do not fit
+  /// into it, or exceed `links_at_most`, become a slice of their own. A request that has a permit
+  /// keeps the links for which it was acquired.
   void prepare(Dialect& dialect, std::uint32_t credentials, std::size_t links_at_most);
 
-  /// The next part is settled, or given up.
+  /// Removes the next slice: it is settled or given up.
   void finish_next();
 
-  /// The next part is to be sent in two halves. Bug if it has one link.
+  /// Splits the next slice into halves. Bug if it has one link.
   void split_next();
 
-  /// The first `count` links of the next part become a part of their own, to be sent first.
+  /// Makes the first `count` links of the next slice a slice of their own, which is sent first.
   void cut_next(std::size_t count);
 
-  /// What was cut off because of the rate, and not sent since, is joined with the rest again.
+  /// Joins slices that were cut because of the rate and not sent since with the rest again.
   void undo_cut();
 };
 
 struct Lane {
-  /// Units: at most `pipeline` requests under way.
+  /// Units: `pipeline` is the maximum of requests in flight on the connection.
   Lane(asio::io_context& io, Endpoint& endpoint, std::size_t pipeline)
       : connection(endpoint), timer(io), flights(pipeline) {}
 
   Connection connection;
-  Timer timer;  // of its waits
+  Timer timer;  // for backoff and other waits
   std::vector<Flight> flights;
-  std::size_t first = 0;      // which of them goes first: none waits for what came after it
-  std::vector<Flight*> pipe;  // under way, in the order of their answers
-  std::string requests;       // of the pipe, when there are several
-  std::size_t pipe_max = 1;   // until the service has shown that it keeps the connection
-  Flight* suspect = nullptr;  // the connection ended upon its request: it goes first, alone
+  std::size_t first = 0;  // index of the flight that is sent first; rotates, so that none starves
+  std::vector<Flight*> pipe;  // in-flight requests, in the order of their answers
+  std::string requests;       // the concatenated requests of `pipe`, if there are several
+  std::size_t pipe_max = 1;   // grows once the service keeps the connection alive
+  Flight* suspect = nullptr;  // the connection ended at its request: it is sent first and alone
   Outcome outcome;
-  std::uint32_t failures = 0;  // in a row, of opening the connection
-  std::uint64_t line = 0;      // number of the connection that it had its last answer on
-  std::uint64_t carried = 0;   // links that were answered on that
+  std::uint32_t failures = 0;  // consecutive failures to open the connection
+  std::uint64_t line = 0;      // number of the connection that gave the last answer
+  std::uint64_t carried = 0;   // links answered on that connection
 
-  /// Is there anything left to be sent?
+  /// Returns whether a flight has a slice to send.
   bool has_parts() const;
 
-  /// Does a flight have its turn, still unused?
+  /// Returns whether a flight has an unused permit.
   bool has_passed() const;
 
-  /// May it send on a connection that another lane has used? Not after an end of which its request
-  /// is suspected: on a connection of its own it is seen whether that is to blame.
+  /// Returns whether it may take the connection of another worker: it has none of its own, and no
+  /// suspect. For a suspect, a new connection shows whether the request caused the end of the
+  /// previous one.
   bool may_take_connection() const { return !connection.is_open() && suspect == nullptr; }
 
-  /// Change connections, with what is known about them, while neither is at work.
+  /// Swaps connections and their state. Requires: neither worker has requests in flight.
   void swap_connection(Lane& other) noexcept;
 
-  /// The first flight that waits for nothing but its turn at the gate.
+  /// Returns: the first flight whose backoff is over; null if there is none.
   Flight* first_due(Instant now);
 
-  /// The flight leaves: the one behind it goes first now.
+  /// Moves the flight to the end of the order, because it is being sent.
   void advance_past(const Flight& flight);
 
-  /// The turns that are still unused are given up.
+  /// Gives up all unused permits.
   void give_up_turns();
 
-  /// When the backoff of the first one ends. Bug if there is nothing left to be sent.
+  /// Returns: the earliest end of a backoff. Bug if no flight has a slice.
   Instant earliest_due() const;
 
-  /// The pipe was answered, or broke: let it be longer, or begin again with one.
+  /// Adapts the maximum of pipelined requests: doubles it when the connection was kept alive,
+  /// resets it to one when the connection ended.
   void adapt_pipe(bool answered);
 };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// What the lanes send and settle, on its way to the disk. Everything that is settled in one turn of
-// the event loop is written at its end, with one write(), and what is about to leave before it
-// does; once a second a snapshot goes to the disk thread. When the disk fails, nothing is settled
-// any more: what is on disk stays true, and the rest is sent again by a later run.
+// Records what the workers send and settle. All outcomes of one turn of the event loop are written
+// at its end with one write(), and announced requests are written before they are sent. Once a
+// second a snapshot goes to the sync thread. After a disk error nothing is settled any more: the
+// data on disk stays valid, and a later run sends the rest again.
 //
-// Whose answers turn out to be in doubt (a line gave more of them than it was asked for) loses the
-// fates that came by that line since the last snapshot was taken; older ones are durable.
+// If the answers of a connection turn out to be in doubt (it gave more answers than it had
+// requests), the outcomes it produced since the last snapshot was taken are taken back; older ones
+// are durable and stay.
 #pragma once
 
 #include <chrono>
@@ -25,19 +26,19 @@
 
 namespace idmerge {
 
-/// What becomes of the links that were answered on lines which are in doubt.
+/// Result of taking back the outcomes of connections whose answers are in doubt.
 struct Doubted {
-  LinkSet again;               // were settled, and are to be sent again
-  std::uint64_t answered = 0;  // links in the answers that were looked at anew
+  LinkSet again;               // were settled and must be sent again
+  std::uint64_t answered = 0;  // links in the recorded answers of these connections
 };
 
 class Recorder {
  public:
-  /// How a piece of work gets into the event loop, behind what is waiting there; called from the
-  /// loop and from the disk thread.
+  /// Queues work in the event loop, after the work that is already queued. Thread safety: called
+  /// from the io thread and from the sync thread.
   using Post = std::function<void(std::function<void()>)>;
 
-  /// Shape: `broken` is called once, when the disk fails. `log` must outlive the recorder.
+  /// `broken` is called once, at the first disk error. Lifetime: `log` must outlive the recorder.
   Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken);
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -45,57 +46,59 @@ class Recorder {
   const Ledger& ledger() const { return log_.ledger(); }
   const RunLog& log() const { return log_; }
 
-  /// Settle links, as RunLog; nothing happens when the disk has failed.
+  /// Record outcomes, as in RunLog; no effect after a disk error.
   void deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts);
   void deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter);
   void park(std::uint64_t ordinal, std::uint32_t attempts);
 
-  /// The request of these links is about to leave, or did not after all: as RunLog. Shape: ordinals
-  /// ascending.
+  /// Announce the request of these links before it is sent, or withdraw it, as in RunLog. Requires:
+  /// ordinals ascending.
   void attempt(std::span<const std::uint64_t> ordinals);
   void withdraw(std::span<const std::uint64_t> ordinals);
 
-  /// An answer to these links came on a line. Shape: called before anything is made of it; `line`
-  /// is the number of the connection, ordinals ascending.
+  /// Records that a connection gave an answer to these links. Requires: called before the answer is
+  /// evaluated; `line` is the number of the connection; ordinals ascending.
   void note_answer(std::uint64_t line, std::span<const std::uint64_t> ordinals);
 
-  /// Lines gave more answers than they were asked for, so that each answer may be another link's:
-  /// all that was settled on them since the last snapshot was taken is to be sent again, and what
-  /// was answered and not settled is in doubt. Durable when this returns.
+  /// Connections gave more answers than they had requests, so each answer may belong to another
+  /// link: reopens all links that were settled through them since the last snapshot was taken, and
+  /// marks the links that were answered without being settled as in doubt. Durable when this
+  /// returns.
   Doubted doubt(std::span<const std::uint64_t> lines);
 
-  /// Write which links are about to leave; false when the disk has failed, and then none may.
+  /// Writes the announced requests. Returns: false after a disk error; then no request may be sent.
   bool write_attempts();
 
-  /// Links settled by this run, and how many of them were refused.
+  /// Links settled by this run, and those of them that were refused.
   std::uint64_t settled() const { return settled_; }
   std::uint64_t refused() const { return refused_; }
 
-  /// Is a snapshot due? Then what is on the lines is to be looked at first.
+  /// Returns whether a snapshot is due. If so, check the connections for surplus answers before it
+  /// is taken.
   bool is_due(Instant now, std::chrono::milliseconds every);
 
-  /// Send a snapshot to the disk thread if one is due.
+  /// Passes a snapshot to the sync thread if one is due.
   void save_when_due(Instant now, std::chrono::milliseconds every);
 
-  /// What the service let know about its limit: a snapshot of it is due at once.
+  /// Records a new limit of the service; a snapshot of it is due at once.
   void set_limit(const KnownLimit& limit);
 
-  /// What is known of it and sent meanwhile: to be said by the next snapshot, whenever that is.
+  /// Records the current state of the limit for the next snapshot, without making one due.
   void update_limit(const KnownLimit& limit) { log_.facts().limit = limit; }
 
-  /// Write what was settled, as the end of the turn would do.
-  /// Units: bytes of refused.ndjson that count now.
+  /// Writes the pending outcomes now instead of at the end of the turn.
+  /// Returns: the valid length of refused.ndjson. Units: bytes.
   Result<std::uint64_t> write_letters();
 
-  /// Begin the next round, durably: see RunLog. Nothing may be under way.
+  /// Begins the next round durably, as in RunLog. Requires: no request is in flight.
   Result<void> begin_round(std::uint64_t round_links, std::uint64_t ceiling);
 
-  /// Make the end of the run durable. Shape: `last_round` when no other one follows.
+  /// Makes the end of the run durable. Requires: `last_round` only if no other round follows.
   Result<void> finish(int exit_code, bool last_round = true);
 
  private:
-  /// Links with consecutive ordinals that were answered on a line.
+  /// Links with consecutive ordinals that were answered on one connection.
   struct Answered {
     std::uint64_t line = 0;
     std::uint64_t first = 0;
@@ -115,12 +118,12 @@ class Recorder {
   std::uint64_t settled_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t settled_when_saved_ = 0;
-  std::uint64_t ceiling_under_way_ = 0;  // of the snapshot at the disk thread
+  std::uint64_t ceiling_under_way_ = 0;  // of the snapshot being saved
   bool limit_is_new_ = false;
   std::vector<Answered> answered_;  // since the last snapshot was taken
   std::optional<Error> error_;
   Instant saved_at_{};
-  DiskThread disk_;  // last: its thread ends before the rest
+  DiskThread disk_;  // last member: its thread must end before the others are destroyed
 };
 
 }  // namespace idmerge

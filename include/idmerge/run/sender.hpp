@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The second journey: plan in, fates out. One io thread runs N lanes, each of which takes the next
-// links of the plan, waits at the gate for its turn and a kept connection, posts, and settles; one
-// disk thread does every sync. Lanes pull from a shared cursor instead of a queue: nothing is
-// taken from the plan before a lane can send it, so at most `--pipeline` requests a lane are in
-// flight when the process dies.
+// Sends the links of a plan and records their outcomes. One io thread runs N workers, each of which
+// takes the next links of the plan, acquires a permit and a kept-alive connection from the
+// scheduler, sends a request, and records the outcomes. During the run, one sync thread saves the
+// snapshots. Workers pull from a shared cursor instead of a queue: no link is taken from the plan
+// before a worker can send it, so at most `--pipeline` requests per worker are in flight when the
+// process dies.
 #pragma once
 
 #include <memory>
@@ -17,10 +18,13 @@
 
 namespace idmerge {
 
-/// Send what the plan of `job` still has to send, and keep its checkpoint.
-/// Errors: only what prevents a start (no plan, damaged, another target, locked); whatever ends a
-/// run that has started is `SendReport::stop`, with the checkpoint saved.
-/// Shape: `keep` gets the job, for who has something to write there before others may work on it.
+/// Send all remaining links of the plan of `job`, and keep its checkpoint up to date.
+///
+/// Requires: `keep`, if given, receives the hold on the job, so that the caller can write to the
+/// job before another process may use it.
+/// Errors: only what prevents the start (no plan, damaged, another target, locked). The end of a
+/// run that has started is reported in `SendReport::stop`; the checkpoint is then saved, unless
+/// the disk failed or the job is gone.
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
                              Progress& progress, const StopRequest& stop,
                              std::shared_ptr<Hold>* keep = nullptr);
