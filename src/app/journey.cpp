@@ -306,7 +306,7 @@ void say_once_mended(std::string_view guard, const std::string& job, const Setti
                    same_command_for(world, job, {{"decisions", "FILE"}}));
   }
   if (guard == "max-rejected" || guard == "max-decimals") {
-    world.log.info("once the input is mended: " + same_command_for(world, job));
+    world.log.info("once the input is fixed: " + same_command_for(world, job));
   }
 }
 
@@ -701,7 +701,7 @@ class Run {
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
     if (!ending.next.empty() && !sent.unfit.empty()) say_of_new_job(sent.unfit);
     if (is_refused) {
-      world_.log.info("once the cause is mended: " + next_command(settings_));
+      world_.log.info("once the cause is fixed: " + next_command(settings_));
       world_.log.info(fmt::format("to override: {} --max-refused none",
                                   next_command(settings_, "max-refused")));
     }
@@ -1016,7 +1016,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
     return Error{
         Errc::guard,
         fmt::format("--max-rejected: {} of {} rows have an order that cannot be read{}, over {}: "
-                    "the first {}; mend the input, check --order-field, or raise the guard",
+                    "the first {}; fix the input, check --order-field, or raise the guard",
                     count_text(unreadable), count_text(naming),
                     rejected == 0
                         ? ""
@@ -1027,7 +1027,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
   if (settings.max_rejected.exceeded(rejected, naming)) {
     return Error{
         Errc::guard,
-        fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, mend the "
+        fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, fix the "
                     "input, or raise the guard",
                     count_text(rejected), count_text(naming), limit_text(settings.max_rejected),
                     shell_word(view.job + "/rejected.ndjson"))};

@@ -106,7 +106,7 @@ TEST_SUITE("app/journey") {
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     CHECK(stage.code({"plan", input}) == 6);
     CHECK(stage.heard("go on: idmerge show --job " + input + ".idmerge --rejected --format csv\n" +
-                      "once the input is mended: idmerge plan " + input + " --job " + input +
+                      "once the input is fixed: idmerge plan " + input + " --job " + input +
                       ".idmerge\n"));
     CHECK(stage.said.ends_with(
         "to override: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
@@ -413,8 +413,8 @@ TEST_SUITE("app/journey") {
     const auto again = "idmerge run --job " + job + " --yes --to " + server.url();
     CHECK(stage.code(run) == 6);
     CHECK_MESSAGE(stage.heard("go on: idmerge show --job " + job + " --refused --format csv\n" +
-                              "once the cause is mended: " + again + "\n" +
-                              "to override: " + again + " --max-refused none\n"),
+                              "once the cause is fixed: " + again + "\n" + "to override: " + again +
+                              " --max-refused none\n"),
                   stage.said);
     CHECK(stage.code(
               {"run", "--job", job, "--yes", "--to", server.url(), "--max-refused", "none"}) == 3);

@@ -304,7 +304,7 @@ TEST_SUITE("core/csv") {
     const CsvOptions small{.row_max = 16};
     const std::string rest =
         ": a quote is opened here and not closed within 16 bytes, so that all "
-        "rows behind it are in doubt: mend the quote, or raise --row-max if "
+        "rows behind it are in doubt: fix the quote, or raise --row-max if "
         "fields of this size are meant";
     CHECK(outcome("a,b\nc,\"d\ne,f\ng,h\ni,j\nk,l\n", small) ==
           "a|b error: line 2, column 3" + rest);

@@ -883,9 +883,9 @@ TEST_SUITE("run/sender") {
   }
 
   TEST_CASE("a link that always fails while others succeed is parked, and tried again later") {
-    std::atomic<bool> mended = false;
+    std::atomic<bool> fixed = false;
     LoopbackServer server([&](const SeenRequest& seen) {
-      if (anon_of(seen) == "a5" && !mended) return Reaction{http(500, "{}")};
+      if (anon_of(seen) == "a5" && !fixed) return Reaction{http(500, "{}")};
       return accepted();
     });
     Job job(300);
@@ -897,7 +897,7 @@ TEST_SUITE("run/sender") {
     CHECK(report.parked == 1);
     CHECK(report.pending == 1);
     CHECK(anons(server).count("a5") == 4);  // three, and once more at the end
-    mended = true;
+    fixed = true;
     const auto again = job.send(options);
     CHECK(!again.nothing_to_do);
     CHECK(again.delivered == 300);
