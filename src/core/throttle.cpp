@@ -171,10 +171,11 @@ double Throttle::taken_in_last_second(Instant now) const {
 
 bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                          double chance) {
-  if (retry_after && retry_after->count() <= 0) retry_after.reset();
+  const auto asked = retry_after.value_or(std::chrono::seconds(0));
+  const bool has_asked = asked.count() > 0;
   const bool echo = cuts_ > 0 && left < std::max(last_cut_, paused_until_);
   if (echo) {
-    if (retry_after) pause(now + *retry_after);
+    if (has_asked) pause(now + asked);
     return false;
   }
   turn(now);
@@ -183,7 +184,7 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
     measure(now);
     strikes_ = 0;
   }
-  const bool waits_long = retry_after.value_or(std::chrono::seconds(0)) >= long_wait;
+  const bool waits_long = asked >= long_wait;
   // Within a second, a service that counts per second may still be at its limit.
   const bool had_rest = strikes_ > 0 && now - last_taken_ >= std::chrono::seconds(1);
   if (known_per_s_ > 0 && (had_rest || waits_long)) measure_minute();
@@ -193,10 +194,10 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
   ++strikes_;
   last_cut_ = now;
   auto wait = backoff(options_.backoff, strikes_, chance);
-  if (retry_after) {
+  if (has_asked) {
     // If the service repeatedly asks for an early retry, the minimum backoff applies nevertheless.
-    wait = strikes_ == 1 ? std::chrono::nanoseconds(*retry_after)
-                         : std::max<std::chrono::nanoseconds>(*retry_after, options_.backoff.min);
+    wait = strikes_ == 1 ? std::chrono::nanoseconds(asked)
+                         : std::max<std::chrono::nanoseconds>(asked, options_.backoff.min);
   }
   pause(now + wait);
   return true;
