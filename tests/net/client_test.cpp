@@ -267,7 +267,7 @@ TEST_SUITE("net/client") {
       bool goes_on;
     };
     const std::string early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-    for (const auto& [extra, is_surplus, goes_on] :
+    for (const Sample& sample :
          {Sample{"", false, true}, Sample{good, true, false}, Sample{http(400, "no"), true, false},
           Sample{"H", true, false}, Sample{"HTTP/1.1 20", true, false},
           Sample{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", true, false},
@@ -275,6 +275,10 @@ TEST_SUITE("net/client") {
           Sample{"\r\n", false, false}, Sample{early, false, true},
           Sample{early + early, false, true}, Sample{early.substr(0, 20), false, true},
           Sample{http(408, "", "Connection: close\r\n"), false, false}}) {
+      // clang 14 captures no structured bindings.
+      const auto& extra = sample.extra;
+      const bool is_surplus = sample.is_surplus;
+      const bool goes_on = sample.goes_on;
       for (const auto pause : {0ms, 60ms}) {
         for (const auto then : {Then::keep, Then::close}) {
           CAPTURE(extra);
