@@ -346,6 +346,7 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
       row.fault_at = row.breaking_quote;
     }
     add_fault(without_cr(text.substr(0, row.first_break)), row.fault, row.fault_at, out);
+    judge_misquoted(out.rows.back());
     doubt_until_ = offset_ + row.next;
     ++line_;
     return row.first_break + 1;
@@ -356,6 +357,7 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
   }
   if (row.fault != Fault::none) {
     add_fault(text, row.fault, row.fault_at, out);
+    judge_misquoted(out.rows.back());
   } else {
     decode_ = true;
     add_row(
@@ -485,11 +487,30 @@ void CsvReader::add_row(std::string_view text, std::size_t field_count, FieldAt 
   }
   auto& row = add_row(text, out);
   row.fault = read_cells(field_count, field_at, row, out);
-  if (judge_header(row)) {
+  if (judge_header(row) ||
+      (field_count > columns_.count && names_both_sides(row, field_count, field_at))) {
     row.fault = Fault::repeated_header;
     row.fault_at = 0;
   }
   if (row.fault != Fault::none) row.anon = row.user = {};
+}
+
+/// Marks a row that was rejected for its quotes as a header if it is one, since the ids below it
+/// may be swapped. Fields are split at every delimiter, because no name contains one.
+void CsvReader::judge_misquoted(Row& row) {
+  const auto& sides = columns_.sides[static_cast<std::size_t>(row.op)];
+  if (!sides || row.text.find('"') == npos) return;
+  auto looked_at = row;
+  std::string_view rest = row.text;
+  for (std::uint32_t column = 0; column <= std::max(sides->first, sides->second); ++column) {
+    const auto end = std::min(rest.find(options_.delimiter), rest.size());
+    if (column == sides->first) looked_at.anon = rest.substr(0, end);
+    if (column == sides->second) looked_at.user = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (!judge_header(looked_at)) return;
+  row.fault = Fault::repeated_header;
+  row.fault_at = 0;
 }
 
 /// Returns whether the row is a header or the types below one. Only the cells of the ids are
@@ -499,13 +520,25 @@ bool CsvReader::judge_header(const Row& row) {
   below_header_ = kind == RowKind::header;
   if (kind == RowKind::pair) return false;
   if (kind == RowKind::other_columns && !other_columns_) {
-    other_columns_ = Error{
-        Errc::input,
-        fmt::format("line {}: the row names columns, but not those of the header in its place: "
-                    "another table begins here, in which the ids may stand the other way round: "
-                    "give the tables as separate files",
-                    row.line)};
+    other_columns_ = other_columns_at(row.line);
   }
+  return true;
+}
+
+/// Returns whether a row with more cells than the header names both sides anywhere, so that the ids
+/// of the rows below it are in other columns. Ends the reading if so.
+template <class FieldAt>
+bool CsvReader::names_both_sides(const Row& row, std::size_t field_count, FieldAt field_at) {
+  const auto names = [&](std::size_t side) {
+    for (std::size_t i = 0; i < field_count; ++i) {
+      const auto field = field_at(i);
+      const auto raw = row.text.substr(field.start, field.end - field.start);
+      if (header_rows_.names_side(row.op, side, unquoted(raw))) return true;
+    }
+    return false;
+  };
+  if (!names(0) || !names(1)) return false;
+  if (!other_columns_) other_columns_ = other_columns_at(row.line);
   return true;
 }
 

@@ -44,6 +44,17 @@ std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   return {Fault::not_json, open == npos ? 0 : open};
 }
 
+/// The keys as the names of columns. One of digits alone is the place in an array, or hardly a
+/// name.
+std::vector<std::string> key_names(const std::vector<Pointer>& pointers) {
+  std::vector<std::string> names;
+  for (const auto& pointer : pointers) {
+    const bool is_name = !pointer.empty() && pointer.back().find_first_not_of("0123456789") != npos;
+    names.push_back(is_name ? pointer.back() : std::string());
+  }
+  return names;
+}
+
 bool is_id_or_op(const Columns& columns, std::uint32_t pointer) {
   return columns.op == pointer ||
          std::any_of(columns.sides.begin(), columns.sides.end(), [&](const auto& sides) {
@@ -101,6 +112,7 @@ NdjsonReader::NdjsonReader(NdjsonOptions options, const Fields& fields, std::uin
       columns_(fields.columns),
       rivals_(fields.rivals),
       null_words_(options_.null_words),
+      header_rows_(fields.columns, key_names(fields.pointers)),
       line_reader_(
           fields.pointers,
           [&]() -> std::optional<std::uint32_t> {
@@ -171,6 +183,7 @@ Result<std::size_t> NdjsonReader::feed(std::string_view bytes, bool last, RowBlo
     } else {
       break;
     }
+    if (other_columns_) return *other_columns_;
   }
   return all - bytes.size();
 }
@@ -274,6 +287,7 @@ std::size_t NdjsonReader::take_shaped(std::string_view lines, const std::uint32_
   next = std::min(next + 1, lines.size());
   auto& row = add_row(lines.substr(begin, stop - begin), out);
   row.fault = read_sides(lines, begin, row, out);
+  judge_header(row);
   if (row.fault != Fault::none) row.anon = row.user = {};
   structural = behind;
   ++line_;
@@ -300,8 +314,21 @@ Result<void> NdjsonReader::take_line(std::string_view batch, std::uint32_t begin
     fault = read_cells(batch, begin, row, out);
   }
   row.fault = fault;
-  if (fault != Fault::none) row.anon = row.user = {};
+  judge_header(row);
+  if (row.fault != Fault::none) row.anon = row.user = {};
   return {};
+}
+
+/// A table that was made NDJSON together with its header has the names of the keys as their values.
+inline void NdjsonReader::judge_header(Row& row) {
+  const auto kind = header_rows_.look(row.op, row.anon, row.user, below_header_);
+  below_header_ = kind == RowKind::header;
+  if (kind == RowKind::pair) return;
+  if (kind == RowKind::other_columns && !other_columns_) {
+    other_columns_ = other_columns_at(line_);
+  }
+  row.fault = Fault::repeated_header;
+  row.fault_at = 0;
 }
 
 void NdjsonReader::take_bad_line(std::string_view line, RowBlock& out) {
@@ -323,10 +350,12 @@ Fault NdjsonReader::read_cells(std::string_view batch, std::uint32_t begin, Row&
         plain ? parse_op({batch.data() + token.start + 1, token.end - token.start - 2})
               : std::nullopt;
     const auto op = written ? written : text.empty() ? columns_.op_default : parse_op(text);
-    row.fault_at = at;
-    if (fault != Fault::none || !op) return Fault::unknown_op;
-    row.op = *op;
-    if (!columns_.verbs.contains(row.op)) return Fault::verb_not_in_mode;
+    row.op = op.value_or(row.op);
+    if (fault != Fault::none || !op || !columns_.verbs.contains(row.op)) {
+      read_sides(batch, begin, row, out);  // the ids may still say that this is a header
+      row.fault_at = at;
+      return fault == Fault::none && op ? Fault::verb_not_in_mode : Fault::unknown_op;
+    }
   }
   if (columns_.order) {
     const auto& token = line_reader_.token(*columns_.order);

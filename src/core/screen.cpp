@@ -150,14 +150,34 @@ std::size_t leading_space(string_view text) {
   }
 }
 
-/// What a placeholder may be wrapped in.
-constexpr string_view dress = " \t\n\v\f\r\"'`";
+/// Bytes of the white space, quote or sign that is not shown at the start of `text`, or 0.
+std::size_t leading_dress(string_view text) {
+  if (text.empty()) return 0;
+  if (text[0] == '"' || text[0] == '\'' || text[0] == '`') return 1;
+  if (const auto space = leading_space(text); space > 0) return space;
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  if (text.size() > 1 && text[0] == '\xC2') {  // soft hyphen, guillemets
+    return at(1) == 0xAD || at(1) == 0xAB || at(1) == 0xBB ? 2 : 0;
+  }
+  if (text.size() < 3 || text[0] != '\xE2') return 0;
+  if (text[1] == '\x80') {  // U+200C..200F, 2018..201F, 2028..202F, 2039, 203A
+    const auto c = at(2);
+    return (c >= 0x8C && c <= 0x8F) || (c >= 0x98 && c <= 0x9F) || (c >= 0xA8 && c <= 0xAF) ||
+                   c == 0xB9 || c == 0xBA
+               ? 3
+               : 0;
+  }
+  return text[1] == '\x81' && at(2) >= 0x9F && at(2) <= 0xAF ? 3 : 0;  // U+205F..206F
+}
 
-/// Asked of every id, at both ends.
+/// What begins or ends with this byte may be a placeholder in disguise. Asked of every id, at both
+/// ends; each character outside ASCII that leading_dress() knows ends with one from 0x80 to 0xBF.
 constexpr auto dress_table = [] {
   std::array<bool, 256> table{};
-  for (const char c : dress)
+  for (const char c : string_view(" \t\n\v\f\r\"'`\xC2\xE1\xE2\xE3\xEF"))
     table[static_cast<unsigned char>(c)] = true;
+  for (std::size_t c = 0x80; c < 0xC0; ++c)
+    table[c] = true;
   return table;
 }();
 
@@ -193,12 +213,6 @@ constexpr bool is_null_number(string_view id) {
     if (c != '0' && c != '-') return false;
   }
   return true;
-}
-
-string_view undress(string_view text) {
-  const auto begin = text.find_first_not_of(dress);
-  if (begin == npos) return {};
-  return text.substr(begin, text.find_last_not_of(dress) - begin + 1);
 }
 
 /// Eight bytes at a time: has any the high bit, or is it below 0x20 or 0x7F?
@@ -311,12 +325,27 @@ bool is_blank(string_view id) {
   return true;
 }
 
+string_view undressed(string_view text) {
+  while (const auto bytes = leading_dress(text))
+    text.remove_prefix(bytes);
+  const auto trailing = [&]() -> std::size_t {
+    constexpr std::size_t dress_bytes_max = 3;
+    for (std::size_t bytes = 1; bytes <= std::min(dress_bytes_max, text.size()); ++bytes) {
+      if (leading_dress(text.substr(text.size() - bytes)) == bytes) return bytes;
+    }
+    return 0;
+  };
+  while (const auto bytes = trailing())
+    text.remove_suffix(bytes);
+  return text;
+}
+
 bool is_placeholder(string_view id) {
   if (id.empty()) return true;
   if (is_dress(id.front()) || is_dress(id.back()) || id.front() == '$') {
     if (id.size() > disguised_bytes_max) return false;
-    id = undress(id);
-    if (id.starts_with(device_prefix)) id = undress(id.substr(device_prefix.size()));
+    id = undressed(id);
+    if (id.starts_with(device_prefix)) id = undressed(id.substr(device_prefix.size()));
     if (id.empty()) return true;
   }
   if (id.front() == '0' || id.front() == '-') {

@@ -389,6 +389,38 @@ TEST_SUITE("core/csv") {
     CHECK(!read_header("a,\"b\n", true, {}));
   }
 
+  TEST_CASE("a header whose quotes are out of place is one") {
+    for (const std::string row :
+         {"\xEF\xBB\xBF\xEF\xBB\xBF\"user\",\"anon\"", "\"\"user\"\",anon", " \"user\" , \"anon\"",
+          "\\\"user\\\",\\\"anon\\\"", "#\"user_id\",\"anon\"", "x\"user\",\"anon"}) {
+      CAPTURE(row);
+      const auto file =
+          read_all(CsvReader({}, columns(), {"anon", "user"}, {}), "a1,u1\n" + row + "\nu2,a2\n");
+      CHECK(file.error.starts_with("line 2: the row names columns") == !row.starts_with('x'));
+    }
+    CHECK(outcome("a1,u1\n#\"anon\",\"user\"\na2,u2\n") == "a1|u1 repeated-header@2:1 a2|u2");
+    CHECK(outcome("a1,u1\nanon\",user7\na2,u2\n") == "a1|u1 bare-quote@2:5 a2|u2");
+  }
+
+  TEST_CASE("a header with more cells than the first ends the reading where they are allowed") {
+    const CsvOptions ragged{.allow_ragged = true};
+    for (const std::string row : {"ts,user,anon", "ts,anon,user", "x,USER,\"[anon]\"",
+                                  "user_id,x,`anon`", "ts,identified_id,$anon_id,x"}) {
+      CAPTURE(row);
+      const auto file = read_all(CsvReader(ragged, columns(), {"anon", "user"}, {}),
+                                 "a1,u1\n" + row + "\n1,u2,a2\n");
+      CHECK(file.error.starts_with("line 2: the row names columns"));
+      CHECK(outcome("a1,u1\n" + row + "\n1,u2\n").starts_with("a1|u1 ragged-row@2:"));
+    }
+    CHECK(outcome("a1,u1\nanon,user,ts\na2,u2,5\n", ragged) == "a1|u1 repeated-header@2:1 a2|u2");
+    for (const std::string row : {"1,user,x", "a2,x,anon", "user,x,user", "ts,users,anon"}) {
+      CAPTURE(row);
+      const auto fields = row.substr(0, row.rfind(','));
+      CHECK(outcome("a1,u1\n" + row + "\na3,u3\n", ragged) ==
+            "a1|u1 " + std::string(fields).replace(fields.find(','), 1, "|") + " a3|u3");
+    }
+  }
+
   // The fast path and the careful one are two readers; this holds one against the other.
   TEST_CASE("random bytes are read alike in any slices, and each line is accounted for") {
     std::mt19937_64 random(seed());

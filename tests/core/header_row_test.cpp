@@ -45,13 +45,85 @@ TEST_SUITE("core/header_row") {
 
   TEST_CASE("an id that is called like a column is an id") {
     const auto rows = rows_of({"device_id", "identified_id", "ts"});
-    for (const auto* other : {"u1", "", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "identified-id",
-                              "my identified_id", "identified_ids"}) {
+    for (const auto* other :
+         {"u1", "", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "identified_id_7", "my identified_id",
+          "identified_ids", "user", "id", "device", "identified_id::7", "identified_id:x",
+          "identified_id.x", "-", ".", "::", "\xC2\xA0", "\xFF"}) {
       CHECK(kind(rows, "device_id", other) == RowKind::pair);
       CHECK(kind(rows, other, "identified_id") == RowKind::pair);
     }
     CHECK(kind(rows, "device_id", "device_id") == RowKind::pair);  // equal ids are no pair anyway
     CHECK(kind(rows, "", "") == RowKind::pair);
+  }
+
+  TEST_CASE("names are compared by their letters and digits, whatever tools put around them") {
+    const auto rows = rows_of({"anon_id", "identified_id", "ts"});
+    const std::vector<std::pair<std::string, std::string>> around{
+        {"\xC2\xA0", ""},
+        {"", "\xC2\xA0"},
+        {"\xE2\x80\x8B", "\xE3\x80\x80"},
+        {"\xEF\xBB\xBF\xEF\xBB\xBF\"", "\""},
+        {"#", ""},
+        {"# ", " "},
+        {"[", "]"},
+        {"`", "`"},
+        {"\xE2\x80\x9C", "\xE2\x80\x9D"},
+        {"\xE2\x80\x98", "\xE2\x80\x99"},
+        {"pages.", ""},
+        {"`t`.`", "`"},
+        {"[dbo].[pages].[", "]"},
+        {"Shop.public.pages.", "::varchar(36)"},
+        {"", ":"},
+        {"", "::text"},
+        {"", ":STRING"},
+        {"=\"", "\""},
+        {"\\\"", "\\\""},
+        {"$", ""},
+        {"$device:", ""},
+        {std::string(40, ' '), std::string(40, ' ')},
+        {"\xE2\x80\xAE", ""},
+    };
+    for (const auto& both : around) {
+      const auto dress = [&](const std::string& name) { return both.first + name + both.second; };
+      CAPTURE(dress(""));
+      for (const auto* anon : {"anon_id", "anon id", "anonId", "ANON-ID", "device_id"}) {
+        CHECK(kind(rows, dress(anon), "identified_id") == RowKind::header);
+        CHECK(kind(rows, dress(anon), dress("IdentifiedID")) == RowKind::header);
+        CHECK(kind(rows, dress("user_id"), dress(anon)) == RowKind::other_columns);
+        CHECK(kind(rows, dress("ts"), dress(anon)) == RowKind::other_columns);
+        CHECK(kind(rows, dress(anon), "u1") == RowKind::pair);
+        CHECK(kind(rows, "a1", dress(anon)) == RowKind::pair);
+        CHECK(kind(rows, dress(anon), dress("identified_id") + "7") == RowKind::pair);
+      }
+    }
+    CHECK(kind(rows, "\xEF\xBD\x81non_id", "identified_id") == RowKind::header);
+    CHECK(kind(rows, "anon_id", "anonId") == RowKind::other_columns);
+    FieldNames names;
+    names.anon = "p.vid";
+    names.user = "\xD0\xB8\xD0\xBC\xD1\x8F";
+    const auto other = rows_of({names.anon, names.user}, names);
+    CHECK(kind(other, "vid", "\xC2\xA0" + names.user) == RowKind::header);
+    CHECK(kind(other, "q.VID", "t." + names.user) == RowKind::header);
+    CHECK(kind(other, names.user + ":", "\"p\".\"vid\"") == RowKind::other_columns);
+  }
+
+  TEST_CASE("a name of digits is compared as it is") {
+    FieldNames names;
+    names.anon = "1";
+    names.user = "2";
+    const auto rows = rows_of({"1", "2"}, names);
+    CHECK(kind(rows, " 1", "\"2\"") == RowKind::header);
+    for (const auto* first : {"-1", "3.1", "#1", "1:"})
+      CHECK(kind(rows, first, "2") == RowKind::pair);
+  }
+
+  TEST_CASE("a cell alone is asked for its side") {
+    const auto rows = rows_of({"anon_id", "identified_id"});
+    CHECK(rows.names_side(Op::create, 0, "`anon id`"));
+    CHECK(rows.names_side(Op::create, 1, "user_id:"));
+    CHECK_FALSE(rows.names_side(Op::create, 1, "anon_id"));
+    CHECK_FALSE(rows.names_side(Op::create, 0, ""));
+    CHECK_FALSE(rows.names_side(Op::create, 0, "a1"));
   }
 
   TEST_CASE("names in another order are another table") {

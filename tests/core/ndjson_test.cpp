@@ -347,4 +347,48 @@ TEST_SUITE("core/ndjson") {
       }
     }
   }
+
+  TEST_CASE("ids that are the names of their keys are a header") {
+    const auto wanted = fields("vid", "mid");
+    CHECK(outcome(R"({"vid":"vid","mid":"mid"})"
+                  "\n"
+                  R"({"vid":"a","mid":"u"})"
+                  "\n"
+                  R"({"mid":"M ID","vid":"p.vid"})"
+                  "\n"
+                  R"({"vid":"STRING","mid":"INT64"})"
+                  "\n"
+                  R"({"vid":"string","mid":"int64"})"
+                  "\n",
+                  wanted) ==
+          "repeated-header@1:1 a|u repeated-header@3:1 repeated-header@4:1 string|int64");
+    CHECK(outcome(R"({"vid":"anon_id","mid":"$user_id"})", wanted) == "repeated-header@1:1");
+    for (const auto* row : {R"({"vid":"vid","mid":"u"})", R"({"vid":"a","mid":"mid"})",
+                            R"({"vid":"vid_7","mid":"mid"})", R"({"vid":"id","mid":"mid"})"}) {
+      CAPTURE(row);
+      CHECK(outcome(row, wanted).find("repeated-header") == std::string::npos);
+    }
+    // The places of an array are no names.
+    CHECK(outcome(R"({"ids":["0","1"],"0":"x"})", fields("/ids/0", "/ids/1"))
+              .find("repeated-header") == std::string::npos);
+  }
+
+  TEST_CASE("ids that are the names of the keys in another order end the reading") {
+    for (const auto* row : {R"({"vid":"mid","mid":"vid"})", R"( {"mid" : "VID", "vid":"m_id" } )",
+                            R"({"vid":"user_id","mid":"anonymous_id"})"}) {
+      CAPTURE(row);
+      const auto file = read_all(NdjsonReader({}, fields("vid", "mid"), 0),
+                                 std::string(R"({"vid":"a","mid":"u"})") + "\n" + row +
+                                     "\n{\"vid\":\"u2\",\"mid\":\"a2\"}\n");
+      CHECK(file.error.starts_with("line 2: the row names columns"));
+    }
+  }
+
+  TEST_CASE("a header is one whatever its verb is") {
+    const auto wanted = choose_fields({.op_field = "op"}, {"anonymous_id", "user_id"}).value();
+    CHECK(outcome(R"({"anonymous_id":"anonymous_id","user_id":"user_id","op":"op"})", wanted) ==
+          "repeated-header@1:1");
+    CHECK(outcome(R"({"anonymous_id":"a","user_id":"u","op":"op"})", wanted)
+              .starts_with("unknown-op@1:"));
+  }
 }

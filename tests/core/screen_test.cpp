@@ -347,9 +347,11 @@ TEST_SUITE("core/screen") {
   }
 
   TEST_CASE("a deny list meets a device in either spelling") {
-    for (const auto* rule :
-         {"bot17\n", "$device:bot17\n", "/^bot[0-9]+$/\n", "/^\\$device:bot/\n",
-          "/(?i)^\\$DEVICE:bot/\n", "/^\\$device\\:bot/\n", "/^[$]device:bot/\n"}) {
+    for (const auto* rule : {"bot17\n", "$device:bot17\n", "/^bot[0-9]+$/\n", "/^\\$device:bot/\n",
+                             "/(?i)^\\$DEVICE:bot/\n", "/^\\$device\\:bot/\n", "/^[$]device:bot/\n",
+                             "/^\\$device[:]bot/\n", "/^.device.bot/\n", "/\\A\\x24device:bot/\n",
+                             "/:bot/\n", "/^[^:]+:bot/\n", "/^\\$[a-z]+:bot/\n", "/device.bot/\n",
+                             "/[$].*\\bbot1/\n", "/^(user|\\$device:bot)/\n"}) {
       auto list = DenyList::parse(rule);
       REQUIRE(list);
       const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
@@ -366,15 +368,55 @@ TEST_SUITE("core/screen") {
   }
 
   TEST_CASE("an expression does not see a prefix of which it does not speak") {
-    for (const auto* rule : {"/dev/\n", "/[$]/\n", "/:/\n", "/^.evice/\n"}) {
+    for (const auto* rule : {"/dev/\n", "/[$]/\n", "/:/\n", "/^.evice/\n", "/device/\n", "/^\\D/\n",
+                             "/^\\W/\n", "/^[^7#]/\n", "/^[^7]/\n", "/.{9}/\n", "/^.{9,12}$/\n",
+                             "/e.*1/\n", "/[^0-9]/\n", "/e:/\n", "/^device:/\n", "/^d/\n"}) {
       CAPTURE(rule);
       auto list = DenyList::parse(rule);
       REQUIRE(list);
       const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
                                   .simplified = true};
-      Row r = row("$device:a1", "u");
-      CHECK(screen(r, options) == Screened::pair);
+      for (const auto* id : {"$device:71", "71"}) {
+        Row r = row(id, "72");
+        CHECK(screen(r, options) == Screened::pair);
+      }
     }
+  }
+
+  TEST_CASE(
+      "an expression that means the beginning of a prefix, or all of it, means every device") {
+    for (const auto* rule : {"/^\\$/\n", "/^[$#]/\n", "/\\A\\$dev/\n", "/^\\$device:/\n",
+                             "/device:/\n", "/\\$device/\n", "/(?i)DEVICE[:]/\n"}) {
+      CAPTURE(rule);
+      auto list = DenyList::parse(rule);
+      REQUIRE(list);
+      const auto deny = std::make_shared<const DenyList>(std::move(*list));
+      for (const auto* id : {"$device:71", "71"}) {
+        Row r = row(id, "u");
+        CHECK(screen(r, {.deny = deny, .simplified = true}) == Screened::faulty);
+        CHECK(r.fault == Fault::denied);
+      }
+      // Elsewhere an id is what it is.
+      Row bare = row("71", "u");
+      CHECK(screen(bare, {.deny = deny}) == Screened::pair);
+    }
+  }
+
+  TEST_CASE("a placeholder is one in any dress") {
+    for (const auto* id : {"\xC2\xA0null", "\xE2\x80\x9CN/A\xE2\x80\x9D", "unknown\xE2\x80\x8B",
+                           "\xEF\xBB\xBF\xEF\xBB\xBFnone", "\xE3\x80\x80'guest'",
+                           "$device:\xC2\xA0undefined", "\xC2\xABnil\xC2\xBB"}) {
+      CAPTURE(id);
+      CHECK(is_placeholder(id));
+    }
+    for (const auto* id : {"\xC2\xA0null1", "n\xE2\x80\x8Bull", "\xC3\xA4null", "\xE2\x82\xACnull",
+                           "null\xE4\xB8\xAD"}) {
+      CAPTURE(id);
+      CHECK_FALSE(is_placeholder(id));
+    }
+    CHECK(undressed(" \xC2\xA0`a b'\xE2\x80\x8B\t") == "a b");
+    CHECK(undressed("\xE2\x80\x8B\xE2\x80\x8B").empty());
+    CHECK(undressed("\xE2\x80") == "\xE2\x80");
   }
 
   TEST_CASE("an id of the deny list is rejected on either side, after every other fault") {

@@ -117,6 +117,9 @@ class CsvReader {
   Fault read_cells(std::size_t field_count, FieldAt field_at, Row& row, RowBlock& out);
   Row& add_row(std::string_view text, RowBlock& out);
   bool judge_header(const Row& row);
+  void judge_misquoted(Row& row);
+  template <class FieldAt>
+  bool names_both_sides(const Row& row, std::size_t field_count, FieldAt field_at);
   void add_fault(std::string_view text, Fault fault, std::size_t fault_at, RowBlock& out);
   std::string_view cell(std::string_view raw, RowBlock& out);
 

@@ -4,7 +4,8 @@
 // the middle, often not byte for byte the first one; some tools write a row of types below theirs;
 // and with --no-header or numbered columns nobody has looked at the first row. A row is taken for a
 // header only when the cells of both ids name columns: an id that happens to be called like a
-// column, in one cell, is an id.
+// column, in one cell, is an id. Names are compared by their letters and digits, since tools write
+// them with other signs in and around them.
 //
 // Sources: github.com/plaintextaccounting/hledger/issues/2189 (cat of files with byte order marks),
 // github.com/ClickHouse/ClickHouse/issues/44640 (a second row holds the types).
@@ -16,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "idmerge/base/result.hpp"
 #include "idmerge/core/columns.hpp"
 
 namespace idmerge {
@@ -37,24 +39,34 @@ class HeaderRows {
   /// was a header.
   RowKind look(Op op, std::string_view first, std::string_view second, bool below_header) const {
     if (below_header && names_type(first) && names_type(second)) return RowKind::types;
-    if (!may_begin_name_[static_cast<unsigned char>(first.empty() ? ' ' : first.front())] ||
-        !may_begin_name_[static_cast<unsigned char>(second.empty() ? ' ' : second.front())] ||
-        first.size() > longest_ || second.size() > longest_) {
-      return RowKind::pair;
-    }
+    if (!may_name(first) || !may_name(second)) return RowKind::pair;
     return look_closely(op, first, second);
   }
 
- private:
-  using Names = std::vector<std::string>;  // in lower case
+  /// Returns whether a cell names a column of this side of an operation.
+  bool names_side(Op op, std::size_t side, std::string_view cell) const;
 
+ private:
+  using Names = std::vector<std::string>;  // letters and digits, in lower case
+  enum Edge : std::uint8_t { begins = 1, ends = 2 };
+
+  /// A name stands at the beginning of a cell, behind a table's, or before a type at its end.
+  /// Nearly no pair of ids passes.
+  bool may_name(std::string_view cell) const {
+    return !cell.empty() && ((edges_[static_cast<unsigned char>(cell.front())] & begins) != 0 ||
+                             (edges_[static_cast<unsigned char>(cell.back())] & ends) != 0);
+  }
+
+  Names names_in(std::string_view cell) const;
   RowKind look_closely(Op op, std::string_view first, std::string_view second) const;
   static bool names_type(std::string_view cell);
 
   std::array<std::array<Names, 2>, 3> sides_;  // by Op: names of the first and the second column
   Names all_;
-  std::array<bool, 256> may_begin_name_{};
-  std::size_t longest_ = 0;
+  std::array<std::uint8_t, 256> edges_{};  // by byte: may a name begin or end with it?
 };
+
+/// Returns the error for a row that names columns in another order.
+Error other_columns_at(std::uint64_t line);
 
 }  // namespace idmerge

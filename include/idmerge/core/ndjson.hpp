@@ -22,6 +22,7 @@
 #include "idmerge/base/result.hpp"
 #include "idmerge/core/cell.hpp"
 #include "idmerge/core/columns.hpp"
+#include "idmerge/core/header_row.hpp"
 #include "idmerge/core/json.hpp"
 #include "idmerge/core/pair.hpp"
 
@@ -51,7 +52,8 @@ class NdjsonReader {
   /// As CsvReader::feed().
   ///
   /// Errors: usage, "line L: ...", for a row with another default name of a side that was found by
-  /// its default name.
+  /// its default name; input, as CsvReader::feed(), for a row whose
+  /// ids are the names of the keys in another order.
   Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
 
   OrderKind order_kind() const { return order_kind_; }
@@ -80,6 +82,7 @@ class NdjsonReader {
                 std::string_view& id, std::uint32_t& at, Row& row, RowBlock& out);
   Fault read_other_id(std::string_view batch, std::uint32_t begin, const JsonToken& token,
                       std::string_view& id, std::uint32_t& at, Row& row, RowBlock& out);
+  void judge_header(Row& row);
   Row& add_row(std::string_view text, RowBlock& out);
   void add_fault(std::string_view text, Fault fault, std::size_t fault_at, RowBlock& out);
 
@@ -87,6 +90,9 @@ class NdjsonReader {
   Columns columns_;
   std::vector<std::string> rivals_;
   NullWords null_words_;
+  HeaderRows header_rows_;
+  bool below_header_ = false;             // the next row stands below a header
+  std::optional<Error> other_columns_{};  // such a header was found
   JsonLine line_reader_;
   std::unique_ptr<Structure> structure_;
   bool simple_;  // there is neither a verb field nor an order field

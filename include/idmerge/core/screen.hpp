@@ -74,6 +74,10 @@ Screened screen(Row& row, const ScreenOptions& options, IdForms* forms = nullptr
 /// Returns whether an id is empty or only white space (ASCII, no-break space, Unicode spaces).
 bool is_blank(std::string_view id);
 
+/// Returns the text without white space, byte order marks, quotes and invisible characters around
+/// it, however many of them, in ASCII and outside.
+std::string_view undressed(std::string_view text);
+
 /// Returns whether an id is a value that means "no id" in many systems, in any case, also within
 /// quotes or white space or after one $device: prefix; or only zeros and dashes.
 bool is_placeholder(std::string_view id);
