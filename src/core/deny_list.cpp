@@ -51,13 +51,77 @@ std::string_view unlikely(std::string_view id) {
   return {};
 }
 
-/// Does an expression mean the prefix of a device, in whatever spelling: /^\$Device\:/?
-bool speaks_of_prefix(std::string_view expression) {
-  std::string plain;
-  for (const char c : expression) {
-    if (c != '\\' && c != '[' && c != ']') plain += c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+/// A text that no id has, in place of one.
+constexpr std::string_view no_id = "\x7F";
+
+/// What an expression that finds a device behind its prefix has to do with that prefix. Asked of
+/// the expression itself, with other texts in place of the prefix, since `$device:` is written in
+/// many ways: /^\x24device:/, /^.device[:]/. Letters stand for letters, signs for signs, so that
+/// /^\W/ and /.{40}/ do not see a prefix of which they say nothing.
+class Probe {
+ public:
+  Probe(const RE2& expression, std::string_view id) : expression_(expression), id_(id) {}
+
+  /// Does it mean devices with this prefix, or some of them?
+  bool means_prefix(bool finds_any_device) const {
+    const bool needs_sign =
+        needs("#device:", "%device:", "~device:") || needs("$device;", "$device=", "$device!");
+    const bool is_anchored = !matches("\x7F$device:");
+    if (is_anchored) return needs_sign || needs_word();
+    // Somewhere in an id, /[$]/ or /device/ would deny every device, of which it does not speak.
+    return finds_any_device ? needs_sign && needs_word() : needs_sign || needs_word();
   }
-  return plain.find("device:") != std::string::npos || plain.find("$device") != std::string::npos;
+
+ private:
+  bool matches(std::string_view prefix) const {
+    std::string text(prefix);
+    text += id_;
+    return RE2::PartialMatch(piece(text), expression_);
+  }
+
+  /// Of these, /^[$#]/ finds one and does mean the dollar; /^[^#]/ finds two and does not.
+  bool needs(std::string_view a, std::string_view b, std::string_view c) const {
+    return matches(a) + matches(b) + matches(c) < 2;
+  }
+
+  bool needs_word() const {
+    for (std::size_t i = 1; i + 1 < device_prefix.size(); ++i) {
+      std::string other(device_prefix);
+      other[i] = 'q';
+      if (matches(other)) return false;
+    }
+    return true;
+  }
+
+  const RE2& expression_;
+  std::string_view id_;
+};
+
+/// Of an expression: which devices does it see behind their prefix?
+enum class Sight : std::uint8_t {
+  none,
+  all,    // that it finds there
+  asked,  // each is to be asked for
+};
+
+/// Does what it finds begin with a letter or a digit, at the start of an id? Most do, and so cost
+/// nothing more: /^bot[0-9]+$/.
+bool begins_with_word(std::string_view expression) {
+  const auto is_word = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
+  return expression.size() > 1 && expression[0] == '^' && is_word(expression[1]) &&
+         expression.find('|') == std::string_view::npos &&
+         (expression.size() == 2 ||
+          std::string_view("?*{").find(expression[2]) == std::string_view::npos);
+}
+
+Sight sight_of(const RE2& expression) {
+  if (begins_with_word(expression.pattern())) return Sight::none;
+  std::string any(device_prefix);
+  any += no_id;
+  if (!RE2::PartialMatch(any, expression)) return Sight::asked;
+  return Probe(expression, no_id).means_prefix(true) ? Sight::all : Sight::none;
 }
 
 }  // namespace
@@ -65,9 +129,10 @@ bool speaks_of_prefix(std::string_view expression) {
 struct DenyList::Rules {
   std::unordered_set<std::string, Hash, std::equal_to<>> ids;
   std::vector<std::unique_ptr<RE2>> expressions;
-  std::unique_ptr<RE2::Set> all;        // the expressions in one
-  bool names_prefixed = false;          // an id starts with $device:
-  std::vector<const RE2*> of_prefixed;  // expressions that speak of the prefix and see it
+  std::unique_ptr<RE2::Set> all;  // the expressions in one
+  std::vector<Sight> sights;      // of each expression
+  bool names_prefixed = false;    // an id starts with $device:
+  bool sees_prefixed = false;     // an expression may see one
 
   Result<void> add(std::string_view line) {
     if (!line.starts_with('/')) {
@@ -101,8 +166,8 @@ struct DenyList::Rules {
       return Error{Errc::usage,
                    "matches the empty text and so may deny every id: say what an id must have"};
     }
-    // Any other expression would see a prefix that no id has: /[$]/ would deny every device.
-    if (speaks_of_prefix(text)) of_prefixed.push_back(expression.get());
+    sights.push_back(sight_of(*expression));
+    sees_prefixed = sees_prefixed || sights.back() != Sight::none;
     expressions.push_back(std::move(expression));
     return {};
   }
@@ -129,6 +194,24 @@ struct DenyList::Rules {
     return std::any_of(expressions.begin(), expressions.end(), [&](const auto& expression) {
       return RE2::PartialMatch(piece(id), *expression);
     });
+  }
+
+  bool any_sees(std::string_view prefixed, std::string_view device) const {
+    const auto sees = [&](std::size_t i) {
+      return sights[i] == Sight::all ||
+             (sights[i] == Sight::asked && Probe(*expressions[i], device).means_prefix(false));
+    };
+    RE2::Set::ErrorInfo why{RE2::Set::kNoError};
+    std::vector<int> which;
+    if (all->Match(piece(prefixed), &which, &why)) {
+      return std::any_of(which.begin(), which.end(),
+                         [&](int i) { return sees(static_cast<std::size_t>(i)); });
+    }
+    if (why.kind == RE2::Set::kNoError) return false;
+    for (std::size_t i = 0; i < expressions.size(); ++i) {
+      if (RE2::PartialMatch(piece(prefixed), *expressions[i]) && sees(i)) return true;
+    }
+    return false;
   }
 };
 
@@ -165,17 +248,14 @@ bool DenyList::denies(std::string_view id) const {
 
 bool DenyList::denies_device(std::string_view device) const {
   if (denies(device)) return true;
-  if (!rules_->names_prefixed && rules_->of_prefixed.empty()) return false;
+  if (!rules_->names_prefixed && !rules_->sees_prefixed) return false;
   std::array<char, device_prefix.size() + id_bytes_max> text;
   IDMERGE_CHECK(device.size() <= id_bytes_max);
   const auto end = std::copy(device.begin(), device.end(),
                              std::copy(device_prefix.begin(), device_prefix.end(), text.begin()));
   const std::string_view prefixed(text.data(), static_cast<std::size_t>(end - text.begin()));
   return rules_->ids.find(prefixed) != rules_->ids.end() ||
-         std::any_of(rules_->of_prefixed.begin(), rules_->of_prefixed.end(),
-                     [&](const RE2* expression) {
-                       return RE2::PartialMatch(piece(prefixed), *expression);
-                     });
+         (rules_->sees_prefixed && rules_->any_sees(prefixed, device));
 }
 
 std::size_t DenyList::size() const {
