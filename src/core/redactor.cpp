@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "idmerge/base/utf8.hpp"
@@ -17,6 +17,10 @@ constexpr std::string_view ellipsis = "…";
 /// How often escapes and encodings may be nested in each other.
 constexpr int escapes_max = 4;
 constexpr int encodings_max = 3;
+
+/// In a text without its tags, or without its folds.
+constexpr int joined_escapes = 2;
+constexpr int joined_encodings = 1;
 
 /// All texts that a text decodes into may be so many times as long as it together.
 constexpr std::size_t growth_max = 64;
@@ -70,6 +74,24 @@ std::optional<std::uint32_t> hex_number(std::string_view text, std::size_t at, s
   return number;
 }
 
+struct LongHex {
+  std::uint32_t number = 0;
+  std::size_t digits = 0;  // 0: none, or no character has this number
+};
+
+/// As many hexadecimal digits as there are at `at`, up to so many, not past U+10FFFF.
+LongHex long_hex_number(std::string_view text, std::size_t at, std::size_t digits_max) {
+  LongHex out;
+  while (out.digits < digits_max && at + out.digits < text.size()) {
+    const int digit = hex_digit(text[at + out.digits]);
+    if (digit < 0) break;
+    out.number = out.number << 4 | static_cast<std::uint32_t>(digit);
+    ++out.digits;
+  }
+  if (out.number > 0x10FFFF) out.digits = 0;
+  return out;
+}
+
 /// Append what the escape at the beginning of `text` stands for, and say how long it is; 0: none.
 using Unescape = std::size_t (*)(std::string_view text, std::string& out);
 
@@ -90,6 +112,12 @@ std::size_t unescape_percent(std::string_view text, std::string& out) {
 std::size_t unescape_backslash(std::string_view text, std::string& out) {
   if (text[0] != '\\' || text.size() < 2) return 0;
   if (text[1] == 'u') {
+    if (text.substr(2, 1) == "{") {
+      const auto [code, digits] = long_hex_number(text, 3, 6);
+      if (digits == 0 || text.substr(3 + digits, 1) != "}") return 0;
+      append_utf8(code, out);
+      return 4 + digits;
+    }
     const auto code = hex_number(text, 2, 4);
     if (!code) return 0;
     const bool is_high = *code >= 0xD800 && *code < 0xDC00 && text.substr(6, 2) == "\\u";
@@ -100,6 +128,12 @@ std::size_t unescape_backslash(std::string_view text, std::string& out) {
     }
     append_utf8(*code, out);
     return 6;
+  }
+  if (text[1] == 'U') {
+    const auto code = hex_number(text, 2, 8);
+    if (!code || *code > 0x10FFFF) return 0;
+    append_utf8(*code, out);
+    return 10;
   }
   if (text[1] == 'x') {
     const auto byte = hex_number(text, 2, 2);
@@ -163,12 +197,46 @@ std::size_t unescape_entity(std::string_view text, std::string& out) {
   return at < text.size() && text[at] == ';' ? at + 1 : at;
 }
 
-constexpr std::array<Unescape, 3> unescapes{unescape_percent, unescape_backslash, unescape_entity};
+/// Of CSS (a backslash, up to six digits, a blank), U+005A, and letters in full width. The first
+/// looks like octal digits, and so is a kind of its own.
+///
+/// Source: CSS Syntax Module Level 3, section 4.3.7.
+std::size_t unescape_number(std::string_view text, std::string& out) {
+  if (text[0] == '\xEF') {  // U+FF01..FF5E
+    const auto [code, bytes] = read_utf8(text.substr(0, 3));
+    if (code < 0xFF01 || code > 0xFF5E) return 0;
+    out += static_cast<char>(code - 0xFF00 + ' ');
+    return bytes;
+  }
+  const bool is_css = text[0] == '\\';
+  if (!is_css && (lower(text[0]) != 'u' || text.substr(1, 1) != "+")) return 0;
+  const std::size_t begin = is_css ? 1 : 2;
+  const auto [code, digits] = long_hex_number(text, begin, 6);
+  if (digits < (is_css ? 1U : 4U)) return 0;
+  append_utf8(code, out);
+  const auto end = begin + digits;
+  const auto next = text.substr(end, 3);
+  return end + (next.starts_with(' ') && (is_css || next == " U+" || next == " u+") ? 1 : 0);
+}
+
+constexpr std::array<Unescape, 4> unescapes{unescape_percent, unescape_backslash, unescape_entity,
+                                            unescape_number};
 constexpr unsigned all_kinds = (1U << unescapes.size()) - 1;
+constexpr unsigned of_backslash = 1U << 1U;
+constexpr unsigned of_number = 1U << 3U;
+
+/// Bytes that no escape begins with are most of a text.
+constexpr auto may_begin_escape = [] {
+  std::array<bool, 256> table{};
+  constexpr std::string_view begin("%\\&uU\xEF");
+  for (const char c : begin)
+    table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
 
 /// Take one escape of these kinds; `found` gets its kind.
 std::size_t unescape(std::string_view text, unsigned kinds, std::string& out, unsigned& found) {
-  if (text[0] != '%' && text[0] != '\\' && text[0] != '&') return 0;
+  if (!may_begin_escape[static_cast<unsigned char>(text[0])]) return 0;
   for (std::size_t i = 0; i < unescapes.size(); ++i) {
     if ((kinds & (1U << i)) == 0) continue;
     if (const auto size = unescapes[i](text, out); size > 0) {
@@ -195,8 +263,63 @@ std::string fully_unescaped(std::string_view text) {
   return out;
 }
 
+// --- What stands for nothing
+// ----------------------------------------------------------------------
+
+/// Of the piece of `text` at its beginning that stands for nothing: how long is it? 0: there is
+/// none.
+using Measure = std::size_t (*)(std::string_view text);
+
+std::size_t measure_tag(std::string_view text) {
+  constexpr std::size_t tag_bytes_max = 128;
+  if (text[0] != '<') return 0;
+  const auto end = text.substr(0, tag_bytes_max).find_first_of("<>", 1);
+  return end != std::string_view::npos && end > 1 && text[end] == '>' ? end + 1 : 0;
+}
+
+/// A line end with the blanks that fold a line. Which of them are of the text is not known.
+std::size_t measure_fold(std::string_view text) {
+  if (text[0] != '\r' && text[0] != '\n') return 0;
+  return std::min(text.find_first_not_of(" \t\r\n"), text.size());
+}
+
+/// The codes that colour a terminal. Source: ECMA-48 section 5.4 (control sequences).
+std::size_t measure_colour(std::string_view text) {
+  if (text[0] != '\x1B') return 0;
+  if (text.substr(1, 1) != "[") return 1;
+  const auto last = text.find_first_not_of("0123456789;:<=>? ", 2);
+  return std::min(last, text.size() - 1) + 1;
+}
+
+/// The zeros of UTF-16, line ends, and characters that are not shown. No secret has one of them.
+std::size_t measure_unseen(std::string_view text) {
+  if (text[0] == '\0' || text[0] == '\r' || text[0] == '\n') return 1;
+  if (static_cast<unsigned char>(text[0]) < 0x80) return 0;
+  const auto [code, bytes] = read_utf8(text.substr(0, 4));
+  const bool is_unseen = code == 0xAD || (code >= 0x300 && code < 0x370) ||
+                         (code >= 0x200B && code <= 0x200F) || (code >= 0x2060 && code <= 0x206F) ||
+                         (code > 0x7F && steers_display(code));
+  return is_unseen ? bytes : 0;
+}
+
 bool is_of_word(char c) {
   return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+/// The letters and digits of a text alone, folded. `at`, unless null, gets where each of them is.
+std::string squeezed(std::string_view text, bool without_tags = false,
+                     std::vector<std::uint32_t>* at = nullptr) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_of_word(text[i])) {
+      if (const auto tag = without_tags ? measure_tag(text.substr(i)) : 0; tag > 0) i += tag - 1;
+      continue;
+    }
+    out += lower(text[i]);
+    if (at != nullptr) at->push_back(static_cast<std::uint32_t>(i));
+  }
+  return out;
 }
 
 /// Is what stands there only a part of a word, as "test" of "latest"?
@@ -214,6 +337,13 @@ int base64_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0' + 52;
   if (c == '+' || c == '-') return 62;
   return c == '/' || c == '_' ? 63 : -1;
+}
+
+/// Source: RFC 4648 section 6.
+int base32_digit(char c) {
+  if (c >= '2' && c <= '7') return c - '2' + 26;
+  const char small = lower(c);
+  return small >= 'a' && small <= 'z' ? small - 'a' : -1;
 }
 
 }  // namespace
@@ -238,6 +368,10 @@ class SecretSearch {
       view.from[i] = static_cast<std::uint32_t>(i);
     view.to = view.from;
     look(view, escapes_max, encodings_max);
+    for (const auto measure : {measure_tag, measure_fold}) {
+      const auto joined = without(view, measure);
+      if (joined.bytes.size() < view.bytes.size()) look(joined, joined_escapes, joined_encodings);
+    }
     if (exhausted_) return std::string(ellipsis);
     std::string out;
     for (std::size_t i = 0; i < shown; ++i) {
@@ -270,6 +404,11 @@ class SecretSearch {
     }
   };
 
+  struct Depth {
+    int escapes;
+    int encodings;
+  };
+
   /// Digits of an encoding: their values, and where in a view they stand.
   struct Digits {
     std::vector<std::uint8_t> values;
@@ -290,12 +429,11 @@ class SecretSearch {
   /// Hide what is found; was anything?
   bool look(const View& view, int escapes, int encodings) {
     // The same text comes of escapes that are undone in another order.
-    std::string key = view.bytes;
-    key += static_cast<char>('0' + escapes);
-    key += static_cast<char>('0' + encodings);
-    if (clean_.count(key) > 0) return false;
+    if (const auto seen = clean_.find(view.bytes); seen != clean_.end()) {
+      if (escapes <= seen->second.escapes && encodings <= seen->second.encodings) return false;
+    }
     const bool found = look_closely(view, escapes, encodings);
-    if (!found && !exhausted_) clean_.insert(std::move(key));
+    if (!found && !exhausted_) clean_.insert_or_assign(view.bytes, Depth{escapes, encodings});
     return found;
   }
 
@@ -306,15 +444,30 @@ class SecretSearch {
     }
     bytes_left_ -= view.bytes.size();
     if (view.bytes.size() < secrets_.bytes_min_) return false;
-    bool found = find_secrets(view, encodings == encodings_max);
+    const bool is_plain = encodings == encodings_max;
+    bool found = find_secrets(view, is_plain);
+    if (encodings > 0) found |= look_into_numbers(view, escapes, encodings - 1);
+    const auto seen = without(without(view, measure_unseen), measure_colour);
+    if (seen.bytes.size() == view.bytes.size())
+      return look_further(view, escapes, encodings) || found;
+    found |= find_secrets(seen, is_plain);
+    if (encodings > 0) found |= look_into_numbers(seen, escapes, encodings - 1);
+    return look_further(seen, escapes, encodings) || found;
+  }
+
+  bool look_further(const View& view, int escapes, int encodings) {
+    bool found = find_squeezed(view, false);
+    if (view.bytes.find('<') != std::string::npos) found |= find_squeezed(view, true);
     if (escapes > 0) found |= look_behind_escapes(view, escapes - 1, encodings);
     if (encodings > 0) {
       found |= look_into_base64(view, escapes, encodings - 1);
       found |= look_into_hex(view, escapes, encodings - 1);
+      found |= look_into_base32(view, escapes, encodings - 1);
     }
     return found;
   }
 
+  /// With what stands between them and means nothing.
   void hide(const View& view, std::size_t first, std::size_t last) {
     for (auto i = view.from[first]; i <= view.to[last]; ++i)
       hidden_[i] = 1;
@@ -326,25 +479,41 @@ class SecretSearch {
     const auto text = folded(view.bytes);
     for (std::size_t i = 0; i + Redactor::part_bytes <= text.size(); ++i) {
       if (!is_part(load(text.data() + i))) continue;
-      for (std::size_t k = i; k < i + Redactor::part_bytes; ++k)
-        hide(view, k, k);
+      hide(view, i, i + Redactor::part_bytes - 1);
       found = true;
     }
     for (const auto& secret : secrets_.whole_) {
       const auto wanted = secret.reveal();
       for (auto at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
         if (is_plain && is_within_word(text, at, wanted.size())) continue;
-        for (std::size_t k = at; k < at + wanted.size(); ++k)
-          hide(view, k, k);
+        hide(view, at, at + wanted.size() - 1);
         found = true;
       }
     }
     return found;
   }
 
+  /// Secrets with anything between their letters and digits: blanks, dashes, quotes, slashes.
+  bool find_squeezed(const View& view, bool without_tags) {
+    if (secrets_.squeezed_.empty()) return false;
+    bool found = false;
+    std::vector<std::uint32_t> at;
+    at.reserve(view.bytes.size());
+    const auto text = squeezed(view.bytes, without_tags, &at);
+    for (std::size_t i = 0; i + Redactor::squeezed_bytes <= text.size(); ++i) {
+      if (!secrets_.may_be_part(load(text.data() + i))) continue;
+      if (!std::binary_search(secrets_.squeezed_.begin(), secrets_.squeezed_.end(),
+                              Redactor::squeezed_part(text.data() + i))) {
+        continue;
+      }
+      hide(view, at[i], at[i + Redactor::squeezed_bytes - 1]);
+      found = true;
+    }
+    return found;
+  }
+
   bool is_part(std::uint64_t part) const {
-    const auto bit = filter_bit(part);
-    if ((secrets_.filter_[bit / 64] >> (bit % 64) & 1U) == 0) return false;
+    if (!secrets_.may_be_part(part)) return false;
     return std::binary_search(secrets_.parts_.begin(), secrets_.parts_.end(), part);
   }
 
@@ -354,18 +523,39 @@ class SecretSearch {
     const auto [mixed, found] = unescaped(view, all_kinds);
     if (found == 0) return false;
     bool any = look(mixed, escapes, encodings);
+    // Both begin with a backslash, and the first has taken all that may be the second's.
+    const unsigned wanted = (found & of_backslash) != 0 ? found | of_number : found;
     for (unsigned kind = 1; kind < all_kinds; kind <<= 1U) {
-      if ((found & kind) != 0 && found != kind) {
-        any |= look(unescaped(view, kind).first, escapes, encodings);
-      }
+      if ((wanted & kind) == 0 || found == kind) continue;
+      const auto [alone, has_any] = unescaped(view, kind);
+      if (has_any != 0) any |= look(alone, escapes, encodings);
     }
     return any;
   }
 
-  static std::pair<View, unsigned> unescaped(const View& view, unsigned kinds) {
+  static View without(const View& view, Measure measure) {
     View out;
     out.reserve(view.bytes.size());
+    const std::string_view text = view.bytes;
+    for (std::size_t at = 0; at < text.size();) {
+      if (const auto size = measure(text.substr(at)); size > 0) {
+        at += size;
+        continue;
+      }
+      out.add(text[at], view.from[at], view.to[at]);
+      ++at;
+    }
+    return out;
+  }
+
+  static std::pair<View, unsigned> unescaped(const View& view, unsigned kinds) {
+    View out;
     unsigned found = 0;
+    if (std::none_of(view.bytes.begin(), view.bytes.end(),
+                     [](char c) { return may_begin_escape[static_cast<unsigned char>(c)]; })) {
+      return {std::move(out), found};
+    }
+    out.reserve(view.bytes.size());
     std::string bytes;
     const std::string_view text = view.bytes;
     for (std::size_t at = 0; at < text.size();) {
@@ -407,9 +597,83 @@ class SecretSearch {
     return found;
   }
 
-  /// Pairs of hexadecimal digits, one behind the other or as "41:42", "41 42", "0x41, 0x42".
+  /// Base32 in either case, with or without line ends in it.
+  bool look_into_base32(const View& view, int escapes, int encodings) {
+    bool found = false;
+    bool is_small = false;
+    bool is_capital = false;
+    Digits digits;
+    const auto end_run = [&] {
+      if (digits.at.size() * 5 >= secrets_.bytes_min_ * 8) {
+        for (std::size_t skipped = 0; skipped < 8; ++skipped)
+          found |= look_into(view, digits, 5, skipped, escapes, encodings);
+      }
+      digits.clear();
+      is_small = is_capital = false;
+    };
+    for (std::size_t i = 0; i < view.bytes.size(); ++i) {
+      const char c = view.bytes[i];
+      const bool small = c >= 'a' && c <= 'z';
+      const bool capital = c >= 'A' && c <= 'Z';
+      if ((small && is_capital) || (capital && is_small)) end_run();
+      is_small = is_small || small;
+      is_capital = is_capital || capital;
+      if (const int digit = base32_digit(c); digit >= 0) {
+        digits.add(digit, i);
+      } else if (c == '=' && !digits.at.empty()) {
+        digits.end = i;  // padding
+      } else if (c != '\r' && c != '\n') {
+        end_run();
+      }
+    }
+    end_run();
+    return found;
+  }
+
+  /// Bytes as decimal numbers: "[90,112]", "[90 112]", "90; 112". Each number is a digit.
+  bool look_into_numbers(const View& view, int escapes, int encodings) {
+    constexpr std::size_t separators_max = 4;
+    constexpr std::size_t digits_max = 3;
+    bool found = false;
+    View out;
+    std::size_t first = 0;
+    std::size_t end = 0;
+    const auto end_run = [&] {
+      if (out.bytes.size() >= secrets_.bytes_min_ && look(out, escapes, encodings)) {
+        hide(view, first, end);
+        found = true;
+      }
+      out = {};
+    };
+    const std::string_view text = view.bytes;
+    constexpr std::string_view decimal_digits = "0123456789";
+    for (std::size_t at = text.find_first_of(decimal_digits); at < text.size();) {
+      const auto stop = std::min(text.find_first_not_of(decimal_digits, at), text.size());
+      unsigned number = 0;
+      for (std::size_t i = at; i < std::min(stop, at + digits_max); ++i)
+        number = number * 10 + static_cast<unsigned>(text[i] - '0');
+      const bool is_byte = stop - at <= digits_max && number <= 0xFF;
+      const auto between =
+          out.bytes.empty() ? std::string_view() : text.substr(end + 1, at - end - 1);
+      if (!is_byte || between.size() > separators_max ||
+          std::any_of(between.begin(), between.end(), is_of_word)) {
+        end_run();
+      }
+      if (is_byte) {
+        if (out.bytes.empty()) first = at;
+        end = stop - 1;
+        out.add(static_cast<char>(number), view.from[at], view.to[end]);
+      }
+      at = std::min(text.find_first_of(decimal_digits, stop), text.size());
+    }
+    end_run();
+    return found;
+  }
+
+  /// Pairs of hexadecimal digits, one behind the other or as "41:42", "41 42", "0x41, 0x42",
+  /// "['0x41', '0x42']".
   bool look_into_hex(const View& view, int escapes, int encodings) {
-    constexpr std::size_t separators_max = 2;
+    constexpr std::size_t separators_max = 4;
     bool found = false;
     Digits digits;
     std::size_t separators = 0;
@@ -430,7 +694,7 @@ class SecretSearch {
       } else if (is_prefix) {  // "0x"
         digits.at.pop_back();
         digits.values.pop_back();
-      } else if (std::string_view(" :-,=\r\n").find(c) == std::string_view::npos ||
+      } else if (std::string_view(" :-,=\r\n'\"").find(c) == std::string_view::npos ||
                  ++separators > separators_max) {
         end_run();
       }
@@ -468,14 +732,15 @@ class SecretSearch {
   std::vector<char> hidden_;
   std::size_t bytes_left_;
   bool exhausted_ = false;
-  std::unordered_set<std::string> clean_;  // texts, each with how deep it was looked into
+  std::unordered_map<std::string, Depth> clean_;  // texts, and how deep they were looked into
 };
 
 // --- The secrets ---------------------------------------------------------------------------------
 
 namespace {
 
-void wipe_all(std::vector<std::uint64_t>& parts) {
+template <typename Part>
+void wipe_all(std::vector<Part>& parts) {
   if (!parts.empty()) explicit_bzero(parts.data(), parts.size() * sizeof parts.front());
 }
 
@@ -483,6 +748,22 @@ void wipe_all(std::vector<std::uint64_t>& parts) {
 
 Redactor::~Redactor() {
   wipe_all(parts_);
+  wipe_all(squeezed_);
+}
+
+bool Redactor::may_be_part(std::uint64_t part) const {
+  const auto bit = filter_bit(part);
+  return (filter_[bit / 64] >> (bit % 64) & 1U) != 0;
+}
+
+void Redactor::add_to_filter(std::uint64_t part) {
+  const auto bit = filter_bit(part);
+  filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+}
+
+Redactor::SqueezedPart Redactor::squeezed_part(const char* bytes) {
+  static_assert(squeezed_bytes > part_bytes && squeezed_bytes <= 2 * part_bytes);
+  return {load(bytes), load(bytes + squeezed_bytes - part_bytes)};
 }
 
 void Redactor::hide(const Secret& secret) {
@@ -516,12 +797,27 @@ void Redactor::hide_bytes(std::string_view secret) {
   parts.assign(parts_.begin(), parts_.end());
   for (std::size_t i = 0; i + part_bytes <= text.size(); ++i) {
     const auto part = load(text.data() + i);
-    const auto bit = filter_bit(part);
-    filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    add_to_filter(part);
     parts.push_back(part);
   }
   std::sort(parts.begin(), parts.end());
   parts_.swap(parts);
+  wipe_all(parts);
+  wipe(text);
+  hide_squeezed(secret);
+}
+
+void Redactor::hide_squeezed(std::string_view secret) {
+  auto text = squeezed(secret);
+  std::vector<SqueezedPart> parts;  // as above
+  parts.reserve(squeezed_.size() + text.size());
+  parts.assign(squeezed_.begin(), squeezed_.end());
+  for (std::size_t i = 0; i + squeezed_bytes <= text.size(); ++i) {
+    parts.push_back(squeezed_part(text.data() + i));
+    add_to_filter(parts.back().front());
+  }
+  std::sort(parts.begin(), parts.end());
+  squeezed_.swap(parts);
   wipe_all(parts);
   wipe(text);
 }
