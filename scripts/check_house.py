@@ -27,6 +27,7 @@ ONLY_IN = {
     r"sodium": {"core/fingerprint", "core/import"},
     r"openssl/": {"net"},
     r"CLI/": {"app"},
+    r"toml\+\+/": {"app/config"},
 }
 
 # What the pure floor must not know: clocks, threads, files.

@@ -307,19 +307,31 @@ Result<void> add_environment(std::span<const OptionEntry> options, const Environ
   return {};
 }
 
+/// Is the option's value a number, whose spelling does not matter?
+bool takes_number(const OptionEntry& entry) {
+  constexpr std::array<std::string_view, 6> numbers{"N",        "P%",   "RATE",
+                                                    "DURATION", "SIZE", "SIZE/s"};
+  for (auto rest = entry.value; !rest.empty();) {
+    const auto part = rest.substr(0, rest.find('|'));
+    if (std::find(numbers.begin(), numbers.end(), part) != numbers.end()) return true;
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  }
+  return false;
+}
+
 Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read_file,
                       Typed& typed) {
   const auto* config = typed.find("config");
   if (config == nullptr) return {};
   const auto path = config->text;
-  const auto in_file =
-      [where = fmt::format("{}: {}", config->where, printable(path))](std::string_view what) {
-        return usage(fmt::format("{}: {}", where, what));
-      };
+  const auto file = fmt::format("{}: {}", config->where, printable(path));
+  const auto in_file = [&](std::string_view what) {
+    return usage(fmt::format("{}: {}", file, what));
+  };
   const auto text = read_file(path);
   if (!text) return in_file(text.error().what);
   auto lines = parse_config(*text);
-  if (!lines) return in_file(lines.error().what);
+  if (!lines) return usage(fmt::format("{}:{}", file, lines.error().what));
   for (auto& line : *lines) {
     const auto* known = find_option(options, line.key, {});
     if (known == nullptr || known->name == "config") {
@@ -328,7 +340,8 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
         names.push_back(entry.name);
       auto hint = suggestion(line.key, names, "");
       if (hint.empty()) hint = "see idmerge run --help";
-      return in_file(fmt::format("line {}: {}: no such option: {}", line.line, line.key, hint));
+      return in_file(
+          fmt::format("line {}: {}: no such option: {}", line.line, printable(line.key), hint));
     }
     if (known->reach == Reach::flag_strict) {
       return in_file(fmt::format("line {}: {}: is taken from the command line only: remove it",
@@ -339,6 +352,12 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
     if (entry == nullptr || entry->reach == Reach::flag) continue;
     if (typed.find(entry->name) != nullptr) continue;
     const auto where = fmt::format("{}: line {}: {}", printable(path), line.line, line.key);
+    if (!line.respelled.empty() && !entry->value.empty() && !takes_number(*entry)) {
+      return usage(fmt::format(
+          "{}: {} is a number in another spelling than its value: write the text that is meant in "
+          "quotes",
+          where, line.respelled));
+    }
     if (entry->repeatable) {
       for (auto& value : line.values) {
         typed.options.push_back({entry, std::move(value), Origin::file, where});

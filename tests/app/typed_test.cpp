@@ -224,12 +224,43 @@ TEST_SUITE("app/typed") {
     CHECK(world.error_of({"run", "--config", "c"}) ==
           "--config: c: line 2: ratte: no such option: did you mean rate?");
     world.files["c"] = "rate";
-    CHECK(
-        world.error_of({"run", "--config", "c"}).starts_with("--config: c: line 1: not a setting"));
+    CHECK(world.error_of({"run", "--config", "c"}).starts_with("--config: c:1:5: not a setting"));
+    world.files["c"] = "\"\\u202eratte\" = 1";
+    CHECK(world.error_of({"run", "--config", "c"})
+              .starts_with("--config: c: line 1: \\u{202e}ratte: no such option"));
+    world.files["c"] = "secret = \"hunter22\"";
+    const auto error = world.error_of({"run", "--config", "c"});
+    CHECK(error.starts_with("--config: c: line 1: secret: no such option"));
+    CHECK(error.find("hunter22") == std::string::npos);
     CHECK(world.error_of({"run", "--config", "d"}) == "--config: d: No such file or directory");
     world.files["c"] = "no-collapse = 7";
     CHECK(world.error_of({"run", "--config", "c"}) ==
           "c: line 1: no-collapse: \"7\" is neither true nor false: write true or false");
+  }
+
+  TEST_CASE("a number in a file is never another text than it looks") {
+    World world;
+    world.files["c"] = "burst = 1_0\nmax-held = +7\ntimeout = 0x5\nrow-max = 4_0\nrate = 0b11";
+    const auto typed = world.parse({"run", "--config", "c"});
+    REQUIRE(typed);
+    CHECK(text_of(*typed, "burst") == "10");
+    CHECK(text_of(*typed, "max-held") == "7");
+    CHECK(text_of(*typed, "timeout") == "5");
+    CHECK(text_of(*typed, "row-max") == "40");
+    CHECK(text_of(*typed, "rate") == "3");
+    world.files["c"] = "null-word = [6e2, 1.50, -0]";
+    CHECK(world.parse({"run", "--config", "c"})->options[1].text == "6e2");
+    CHECK(world.parse({"run", "--config", "c"})->options[2].text == "1.50");
+    for (const auto* setting : {"null-word = 1_0", "null-word = ['x', 0x5]", "format = +1"}) {
+      CAPTURE(setting);
+      world.files["c"] = std::string("\n") + setting;
+      const auto error = world.error_of({"run", "--config", "c"});
+      CHECK(error.starts_with("c: line 2: "));
+      CHECK(
+          error.ends_with(" is a number in another spelling than its value: write the text that "
+                          "is meant in quotes"));
+    }
+    CHECK(world.parse({"run", "--config", "c", "--format", "csv"}));
   }
 
   TEST_CASE("words for an option that may be given several times all count") {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Bytes as the file of --config. Accepted: each line that is neither blank nor a comment has become
-// one setting, in order, and what was understood, written again, is understood as the same.
-// Refused: by a line that exists, everything before which is good, in words fit for a terminal.
+// Bytes as the file of --config. Accepted: its settings stand on lines of their own, in order, and
+// what was understood, written again, is understood as the same. Refused: at a line that exists, in
+// words fit for a terminal.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -20,12 +20,10 @@ using namespace idmerge;
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-
 std::string written(const std::vector<ConfigLine>& lines) {
   std::string text;
   for (const auto& line : lines) {
-    text += line.key + " = [";
+    text += quoted_for_config(line.key) + " = [";
     for (const auto& value : line.values)
       text += quoted_for_config(value) + ",";
     text += "]\n";
@@ -33,18 +31,19 @@ std::string written(const std::vector<ConfigLine>& lines) {
   return text;
 }
 
-/// The lines that must say something.
-std::vector<std::size_t> lines_with_a_setting(std::string_view text) {
-  std::vector<std::size_t> numbers;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const auto end = std::min(text.find('\n'), text.size());
-    const auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const auto at = line.find_first_not_of(" \t");
-    if (at == std::string_view::npos || line[at] == '#' || line.substr(at) == "\r") continue;
-    numbers.push_back(number);
-  }
-  return numbers;
+/// "3:8: what"
+void check_refused(std::string_view text, const Error& error) {
+  IDMERGE_CHECK(error.code == Errc::usage);
+  check_words(error);
+  const std::string_view what = error.what;
+  const auto first = what.find(':');
+  const auto second = what.find(": ", first + 1);
+  std::uint64_t line = 0;
+  std::uint64_t column = 0;
+  IDMERGE_CHECK(second != std::string_view::npos && parse_number(what.substr(0, first), line) &&
+                parse_number(what.substr(first + 1, second - first - 1), column));
+  const auto line_ends = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+  IDMERGE_CHECK(line >= 1 && line <= line_ends + 1 && column >= 1);
 }
 
 }  // namespace
@@ -53,16 +52,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto lines = parse_config(text);
   if (!lines) {
-    check_refused_line(text, lines.error(),
-                       [](std::string_view before) { return parse_config(before).has_value(); });
+    check_refused(text, lines.error());
     return 0;
   }
-  auto body = text;
-  if (body.starts_with(byte_order_mark)) body.remove_prefix(byte_order_mark.size());
-  const auto numbers = lines_with_a_setting(body);
-  IDMERGE_CHECK(numbers.size() == lines->size());
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    IDMERGE_CHECK((*lines)[i].line == numbers[i]);
+  std::size_t line_before = 0;
+  for (const auto& line : *lines) {
+    IDMERGE_CHECK(line.line > line_before);
+    line_before = line.line;
+  }
 
   const auto again = parse_config(written(*lines));
   IDMERGE_CHECK(again.has_value() && again->size() == lines->size());

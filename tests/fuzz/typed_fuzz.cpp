@@ -20,6 +20,7 @@
 #include "idmerge/app/options.hpp"
 #include "idmerge/base/check.hpp"
 #include "idmerge/base/quantity.hpp"
+#include "idmerge/base/utf8.hpp"
 #include "idmerge/core/timetable.hpp"
 #include "idmerge/net/url.hpp"
 
@@ -214,6 +215,15 @@ std::string verdict(const Result<Settings>& settings, const OptionEntry& entry,
   return "refused: " + what;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto character = read_utf8(text);
+    if (character.bytes == 0) return false;
+    text.remove_prefix(character.bytes);
+  }
+  return true;
+}
+
 void check_option(const OptionEntry& entry, const std::string& value) {
   // An empty variable is none; a NUL is in neither a command line nor a variable.
   if (value.empty() || value.find('\0') != std::string::npos) return;
@@ -238,6 +248,7 @@ void check_option(const OptionEntry& entry, const std::string& value) {
 
   const auto flag = verdict(settings_of(by_flag), entry, "--" + name);
   IDMERGE_CHECK(verdict(settings_of(by_variable), entry, variable_name(entry)) == flag);
+  if (!is_utf8(value)) return;  // no file can have it
   IDMERGE_CHECK(verdict(settings_of(by_file), entry, "night.toml: line 2: " + name) == flag);
 }
 

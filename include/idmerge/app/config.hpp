@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The file of `--config`: TOML, of which options need only lines `key = value`. Written here
-// instead of taken from the option parser, because that one reads over what it does not
-// understand, and a setting that is silently lost may send what should have been held.
+// The file of `--config`: TOML 1.0, read by toml++. A key is the name of an option; options have no
+// tables and no dates, and these are refused, because a setting that is silently lost may send what
+// should have been held.
 //
-//   rate = "500/s"                    # a string, basic or literal
-//   connections = 16                  # an integer
+//   rate = "500/s"                    # any string
+//   min-rows = 1_000                  # a number
 //   no-collapse = true                # a switch
-//   allow = ["ragged", "lazy-quotes"] # several values, on one line
+//   allow = ["ragged", "lazy-quotes"] # several values
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,21 @@
 namespace idmerge {
 
 struct ConfigLine {
-  std::string key;
-  std::vector<std::string> values;  // one, or the members of an array
-  std::size_t line = 0;
+  std::string key;  // anything, when it is quoted
+  /// One, or the members of an array. Numbers are as the file has them, without `_` and a leading
+  /// `+`; hexadecimal, octal and binary ones are decimal.
+  std::vector<std::string> values;
+  std::size_t line = 0;  // of the key
+  /// The first number as the file has it, "1_000", when that is not its text in `values`: whoever
+  /// wants a text cannot know which of the two was meant.
+  std::string respelled = {};
 
   bool operator==(const ConfigLine&) const = default;
 };
 
-/// Read a configuration.
-/// Errors: usage, beginning with the number of the line: "line 3: ..."; also for a key that occurs
-/// twice and for tables, which options do not have.
+/// The settings of a configuration in their order.
+/// Errors: usage, beginning with line and column: "3:8: rate: ..."; never with a value's text,
+/// which may be a secret.
 Result<std::vector<ConfigLine>> parse_config(std::string_view text);
 
 }  // namespace idmerge
