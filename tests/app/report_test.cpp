@@ -197,7 +197,7 @@ TEST_SUITE("app/report") {
     CHECK_FALSE(stage.heard("p50"));
     const auto both =
         stage.scratch.write("q.ndjson",
-                            "{\"op\":\"merge\",\"a\":\"a\",\"b\":\"b\"}\n"
+                            "{\"op\":\"merge\",\"a\":\"p\",\"b\":\"q\"}\n"
                             "{\"op\":\"create\",\"anonymous_id\":\"x\",\"user_id\":\"u\"}\n");
     REQUIRE(stage.code({"plan", both, "--op-field", "op", "--id-fields", "a,b"}) == 0);
     CHECK(stage.heard("of pairs with sides"));
