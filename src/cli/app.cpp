@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/app.hpp"
+#include "cli/app.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,19 +16,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "idmerge/app/config.hpp"
-#include "idmerge/app/explain.hpp"
-#include "idmerge/app/journey.hpp"
-#include "idmerge/app/options.hpp"
-#include "idmerge/app/report.hpp"
-#include "idmerge/app/show.hpp"
-#include "idmerge/app/status.hpp"
-#include "idmerge/app/typed.hpp"
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/base/version.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/run/local_time.hpp"
-#include "idmerge/run/rates.hpp"
+#include "cli/config.hpp"
+#include "cli/explain.hpp"
+#include "cli/plan_command.hpp"
+#include "cli/raw_options.hpp"
+#include "cli/report_text.hpp"
+#include "cli/settings.hpp"
+#include "cli/show.hpp"
+#include "cli/status.hpp"
+#include "plan/job_paths.hpp"
+#include "send/local_time.hpp"
+#include "send/rate_control.hpp"
+#include "util/exceptions.hpp"
+#include "util/version.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/look_up.hpp"
+#include "cli/canary_samples.hpp"
 
 #include <algorithm>
 #include <set>
@@ -7,10 +7,11 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/core/ledger.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/run/letters.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/row_report.hpp"
+#include "plan/verdict.hpp"
+#include "send/ledger.hpp"
 
 namespace idmerge {
 namespace {

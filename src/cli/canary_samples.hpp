@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "cli/job_summary.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/config.hpp"
+#include "cli/config.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/utf8.hpp"
+#include "util/log.hpp"
+#include "util/utf8.hpp"
 
 // Debian's libtomlplusplus throws. Compiled here from its headers, toml++ returns errors instead,
 // and has no code for writing. Options need one level of arrays; few levels bound its recursion.

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/confirm.hpp"
+#include "cli/confirm.hpp"
 
 #include <cerrno>
 
@@ -8,9 +8,9 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -13,8 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/net/url.hpp"
+#include "net/url.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 
@@ -37,7 +37,7 @@ struct Consent {
 std::string sentence(const Consent& consent);
 
 /// Returns whether an emulator could listen at `target`: plain HTTP on this machine. Whether one
-/// does is checked by app/probe.
+/// does is checked by cli/emulator_probe.
 bool may_be_emulator(const Target& target);
 
 /// Shows the prompt to a person. Returns: the answer as typed, or nothing if there is no terminal.

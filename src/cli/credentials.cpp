@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/credentials.hpp"
+#include "cli/credentials.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/core/credential_rules.hpp"
+#include "net/credential_rules.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/base/secret.hpp"
+#include "util/result.hpp"
+#include "util/secret.hpp"
 
 namespace idmerge {
 

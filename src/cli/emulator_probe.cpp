@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/probe.hpp"
+#include "cli/emulator_probe.hpp"
 
 #include <memory>
 #include <string>
@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/app/confirm.hpp"
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/net/async.hpp"
-#include "idmerge/net/client.hpp"
+#include "cli/confirm.hpp"
+#include "net/async.hpp"
+#include "net/client.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

@@ -5,7 +5,7 @@
 // for a resource that only an emulator has.
 #pragma once
 
-#include "idmerge/net/url.hpp"
+#include "net/url.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/explain.hpp"
+#include "cli/explain.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,18 +15,19 @@
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/core/id_redaction.hpp"
-#include "idmerge/core/json_text.hpp"
-#include "idmerge/core/ledger.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/disk/timeline.hpp"
-#include "idmerge/run/explain.hpp"
-#include "idmerge/run/letters.hpp"
-#include "idmerge/run/rounds.hpp"
+#include "cli/job_summary.hpp"
+#include "plan/explain.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/row_report.hpp"
+#include "plan/verdict.hpp"
+#include "send/id_redaction.hpp"
+#include "send/ledger.hpp"
+#include "send/progress_log.hpp"
+#include "send/run_log.hpp"
+#include "send/spare_rounds.hpp"
+#include "util/json_writer.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/options.hpp"
-#include "idmerge/app/show.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "cli/settings.hpp"
+#include "cli/show.hpp"
+#include "io/files.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/html.hpp"
+#include "cli/html.hpp"
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 

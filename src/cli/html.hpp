@@ -32,7 +32,7 @@ class Html {
   Html& markup(Markup literal);
 
   /// Appends text between tags or within a quoted attribute, escaped. Control characters, direction
-  /// overrides and invalid UTF-8 are made visible by printable() (base/log); all other text is
+  /// overrides and invalid UTF-8 are made visible by printable() (util/log); all other text is
   /// displayed unchanged.
   Html& text(std::string_view outside);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/job_view.hpp"
+#include "cli/job_summary.hpp"
 
 #include <fmt/format.h>
 
-#include "idmerge/app/report.hpp"
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/run/rounds.hpp"
+#include "cli/job_ending.hpp"
+#include "plan/job_paths.hpp"
+#include "send/spare_rounds.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,14 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/tally.hpp"
-#include "idmerge/disk/doubt.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "io/files.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/plan_summary.hpp"
+#include "send/in_doubt.hpp"
+#include "send/run_log.hpp"
+#include "send/tally.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "idmerge/app/app.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "cli/app.hpp"
+#include "util/exceptions.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/option_table.hpp"
+#include "cli/option_table.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -13,14 +13,14 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/credentials.hpp"
-#include "idmerge/app/typed.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/core/tally.hpp"
-#include "idmerge/emulator/server.hpp"
-#include "idmerge/run/planner.hpp"
-#include "idmerge/run/sender.hpp"
+#include "cli/credentials.hpp"
+#include "cli/raw_options.hpp"
+#include "emulator/server.hpp"
+#include "plan/planner.hpp"
+#include "send/sender.hpp"
+#include "send/tally.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/journey.hpp"
+#include "cli/plan_command.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -9,15 +9,15 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/app/look_up.hpp"
-#include "idmerge/app/probe.hpp"
-#include "idmerge/app/report_page.hpp"
-#include "idmerge/app/summary_file.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/emulator/server.hpp"
-#include "idmerge/run/outset.hpp"
-#include "idmerge/run/planner.hpp"
-#include "idmerge/run/sender.hpp"
+#include "cli/canary_samples.hpp"
+#include "cli/emulator_probe.hpp"
+#include "cli/report_page.hpp"
+#include "cli/summary_file.hpp"
+#include "emulator/server.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/planner.hpp"
+#include "send/open_run.hpp"
+#include "send/sender.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,16 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/confirm.hpp"
-#include "idmerge/app/credentials.hpp"
-#include "idmerge/app/last_job.hpp"
-#include "idmerge/app/options.hpp"
-#include "idmerge/app/progress.hpp"
-#include "idmerge/app/report.hpp"
-#include "idmerge/app/show.hpp"
-#include "idmerge/app/signals.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/disk/files.hpp"
+#include "cli/confirm.hpp"
+#include "cli/credentials.hpp"
+#include "cli/previous_job.hpp"
+#include "cli/progress_line.hpp"
+#include "cli/report_text.hpp"
+#include "cli/settings.hpp"
+#include "cli/show.hpp"
+#include "cli/signals.hpp"
+#include "io/files.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/last_job.hpp"
+#include "cli/previous_job.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/app/report.hpp"
-#include "idmerge/base/check.hpp"
-#include "idmerge/run/outset.hpp"
+#include "cli/job_summary.hpp"
+#include "cli/report_text.hpp"
+#include "send/open_run.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

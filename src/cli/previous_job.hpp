@@ -10,11 +10,11 @@
 #include <optional>
 #include <string>
 
-#include "idmerge/app/option_table.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/disk/files.hpp"
+#include "cli/option_table.hpp"
+#include "io/files.hpp"
+#include "util/key_values.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

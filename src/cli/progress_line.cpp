@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/progress.hpp"
+#include "cli/progress_line.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "idmerge/base/quantity.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/run/progress.hpp"
+#include "plan/progress.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/typed.hpp"
+#include "cli/raw_options.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/app/config.hpp"
-#include "idmerge/base/log.hpp"
+#include "cli/config.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

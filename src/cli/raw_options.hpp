@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/credentials.hpp"
-#include "idmerge/base/result.hpp"
+#include "cli/credentials.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

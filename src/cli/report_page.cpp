@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/report_page.hpp"
+#include "cli/report_page.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/app/html.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/base/version.hpp"
-#include "idmerge/disk/job.hpp"
+#include "cli/html.hpp"
+#include "plan/job_paths.hpp"
+#include "util/units.hpp"
+#include "util/version.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/report.hpp"
+#include "cli/report_text.hpp"
 
 #include <algorithm>
 
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/version.hpp"
-#include "idmerge/core/cell.hpp"
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/core/json_text.hpp"
-#include "idmerge/run/local_time.hpp"
-#include "idmerge/run/planner.hpp"
+#include "input/cell.hpp"
+#include "input/columns.hpp"
+#include "plan/planner.hpp"
+#include "plan/verdict.hpp"
+#include "send/identity_api.hpp"
+#include "send/local_time.hpp"
+#include "util/json_writer.hpp"
+#include "util/version.hpp"
 
 namespace idmerge {
 namespace {
@@ -525,36 +524,6 @@ std::string summary_json(const JobView& view, const Ending& ending, const IdMask
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
       census_json(view, mask), send_json(view));
-}
-
-std::optional<Ending> ending_of_sending(std::string_view summary) {
-  namespace json = boost::json;
-  boost::system::error_code failed;
-  const auto value = json::parse(summary, failed);
-  const auto* const object = failed ? nullptr : value.if_object();
-  if (object == nullptr) return std::nullopt;
-  const auto find = [&](std::string_view key) -> const json::value* {
-    return object->if_contains(key);
-  };
-  const auto* const send = find("send");
-  const auto* const code = find("exit_code");
-  if (send == nullptr || !send->is_object() || code == nullptr || !code->is_int64()) {
-    return std::nullopt;
-  }
-  const auto text = [&](std::string_view key) {
-    const auto* const found = find(key);
-    return found != nullptr && found->is_string() ? std::string(found->get_string())
-                                                  : std::string();
-  };
-  return Ending{
-      .exit_code = static_cast<int>(code->get_int64()), .stop = text("stop"), .next = text("next")};
-}
-
-std::optional<Ending> recorded_ending(Files& files, const std::string& summary) {
-  // Far more than the largest clusters with the longest ids need.
-  constexpr std::size_t summary_bytes_max = 16U << 20U;
-  const auto text = files.read_all(summary, summary_bytes_max);
-  return text ? ending_of_sending(*text) : std::nullopt;
 }
 
 std::string shell_word(std::string_view word) {

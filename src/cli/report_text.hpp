@@ -2,7 +2,7 @@
 //
 // The reports of a job: the plan summary before sending, the account afterwards, and summary.json
 // for machines. All three are functions of one JobView and are built from the same lists of figures
-// as report.html (app/report_page), so they cannot disagree. Every printed figure is a count, not
+// as report.html (cli/report_page), so they cannot disagree. Every printed figure is a count, not
 // an estimate.
 #pragma once
 
@@ -13,11 +13,12 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/core/tally.hpp"
-#include "idmerge/core/timetable.hpp"
+#include "cli/job_ending.hpp"
+#include "cli/job_summary.hpp"
+#include "send/identity_api.hpp"
+#include "send/rate_schedule.hpp"
+#include "send/tally.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 
@@ -81,14 +82,6 @@ std::string account_json(const Tally& tally);
 /// "accepted is not yet merged: ..."
 std::string_view accepted_text();
 
-/// The end of a command on a job.
-struct Ending {
-  int exit_code = 0;
-  std::string stop = {};  // the reason it stopped early; empty if it did not
-  std::string next = {};  // the command that continues; empty if there is none
-  bool rehearsal = false;
-};
-
 /// The whole job for machines: one JSON object with a line end.
 ///
 /// Format, version 1: {"format":"idmerge summary","version":1,"program":"0.1.0","job":DIR,
@@ -97,12 +90,6 @@ struct Ending {
 /// "account":{...},"census":{...},"send":null|{"target","links","round","spares","delivered",
 /// "ambiguous","refused","parked","pending"}}
 std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask);
-
-/// Parses how the call that wrote this summary ended. Returns: nothing if it had sent nothing.
-std::optional<Ending> ending_of_sending(std::string_view summary);
-
-/// Returns how the last call that sent links ended; nothing if its summary.json is missing.
-std::optional<Ending> recorded_ending(Files& files, const std::string& summary);
 
 /// Quotes a word for a shell, if needed.
 std::string shell_word(std::string_view word);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/options.hpp"
+#include "cli/settings.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/app/confirm.hpp"
-#include "idmerge/base/memory.hpp"
+#include "cli/confirm.hpp"
+#include "util/memory_limit.hpp"
 
 namespace idmerge {
 namespace {

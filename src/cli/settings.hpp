@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/app/option_table.hpp"
-#include "idmerge/app/typed.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/key_values.hpp"
+#include "cli/option_table.hpp"
+#include "cli/raw_options.hpp"
+#include "util/key_values.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/show.hpp"
+#include "cli/show.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,13 +16,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/app/report.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/json_text.hpp"
-#include "idmerge/core/sheet_cell.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/run/letters.hpp"
+#include "cli/job_summary.hpp"
+#include "cli/report_text.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_summary.hpp"
+#include "plan/row_report.hpp"
+#include "plan/sheet_cell.hpp"
+#include "plan/verdict.hpp"
+#include "util/json_writer.hpp"
 
 namespace idmerge {
 namespace {

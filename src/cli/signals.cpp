@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/signals.hpp"
+#include "cli/signals.hpp"
 
 #include <atomic>
 #include <string_view>

@@ -5,7 +5,7 @@
 // plan is made: the plan file gets its name only when it is complete, so there is nothing to save.
 #pragma once
 
-#include "idmerge/run/sender.hpp"
+#include "send/sender.hpp"
 
 namespace idmerge {
 

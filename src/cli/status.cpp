@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/status.hpp"
+#include "cli/status.hpp"
 
 #include <chrono>
 #include <ctime>
 
 #include <fmt/format.h>
 
-#include "idmerge/app/job_view.hpp"
-#include "idmerge/app/options.hpp"
-#include "idmerge/app/report.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
-#include "idmerge/run/local_time.hpp"
-#include "idmerge/run/rates.hpp"
+#include "cli/job_summary.hpp"
+#include "cli/report_text.hpp"
+#include "cli/settings.hpp"
+#include "io/lock.hpp"
+#include "plan/job_paths.hpp"
+#include "send/local_time.hpp"
+#include "send/rate_control.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

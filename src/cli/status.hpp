@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/summary_file.hpp"
+#include "cli/summary_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,8 +9,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/disk/inputs.hpp"
+#include "io/input_list.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

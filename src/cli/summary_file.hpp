@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/app/options.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "cli/settings.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

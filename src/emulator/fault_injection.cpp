@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/chaos.hpp"
+#include "emulator/fault_injection.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/graph.hpp"
+#include "emulator/identity_graph.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

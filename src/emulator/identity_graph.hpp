@@ -18,7 +18,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

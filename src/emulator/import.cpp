@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/import.hpp"
+#include "emulator/import.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,8 +14,8 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

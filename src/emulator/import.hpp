@@ -26,8 +26,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/emulator/graph.hpp"
-#include "idmerge/emulator/openapi.hpp"
+#include "emulator/identity_graph.hpp"
+#include "emulator/openapi.hpp"
 
 namespace idmerge {
 

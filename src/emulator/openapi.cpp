@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/openapi.hpp"
+#include "emulator/openapi.hpp"
 
 #include <array>
 
-// Boost.JSON is compiled in this file only.
-#include <boost/json/src.hpp>
+#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/request.hpp"
+#include "emulator/request.hpp"
 
 #include <algorithm>
 

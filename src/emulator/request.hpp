@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/emulator/chaos.hpp"
+#include "emulator/fault_injection.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/meter.hpp"
+#include "emulator/request_stats.hpp"
 
 #include <algorithm>
 #include <string_view>

@@ -16,9 +16,9 @@
 
 #include <boost/unordered/unordered_flat_set.hpp>
 
-#include "idmerge/core/pair.hpp"
-#include "idmerge/emulator/chaos.hpp"
-#include "idmerge/emulator/graph.hpp"
+#include "emulator/fault_injection.hpp"
+#include "emulator/identity_graph.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

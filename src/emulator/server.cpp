@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
 
 #include <array>
 #include <atomic>
@@ -23,12 +23,11 @@
 #include <boost/beast/http/status.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/net/async.hpp"
-
-#include "request_parser.hpp"
+#include "emulator/request_parser.hpp"
+#include "net/async.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

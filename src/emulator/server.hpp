@@ -15,8 +15,8 @@
 #include <optional>
 #include <string>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/emulator/service.hpp"
+#include "emulator/service.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

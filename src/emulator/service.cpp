@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/service.hpp"
+#include "emulator/service.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

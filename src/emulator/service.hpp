@@ -40,13 +40,13 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/core/pair.hpp"
-#include "idmerge/emulator/chaos.hpp"
-#include "idmerge/emulator/graph.hpp"
-#include "idmerge/emulator/import.hpp"
-#include "idmerge/emulator/meter.hpp"
-#include "idmerge/emulator/openapi.hpp"
-#include "idmerge/emulator/request.hpp"
+#include "emulator/fault_injection.hpp"
+#include "emulator/identity_graph.hpp"
+#include "emulator/import.hpp"
+#include "emulator/openapi.hpp"
+#include "emulator/request.hpp"
+#include "emulator/request_stats.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/cell.hpp"
+#include "input/cell.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/columns.hpp"
+#include "input/columns.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

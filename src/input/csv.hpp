@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A CSV reader according to RFC 4180, strict by default. Runs of well-formed rows are split by
-// core/separators. A row with any irregularity is parsed again, byte by byte, by a careful reader
+// input/csv_scan. A row with any irregularity is parsed again, byte by byte, by a careful reader
 // that determines the fault and its position.
 //
 // A misplaced quote makes the ends of rows ambiguous. If a row with a misplaced quote spans several
@@ -17,12 +17,12 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/cell.hpp"
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/header_row.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/core/separators.hpp"
+#include "input/cell.hpp"
+#include "input/columns.hpp"
+#include "input/csv_scan.hpp"
+#include "input/header_row.hpp"
+#include "input/row.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

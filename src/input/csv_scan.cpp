@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/separators.hpp"
+#include "input/csv_scan.hpp"
 
 #include <bit>
 #include <cstring>
@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

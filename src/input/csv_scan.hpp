@@ -2,7 +2,7 @@
 //
 // Finds the ends of CSV fields and rows, 64 bytes at a time: the fast path of the CSV reader. It
 // handles well-formed quoting only and stops before the first row with a misplaced quote or
-// carriage return. Such a row is left to the careful reader (core/csv), which is slow but
+// carriage return. Such a row is left to the careful reader (input/csv), which is slow but
 // determines the fault. So this code needs neither a state per byte nor a guess.
 #pragma once
 

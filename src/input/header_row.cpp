@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/header_row.hpp"
+#include "input/header_row.hpp"
 
 #include <algorithm>
 #include <span>
@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/utf8.hpp"
-#include "idmerge/core/screen.hpp"
+#include "input/id_text.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

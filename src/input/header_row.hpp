@@ -17,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/columns.hpp"
+#include "input/columns.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json.hpp"
+#include "input/json_line.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Validates one line of JSON completely and extracts a few fields. It follows the structural
-// positions that core/ndjson has found, so that the cost is per token and not per byte. It checks
+// positions that input/ndjson has found, so that the cost is per token and not per byte. It checks
 // the whole grammar, because nothing in a line that is not JSON can be relied on.
 #pragma once
 
@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/fault.hpp"
-#include "idmerge/core/json_shape.hpp"
-#include "idmerge/core/json_token.hpp"
+#include "input/columns.hpp"
+#include "input/json_shape.hpp"
+#include "input/json_token.hpp"
+#include "input/row_fault.hpp"
 
 namespace idmerge {
 

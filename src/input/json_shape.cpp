@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_shape.hpp"
+#include "input/json_shape.hpp"
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 // The shape of a line of JSON: everything but its strings and scalars. The lines of an export
 // repeat it. If a line has the same bytes between its values as a line that was fully parsed
 // before, its keys and brackets need no second parse, and the cost is per value and not per token.
-// A shape is only an optimization: a line that does not match is read by core/json, which checks
-// the grammar.
+// A shape is only an optimization: a line that does not match is read by input/json_line, which
+// checks the grammar.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/core/json_token.hpp"
+#include "input/json_token.hpp"
 
 namespace idmerge {
 

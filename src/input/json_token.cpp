@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_token.hpp"
+#include "input/json_token.hpp"
 
 #include <charconv>
 #include <cstring>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

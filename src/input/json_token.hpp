@@ -2,7 +2,7 @@
 //
 // The leaves of a line of JSON: strings and scalars. Each is validated completely, because nothing
 // in a line that is not JSON can be relied on. A leaf is found by its structural position
-// (core/ndjson) and ends before the next one, so the bytes of a string are not read here unless it
+// (input/ndjson) and ends before the next one, so the bytes of a string are not read here unless it
 // has escapes.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/ndjson.hpp"
+#include "input/ndjson.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/utf8.hpp"
+#include "util/check.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

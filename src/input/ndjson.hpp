@@ -19,12 +19,12 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/cell.hpp"
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/header_row.hpp"
-#include "idmerge/core/json.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/cell.hpp"
+#include "input/columns.hpp"
+#include "input/header_row.hpp"
+#include "input/json_line.hpp"
+#include "input/row.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/fault.hpp"
+#include "input/row_fault.hpp"
 
 #include <array>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

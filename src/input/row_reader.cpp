@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/intake.hpp"
+#include "input/row_reader.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -9,12 +9,12 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/csv.hpp"
-#include "idmerge/core/ndjson.hpp"
-#include "idmerge/disk/inputs.hpp"
-#include "idmerge/disk/source.hpp"
+#include "input/columns.hpp"
+#include "input/csv.hpp"
+#include "input/ndjson.hpp"
+#include "io/chunk_reader.hpp"
+#include "io/input_list.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

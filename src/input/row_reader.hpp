@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/cell.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/cell.hpp"
+#include "input/row.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/source.hpp"
+#include "io/chunk_reader.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -21,8 +21,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

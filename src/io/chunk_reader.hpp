@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/inflate.hpp"
+#include "io/inflate.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,9 +14,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/fault_point.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
+#include "util/fault_point.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The interface through which all files of a job are accessed; inputs are read by disk/source.hpp.
-// Only single system calls are virtual, so that a test can make any of them fail, write less, lose
-// data or be interrupted. Retrying after EINTR and short writes, naming the path in errors, and
-// replacing files atomically are implemented above them and are therefore tested too.
+// The interface through which all files of a job are accessed; inputs are read by
+// io/chunk_reader.hpp. Only single system calls are virtual, so that a test can make any of them
+// fail, write less, lose data or be interrupted. Retrying after EINTR and short writes, naming the
+// path in errors, and replacing files atomically are implemented above them and are therefore
+// tested too.
 //
 // Every file is opened with O_NOFOLLOW and O_CLOEXEC and created with mode 0600, every directory
 // with 0700. A `File` may be used by one thread at a time; two handles of the same file may be used
@@ -20,7 +21,7 @@
 
 #include <sys/types.h>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/inflate.hpp"
+#include "io/inflate.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,8 +10,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

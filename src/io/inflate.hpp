@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/inputs.hpp"
+#include "io/input_list.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -9,7 +9,7 @@
 #include <glob.h>
 #include <sys/stat.h>
 
-#include "idmerge/disk/source.hpp"
+#include "io/chunk_reader.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/lock.hpp"
+#include "io/lock.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/core/key_values.hpp"
+#include "util/key_values.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

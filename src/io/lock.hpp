@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/owner.hpp"
+#include "io/process_identity.hpp"
 
 #include <array>
 #include <chrono>

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "idmerge/disk/lock.hpp"
+#include "io/lock.hpp"
 
 namespace idmerge {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/spill.hpp"
+#include "io/spill.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/varint.hpp"
-#include "idmerge/disk/digest.hpp"
+#include "util/digest.hpp"
+#include "util/varint.hpp"
 
 namespace idmerge {
 

@@ -14,8 +14,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

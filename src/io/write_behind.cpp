@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/write_behind.hpp"
+#include "io/write_behind.hpp"
 
 #include <utility>
 
-#include "idmerge/base/thrown.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -17,9 +17,8 @@
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/error.hpp>
 
-#include "idmerge/core/reply.hpp"
-
-#include "reply_parser.hpp"
+#include "net/response.hpp"
+#include "net/response_parser.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/client.hpp"
+#include "net/client.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,10 +12,9 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/encoding.hpp"
-
-#include "answer_reader.hpp"
+#include "net/answer_reader.hpp"
+#include "util/check.hpp"
+#include "util/encoding.hpp"
 
 namespace idmerge {
 namespace {

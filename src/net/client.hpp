@@ -15,10 +15,10 @@
 #include <optional>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/reply.hpp"
-#include "idmerge/net/async.hpp"
-#include "idmerge/net/endpoint.hpp"
+#include "net/async.hpp"
+#include "net/endpoint.hpp"
+#include "net/response.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/credential_rules.hpp"
+#include "net/credential_rules.hpp"
 
 #include <algorithm>
 #include <array>

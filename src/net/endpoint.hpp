@@ -16,11 +16,11 @@
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/bucket.hpp"
-#include "idmerge/net/async.hpp"
-#include "idmerge/net/tls.hpp"
-#include "idmerge/net/url.hpp"
+#include "net/async.hpp"
+#include "net/tls.hpp"
+#include "net/url.hpp"
+#include "util/clock.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

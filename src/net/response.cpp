@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/reply.hpp"
+#include "net/response.hpp"
 
 #include <algorithm>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

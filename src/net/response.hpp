@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/core/redactor.hpp"
+#include "util/redactor.hpp"
 
 namespace idmerge {
 

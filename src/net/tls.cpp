@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/tls.hpp"
+#include "net/tls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

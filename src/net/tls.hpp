@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 typedef struct ssl_st SSL;
 

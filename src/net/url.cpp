@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/url.hpp"
+#include "net/url.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include "idmerge/core/credential_rules.hpp"
+#include "net/credential_rules.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/base/secret.hpp"
+#include "util/result.hpp"
+#include "util/secret.hpp"
 
 namespace idmerge {
 

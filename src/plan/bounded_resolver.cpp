@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/bounded_census.hpp"
+#include "plan/bounded_resolver.hpp"
 
 #include <algorithm>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/disk/packed_rows.hpp"
+#include "plan/packed_rows.hpp"
+#include "plan/verdict.hpp"
+#include "util/check.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -15,14 +15,14 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/pages.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/spill.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/spilled_census.hpp"
+#include "io/spill.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/progress.hpp"
+#include "plan/resolver.hpp"
+#include "plan/spilled_resolver.hpp"
+#include "util/page_array.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

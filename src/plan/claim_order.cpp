@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/seniority.hpp"
+#include "plan/claim_order.hpp"
 
 namespace idmerge {
 

@@ -14,9 +14,9 @@
 #include <optional>
 #include <unordered_map>
 
-#include "idmerge/base/pages.hpp"
-#include "idmerge/core/index.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "plan/id_index.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 

@@ -14,13 +14,14 @@
 #include <optional>
 #include <vector>
 
-#include "idmerge/base/bit_array.hpp"
-#include "idmerge/base/pages.hpp"
-#include "idmerge/core/census_options.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/forest.hpp"
-#include "idmerge/core/index.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "plan/id_index.hpp"
+#include "plan/plan_summary.hpp"
+#include "plan/resolver_options.hpp"
+#include "plan/union_find.hpp"
+#include "plan/verdict.hpp"
+#include "util/bit_array.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/obedience.hpp"
+#include "plan/decision_report.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,9 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/core/screen.hpp"
-#include "idmerge/disk/plan_file.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/row_validator.hpp"
+#include "plan/verdict.hpp"
 
 namespace idmerge {
 namespace {

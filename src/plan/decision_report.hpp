@@ -10,12 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/rule_files.hpp"
+#include "io/files.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/progress.hpp"
+#include "plan/resolver.hpp"
+#include "plan/rule_files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/decisions.hpp"
+#include "plan/decisions.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/core/screen.hpp"
-#include "idmerge/core/sheet_cell.hpp"
+#include "plan/row_validator.hpp"
+#include "plan/sheet_cell.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/deny_list.hpp"
+#include "plan/deny_list.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,8 @@
 #include <re2/re2.h>
 #include <re2/set.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/screen.hpp"
+#include "input/id_text.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

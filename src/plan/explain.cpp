@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/explain.hpp"
+#include "plan/explain.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,10 +12,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/core/screen.hpp"
-#include "idmerge/run/intake.hpp"
+#include "input/row_reader.hpp"
+#include "plan/project_mode.hpp"
+#include "plan/row_validator.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -12,12 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/fault.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/run/planner.hpp"
+#include "input/row.hpp"
+#include "input/row_fault.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/planner.hpp"
+#include "plan/verdict.hpp"
+#include "util/key_values.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

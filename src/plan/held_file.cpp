@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/held_file.hpp"
+#include "plan/held_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,9 +18,10 @@
 #include <boost/container/small_vector.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/core/json_text.hpp"
-#include "idmerge/disk/plan_block.hpp"
-#include "idmerge/run/letters.hpp"
+#include "plan/plan_block.hpp"
+#include "plan/row_report.hpp"
+#include "plan/verdict.hpp"
+#include "util/json_writer.hpp"
 
 namespace idmerge {
 namespace {

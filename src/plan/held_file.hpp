@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/spill.hpp"
+#include "input/row.hpp"
+#include "io/files.hpp"
+#include "io/spill.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/resolver.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "idmerge/base/pages.hpp"
-#include "idmerge/core/fingerprint.hpp"
+#include "plan/fingerprint.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 

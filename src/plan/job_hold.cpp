@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/hold.hpp"
+#include "plan/job_hold.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 

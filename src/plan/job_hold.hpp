@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/held_files.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
+#include "io/held_files.hpp"
+#include "io/lock.hpp"
+#include "plan/job_paths.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

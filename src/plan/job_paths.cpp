@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/job.hpp"
+#include "plan/job_paths.hpp"
 
 #include <algorithm>
 #include <array>
@@ -82,7 +82,7 @@ constexpr std::string_view mark_under_way = ".gitignore.part";
 
 /// Returns whether the file begins with the magic bytes of a plan.
 bool is_plan(Files& files, const std::string& path) {
-  constexpr std::string_view magic = "idmplan\n";  // disk/plan_file
+  constexpr std::string_view magic = "idmplan\n";  // plan/plan_file
   const auto file = files.open(path);
   if (!file) return false;
   std::array<char, magic.size()> bytes{};

@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <string>
 
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
 
 namespace idmerge {
 

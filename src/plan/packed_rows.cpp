@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/packed_rows.hpp"
+#include "plan/packed_rows.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstring>
 
-#include "idmerge/base/varint.hpp"
-#include "idmerge/core/screen.hpp"
+#include "plan/row_validator.hpp"
+#include "util/varint.hpp"
 
 namespace idmerge {
 namespace {

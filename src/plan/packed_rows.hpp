@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The format in which the spilling resolver stores rows until it knows which of them are links. It
-// is that of links in a plan (disk/plan_block.hpp), but UUIDs and numbers are stored in binary,
+// is that of links in a plan (plan/plan_block.hpp), but UUIDs and numbers are stored in binary,
 // because most ids are one or the other and every byte is written and read once. An id is packed
 // only if unpacking restores it exactly. Only the process that wrote these bytes reads them.
 #pragma once
@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
 
 namespace idmerge {
 

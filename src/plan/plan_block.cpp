@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/plan_block.hpp"
+#include "plan/plan_block.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/varint.hpp"
+#include "util/varint.hpp"
 
 namespace idmerge {
 namespace {

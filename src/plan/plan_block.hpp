@@ -29,8 +29,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/plan_file.hpp"
+#include "plan/plan_file.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/fault_point.hpp"
+#include "util/check.hpp"
+#include "util/fault_point.hpp"
 
 namespace idmerge {
 namespace {

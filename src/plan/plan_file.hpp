@@ -18,7 +18,7 @@
 //              8  u32 version, 2      12  u32 zero
 //             16  secret, 16 bytes    32  i64 created, seconds since 1970    40  u64 memory, bytes
 //   header        `key = value` lines: the options of the plan
-//   links         blocks of packed links (disk/plan_block.hpp), each about 1 MiB
+//   links         blocks of packed links (plan/plan_block.hpp), each about 1 MiB
 //   columns       for each block of n links: verdict u8[n], component u32[n], and order i64[n] if
 //                 the plan has orders (footer, flag bit 0)
 //   inputs        u32 count; each: u64 size, digest 16, u64 rows, u64 blank lines, S format
@@ -36,7 +36,7 @@
 // flags, u64 links, the two digests of each block, inputs digest, census digest.
 //
 // Example: a plan with no options ("op = create\n"), no orders, no census and the two links of
-// disk/plan_block.hpp, from one input:
+// plan/plan_block.hpp, from one input:
 //
 //   000  69 64 6d 70 6c 61 6e 0a 02 00 00 00 00 00 00 00   preamble, 48 bytes
 //   030  6f 70 20 3d 20 63 72 65 61 74 65 0a               header "op = create\n"
@@ -58,13 +58,14 @@
 #include <utility>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/plan_block.hpp"
-#include "idmerge/disk/write_behind.hpp"
+#include "input/row.hpp"
+#include "io/files.hpp"
+#include "io/write_behind.hpp"
+#include "plan/plan_block.hpp"
+#include "plan/verdict.hpp"
+#include "util/digest.hpp"
+#include "util/key_values.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

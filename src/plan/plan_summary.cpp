@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/census_report.hpp"
+#include "plan/plan_summary.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -11,9 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/fault.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "input/row_fault.hpp"
+#include "plan/verdict.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

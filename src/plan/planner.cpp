@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include <array>
 #include <charconv>
@@ -14,21 +14,22 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "idmerge/base/batch.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/core/columns.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/disk/hold.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/source.hpp"
-#include "idmerge/run/belt.hpp"
-#include "idmerge/run/bounded_census.hpp"
-#include "idmerge/run/held_file.hpp"
-#include "idmerge/run/letters.hpp"
-#include "idmerge/run/obedience.hpp"
-#include "idmerge/run/owner.hpp"
+#include "input/columns.hpp"
+#include "io/chunk_reader.hpp"
+#include "io/process_identity.hpp"
+#include "plan/bounded_resolver.hpp"
+#include "plan/decision_report.hpp"
+#include "plan/held_file.hpp"
+#include "plan/job_hold.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/project_mode.hpp"
+#include "plan/row_report.hpp"
+#include "plan/verdict.hpp"
+#include "util/batch_scheduling.hpp"
+#include "util/buffer_queue.hpp"
+#include "util/digest.hpp"
+#include "util/exceptions.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,15 +10,15 @@
 #include <optional>
 #include <string>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/core/screen.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/run/intake.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/rule_files.hpp"
+#include "input/row_reader.hpp"
+#include "io/files.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/progress.hpp"
+#include "plan/resolver.hpp"
+#include "plan/row_validator.hpp"
+#include "plan/rule_files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 
@@ -67,7 +67,7 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census);
 /// directory, which is created if necessary. An existing plan is replaced.
 ///
 /// Bounds: about 45 bytes of memory per distinct id, up to `memory_bytes`; beyond that see
-/// run/spilled_census.
+/// plan/spilled_resolver.
 /// Errors: usage and input as Intake, outage when the disk fails or cannot hold the spill files,
 /// locked; no new plan exists then.
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/census.hpp"
+#include "plan/resolver.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

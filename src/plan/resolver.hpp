@@ -23,17 +23,18 @@
 #include <unordered_map>
 #include <vector>
 
-#include "idmerge/base/bit_array.hpp"
-#include "idmerge/base/pages.hpp"
-#include "idmerge/core/census_options.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/clusters.hpp"
-#include "idmerge/core/decisions.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/core/index.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/core/screen.hpp"
-#include "idmerge/core/seniority.hpp"
+#include "input/row.hpp"
+#include "plan/claim_order.hpp"
+#include "plan/clusters.hpp"
+#include "plan/decisions.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/id_index.hpp"
+#include "plan/plan_summary.hpp"
+#include "plan/resolver_options.hpp"
+#include "plan/row_validator.hpp"
+#include "plan/verdict.hpp"
+#include "util/bit_array.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 
@@ -62,7 +63,8 @@ enum class Obeyed : std::uint8_t {
   not_anonymous,  // rows have the id, but no sided pair has it as its anonymous id
   unclaimed,      // rows have the id, but not with this user: they are held
   both_sides,     // the id is a user id elsewhere, so its rows are held for this user too
-  oversize,  // the user's cluster is too large, so the rows are held; set by run/obedience only
+  oversize,  // the user's cluster is too large, so the rows are held; set by plan/decision_report
+             // only
 };
 
 /// Counts a row that is not a pair.
@@ -128,8 +130,8 @@ class Census {
   void give_ages(PageArray<std::int64_t>& ages);
 
   /// The part of judge() that considers the claims on each id alone, for a resolver of a part of
-  /// the ids (see run/spilled_census). Requires: every row of an anonymous id has been taken here.
-  /// Ids that are users in other parts are reported with sight().
+  /// the ids (see plan/spilled_resolver). Requires: every row of an anonymous id has been taken
+  /// here. Ids that are users in other parts are reported with sight().
   void judge_claims();
 
   /// An id of a link in another part: the user of a sided pair, or one of an unsided pair. The

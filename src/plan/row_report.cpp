@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/letters.hpp"
+#include "plan/row_report.hpp"
 
 #include <algorithm>
 #include <string>
 
 #include <fmt/format.h>
 
-#include "idmerge/core/json_text.hpp"
+#include "util/json_writer.hpp"
 
 namespace idmerge {
 namespace {

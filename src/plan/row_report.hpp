@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/pair.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/plan_file.hpp"
+#include "input/row.hpp"
+#include "io/files.hpp"
+#include "plan/plan_file.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -16,34 +16,18 @@
 #include <memory>
 #include <string_view>
 
-#include "idmerge/core/deny_list.hpp"
-#include "idmerge/core/fault.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/id_text.hpp"
+#include "input/row.hpp"
+#include "input/row_fault.hpp"
+#include "plan/deny_list.hpp"
 
 namespace idmerge {
-
-/// The longest id that the service does not truncate. Units: bytes.
-inline constexpr std::size_t id_bytes_max = 255;
 
 struct ScreenOptions {
   bool reject_blank = false;               // reject blank sides, not skip them. Flag: --blank
   std::shared_ptr<const DenyList> deny{};  // null: none. Flag: --deny-file
   bool simplified = false;                 // anonymous ids are devices. Flag: --project-mode
 };
-
-inline constexpr std::string_view device_prefix = "$device:";
-
-/// Checks the first character first, which avoids a function call for nearly all ids.
-constexpr bool has_device_prefix(std::string_view id) {
-  return !id.empty() && id.front() == device_prefix.front() && id.starts_with(device_prefix);
-}
-
-/// Returns an anonymous id as it is sent: in a simplified project without its prefix. Of a doubled
-/// prefix one remains, for which the id is rejected.
-constexpr std::string_view wire_anon(std::string_view anon, bool simplified) {
-  if (simplified && has_device_prefix(anon)) anon.remove_prefix(device_prefix.size());
-  return anon;
-}
 
 enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
 
@@ -71,13 +55,6 @@ struct IdForms {
 /// Requires: called once per row, because each call removes a prefix.
 Screened screen(Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
 
-/// Returns whether an id is empty or only white space (ASCII, no-break space, Unicode spaces).
-bool is_blank(std::string_view id);
-
-/// Returns the text without white space, byte order marks, quotes and invisible characters around
-/// it, however many of them, in ASCII and outside.
-std::string_view undressed(std::string_view text);
-
 /// Returns whether an id is a value that means "no id" in many systems, in any case, also within
 /// quotes or white space or after one $device: prefix; or only zeros and dashes.
 bool is_placeholder(std::string_view id);
@@ -104,13 +81,5 @@ bool is_whole_decimal(std::string_view id);
 ///
 /// Source: github.com/capitalone/giraffez/issues/37
 bool is_padded(std::string_view id);
-
-/// Returns the offset of the first byte that is not UTF-8, or npos. Overlong forms, surrogates and
-/// values above U+10FFFF are not UTF-8. Source: RFC 3629.
-std::size_t find_bad_utf8(std::string_view text);
-
-/// Returns the offset of the first control character, or npos: C0, DEL, C1, and the line and
-/// paragraph separators. Requires: valid UTF-8 for the latter two.
-std::size_t find_control(std::string_view text);
 
 }  // namespace idmerge

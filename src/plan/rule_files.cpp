@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rule_files.hpp"
+#include "plan/rule_files.hpp"
 
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "idmerge/disk/digest.hpp"
+#include "util/digest.hpp"
 
 namespace idmerge {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/decisions.hpp"
-#include "idmerge/core/deny_list.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "plan/decisions.hpp"
+#include "plan/deny_list.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

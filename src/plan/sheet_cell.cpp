@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/sheet_cell.hpp"
+#include "plan/sheet_cell.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/spilled_census.hpp"
+#include "plan/spilled_resolver.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,8 +10,9 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/fault_point.hpp"
+#include "plan/verdict.hpp"
+#include "util/check.hpp"
+#include "util/fault_point.hpp"
 
 namespace idmerge {
 namespace {

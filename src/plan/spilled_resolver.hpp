@@ -27,13 +27,13 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/packed_rows.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/spill.hpp"
+#include "io/files.hpp"
+#include "io/spill.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/packed_rows.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/resolver.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/forest.hpp"
+#include "plan/union_find.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 

@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-#include "idmerge/base/pages.hpp"
-#include "idmerge/core/index.hpp"
+#include "plan/id_index.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 

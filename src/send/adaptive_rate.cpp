@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/throttle.hpp"
+#include "send/adaptive_rate.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -17,12 +17,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "idmerge/core/backoff.hpp"
-#include "idmerge/core/bucket.hpp"
+#include "send/backoff.hpp"
+#include "send/token_bucket.hpp"
+#include "util/clock.hpp"
 
 namespace idmerge {
-
-using WallTime = std::chrono::system_clock::time_point;
 
 /// What is known about the service's limit, to be passed to a later process.
 struct KnownLimit {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/backoff.hpp"
+#include "send/backoff.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

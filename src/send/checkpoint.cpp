@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/checkpoint.hpp"
+#include "send/checkpoint.hpp"
 
 #include <charconv>
 

@@ -2,7 +2,7 @@
 //
 // The checkpoint: the state of a run as a small readable text that is replaced atomically. Law 3
 // (README.md): all outcomes it counts are durable, so dead letters are synced before the checkpoint
-// that counts them (disk/run_log.hpp ensures this). Each content has exactly one representation: a
+// that counts them (send/run_log.hpp ensures this). Each content has exactly one representation: a
 // text that checkpoint_text() would not produce, byte for byte, is rejected.
 //
 // Example:
@@ -55,12 +55,12 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/core/ledger.hpp"
-#include "idmerge/core/throttle.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "send/adaptive_rate.hpp"
+#include "send/ledger.hpp"
+#include "util/digest.hpp"
+#include "util/key_values.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 
@@ -98,7 +98,7 @@ struct Checkpoint {
   std::uint64_t refused_before = 0;
   std::uint64_t ambiguous_before = 0;
   std::uint64_t letters_bytes = 0;    // length of refused.ndjson
-  std::uint64_t letters_chain = 0;    // its checksum (disk/dead_letters.hpp)
+  std::uint64_t letters_chain = 0;    // its checksum (send/dead_letters.hpp)
   std::uint64_t ambiguous_bytes = 0;  // length of ambiguous.ndjson
   std::uint64_t ambiguous_chain = 0;
   KeyValues words;  // recorded settings: host, project, token fingerprint, rate

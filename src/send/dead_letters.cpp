@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/dead_letters.hpp"
+#include "send/dead_letters.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/fault_point.hpp"
-#include "idmerge/disk/digest.hpp"
+#include "util/check.hpp"
+#include "util/digest.hpp"
+#include "util/fault_point.hpp"
 
 namespace idmerge {
 namespace {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

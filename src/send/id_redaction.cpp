@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/id_redaction.hpp"
+#include "send/id_redaction.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 

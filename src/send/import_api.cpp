@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/import.hpp"
+#include "send/import_api.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,11 +13,11 @@
 #include <libdeflate.h>
 #include <sodium.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/core/encoding.hpp"
-#include "idmerge/core/id_redaction.hpp"
-#include "idmerge/core/screen.hpp"
+#include "plan/row_validator.hpp"
+#include "send/id_redaction.hpp"
+#include "util/check.hpp"
+#include "util/encoding.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

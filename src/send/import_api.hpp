@@ -18,7 +18,7 @@
 
 #include <simdjson.h>
 
-#include "idmerge/core/dialect.hpp"
+#include "send/service_api.hpp"
 
 struct libdeflate_compressor;
 

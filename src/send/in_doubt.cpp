@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/doubt.hpp"
+#include "send/in_doubt.hpp"
 
 #include <algorithm>
+
+#include "plan/verdict.hpp"
 
 namespace idmerge {
 namespace {

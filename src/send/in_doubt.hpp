@@ -15,11 +15,11 @@
 #include <span>
 #include <string_view>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/ledger.hpp"
-#include "idmerge/core/link_set.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "plan/plan_file.hpp"
+#include "send/ledger.hpp"
+#include "send/link_set.hpp"
+#include "send/run_log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 
@@ -37,9 +37,8 @@ bool is_only_bounded(const RunState& state, std::string_view boot);
 ///
 /// Requires: `boot` identifies the current boot of this machine; if the previous run died, an empty
 /// one or one other than the checkpoint's counts as a power loss. `spares` are the spares of the
-/// round in ascending order (run/rounds finds them); they are used only if is_only_bounded() and
-/// the round is not 0.
-/// Errors: Errc::input when the plan is damaged.
+/// round in ascending order (send/spare_rounds finds them); they are used only if is_only_bounded()
+/// and the round is not 0. Errors: Errc::input when the plan is damaged.
 Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
                              std::span<const std::uint64_t> spares = {});
 

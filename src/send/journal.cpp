@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/journal.hpp"
+#include "send/journal.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/fault_point.hpp"
+#include "util/fault_point.hpp"
 
 namespace idmerge {
 namespace {

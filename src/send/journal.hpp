@@ -36,9 +36,9 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "util/digest.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

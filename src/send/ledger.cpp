@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/ledger.hpp"
+#include "send/ledger.hpp"
 
 #include <algorithm>
 #include <bit>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

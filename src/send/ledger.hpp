@@ -11,9 +11,9 @@
 #include <map>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/link_set.hpp"
-#include "idmerge/core/tally.hpp"
+#include "send/link_set.hpp"
+#include "send/tally.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

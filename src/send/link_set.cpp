@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/link_set.hpp"
+#include "send/link_set.hpp"
 
 #include <algorithm>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/local_time.hpp"
+#include "send/local_time.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -9,7 +9,7 @@
 #include <ctime>
 #include <string>
 
-#include "idmerge/core/timetable.hpp"
+#include "send/rate_schedule.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/outset.hpp"
+#include "send/open_run.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/run/owner.hpp"
-#include "idmerge/run/rounds.hpp"
+#include "io/process_identity.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/plan_summary.hpp"
+#include "send/spare_rounds.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

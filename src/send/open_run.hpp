@@ -11,16 +11,16 @@
 #include <optional>
 #include <string>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/pace.hpp"
-#include "idmerge/disk/doubt.hpp"
-#include "idmerge/disk/hold.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/run/cursor.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/send_options.hpp"
+#include "plan/job_hold.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/progress.hpp"
+#include "send/in_doubt.hpp"
+#include "send/pace.hpp"
+#include "send/plan_cursor.hpp"
+#include "send/run_log.hpp"
+#include "send/send_options.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

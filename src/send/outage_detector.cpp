@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/health.hpp"
+#include "send/outage_detector.hpp"
 
 namespace idmerge {
 

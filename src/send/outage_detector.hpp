@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/core/bucket.hpp"
+#include "util/clock.hpp"
 
 namespace idmerge {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/settler.hpp"
+#include "send/outcome_handler.hpp"
 
 #include <fmt/format.h>
 
-#include "idmerge/core/id_redaction.hpp"
-#include "idmerge/run/letters.hpp"
+#include "plan/row_report.hpp"
+#include "send/id_redaction.hpp"
 
 namespace idmerge {
 namespace {

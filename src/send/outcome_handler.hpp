@@ -11,12 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/run/lane.hpp"
-#include "idmerge/run/recorder.hpp"
+#include "plan/plan_file.hpp"
+#include "send/identity_api.hpp"
+#include "send/run_recorder.hpp"
+#include "send/worker.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/pace.hpp"
+#include "send/pace.hpp"
 
 #include <algorithm>
 #include <cmath>

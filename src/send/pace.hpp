@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "idmerge/core/backoff.hpp"
-#include "idmerge/core/throttle.hpp"
-#include "idmerge/core/turnstile.hpp"
+#include "send/adaptive_rate.hpp"
+#include "send/backoff.hpp"
+#include "send/rate_limiter.hpp"
 
 namespace idmerge {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/cursor.hpp"
+#include "send/plan_cursor.hpp"
 
 #include <algorithm>
 #include <functional>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 

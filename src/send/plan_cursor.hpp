@@ -11,10 +11,11 @@
 #include <optional>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/link_set.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/verdict.hpp"
+#include "send/link_set.hpp"
+#include "send/run_log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

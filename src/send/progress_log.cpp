@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/timeline.hpp"
+#include "send/progress_log.hpp"
 
 #include <algorithm>
 #include <array>

@@ -26,10 +26,10 @@
 #include <utility>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/checkpoint.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
+#include "send/checkpoint.hpp"
+#include "util/digest.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rates.hpp"
+#include "send/rate_control.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/run/local_time.hpp"
+#include "send/local_time.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -12,12 +12,12 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/core/pace.hpp"
-#include "idmerge/core/timetable.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/send_options.hpp"
+#include "io/files.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/progress.hpp"
+#include "send/pace.hpp"
+#include "send/rate_schedule.hpp"
+#include "send/send_options.hpp"
 
 namespace idmerge {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/turnstile.hpp"
+#include "send/rate_limiter.hpp"
 
 #include <algorithm>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 

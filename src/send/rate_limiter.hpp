@@ -8,7 +8,7 @@
 
 #include <optional>
 
-#include "idmerge/core/bucket.hpp"
+#include "send/token_bucket.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/timetable.hpp"
+#include "send/rate_schedule.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -16,8 +16,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/run_log.hpp"
+#include "send/run_log.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/fault_point.hpp"
-#include "idmerge/base/log.hpp"
+#include "util/check.hpp"
+#include "util/fault_point.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

@@ -23,15 +23,15 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/ledger.hpp"
-#include "idmerge/core/link_set.hpp"
-#include "idmerge/disk/checkpoint.hpp"
-#include "idmerge/disk/dead_letters.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/journal.hpp"
-#include "idmerge/disk/timeline.hpp"
+#include "io/files.hpp"
+#include "plan/job_paths.hpp"
+#include "send/checkpoint.hpp"
+#include "send/dead_letters.hpp"
+#include "send/journal.hpp"
+#include "send/ledger.hpp"
+#include "send/link_set.hpp"
+#include "send/progress_log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

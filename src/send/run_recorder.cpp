@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/recorder.hpp"
+#include "send/run_recorder.hpp"
 
 #include <algorithm>
 #include <utility>

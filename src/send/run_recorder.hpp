@@ -18,11 +18,11 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/bucket.hpp"
-#include "idmerge/core/link_set.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/run/disk_thread.hpp"
+#include "send/link_set.hpp"
+#include "send/run_log.hpp"
+#include "send/sync_thread.hpp"
+#include "util/clock.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/gate.hpp"
+#include "send/scheduler.hpp"
 
 #include <algorithm>
 #include <chrono>
 
 #include <boost/system/error_code.hpp>
 
-#include "idmerge/run/lane.hpp"
+#include "send/worker.hpp"
 
 namespace idmerge {
 namespace {

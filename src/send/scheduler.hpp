@@ -15,9 +15,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/turnstile.hpp"
-#include "idmerge/net/async.hpp"
+#include "net/async.hpp"
+#include "send/rate_limiter.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

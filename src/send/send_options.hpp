@@ -10,14 +10,14 @@
 #include <functional>
 #include <optional>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/core/timetable.hpp"
-#include "idmerge/disk/digest.hpp"
-#include "idmerge/net/tls.hpp"
-#include "idmerge/net/url.hpp"
+#include "net/tls.hpp"
+#include "net/url.hpp"
+#include "send/identity_api.hpp"
+#include "send/rate_schedule.hpp"
+#include "util/digest.hpp"
+#include "util/key_values.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

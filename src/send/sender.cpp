@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/sender.hpp"
+#include "send/sender.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -12,22 +12,22 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/core/backoff.hpp"
-#include "idmerge/core/health.hpp"
-#include "idmerge/core/id_redaction.hpp"
-#include "idmerge/core/pace.hpp"
-#include "idmerge/net/async.hpp"
-#include "idmerge/net/client.hpp"
-#include "idmerge/run/cursor.hpp"
-#include "idmerge/run/gate.hpp"
-#include "idmerge/run/lane.hpp"
-#include "idmerge/run/limits.hpp"
-#include "idmerge/run/outset.hpp"
-#include "idmerge/run/rates.hpp"
-#include "idmerge/run/recorder.hpp"
-#include "idmerge/run/rounds.hpp"
-#include "idmerge/run/settler.hpp"
+#include "net/async.hpp"
+#include "net/client.hpp"
+#include "send/backoff.hpp"
+#include "send/id_redaction.hpp"
+#include "send/open_run.hpp"
+#include "send/outage_detector.hpp"
+#include "send/outcome_handler.hpp"
+#include "send/pace.hpp"
+#include "send/plan_cursor.hpp"
+#include "send/rate_control.hpp"
+#include "send/run_recorder.hpp"
+#include "send/scheduler.hpp"
+#include "send/spare_rounds.hpp"
+#include "send/stop_conditions.hpp"
+#include "send/worker.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {
@@ -86,7 +86,8 @@ class Sender {
         settler_(outset.plan.facts().inputs, recorder_,
                  {options.max_refused_percent, options.max_refused_links}, outset.paths.refused(),
                  options.mask),
-        rounds_(options, outset, files, recorder_, cursor_, progress, stop),
+        rounds_(options, outset.plan, outset.paths, outset.spares, files, recorder_, cursor_,
+                progress, stop),
         health_(log.settled() > 0, options.backoff_min),
         limits_(options, stop, Clock::now()),
         tick_(io),

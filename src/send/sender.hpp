@@ -11,10 +11,10 @@
 #include <memory>
 #include <string>
 
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/hold.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/send_options.hpp"
+#include "io/files.hpp"
+#include "plan/job_hold.hpp"
+#include "plan/progress.hpp"
+#include "send/send_options.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rounds.hpp"
+#include "send/spare_rounds.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -8,13 +8,14 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/core/census.hpp"
-#include "idmerge/core/fingerprint.hpp"
-#include "idmerge/core/index.hpp"
-#include "idmerge/core/spares.hpp"
-#include "idmerge/run/letters.hpp"
-#include "idmerge/run/limits.hpp"
-#include "idmerge/run/owner.hpp"
+#include "io/process_identity.hpp"
+#include "plan/fingerprint.hpp"
+#include "plan/id_index.hpp"
+#include "plan/resolver.hpp"
+#include "plan/row_report.hpp"
+#include "plan/verdict.hpp"
+#include "send/spares.hpp"
+#include "send/stop_conditions.hpp"
 
 namespace idmerge {
 namespace {
@@ -195,16 +196,15 @@ Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& 
 Result<std::vector<std::uint64_t>> Rounds::spares_of(std::uint64_t round) {
   const auto bytes = recorder_.write_letters();
   if (!bytes) return bytes.error();
-  const auto refused = read_refused(files_, outset_.paths.refused(), *bytes);
+  const auto refused = read_refused(files_, paths_.refused(), *bytes);
   if (!refused) return refused.error();
-  return find_spares(outset_.plan, *refused, round, [this] { return stop_.asked() > 0; });
+  return find_spares(plan_, *refused, round, [this] { return stop_.asked() > 0; });
 }
 
 Result<void> Rounds::resume() {
   const Checkpoint now = recorder_.log().now();
   if (now.round == 0) return {};
-  auto spares = spares_under_way(files_, outset_.paths, outset_.plan, now,
-                                 [this] { return stop_.asked() > 0; });
+  auto spares = spares_under_way(files_, paths_, plan_, now, [this] { return stop_.asked() > 0; });
   if (!spares) return spares.error();
   cursor_.begin_round(std::move(*spares));
   return {};
@@ -213,14 +213,14 @@ Result<void> Rounds::resume() {
 Result<bool> Rounds::begin_next(bool stopping) {
   if (!recorder_.ledger().is_done()) return false;
   const RunLog& log = recorder_.log();
-  over_ = outset_.spares == 0 || log.settled() == log.delivered();
+  over_ = spares_ == 0 || log.settled() == log.delivered();
   if (over_ || stopping) return false;
   auto spares = spares_of(log.facts().round + 1);
   if (!spares) return spares.error();
   over_ = spares->empty();
   if (over_) return false;
   if (options_.canary && log.settled() >= *options_.canary) return canary_reached(log.settled());
-  const auto ceiling = std::min(round_ceiling(*spares, 0, cursor_.ahead()), outset_.plan.links());
+  const auto ceiling = std::min(round_ceiling(*spares, 0, cursor_.ahead()), plan_.links());
   if (auto begun = recorder_.begin_round(spares->size(), ceiling); !begun) return begun.error();
   progress_.note(Weight::info, fmt::format("round {}: {} spares are sent in place of refused links",
                                            log.facts().round, spares->size()));

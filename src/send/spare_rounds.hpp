@@ -12,16 +12,16 @@
 #include <functional>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/doubt.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/run/cursor.hpp"
-#include "idmerge/run/outset.hpp"
-#include "idmerge/run/progress.hpp"
-#include "idmerge/run/recorder.hpp"
-#include "idmerge/run/send_options.hpp"
+#include "io/files.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "plan/progress.hpp"
+#include "send/in_doubt.hpp"
+#include "send/plan_cursor.hpp"
+#include "send/run_log.hpp"
+#include "send/run_recorder.hpp"
+#include "send/send_options.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 
@@ -58,10 +58,13 @@ Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& 
 class Rounds {
  public:
   /// Lifetime: all arguments must outlive this object.
-  Rounds(const SendOptions& options, const Outset& outset, Files& files, Recorder& recorder,
-         PlanCursor& cursor, Progress& progress, const StopRequest& stop)
+  Rounds(const SendOptions& options, const PlanReader& plan, const RunPaths& paths,
+         std::uint64_t spares, Files& files, Recorder& recorder, PlanCursor& cursor,
+         Progress& progress, const StopRequest& stop)
       : options_(options),
-        outset_(outset),
+        plan_(plan),
+        paths_(paths),
+        spares_(spares),
         files_(files),
         recorder_(recorder),
         cursor_(cursor),
@@ -87,7 +90,9 @@ class Rounds {
   Result<std::vector<std::uint64_t>> spares_of(std::uint64_t round);
 
   const SendOptions& options_;
-  const Outset& outset_;
+  const PlanReader& plan_;
+  const RunPaths& paths_;
+  const std::uint64_t spares_;  // of the plan
   Files& files_;
   Recorder& recorder_;
   PlanCursor& cursor_;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/spares.hpp"
+#include "send/spares.hpp"
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/forest.hpp"
+#include "plan/union_find.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

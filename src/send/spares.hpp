@@ -18,7 +18,7 @@
 #include <span>
 #include <vector>
 
-#include "idmerge/core/index.hpp"
+#include "plan/id_index.hpp"
 
 namespace idmerge {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/limits.hpp"
+#include "send/stop_conditions.hpp"
 
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/quantity.hpp"
+#include "util/log.hpp"
+#include "util/units.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/health.hpp"
-#include "idmerge/core/throttle.hpp"
-#include "idmerge/run/send_options.hpp"
+#include "send/adaptive_rate.hpp"
+#include "send/outage_detector.hpp"
+#include "send/send_options.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/disk_thread.hpp"
+#include "send/sync_thread.hpp"
 
 #include <utility>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 

@@ -11,8 +11,8 @@
 #include <optional>
 #include <thread>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "send/run_log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

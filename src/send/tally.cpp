@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/tally.hpp"
+#include "send/tally.hpp"
 
 #include <array>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

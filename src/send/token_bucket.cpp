@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/bucket.hpp"
+#include "send/token_bucket.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

@@ -10,9 +10,9 @@
 
 #include <chrono>
 
-namespace idmerge {
+#include "util/clock.hpp"
 
-using Instant = std::chrono::steady_clock::time_point;
+namespace idmerge {
 
 struct BucketOptions {
   double rate_per_s = 0;  // tokens; 0 = unlimited

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/lane.hpp"
+#include "send/worker.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 

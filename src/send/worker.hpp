@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/core/dialect.hpp"
-#include "idmerge/net/client.hpp"
-#include "idmerge/run/cursor.hpp"
+#include "net/client.hpp"
+#include "send/identity_api.hpp"
+#include "send/plan_cursor.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/batch.hpp"
+#include "util/batch_scheduling.hpp"
 
 #include <sched.h>
 

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "idmerge/base/pages.hpp"
+#include "util/page_array.hpp"
 
 namespace idmerge {
 

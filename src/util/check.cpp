@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/digest.hpp"
+#include "util/digest.hpp"
 
 #include <cstring>
 
 #include <xxhash.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/thrown.hpp"
+#include "util/check.hpp"
+#include "util/exceptions.hpp"
 
 namespace idmerge {
 namespace {

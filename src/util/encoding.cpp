@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/encoding.hpp"
+#include "util/encoding.hpp"
 
 #include <cstdint>
 #include <cstring>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/thrown.hpp"
+#include "util/exceptions.hpp"
 
 #include <array>
 #include <atomic>

@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/fault_point.hpp"
+#include "util/fault_point.hpp"
 
 #ifdef IDMERGE_FAULTS
 #include <csignal>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_text.hpp"
+#include "util/json_writer.hpp"
 
 #include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/key_values.hpp"
+#include "util/key_values.hpp"
 
 #include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 namespace idmerge {
 namespace {

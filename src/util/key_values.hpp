@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

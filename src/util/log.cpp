@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

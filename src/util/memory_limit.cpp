@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/memory.hpp"
+#include "util/memory_limit.hpp"
 
 #include <algorithm>
 #include <fstream>

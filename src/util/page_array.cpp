@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/pages.hpp"
+#include "util/page_array.hpp"
 
 #include <algorithm>
 #include <cstdint>

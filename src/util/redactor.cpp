@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/redactor.hpp"
+#include "util/redactor.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 namespace idmerge {
 namespace {

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/secret.hpp"
+#include "util/secret.hpp"
 
 namespace idmerge {
 

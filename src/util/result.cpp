@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/secret.hpp"
+#include "util/secret.hpp"
 
 #include <cstring>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/quantity.hpp"
+#include "util/units.hpp"
 
 #include <array>
 #include <charconv>
@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
+#include "util/check.hpp"
+#include "util/log.hpp"
 
 namespace idmerge {
 namespace {

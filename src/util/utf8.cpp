@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 #include <array>
 #include <iterator>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/version.hpp"
+#include "util/version.hpp"
 
 namespace idmerge {
 

@@ -13,9 +13,9 @@
 
 #include <sys/resource.h>
 
-#include "idmerge/core/csv.hpp"
-#include "idmerge/core/ndjson.hpp"
-#include "idmerge/run/intake.hpp"
+#include "input/csv.hpp"
+#include "input/ndjson.hpp"
+#include "input/row_reader.hpp"
 
 using namespace idmerge;
 

@@ -11,7 +11,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/app/journey.hpp"
+#include "cli/plan_command.hpp"
 
 #include "support/scratch.hpp"
 #include "support/settings.hpp"

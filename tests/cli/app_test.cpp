@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/app.hpp"
+#include "cli/app.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace idmerge;
 
-TEST_SUITE("app/app") {
+TEST_SUITE("cli/app") {
   TEST_CASE("a usage error is exit code 2, whatever the command") {
     CHECK(run_app({}) == 2);
     CHECK(run_app({"frobnicate"}) == 2);

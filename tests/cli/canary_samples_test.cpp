@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/look_up.hpp"
+#include "cli/canary_samples.hpp"
 
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
 
 #include "app_job.hpp"
 
 using namespace idmerge;
 using namespace idmerge::testing;
 
-TEST_SUITE("app/look_up") {
+TEST_SUITE("cli/canary_samples") {
   TEST_CASE("five delivered links are named, of as many clusters as there are, no refused one") {
     Stage stage;
     std::string rows = "anonymous_id,user_id\n";

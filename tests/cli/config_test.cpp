@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/config.hpp"
+#include "cli/config.hpp"
 
 #include <utility>
 
@@ -26,7 +26,7 @@ Values values_of(std::string_view text) {
 
 }  // namespace
 
-TEST_SUITE("app/config") {
+TEST_SUITE("cli/config") {
   TEST_CASE("strings, numbers, switches and lists are read") {
     const auto lines = parse_config(
         "# night job\r\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/confirm.hpp"
+#include "cli/confirm.hpp"
 
 #include <doctest/doctest.h>
 
@@ -37,7 +37,7 @@ Result<std::optional<std::string>> must_not_ask(std::string_view) {
 
 }  // namespace
 
-TEST_SUITE("app/confirm") {
+TEST_SUITE("cli/confirm") {
   TEST_CASE("the sentence says how many, to whom, where, and that it is for ever") {
     CHECK(sentence(consent()) ==
           "This will link 98,412,003 anonymous ids to 31,020,551 users in project 2195193 (EU, "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/credentials.hpp"
+#include "cli/credentials.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -49,7 +49,7 @@ std::string error_of(const CredentialSources& sources, const Environment& enviro
 
 }  // namespace
 
-TEST_SUITE("app/credentials") {
+TEST_SUITE("cli/credentials") {
   TEST_CASE("the environment is enough, by either set of names") {
     const auto found = load_credentials({}, environment_of(complete));
     REQUIRE(found);

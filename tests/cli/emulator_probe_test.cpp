@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/probe.hpp"
+#include "cli/emulator_probe.hpp"
 
 #include <doctest/doctest.h>
 
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
 
 #include "support/loopback_server.hpp"
 
@@ -13,7 +13,7 @@ using idmerge::testing::LoopbackServer;
 using idmerge::testing::Reaction;
 using idmerge::testing::SeenRequest;
 
-TEST_SUITE("app/probe") {
+TEST_SUITE("cli/emulator_probe") {
   TEST_CASE("an emulator is known by its answer") {
     EmulatorOptions options;
     options.listen = "127.0.0.1:0";

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/explain.hpp"
+#include "cli/explain.hpp"
 
 #include <chrono>
 
 #include <fmt/format.h>
 
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/plan_file.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/disk/timeline.hpp"
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_file.hpp"
+#include "send/progress_log.hpp"
+#include "send/run_log.hpp"
 
 #include "app_job.hpp"
 
@@ -59,7 +59,7 @@ const std::string claimed = "3f2504e0-4f89-41d3-9a0c-0305e82c3306";
 
 }  // namespace
 
-TEST_SUITE("app/explain") {
+TEST_SUITE("cli/explain") {
   TEST_CASE("before a run an id has its rows, its cluster and a pending link") {
     Stage stage;
     const auto job = stage.planned();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/html.hpp"
+#include "cli/html.hpp"
 
 #include <type_traits>
 
@@ -17,7 +17,7 @@ std::string text(std::string_view outside) {
 
 }  // namespace
 
-TEST_SUITE("app/html") {
+TEST_SUITE("cli/html") {
   TEST_CASE("text cannot become markup, between tags or in an attribute") {
     CHECK(text("<script>alert(1)</script>") == "&lt;script&gt;alert(1)&lt;/script&gt;");
     CHECK(text("\"><img src=x onerror='x'>") == "&quot;&gt;&lt;img src=x onerror=&#39;x&#39;&gt;");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/job_view.hpp"
+#include "cli/job_summary.hpp"
 
-#include "idmerge/app/report.hpp"
-#include "idmerge/app/status.hpp"
-#include "idmerge/disk/checkpoint.hpp"
-#include "idmerge/disk/job.hpp"
+#include "cli/report_text.hpp"
+#include "cli/status.hpp"
+#include "plan/job_paths.hpp"
+#include "send/checkpoint.hpp"
 
 #include "app_job.hpp"
 #include "support/plan_maker.hpp"
@@ -12,7 +12,7 @@
 using namespace idmerge;
 using namespace idmerge::testing;
 
-TEST_SUITE("app/job_view") {
+TEST_SUITE("cli/job_summary") {
   TEST_CASE("a planned job is seen whole, with its examples by name") {
     Stage stage;
     const auto job = stage.planned();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/option_table.hpp"
+#include "cli/option_table.hpp"
 
 #include <algorithm>
 
@@ -13,7 +13,7 @@ using idmerge::testing::error_of;
 using idmerge::testing::run_error;
 using idmerge::testing::settings_of;
 
-TEST_SUITE("app/option_table") {
+TEST_SUITE("cli/option_table") {
   TEST_CASE("each option reaches the setting it is for") {
     const auto settings = settings_of({"run",
                                        "a",

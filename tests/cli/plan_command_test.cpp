@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/journey.hpp"
+#include "cli/plan_command.hpp"
 
 #include <atomic>
 #include <filesystem>
@@ -9,11 +9,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "idmerge/app/explain.hpp"
-#include "idmerge/app/status.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
-#include "idmerge/emulator/server.hpp"
+#include "cli/explain.hpp"
+#include "cli/status.hpp"
+#include "emulator/server.hpp"
+#include "io/lock.hpp"
+#include "plan/job_paths.hpp"
 
 #include "app_job.hpp"
 #include "support/loopback_server.hpp"
@@ -38,7 +38,7 @@ std::unique_ptr<Emulator> emulator(EmulatorOptions options = {}) {
 
 }  // namespace
 
-TEST_SUITE("app/journey") {
+TEST_SUITE("cli/plan_command") {
   TEST_CASE("run plans, sends and ends with 0, then there is nothing to do") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/last_job.hpp"
+#include "cli/previous_job.hpp"
 
 #include <filesystem>
 
 #include <fmt/format.h>
 
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
 
 #include "app_job.hpp"
 
@@ -72,7 +72,7 @@ std::string judged(const Limit& most, std::uint64_t links, const std::optional<L
 
 }  // namespace
 
-TEST_SUITE("app/last_job") {
+TEST_SUITE("cli/previous_job") {
   TEST_CASE("a share is of the last job's links, and a count of nothing") {
     const Limit half_more{Limit::Kind::percent, 0, 150};
     const LastJob last{"jobs/last", 40'113'202};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/progress.hpp"
+#include "cli/progress_line.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,7 +33,7 @@ SendingNow sending(std::uint64_t delivered, std::chrono::milliseconds elapsed) {
 
 }  // namespace
 
-TEST_SUITE("app/progress") {
+TEST_SUITE("cli/progress_line") {
   TEST_CASE("the line is drawn over itself, and the log stands above it") {
     Screen screen;
     screen.line.draw("one");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/typed.hpp"
+#include "cli/raw_options.hpp"
 
 #include <array>
 #include <map>
 
 #include <doctest/doctest.h>
 
-#include "idmerge/app/option_table.hpp"
+#include "cli/option_table.hpp"
 
 using namespace idmerge;
 
@@ -71,7 +71,7 @@ std::string text_of(const Typed& typed, std::string_view name) {
 
 }  // namespace
 
-TEST_SUITE("app/typed") {
+TEST_SUITE("cli/raw_options") {
   TEST_CASE("options and inputs may be mixed, after -- all are inputs") {
     const auto typed = World{}.parse(
         {"run", "a.csv", "--rate", "5/s", "-", "-n", "--burst=7", "plan", "--", "--rate"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/report_page.hpp"
+#include "cli/report_page.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,9 +12,9 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/disk/files.hpp"
-#include "idmerge/disk/job.hpp"
+#include "io/files.hpp"
+#include "plan/job_paths.hpp"
+#include "util/units.hpp"
 
 #include "app_job.hpp"
 
@@ -101,7 +101,7 @@ std::string headline(const JobView& view, const Ending& ending) {
 
 }  // namespace
 
-TEST_SUITE("app/report_page") {
+TEST_SUITE("cli/report_page") {
   TEST_CASE("nothing from outside becomes markup, wherever it stands") {
     const std::string evil =
         "<script>alert(1)</script>\"><img src=x onerror=alert(2)>&amp;\x1b"

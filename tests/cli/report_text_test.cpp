@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/report.hpp"
+#include "cli/report_text.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -24,7 +24,7 @@ std::string count_of(const std::string& text, const std::string& label) {
 
 }  // namespace
 
-TEST_SUITE("app/report") {
+TEST_SUITE("cli/report_text") {
   TEST_CASE("the census names every count, every reason and the plan") {
     Stage stage;
     const auto job = stage.planned();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/options.hpp"
+#include "cli/settings.hpp"
 
 #include <algorithm>
 
@@ -15,7 +15,7 @@ using idmerge::testing::error_of;
 using idmerge::testing::run_error;
 using idmerge::testing::settings_of;
 
-TEST_SUITE("app/options") {
+TEST_SUITE("cli/settings") {
   TEST_CASE("without options the defaults of the rooms are in force") {
     const auto settings = settings_of({"run", "pairs.csv", "--to", "eu"});
     REQUIRE(settings);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/show.hpp"
+#include "cli/show.hpp"
 
 #include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
 
-#include "idmerge/run/outset.hpp"
+#include "send/open_run.hpp"
 
 #include "app_job.hpp"
 
@@ -34,7 +34,7 @@ std::size_t lines_in(const std::string& text) {
 
 }  // namespace
 
-TEST_SUITE("app/show") {
+TEST_SUITE("cli/show") {
   TEST_CASE("the census is shown again") {
     Stage stage;
     const auto job = stage.planned();

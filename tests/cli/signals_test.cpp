@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/signals.hpp"
+#include "cli/signals.hpp"
 
 #include <doctest/doctest.h>
 #include <signal.h>
 
 using namespace idmerge;
 
-TEST_SUITE("app/signals") {
+TEST_SUITE("cli/signals") {
   TEST_CASE("signals are remembered until somebody asks, and lost terminals are ignored") {
     Signals signals;
     const int before = signals.stop().asked();

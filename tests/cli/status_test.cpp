@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/status.hpp"
+#include "cli/status.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -7,20 +7,20 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/base/log.hpp"
-#include "idmerge/disk/checkpoint.hpp"
-#include "idmerge/disk/job.hpp"
-#include "idmerge/disk/lock.hpp"
-#include "idmerge/emulator/server.hpp"
-#include "idmerge/run/outset.hpp"
-#include "idmerge/run/rates.hpp"
+#include "emulator/server.hpp"
+#include "io/lock.hpp"
+#include "plan/job_paths.hpp"
+#include "send/checkpoint.hpp"
+#include "send/open_run.hpp"
+#include "send/rate_control.hpp"
+#include "util/log.hpp"
 
 #include "app_job.hpp"
 
 using namespace idmerge;
 using namespace idmerge::testing;
 
-TEST_SUITE("app/status") {
+TEST_SUITE("cli/status") {
   TEST_CASE("a planned job says that nothing is sent, and how to go on") {
     Stage stage;
     const auto job = stage.planned();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/app/summary_file.hpp"
+#include "cli/summary_file.hpp"
 
 #include <array>
 #include <filesystem>
@@ -22,7 +22,7 @@ constexpr std::string_view begins = "{\"format\":\"idmerge summary\"";
 
 }  // namespace
 
-TEST_SUITE("app/summary_file") {
+TEST_SUITE("cli/summary_file") {
   TEST_CASE("what the work needs is refused before the work") {
     Stage stage;
     const auto& scratch = stage.scratch;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/chaos.hpp"
+#include "emulator/fault_injection.hpp"
 
 #include <cmath>
 #include <map>
@@ -16,7 +16,7 @@ Chaos chaos(std::string_view risks, std::uint64_t seed = 1) {
 
 }  // namespace
 
-TEST_SUITE("emulator/chaos") {
+TEST_SUITE("emulator/fault_injection") {
   TEST_CASE("each mishap of --fail is understood") {
     const auto risks = parse_risks(
         "503:0.01,429-bare:0.02,502-html:0.03,html:0.04,status0:0.05,reset:.06,hang:1e-2,"

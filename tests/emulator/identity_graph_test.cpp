@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/graph.hpp"
+#include "emulator/identity_graph.hpp"
 
 #include <map>
 #include <set>
@@ -48,7 +48,7 @@ class Naive {
 
 }  // namespace
 
-TEST_SUITE("emulator/graph") {
+TEST_SUITE("emulator/identity_graph") {
   TEST_CASE("a create links two ids, and a chain of links is one cluster") {
     Graph graph;
     CHECK(graph.cluster("a").empty());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/import.hpp"
+#include "emulator/import.hpp"
 
 #include <string>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "idmerge/emulator/service.hpp"
+#include "emulator/service.hpp"
 
 using namespace idmerge;
 

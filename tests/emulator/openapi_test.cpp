@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/openapi.hpp"
+#include "emulator/openapi.hpp"
 
 #include <string>
 

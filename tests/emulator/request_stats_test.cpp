@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/meter.hpp"
+#include "emulator/request_stats.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -11,7 +11,7 @@
 using namespace idmerge;
 using std::chrono::milliseconds;
 
-TEST_SUITE("emulator/meter") {
+TEST_SUITE("emulator/request_stats") {
   TEST_CASE("the busiest second is the fullest window, wherever it begins") {
     std::mt19937_64 random{idmerge::testing::seed()};
     for (int round = 0; round < 50; ++round) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/server.hpp"
+#include "emulator/server.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/emulator/service.hpp"
+#include "emulator/service.hpp"
 
 #include <chrono>
 #include <string>

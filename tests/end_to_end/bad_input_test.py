@@ -7,13 +7,13 @@ import socket
 import stat
 import subprocess
 
-import journey
+import harness
 
 PAIRS = "anonymous_id,user_id\nd6c157a4-4c38-46b9-94c1-f6536817233c,8841\n"
 NOBODY = 65534
 
 
-class BadInput(journey.Case):
+class BadInput(harness.Case):
     def file(self, name, content=PAIRS):
         path = self.dir / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -162,7 +162,7 @@ class BadInput(journey.Case):
         self.assertEqual(emulator.stats()["requests"], requests)
         checkpoint.write_bytes(good)
         self.run_idmerge(*run)
-        self.assertEqual(emulator.clusters(), journey.Truth(path).clusters())
+        self.assertEqual(emulator.clusters(), harness.Truth(path).clusters())
 
     def test_a_job_that_is_none(self):
         for command in (["run", "--to", "emulator", "--yes"], ["show"], ["status"]):
@@ -218,4 +218,4 @@ class BadInput(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

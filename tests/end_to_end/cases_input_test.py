@@ -4,12 +4,12 @@ what is sent, and a header is not a link. Requests are those that a recording em
 """
 import json
 
-import journey
+import harness
 
 UUID = "0b0d5d7e-1111-4222-8333-123456789ab"
 
 
-class Cases(journey.Case):
+class Cases(harness.Case):
     def plan(self, name, text, *options, expect=0):
         """Plan a table; returns the job and what was said."""
         path = self.dir / name
@@ -176,4 +176,4 @@ class Cases(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-import journey
+import harness
 
 PAUSE_S = 1.0  # --backoff-min of these runs
 
@@ -61,7 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class CasesPace(journey.Case):
+class CasesPace(harness.Case):
     def service(self, *answers):
         server = Script(*answers)
         self.addCleanup(server.stop)
@@ -149,4 +149,4 @@ class CasesPace(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

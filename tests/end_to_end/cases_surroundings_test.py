@@ -11,13 +11,13 @@ import threading
 import time
 import unittest
 
-import journey
+import harness
 import tls_test
 
 KIB = 1024
 
 
-class CasesSurroundings(journey.Case):
+class CasesSurroundings(harness.Case):
     def setUp(self):
         super().setUp()
         self.path = self.dir / "pairs.csv"
@@ -181,7 +181,7 @@ class CasesSurroundings(journey.Case):
     def limited(self, soft, hard):
         return lambda: resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
 
-    @unittest.skipIf(journey.SANITIZED, "sanitizers need more stack themselves")
+    @unittest.skipIf(harness.SANITIZED, "sanitizers need more stack themselves")
     def test_too_small_a_stack_ends_in_words(self):
         for size in (64, 128, 512, 1023):
             with self.subTest(size):
@@ -190,7 +190,7 @@ class CasesSurroundings(journey.Case):
                 self.assertIn("ulimit -s 8192", err)
         self.assertFalse((self.dir / "small").exists())
 
-    @unittest.skipIf(journey.SANITIZED, "sanitizers need more stack themselves")
+    @unittest.skipIf(harness.SANITIZED, "sanitizers need more stack themselves")
     def test_a_stack_that_may_be_raised_or_suffices_is_enough(self):
         for soft, hard in ((64, resource.RLIM_INFINITY), (1024, 1024)):
             with self.subTest(soft):
@@ -238,4 +238,4 @@ class CasesSurroundings(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -9,12 +9,12 @@ import threading
 import uuid
 import zlib
 
-import journey
+import harness
 
 GUARD, USAGE, INPUT = 6, 2, 4
 
 
-class Cases(journey.Case):
+class Cases(harness.Case):
     def environment(self, **changes):
         return super().environment(**{"IDMERGE_MAX_USER_SHARE": None, **changes})
 
@@ -283,4 +283,4 @@ class Cases(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

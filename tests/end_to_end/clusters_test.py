@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Laws 1 and 2: what arrives at a service that fails now and then is what the input says."""
-import journey
+import harness
 
 
-class Clusters(journey.Case):
+class Clusters(harness.Case):
     mishaps = "503:0.01,429:0.01,reset:0.005"
 
     def deliver(self, path):
-        truth = journey.Truth(path)
-        emulator = self.emulator("--fail", self.mishaps, "--seed", journey.SEED)
+        truth = harness.Truth(path)
+        emulator = self.emulator("--fail", self.mishaps, "--seed", harness.SEED)
         job = self.dir / "job"
         self.run_idmerge("plan", path, "--job", job)
         self.run_idmerge("run", "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
@@ -25,29 +25,29 @@ class Clusters(journey.Case):
         self.assertEqual({p.name for p in job.glob("*.tmp")}, set())
 
     def test_csv(self):
-        self.deliver(self.pairs("pairs.csv", "--rows", journey.ROWS, "--duplicates", "30%",
+        self.deliver(self.pairs("pairs.csv", "--rows", harness.ROWS, "--duplicates", "30%",
                                 "--conflicts", "1%", "--faults", "1%", "--blanks", "2%"))
 
     def test_ndjson(self):
-        self.deliver(self.pairs("pairs.ndjson", "--rows", journey.ROWS, "--duplicates", "30%",
+        self.deliver(self.pairs("pairs.ndjson", "--rows", harness.ROWS, "--duplicates", "30%",
                                 "--conflicts", "1%", "--faults", "1%", "--blanks", "2%",
                                 "--format", "ndjson"))
 
     def test_a_wide_quoted_export(self):
         # Enough links that a service without one mishap is out of the question.
-        rows = max(journey.ROWS // 10, 4_000)
+        rows = max(harness.ROWS // 10, 4_000)
         self.deliver(self.pairs("pages.csv", "--rows", rows, "--duplicates", "50%",
                                 "--columns", "24", "--quoted", "--crlf"))
 
 
-class TheTruthItself(journey.Case):
+class TheTruthItself(harness.Case):
     def test_two_independent_programs_agree_on_it(self):
         """What the generator meant and what Python reads: so neither may be wrong alone."""
         for name, more in (("pairs.csv", []), ("pairs.ndjson", ["--format", "ndjson"])):
             truth_file = self.dir / "truth"
             path = self.pairs(name, "--rows", 20_000, "--duplicates", "30%", "--conflicts", "2%",
                               "--faults", "3%", "--blanks", "3%", "--truth", truth_file, *more)
-            truth = journey.Truth(path)
+            truth = harness.Truth(path)
             with open(truth_file, encoding="latin-1", newline="\n") as file:
                 meant = dict(line.rstrip("\n").split(",") for line in file)
             self.assertEqual(truth.pairs, meant)
@@ -57,4 +57,4 @@ class TheTruthItself(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

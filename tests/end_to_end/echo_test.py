@@ -19,9 +19,9 @@ import string
 import threading
 import urllib.parse
 
-import journey
+import harness
 
-SEEDS = 60 if journey.LONG else 1 if journey.SANITIZED else 3
+SEEDS = 60 if harness.LONG else 1 if harness.SANITIZED else 3
 LINKS = 60
 LEAST = 8           # so many characters of a secret are a leak
 MOST_REQUESTS = 400  # of a run: bounded, whatever the service says
@@ -240,7 +240,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Echoes(journey.Case):
+class Echoes(harness.Case):
     def credentials(self):
         """Credentials by lot, in which stands what other encodings change."""
         lot = self.random
@@ -314,7 +314,7 @@ class Echoes(journey.Case):
         """No leak in any run, and each place of an answer was used."""
         used, leaks = collections.Counter(), collections.defaultdict(list)
         short = role in ("foreign", "stop")  # a job ends at its first answers
-        for seed in range(journey.SEED, journey.SEED + SEEDS * (3 if short else 1)):
+        for seed in range(harness.SEED, harness.SEED + SEEDS * (3 if short else 1)):
             for api in ("identity", "import"):
                 texts, wanted, answers = self.run_all(role, api, seed)
                 used += answers
@@ -356,4 +356,4 @@ class Echoes(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

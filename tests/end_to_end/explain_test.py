@@ -3,10 +3,10 @@
 import json
 import time
 
-import journey
+import harness
 
 
-class Explain(journey.Case):
+class Explain(harness.Case):
     def explain(self, *ids, **how):
         out, _ = self.run_idmerge("explain", *ids, "--job", self.dir / "job", "--format", "ndjson",
                                   "--show-ids", "always", **how)
@@ -16,8 +16,8 @@ class Explain(journey.Case):
         path = self.pairs("pairs.csv", "--rows", 2000, "--duplicates", "30%", "--conflicts", "2%")
         job = self.dir / "job"
         self.run_idmerge("plan", path, "--job", job, "--max-held", "none")
-        truth = journey.Truth(path)
-        rows = list(journey.csv_pairs(path))
+        truth = harness.Truth(path)
+        rows = list(harness.csv_pairs(path))
         users = {anon: user.encode("latin-1").decode() for anon, user in truth.pairs.items()}
         anons = sorted(truth.pairs)[:100]
         refused = anons[7]
@@ -57,18 +57,18 @@ class Explain(journey.Case):
         while emulator.stats()["requests"] < 10:
             self.assertIsNone(run.poll(), self.said(run))
             time.sleep(0.02)
-        fates = {link["fate"] for id in self.explain(*sorted(journey.Truth(path).pairs))
+        fates = {link["fate"] for id in self.explain(*sorted(harness.Truth(path).pairs))
                  for link in id["links"]}
         self.assertIsNone(run.poll(), self.said(run))
         self.assertEqual(fates, {"delivered", "pending"})
 
     def test_an_input_that_is_gone_or_was_a_pipe(self):
         path = self.pairs("pairs.csv", "--rows", 10)
-        anon = sorted(journey.Truth(path).pairs)[0]
+        anon = sorted(harness.Truth(path).pairs)[0]
         job = self.dir / "job"
         with open(path, "rb") as file:
-            with journey.subprocess.Popen(["cat"], stdin=file,
-                                          stdout=journey.subprocess.PIPE) as cat:
+            with harness.subprocess.Popen(["cat"], stdin=file,
+                                          stdout=harness.subprocess.PIPE) as cat:
                 self.run_idmerge("plan", "-", "--job", job, stdin=cat.stdout)
         (found,) = self.explain(anon)
         self.assertEqual(found["rows"], [])
@@ -77,4 +77,4 @@ class Explain(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

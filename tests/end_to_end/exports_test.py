@@ -5,12 +5,12 @@ import json
 import re
 import subprocess
 
-import journey
+import harness
 
 A = "d6c157a4-4c38-46b9-94c1-f653681723%02x"
 
 
-class Exports(journey.Case):
+class Exports(harness.Case):
     def write(self, name, text, pack=None):
         path = self.dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,4 +116,4 @@ class Exports(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

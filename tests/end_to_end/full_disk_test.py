@@ -8,7 +8,7 @@ import os
 import subprocess
 import unittest
 
-import journey
+import harness
 
 CONNECTIONS = 4
 
@@ -23,7 +23,7 @@ def mount_refusal():
 
 
 @unittest.skipIf(mount_refusal(), f"no tmpfs: {mount_refusal()}")
-class FullDisk(journey.Case):
+class FullDisk(harness.Case):
     def setUp(self):
         super().setUp()
         self.disk = self.dir / "disk"
@@ -58,11 +58,11 @@ class FullDisk(journey.Case):
         self.run_idmerge("run", "--job", job, "--to", "emulator", expect=2)
         self.remount("size=64m")
         self.run_idmerge("plan", path, "--job", job)
-        self.check_account(job, read=20_000, pending=len(journey.Truth(path).pairs))
+        self.check_account(job, read=20_000, pending=len(harness.Truth(path).pairs))
 
     def test_a_run_stops_and_goes_on_when_there_is_room(self):
         path = self.pairs("pairs.csv", "--rows", 1_200)
-        truth = journey.Truth(path)
+        truth = harness.Truth(path)
         self.remount("size=4m")
         for spare in (0, 4096, 8192, 16384, 24576, 32768):
             with self.subTest(spare=spare):
@@ -82,7 +82,7 @@ class FullDisk(journey.Case):
 
     def test_a_disk_that_cannot_be_written(self):
         path = self.pairs("pairs.csv", "--rows", 200)
-        truth = journey.Truth(path)
+        truth = harness.Truth(path)
         self.remount("size=4m")
         emulator, job = self.emulator(), self.disk / "job"
         self.run_idmerge("plan", path, "--job", job)
@@ -101,4 +101,4 @@ class FullDisk(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-import journey
+import harness
 
 CONNECTIONS = 16
 KILLS = 20
@@ -60,13 +60,13 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Kill(journey.Case):
+class Kill(harness.Case):
     def test_twenty_kills_lose_nothing_and_repeat_little(self):
-        path = self.pairs("pairs.csv", "--rows", journey.ROWS, "--duplicates", "30%",
+        path = self.pairs("pairs.csv", "--rows", harness.ROWS, "--duplicates", "30%",
                           "--conflicts", "1%", "--faults", "1%")
-        truth = journey.Truth(path)
+        truth = harness.Truth(path)
         emulator = self.emulator("--fail", "503:0.01,429:0.01,reset:0.005",
-                                 "--seed", journey.SEED, "--latency", "4ms")
+                                 "--seed", harness.SEED, "--latency", "4ms")
         job = self.dir / "job"
         # So slow that work is left when the last kill strikes.
         rate = max(25, len(truth.pairs) // (2 * KILLS))
@@ -150,8 +150,8 @@ class Kill(journey.Case):
               f"{len(refused)} refused")
 
     def test_a_killed_plan_leaves_none_behind(self):
-        path = self.pairs("pairs.csv", "--rows", journey.ROWS)
-        truth = journey.Truth(path)
+        path = self.pairs("pairs.csv", "--rows", harness.ROWS)
+        truth = harness.Truth(path)
         job = self.dir / "job"
         kills = 0
         for _ in range(5):
@@ -167,4 +167,4 @@ class Kill(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -8,22 +8,22 @@ import shutil
 import subprocess
 import unittest
 
-import journey
+import harness
 
 
 # What a command says that ends with such a code for want of memory.
 SAYS = {0: "", 1: "out of memory", 5: "(ulimit -v, -u)"}
 
 
-class Limits(journey.Case):
+class Limits(harness.Case):
     def setUp(self):
         super().setUp()
         self.path = self.pairs("pairs.csv", "--rows", 1_000)
-        self.truth = journey.Truth(self.path)
+        self.truth = harness.Truth(self.path)
 
     def limited(self, limit, value, *args):
         """Run with a limit; returns exit code and stderr, which is a pipe and so without limit."""
-        process = subprocess.run([journey.IDMERGE, *map(str, args)], capture_output=True, text=True,
+        process = subprocess.run([harness.IDMERGE, *map(str, args)], capture_output=True, text=True,
                                  env=self.environment(), cwd=self.dir, stdin=subprocess.DEVNULL,
                                  preexec_fn=lambda: resource.setrlimit(limit, (value, value)))
         return process.returncode, process.stderr
@@ -49,11 +49,11 @@ class Limits(journey.Case):
             self.check_stops_and_goes_on(resource.RLIMIT_FSIZE, size, "(ulimit -f)")
             for size in (1024, 8192, 20_000)]))
 
-    @unittest.skipIf(journey.SANITIZED, "a sanitizer needs handles of its own")
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer needs handles of its own")
     def test_few_handles(self):
         self.assertTrue(any([
             self.check_stops_and_goes_on(resource.RLIMIT_NOFILE, count, "(ulimit -n)")
-            for count in range(4, 26, 1 if journey.LONG else 3)]))
+            for count in range(4, 26, 1 if harness.LONG else 3)]))
 
     def check_ends_in_words(self, code, err, what):
         self.assertIn(SAYS.get(code, f"no exit code {code}"), err, what)
@@ -76,26 +76,26 @@ class Limits(journey.Case):
         self.assertIn(1, codes)
         self.assertIn(5, codes)
 
-    @unittest.skipIf(journey.SANITIZED, "a sanitizer maps terabytes")
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer maps terabytes")
     def test_little_memory(self):
         """Want of memory strikes a plan in any of its threads, and is an error in words."""
         path, job = self.pairs("many.csv", "--rows", 60_000), self.dir / "job"
         self.check_with_little_memory(job, "plan", path, "--job", job)
 
-    @unittest.skipIf(journey.SANITIZED, "a sanitizer maps terabytes")
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer maps terabytes")
     def test_little_memory_to_send_in(self):
         job = self.dir / "job"
         self.check_with_little_memory(
             job, "run", self.path, "--job", job, "--to", "emulator", "--rate", "0",
             goes_on=lambda: self.check_account(job / "runs/rehearsal", **self.truth.fates()))
 
-    @unittest.skipIf(journey.SANITIZED, "a sanitizer has an allocator of its own")
+    @unittest.skipIf(harness.SANITIZED, "a sanitizer has an allocator of its own")
     def test_no_memory_from_anywhere_on(self):
         """Without a single allocation, or all from there on, a run ends in words and goes on."""
         path, job = self.pairs("few.csv", "--rows", 40), self.dir / "job"
-        truth = journey.Truth(path)
+        truth = harness.Truth(path)
         run = ["run", path, "--job", job, "--to", "emulator", "--rate", "0"]
-        stride = 13 if journey.LONG else 101
+        stride = 13 if harness.LONG else 101
         for how_many in (1, 1 << 40):
             codes = []
             # A run has some 6,000; the first that is not asked for any more ends the test.
@@ -115,4 +115,4 @@ class Limits(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

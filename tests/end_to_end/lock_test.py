@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 
-import journey
+import harness
 
 ROWS = 3_000
 
@@ -18,7 +18,7 @@ def bytes_of(directory):
             for path in sorted(directory.rglob("*"))}
 
 
-class Lock(journey.Case):
+class Lock(harness.Case):
     def test_a_second_process_is_turned_away_and_told_of_the_first(self):
         path = self.pairs("pairs.csv", "--rows", 1000)
         emulator = self.emulator()
@@ -38,7 +38,7 @@ class Lock(journey.Case):
 
     def test_a_signal_ends_a_run_that_can_go_on(self):
         path = self.pairs("pairs.csv", "--rows", 1000)
-        truth = journey.Truth(path)
+        truth = harness.Truth(path)
         emulator = self.emulator()
         job = self.dir / "job"
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
@@ -62,13 +62,13 @@ class Lock(journey.Case):
         self.assertEqual(emulator.clusters(), truth.clusters())
 
 
-class Moved(journey.Case):
+class Moved(harness.Case):
     """A run at work, and somebody who does something to its job."""
 
     def setUp(self):
         super().setUp()
         self.path = self.pairs("pairs.csv", "--rows", ROWS)
-        self.truth = journey.Truth(self.path)
+        self.truth = harness.Truth(self.path)
         self.service = self.emulator()
         self.job = self.dir / "job"
         self.run_dir = self.job / "runs" / "1-of-1"
@@ -355,4 +355,4 @@ class Moved(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

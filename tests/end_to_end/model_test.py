@@ -23,11 +23,11 @@ import tempfile
 import threading
 import urllib.parse
 
-import journey
+import harness
 import model
 from model import Options, Row
 
-TABLES = 2000 if journey.LONG else 30 if journey.SANITIZED else min(160, max(40, journey.ROWS // 25))
+TABLES = 2000 if harness.LONG else 30 if harness.SANITIZED else min(160, max(40, harness.ROWS // 25))
 WORKERS = 4
 PATHS = {"/identity/create": "create", "/identity/create-alias": "alias", "/identity/merge": "merge"}
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
@@ -86,7 +86,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
 def link_of_request(verb, body):
     """The link of a request, (verb, a, b); one that is not just so is a link nobody expects."""
     fields = {"create": ("$anon_id", "$identified_id"), "alias": ("alias", "distinct_id")}
-    if body.pop("$token", None) == journey.TOKEN:
+    if body.pop("$token", None) == harness.TOKEN:
         if verb == "merge" and list(body) == ["$distinct_ids"] and len(body["$distinct_ids"]) == 2:
             return verb, *body["$distinct_ids"]
         if verb in fields and set(body) == set(fields[verb]):
@@ -124,7 +124,7 @@ def faults_of_events(events):
         seen.add((event["event"], user, name))
         if not INSERT_ID.fullmatch(name) or name.lower() in model.PLACEHOLDERS:
             faults.append(f"$insert_id {name}")
-        if properties["token"] != journey.TOKEN:
+        if properties["token"] != harness.TOKEN:
             faults.append("another token")
     return faults
 
@@ -402,7 +402,7 @@ def arguments(table, directory):
     return words
 
 
-class Models(journey.Case):
+class Models(harness.Case):
     @classmethod
     def setUpClass(cls):
         """Most of a run waits for the disk: several tables at a time, each with its own service."""
@@ -460,7 +460,7 @@ class Models(journey.Case):
         return done.returncode, *service.drain(), summary, done.stderr.decode()
 
     def call(self, directory, *words):
-        return subprocess.run([journey.IDMERGE, *map(str, words)], env=self.credentials, cwd=directory,
+        return subprocess.run([harness.IDMERGE, *map(str, words)], env=self.credentials, cwd=directory,
                               stdin=subprocess.DEVNULL, capture_output=True)
 
     @staticmethod
@@ -575,7 +575,7 @@ class Models(journey.Case):
             table = Lot(f"{seed} {kind}").table(kind)
             return seed if self.difference(table, seed) else None
 
-        seeds = range(journey.SEED, journey.SEED + max(1, int(TABLES * share)))
+        seeds = range(harness.SEED, harness.SEED + max(1, int(TABLES * share)))
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as workers:
             wrong = [seed for seed in workers.map(check, seeds) if seed is not None]
         if wrong:
@@ -619,4 +619,4 @@ class Models(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

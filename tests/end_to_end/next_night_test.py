@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`run INPUT` never means "resume something else"."""
-import journey
+import harness
 
 
-class NextNight(journey.Case):
+class NextNight(harness.Case):
     def setUp(self):
         super().setUp()
         self.path = self.pairs("pairs.csv", "--rows", 1000)
@@ -29,14 +29,14 @@ class NextNight(journey.Case):
         self.check_stops()
 
     def test_new_content_beside_an_unfinished_job(self):
-        old = journey.Truth(self.path)
+        old = harness.Truth(self.path)
         self.run_idmerge(*self.run_line, "--max-requests", "10", expect=8)
         self.add_a_row()
         self.check_stops()
         self.run_idmerge("run", "--job", self.job)  # one way on: finish the old plan
         self.assertEqual(self.emulator.clusters(), old.clusters())
         self.run_idmerge(*self.run_line, "--job", self.dir / "tonight")  # the other: a new job
-        self.check_account(self.dir / "tonight", **journey.Truth(self.path).fates())
+        self.check_account(self.dir / "tonight", **harness.Truth(self.path).fates())
 
     def test_the_same_content_touched_is_the_same_input(self):
         self.run_idmerge(*self.run_line, "--max-requests", "10", expect=8)
@@ -49,9 +49,9 @@ class NextNight(journey.Case):
 
     def test_many_more_links_than_the_night_before(self):
         self.run_idmerge(*self.run_line)
-        links = len(journey.Truth(self.path).pairs)
+        links = len(harness.Truth(self.path).pairs)
         tonight = self.pairs("tonight.csv", "--rows", 2000)
-        more = len(journey.Truth(tonight).pairs)
+        more = len(harness.Truth(tonight).pairs)
         self.assertGreater(more, 1.5 * links)
         before = self.emulator.stats()["requests"]
         job = self.dir / "tonight.csv.idmerge"
@@ -80,4 +80,4 @@ class NextNight(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -11,11 +11,11 @@ import threading
 import time
 import urllib.parse
 
-import journey
+import harness
 
 # A lane that was let through may be held up on its way to the server: so many links can arrive in
 # a second after the one they left in. Of a process that was killed, too.
-CONNECTIONS = 16 if journey.LONG else 4
+CONNECTIONS = 16 if harness.LONG else 4
 
 
 class Relay:
@@ -58,19 +58,19 @@ class Relay:
         return self.seen[-1][0] - self.seen[0][0]
 
 
-class Pace(journey.Case):
+class Pace(harness.Case):
     def run_at(self, emulator, path, job, rate, burst, *more, **how):
         return self.start("run", path, "--job", job, "--to", emulator.url, "--yes", "--rate",
                           f"{rate}/s", "--burst", burst, "--connections", CONNECTIONS, *more, **how)
 
     def check_windows(self, emulator, rate, burst, late):
         stats = emulator.stats()
-        most = rate + burst + (0 if journey.LONG else late)
+        most = rate + burst + (0 if harness.LONG else late)
         self.assertLessEqual(stats["busiest_second_links"], most, f"at {rate}/s")
         return stats
 
     def check_rate(self, rate, batch=1):
-        seconds = 30 if journey.LONG else 2
+        seconds = 30 if harness.LONG else 2
         burst = max(batch, rate // 10)
         links = rate * seconds + burst
         path = self.pairs("pairs.csv", "--rows", links)
@@ -84,7 +84,7 @@ class Pace(journey.Case):
         mean = links / stats["seconds"]
         print(f"{rate}/s, {batch} a request: mean {mean:.2f}/s over {stats['seconds']:.3f} s, busiest "
               f"second {stats['busiest_second_links']} of {rate + burst}", flush=True)
-        if journey.LONG:
+        if harness.LONG:
             self.assertAlmostEqual(mean / rate, 1, delta=0.01)
         emulator.stop()
 
@@ -230,4 +230,4 @@ class Pace(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

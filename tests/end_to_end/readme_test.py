@@ -4,9 +4,9 @@ import re
 import subprocess
 import sys
 
-import journey
+import harness
 
-ROOT = journey.SAMPLES.parent
+ROOT = harness.SAMPLES.parent
 README = ROOT / "README.md"
 REFERENCE = ROOT / "src" / "OPTIONS.md"
 NO_DEFAULT = ("none", "off", "by name")
@@ -20,7 +20,7 @@ def table(text, columns):
             for rows in tables for row in rows.splitlines()]
 
 
-class Readme(journey.Case):
+class Readme(harness.Case):
     def commands(self):
         out, _ = self.run_idmerge("--help")
         return re.findall(r"(?m)^  ([a-z]\w+) ", out)
@@ -40,7 +40,7 @@ class Readme(journey.Case):
 
     def test_the_reference_is_what_help_all_prints(self):
         ran = subprocess.run([sys.executable, ROOT / "scripts" / "options", "--check",
-                              journey.IDMERGE], capture_output=True, text=True, check=False)
+                              harness.IDMERGE], capture_output=True, text=True, check=False)
         self.assertEqual(ran.returncode, 0, f"run scripts/options:\n{ran.stdout}{ran.stderr}")
 
     def test_the_reference_has_each_option_of_each_command(self):
@@ -90,7 +90,7 @@ class Readme(journey.Case):
         """The README's run is a real one: the same lines come out today, down to the plan id. The
         README leaves out lines within a list, as "  ..."."""
         args, plan, account = self.examples()
-        (self.dir / "samples").symlink_to(journey.SAMPLES)
+        (self.dir / "samples").symlink_to(harness.SAMPLES)
         (self.dir / "build").mkdir()
         _, err = self.run_idmerge(*args)
         parts = plan.split("  ...\n")
@@ -103,4 +103,4 @@ class Readme(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

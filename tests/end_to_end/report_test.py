@@ -8,9 +8,9 @@ import re
 import signal
 import time
 
-import journey
+import harness
 
-README = journey.SAMPLES.parent / "README.md"
+README = harness.SAMPLES.parent / "README.md"
 VOID = {"meta", "br", "hr", "link", "img", "input", "base", "wbr"}
 ALLOWED = set("""html head meta title style body main header footer section h1 h2 h3 p small span bdi
 code pre ul li table thead tbody tfoot tr th td svg rect""".split())
@@ -103,7 +103,7 @@ class Page(html.parser.HTMLParser):
                 if len(row) > 1 and row[1].replace(",", "").isdigit()}
 
 
-class Report(journey.Case):
+class Report(harness.Case):
     def page(self, directory):
         """Read the page, and check all that is true of every one."""
         path = directory / "report.html"
@@ -223,7 +223,7 @@ class Report(journey.Case):
     def test_each_way_to_end(self):
         path = self.pairs("pairs.csv", "--rows", 3_000, "--duplicates", "20%", "--conflicts", "3%",
                           "--faults", "3%")
-        truth, job = journey.Truth(path), self.dir / "pairs.csv.idmerge"
+        truth, job = harness.Truth(path), self.dir / "pairs.csv.idmerge"
         guards = ["--max-held", "none", "--max-rejected", "none"]
 
         self.run_idmerge("plan", path, "--max-rejected", "1", expect=6)
@@ -268,7 +268,7 @@ class Report(journey.Case):
 
     def test_refused_links(self):
         path = self.pairs("pairs.csv", "--rows", 500)
-        emulator = self.emulator("--refuse-share", "0.1", "--seed", journey.SEED)
+        emulator = self.emulator("--refuse-share", "0.1", "--seed", harness.SEED)
         job = self.dir / "pairs.csv.idmerge"
         self.run_idmerge("run", path, "--to", emulator.url, "--rate", "0", "--max-refused", "none",
                          expect=3)
@@ -305,4 +305,4 @@ class Report(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -5,7 +5,7 @@ oracle in a few lines of Python; clique exports; a table without a single repeti
 import collections
 import json
 
-import journey
+import harness
 
 
 def clusters(pairs):
@@ -59,7 +59,7 @@ def sided(rows, policy, decisions, deny):
     return sent
 
 
-class Rules(journey.Case):
+class Rules(harness.Case):
     def shape(self, kind, n):
         """Pairs of ids 0..n-1 in a shape."""
         pick = self.random.randrange
@@ -151,7 +151,7 @@ class Rules(journey.Case):
                         1 for row in rows if denied & set(row[:2])))
 
     def test_a_clique_export_sends_a_forest_and_makes_the_same_clusters(self):
-        size, count = 20, 10_000 if journey.LONG else 100
+        size, count = 20, 10_000 if harness.LONG else 100
         path = self.dir / "cliques.ndjson"
         with open(path, "w", encoding="ascii") as file:
             for n in range(count):
@@ -163,7 +163,7 @@ class Rules(journey.Case):
         self.assertEqual(links, 19 * count)
         self.assertEqual(found, want)
         self.assertEqual(account["duplicate"], 171 * count)
-        if not journey.LONG:
+        if not harness.LONG:
             whole = self.dir / "whole.ndjson"
             whole.write_bytes(path.read_bytes())
             found, links, _ = self.deliver(whole, "--op", "merge", "--no-collapse")
@@ -171,7 +171,7 @@ class Rules(journey.Case):
             self.assertEqual(found, want)
 
     def test_not_one_false_duplicate(self):
-        rows = 10_000_000 if journey.LONG else 200_000
+        rows = 10_000_000 if harness.LONG else 200_000
         path = self.pairs("unique.csv", "--rows", rows, "--duplicates", "0%")
         self.run_idmerge("plan", path, "--job", self.dir / "job")
         census = self.summary(self.dir / "job")["census"]
@@ -181,4 +181,4 @@ class Rules(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

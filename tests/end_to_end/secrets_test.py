@@ -8,13 +8,13 @@ import signal
 import subprocess
 import time
 
-import journey
+import harness
 
 
-class Secrets(journey.Case):
+class Secrets(harness.Case):
     def spellings(self):
-        basic = base64.b64encode(f"{journey.USERNAME}:{journey.SECRET}".encode()).decode()
-        return [journey.SECRET, basic, basic[-12:], journey.TOKEN]
+        basic = base64.b64encode(f"{harness.USERNAME}:{harness.SECRET}".encode()).decode()
+        return [harness.SECRET, basic, basic[-12:], harness.TOKEN]
 
     def check_nothing_leaked(self, *texts):
         files = [p for p in self.dir.rglob("*") if p.is_file()]
@@ -34,7 +34,7 @@ class Secrets(journey.Case):
     def test_a_run_that_goes_well_and_one_that_does_not(self):
         os.umask(0o022)
         path = self.pairs("pairs.csv", "--rows", 500, "--faults", "2%", "--conflicts", "1%")
-        emulator = self.emulator("--fail", "429:0.05,reset:0.05", "--seed", journey.SEED)
+        emulator = self.emulator("--fail", "429:0.05,reset:0.05", "--seed", harness.SEED)
         job = self.dir / "job"
         arguments = ["run", path, "--job", job, "--to", emulator.url, "--yes", "--rate", "0",
                      "--no-adaptive", "--backoff-min", "1ms", "--backoff-max", "5ms", "--fail-on", "none",
@@ -82,10 +82,10 @@ class Secrets(journey.Case):
                            f"cat {self.dir}/store\n")
         command.chmod(0o700)
         path = self.pairs("pairs.csv", "--rows", 50)
-        emulator = self.emulator("--require-auth", f"{journey.USERNAME}:{journey.SECRET}")
+        emulator = self.emulator("--require-auth", f"{harness.USERNAME}:{harness.SECRET}")
         where = self.dir / "store"
-        where.write_text(f"MIXPANEL_TOKEN={journey.TOKEN}\nMIXPANEL_USERNAME={journey.USERNAME}\n"
-                         f"MIXPANEL_SECRET={journey.SECRET}\n")
+        where.write_text(f"MIXPANEL_TOKEN={harness.TOKEN}\nMIXPANEL_USERNAME={harness.USERNAME}\n"
+                         f"MIXPANEL_SECRET={harness.SECRET}\n")
         nothing = self.environment(MIXPANEL_TOKEN=None, MIXPANEL_USERNAME=None,
                                    MIXPANEL_SECRET=None)
         for way, env in (("--credentials-command", nothing), ("--credentials", nothing),
@@ -113,20 +113,20 @@ class Secrets(journey.Case):
 
     def test_a_credentials_file_that_others_can_read_is_refused(self):
         file = self.dir / "credentials"
-        file.write_text(f"MIXPANEL_TOKEN={journey.TOKEN}\nMIXPANEL_USERNAME={journey.USERNAME}\n"
-                        f"MIXPANEL_SECRET={journey.SECRET}\n")
+        file.write_text(f"MIXPANEL_TOKEN={harness.TOKEN}\nMIXPANEL_USERNAME={harness.USERNAME}\n"
+                        f"MIXPANEL_SECRET={harness.SECRET}\n")
         path = self.pairs("pairs.csv", "--rows", 10)
-        emulator = self.emulator("--require-auth", f"{journey.USERNAME}:{journey.SECRET}")
+        emulator = self.emulator("--require-auth", f"{harness.USERNAME}:{harness.SECRET}")
         nothing = self.environment(MIXPANEL_TOKEN=None, MIXPANEL_USERNAME=None,
                                    MIXPANEL_SECRET=None)
         arguments = ["run", path, "--job", self.dir / "job", "--to", emulator.url, "--yes",
                      "--credentials", file]
         file.chmod(0o644)
         said = self.run_idmerge(*arguments, env=nothing, expect=2)
-        self.assertNotIn(journey.SECRET, "".join(said))
+        self.assertNotIn(harness.SECRET, "".join(said))
         file.chmod(0o600)
         self.run_idmerge(*arguments, env=nothing)
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 
-import journey
+import harness
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -28,11 +28,11 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Service(journey.Case):
+class Service(harness.Case):
     def setUp(self):
         super().setUp()
         self.path = self.pairs("pairs.csv", "--rows", 2000, "--duplicates", "30%")
-        self.truth = journey.Truth(self.path)
+        self.truth = harness.Truth(self.path)
         self.job = self.dir / "job"
 
     def run_to(self, url, *more, **how):
@@ -43,7 +43,7 @@ class Service(journey.Case):
         self.check_account(self.job, pending=len(self.truth.pairs), delivered=0, refused=0)
 
     def test_wrong_credentials_stop_it_and_the_right_ones_go_on(self):
-        emulator = self.emulator("--require-auth", f"{journey.USERNAME}:{journey.SECRET}")
+        emulator = self.emulator("--require-auth", f"{harness.USERNAME}:{harness.SECRET}")
         wrong = self.environment(MIXPANEL_SECRET="not-the-secret")
         _, err = self.run_to(emulator.url, expect=7, env=wrong)
         self.assertIn("401", err)
@@ -77,7 +77,7 @@ class Service(journey.Case):
         self.assertIn(" --to 'us|eu|in|URL'", way_on)
         self.assertNotIn("--yes", way_on)
         requests = Page.requests
-        pasted = subprocess.run(["sh", "-c", way_on.replace("idmerge", journey.IDMERGE, 1)],
+        pasted = subprocess.run(["sh", "-c", way_on.replace("idmerge", harness.IDMERGE, 1)],
                                 env=self.environment(), stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True)
         self.assertEqual(pasted.returncode, 2, pasted.stderr)
@@ -97,13 +97,13 @@ class Service(journey.Case):
                                  "50ms", "--backoff-max", "200ms", expect=5)
             self.assertIn("run --job", err)
             self.check_all_pending()
-        emulator = journey.Emulator(self, listen=address)
+        emulator = harness.Emulator(self, listen=address)
         self.run_idmerge("run", "--job", self.job)
         self.check_account(self.job, **self.truth.fates())
         self.assertEqual(emulator.clusters(), self.truth.clusters())
 
     def test_an_outage_in_the_middle_is_no_refusal(self):
-        emulator = self.emulator("--fail", "503:0.3,500:0.3,502-html:0.1", "--seed", journey.SEED)
+        emulator = self.emulator("--fail", "503:0.3,500:0.3,502-html:0.1", "--seed", harness.SEED)
         # A 503 with Retry-After speaks of the rate: here at random.
         self.run_to(emulator.url, "--attempts", "100", "--backoff-min", "1ms", "--backoff-max",
                     "5ms", "--no-adaptive")
@@ -129,8 +129,8 @@ class Service(journey.Case):
         fates = self.truth.fates()
         self.check_account(self.job, **dict(fates, refused=10, delivered=fates["delivered"] - 10))
         letters = (self.job / "runs" / "1-of-1" / "refused.ndjson").read_text().splitlines()
-        self.assertEqual(sorted(journey.json.loads(l)["anonymous_id"] for l in letters), anons)
+        self.assertEqual(sorted(harness.json.loads(l)["anonymous_id"] for l in letters), anons)
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

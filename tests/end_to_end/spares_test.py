@@ -4,7 +4,7 @@ import json
 import re
 import time
 
-import journey
+import harness
 
 SHARE = 0.15
 
@@ -46,7 +46,7 @@ def connected(pairs):
     return clusters
 
 
-class Spares(journey.Case):
+class Spares(harness.Case):
     def merges(self, clusters):
         """Merges of clusters of every shape: cliques, rings, chains, stars, thickets."""
         pairs = []
@@ -70,7 +70,7 @@ class Spares(journey.Case):
         return path, {tuple(sorted(pair)) for pair in pairs if pair[0] != pair[1]}, len(pairs)
 
     def check(self, job, emulator, pairs, rows):
-        possible = {pair for pair in pairs if not is_refused(pair, journey.SEED)}
+        possible = {pair for pair in pairs if not is_refused(pair, harness.SEED)}
         self.assertEqual(emulator.clusters(), connected(possible))
         account = self.check_account(job, read=rows, pending=0)
         send = self.summary(job)["send"]
@@ -78,7 +78,7 @@ class Spares(journey.Case):
                    (job / "runs/1-of-1/refused.ndjson").read_text().splitlines()]
         refused = [tuple(sorted(letter["$distinct_ids"])) for letter in letters]
         self.assertEqual(len(refused), len(set(refused)))
-        self.assertTrue(all(is_refused(pair, journey.SEED) for pair in refused))
+        self.assertTrue(all(is_refused(pair, harness.SEED) for pair in refused))
         self.assertEqual(account["refused"], len(refused))
         self.assertEqual(account["delivered"], emulator.stats()["distinct_links"])
         self.assertEqual(send["links"], account["delivered"] + account["refused"])
@@ -115,7 +115,7 @@ class Spares(journey.Case):
         path, pairs, rows = self.merges(400)
         for api in ("identity", "import"):
             with self.subTest(api=api):
-                emulator = self.emulator("--refuse-share", SHARE, "--seed", journey.SEED,
+                emulator = self.emulator("--refuse-share", SHARE, "--seed", harness.SEED,
                                          "--fail", "503:0.01,reset:0.005")
                 job = self.dir / api
                 mode = ["--project-mode", "original"] if api == "import" else []
@@ -135,7 +135,7 @@ class Spares(journey.Case):
 
     def test_over_kills_and_stops(self):
         path, pairs, rows = self.merges(300)
-        emulator = self.emulator("--refuse-share", SHARE, "--seed", journey.SEED,
+        emulator = self.emulator("--refuse-share", SHARE, "--seed", harness.SEED,
                                  "--latency", "1ms")
         job = self.dir / "job"
         run = ["run", path, "--job", job, "--to", emulator.url, "--op", "merge", "--yes",
@@ -165,7 +165,7 @@ class Spares(journey.Case):
 
     def test_a_canary_stops_to_the_link(self):
         path, pairs, rows = self.merges(60)
-        emulator = self.emulator("--refuse-share", SHARE, "--seed", journey.SEED)
+        emulator = self.emulator("--refuse-share", SHARE, "--seed", harness.SEED)
         job = self.dir / "job"
         run = ["run", path, "--job", job, "--to", emulator.url, "--op", "merge", "--yes",
                "--rate", "0", "--max-refused", "none"]
@@ -190,4 +190,4 @@ class Spares(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -14,14 +14,14 @@ import shutil
 import signal
 import sys
 
-import journey
+import harness
 import spares_test
 
 KILLABLE = os.environ["KILLABLE"]
 CONNECTIONS = 3
 
 
-class Steps(journey.Case):
+class Steps(harness.Case):
     kills = collections.Counter()  # by step, of all tests
 
     def setUp(self):
@@ -42,8 +42,8 @@ class Steps(journey.Case):
 
     def blows(self, steps):
         for step, times in steps.items():
-            some = {1} if journey.SANITIZED else {1, times, self.random.randint(1, times)}
-            for n in range(1, times + 1) if journey.LONG else sorted(some):
+            some = {1} if harness.SANITIZED else {1, times, self.random.randint(1, times)}
+            for n in range(1, times + 1) if harness.LONG else sorted(some):
                 yield step, n
 
     def kill_at(self, step, n, *args, expect=0):
@@ -114,10 +114,10 @@ class Steps(journey.Case):
     # -- worlds
 
     def creates(self):
-        for seed in range(journey.SEED, journey.SEED + 100):
+        for seed in range(harness.SEED, harness.SEED + 100):
             path = self.pairs("pairs.csv", "--rows", 150, "--duplicates", "30%", "--conflicts",
                               "4%", "--faults", "4%", seed=seed)
-            truth = journey.Truth(path)
+            truth = harness.Truth(path)
             if truth.held * truth.rejected > 0:  # of so few rows there may be none
                 break
         self.assertGreater(truth.held * truth.rejected, 0)
@@ -138,7 +138,7 @@ class Steps(journey.Case):
             if spares_test.connected(seen + [pair]) != spares_test.connected(seen):
                 forest.append(pair)
             seen.append(pair)
-        seed = next(seed for seed in range(journey.SEED, journey.SEED + 1000)
+        seed = next(seed for seed in range(harness.SEED, harness.SEED + 1000)
                     if sum(spares_test.is_refused(pair, seed) for pair in forest) > 3)
         clusters = spares_test.connected(
             [pair for pair in pairs if not spares_test.is_refused(pair, seed)])
@@ -147,7 +147,7 @@ class Steps(journey.Case):
                     clusters=clusters, fates=dict(read=len(pairs), pending=0))
 
     def worlds(self):
-        return [self.merges()] if journey.SANITIZED else [self.creates(), self.merges()]
+        return [self.merges()] if harness.SANITIZED else [self.creates(), self.merges()]
 
     def prepare(self, how):
         """Plan once, and run once unharmed, to know what a job looks like at its end."""
@@ -234,7 +234,7 @@ class Steps(journey.Case):
         self.check_end(job, emulator, how)
         self.assertLessEqual(self.repeated(emulator) - repeated, doubt)
 
-    @journey.unittest.skipIf(journey.SANITIZED, "too large for a sanitizer")
+    @harness.unittest.skipIf(harness.SANITIZED, "too large for a sanitizer")
     def test_in_a_plan_that_is_too_large_for_its_memory(self):
         path = self.pairs("large.csv", "--rows", 1_000_000)
         plan = ["plan", path, "--memory", "64MiB"]
@@ -264,9 +264,9 @@ class Steps(journey.Case):
     def tearDownClass(cls):
         kills = sum(cls.kills.values())
         print(f"{kills} kills at {len(cls.kills)} steps: {dict(cls.kills)}")
-        if len(sys.argv) == 1 and not journey.SANITIZED:
+        if len(sys.argv) == 1 and not harness.SANITIZED:
             assert kills >= 50, "the usual run has to strike at least fifty times"
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Law 2 in a storm: every kind of mishap at once, and the service still ends as the plan says."""
-import journey
+import harness
 
 # Five in a hundred of each. A page with status 200 is not here: three in a row rightly stop a run.
 MISHAPS = ["429", "429-bare", "500", "502-html", "503", "408", "reset", "truncate", "garbage",
@@ -18,14 +18,14 @@ REFUSED, POISON = "a7c", "b3e"
 BATCH, BATCH_TAKEN = 20, 7
 
 
-class Storm(journey.Case):
-    rows = 4_000 if journey.LONG else 800
+class Storm(harness.Case):
+    rows = 4_000 if harness.LONG else 800
 
     def world(self, name, *more):
         """An emulator of this kind of project, and how a job for it is planned."""
         how = WORLDS[name]
         project = [] if name == "identity" else ["--project-id", "2195193"]
-        emulator = self.emulator("--seed", journey.SEED, *how[2:], *project, *more)
+        emulator = self.emulator("--seed", harness.SEED, *how[2:], *project, *more)
         # Many batches, of which several are under way at once.
         batches = [] if name == "identity" else ["--batch", BATCH]
         op = ["--op", "alias", "--alias-field", "anonymous_id", "--distinct-id-field", "user_id"]
@@ -50,7 +50,7 @@ class Storm(journey.Case):
                 with self.subTest(name, pipeline=pipeline):
                     path = self.pairs("pairs.csv", "--rows", self.rows, "--duplicates", "20%",
                                       "--conflicts", "1%")
-                    truth = journey.Truth(path)
+                    truth = harness.Truth(path)
                     refused = {anon for anon, user in truth.pairs.items()
                                if any(word in id for word in (REFUSED, POISON)
                                       for id in (anon, user))}
@@ -86,4 +86,4 @@ class Storm(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -4,15 +4,15 @@ import os
 import shlex
 import time
 
-import journey
+import harness
 
 STREAMS = ("<&-", ">&-", "2>&-")
 
 
-class Streams(journey.Case):
+class Streams(harness.Case):
     def start_without(self, closed, *args):
         """Start idmerge with these streams closed, as a shell does."""
-        words = [journey.IDMERGE, *map(str, args)]
+        words = [harness.IDMERGE, *map(str, args)]
         line = " ".join(["exec", *map(shlex.quote, words), *closed])
         return self.start("-c", line, program="/bin/sh")
 
@@ -66,4 +66,4 @@ class Streams(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 
-import journey
+import harness
 
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 
@@ -81,7 +81,7 @@ class Hostile:
             thread.join()
 
 
-class Surplus(journey.Case):
+class Surplus(harness.Case):
     links = 24
     refused = {"device-5", "device-17"}
 
@@ -179,4 +179,4 @@ class Surplus(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -7,16 +7,16 @@ import re
 import shutil
 import signal
 
-import journey
+import harness
 
 REMEDY = r"restore|start a new job|plan the inputs again|with the idmerge that|work on a copy"
 
 
-class Tampering(journey.Case):
+class Tampering(harness.Case):
     def setUp(self):
         super().setUp()
         self.path = self.pairs("pairs.csv", "--rows", 120)
-        self.truth = journey.Truth(self.path)
+        self.truth = harness.Truth(self.path)
         self.emulator_ = self.emulator("--refuse-share", "0.3", "--seed", 1)
 
     def run_args(self, job):
@@ -38,7 +38,7 @@ class Tampering(journey.Case):
         yield "extended", good + b"x\n"
         yield "doubled", good + good
         yield "shifted", b"\n" + good
-        for _ in range(60 if journey.LONG else 3 if journey.SANITIZED else 12):
+        for _ in range(60 if harness.LONG else 3 if harness.SANITIZED else 12):
             at, bit = self.random.randrange(len(good)), self.random.randrange(8)
             yield f"bit {bit} of byte {at}", (good[:at] + bytes([good[at] ^ 1 << bit])
                                               + good[at + 1:])
@@ -188,4 +188,4 @@ class Tampering(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import threading
 
-import journey
+import harness
 
 
 class Yes(http.server.BaseHTTPRequestHandler):
@@ -33,7 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
         pass  # handshakes that the client breaks off
 
 
-class Tls(journey.Case):
+class Tls(harness.Case):
     def setUp(self):
         super().setUp()
         Yes.bodies, Yes.names = [], []
@@ -80,4 +80,4 @@ class Tls(journey.Case):
 
 
 if __name__ == "__main__":
-    journey.main()
+    harness.main()

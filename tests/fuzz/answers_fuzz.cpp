@@ -13,9 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/check.hpp"
-
 #include "net/answer_reader.hpp"
+#include "util/check.hpp"
 
 using namespace idmerge;
 

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/checkpoint.hpp"
+#include "send/checkpoint.hpp"
+#include "util/check.hpp"
 
 using namespace idmerge;
 

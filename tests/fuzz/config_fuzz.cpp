@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/config.hpp"
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
+#include "cli/config.hpp"
+#include "util/check.hpp"
+#include "util/log.hpp"
 
 #include "quoted_for_config.hpp"
 #include "refused_line.hpp"

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/csv.hpp"
+#include "input/csv.hpp"
+#include "util/check.hpp"
 
 #include "row_check.hpp"
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/inflate.hpp"
+#include "io/inflate.hpp"
+#include "util/check.hpp"
 
 #include "support/packed.hpp"
 

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <string>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "send/run_log.hpp"
+#include "util/check.hpp"
 
 #include "memory_file.hpp"
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/core/key_values.hpp"
-#include "idmerge/disk/lock.hpp"
+#include "io/lock.hpp"
+#include "util/check.hpp"
+#include "util/key_values.hpp"
+#include "util/log.hpp"
 
 #include "memory_file.hpp"
 

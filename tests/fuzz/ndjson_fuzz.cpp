@@ -10,8 +10,8 @@
 
 #include <simdjson.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/ndjson.hpp"
+#include "input/ndjson.hpp"
+#include "util/check.hpp"
 
 #include "row_check.hpp"
 

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <string>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/plan_file.hpp"
+#include "plan/plan_file.hpp"
+#include "util/check.hpp"
 
 #include "memory_file.hpp"
 

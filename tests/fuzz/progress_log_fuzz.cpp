@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/disk/timeline.hpp"
+#include "send/progress_log.hpp"
+#include "util/check.hpp"
 
 using namespace idmerge;
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/run/rates.hpp"
+#include "send/rate_control.hpp"
+#include "util/check.hpp"
+#include "util/log.hpp"
 
 #include "memory_file.hpp"
 

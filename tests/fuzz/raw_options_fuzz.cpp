@@ -16,13 +16,13 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/app/credentials.hpp"
-#include "idmerge/app/options.hpp"
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/quantity.hpp"
-#include "idmerge/base/utf8.hpp"
-#include "idmerge/core/timetable.hpp"
-#include "idmerge/net/url.hpp"
+#include "cli/credentials.hpp"
+#include "cli/settings.hpp"
+#include "net/url.hpp"
+#include "send/rate_schedule.hpp"
+#include "util/check.hpp"
+#include "util/units.hpp"
+#include "util/utf8.hpp"
 
 #include "quoted_for_config.hpp"
 #include "refused_line.hpp"

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/base/log.hpp"
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/key_values.hpp"
+#include "util/check.hpp"
+#include "util/key_values.hpp"
+#include "util/log.hpp"
+#include "util/result.hpp"
 
 namespace idmerge {
 

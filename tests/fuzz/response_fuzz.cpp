@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/core/dialect.hpp"
+#include "send/identity_api.hpp"
 
 using namespace idmerge;
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "idmerge/core/backoff.hpp"
+#include "send/backoff.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace idmerge;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "idmerge/base/check.hpp"
+#include "util/check.hpp"
 
 #include "support/rows.hpp"
 

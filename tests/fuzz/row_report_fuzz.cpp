@@ -10,9 +10,9 @@
 
 #include <simdjson.h>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/screen.hpp"
-#include "idmerge/run/letters.hpp"
+#include "plan/row_report.hpp"
+#include "plan/row_validator.hpp"
+#include "util/check.hpp"
 
 #include "memory_file.hpp"
 #include "support/rows.hpp"

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/check.hpp"
-#include "idmerge/core/decisions.hpp"
-#include "idmerge/core/deny_list.hpp"
-#include "idmerge/core/screen.hpp"
+#include "plan/decisions.hpp"
+#include "plan/deny_list.hpp"
+#include "plan/row_validator.hpp"
+#include "util/check.hpp"
 
 #include "refused_line.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/cell.hpp"
+#include "input/cell.hpp"
 
 #include <array>
 #include <string>
@@ -17,7 +17,7 @@ std::optional<std::int64_t> order(std::string_view cell) {
 
 }  // namespace
 
-TEST_SUITE("core/cell") {
+TEST_SUITE("input/cell") {
   TEST_CASE("\\N is no id, and so are the words the user names, byte for byte") {
     const NullWords words({"null", "n/a"});
     CHECK(words.contains("\\N"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/columns.hpp"
+#include "input/columns.hpp"
 
 #include <string>
 #include <vector>
@@ -40,7 +40,7 @@ bool contains(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_SUITE("core/columns") {
+TEST_SUITE("input/columns") {
   TEST_CASE("the default names are found in any case, wherever they stand") {
     CHECK(chosen({}, {"anonymous_id", "user_id"}) == "0,1");
     CHECK(chosen({}, {"id", "USER_ID", "ip", "Anonymous_Id"}) == "3,1");

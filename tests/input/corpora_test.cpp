@@ -13,8 +13,8 @@
 #include <doctest/doctest.h>
 #include <simdjson.h>
 
-#include "idmerge/core/csv.hpp"
-#include "idmerge/core/ndjson.hpp"
+#include "input/csv.hpp"
+#include "input/ndjson.hpp"
 
 #include "support/rows.hpp"
 
@@ -80,7 +80,7 @@ std::string outcome(const std::string& line, std::size_t slice) {
 
 }  // namespace
 
-TEST_SUITE("core/corpora") {
+TEST_SUITE("input/corpora") {
   TEST_CASE("csv-spectrum: every two columns of every file") {
     std::size_t files = 0;
     for (const auto& entry : std::filesystem::directory_iterator(corpora / "csv-spectrum")) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/separators.hpp"
+#include "input/csv_scan.hpp"
 
 #include <random>
 #include <string>
@@ -28,7 +28,7 @@ std::string found(std::string_view bytes, char delimiter = ',') {
 
 }  // namespace
 
-TEST_SUITE("core/separators") {
+TEST_SUITE("input/csv_scan") {
   TEST_CASE("fields end at delimiters and line ends outside quotes") {
     CHECK(found("a,b\nc\n") == "1,3;5;");
     CHECK(found("a,\"b,\n\"\"c\"\r\nd\n") == "1,11;13;");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/csv.hpp"
+#include "input/csv.hpp"
 
 #include <random>
 #include <string>
@@ -65,7 +65,7 @@ std::string outcome(std::string_view bytes, const CsvOptions& options = {},
 
 }  // namespace
 
-TEST_SUITE("core/csv") {
+TEST_SUITE("input/csv") {
   TEST_CASE("a row is its fields between delimiters, up to the line end") {
     const auto file = read("a1,u1\nb2,u22\n");
     REQUIRE(file.rows.size() == 2);

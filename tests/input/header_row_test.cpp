@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/header_row.hpp"
+#include "input/header_row.hpp"
 
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ RowKind kind(const HeaderRows& rows, std::string_view first, std::string_view se
 
 }  // namespace
 
-TEST_SUITE("core/header_row") {
+TEST_SUITE("input/header_row") {
   TEST_CASE("a header is known in any dress") {
     const auto rows = rows_of({"device_id", "identified_id", "ts"});
     for (const auto* first : {"device_id", "DEVICE_ID",

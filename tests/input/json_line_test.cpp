@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json.hpp"
+#include "input/json_line.hpp"
 
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ using namespace idmerge;
 using namespace idmerge::testing;
 
 // The grammar as a whole is tested in ndjson_test.cpp and by its fuzzer; here, what is looked for.
-TEST_SUITE("core/json") {
+TEST_SUITE("input/json_line") {
   TEST_CASE("tokens are found at their pointers, rivals at the top level") {
     JsonLine reader({{"u"}, {"p", "a"}, {"l", "1"}}, std::nullopt, {"user"});
     const std::string line = R"({"p":{"u":1,"a":"x"},"l":[true,-5,[]],"u":null,"user":{"user":2}})";

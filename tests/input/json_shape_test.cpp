@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_shape.hpp"
+#include "input/json_shape.hpp"
 
 #include <string>
 #include <vector>
@@ -48,7 +48,7 @@ struct Learned {
 
 }  // namespace
 
-TEST_SUITE("core/json_shape") {
+TEST_SUITE("input/json_shape") {
   TEST_CASE("a line of the same keys and brackets matches, whatever its values") {
     Learned one(R"({"a":"x","u":"y","n":{"k":[1,true]}})");
     CHECK(one.match(R"({"a":"x","u":"y","n":{"k":[1,true]}})") == "\"y\"");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_token.hpp"
+#include "input/json_token.hpp"
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/json_token") {
+TEST_SUITE("input/json_token") {
   TEST_CASE("escapes stand for what JSON says, beyond U+FFFF in pairs") {
     std::vector<char> out;
     out.reserve(100);

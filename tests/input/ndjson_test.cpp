@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/ndjson.hpp"
+#include "input/ndjson.hpp"
 
 #include <random>
 #include <string>
@@ -50,7 +50,7 @@ std::string outcome(std::string_view bytes, const Fields& wanted = fields(),
 
 }  // namespace
 
-TEST_SUITE("core/ndjson") {
+TEST_SUITE("input/ndjson") {
   TEST_CASE("a row is an object on a line, its ids under their keys") {
     const auto file =
         read("{\"a\":\"x\",\"u\":\"y\"}\r\n\n  \n { \"u\" : \"z\" , \"a\":\"w\" } \n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/fault.hpp"
+#include "input/row_fault.hpp"
 
 #include <set>
 #include <string>
@@ -8,7 +8,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/fault") {
+TEST_SUITE("input/row_fault") {
   TEST_CASE("every fault has a name of its own, a sentence and a hint") {
     std::set<std::string> names;
     for (auto i = 1; i < static_cast<int>(Fault::count); ++i) {

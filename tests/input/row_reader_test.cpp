@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/intake.hpp"
+#include "input/row_reader.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -62,7 +62,7 @@ bool contains(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_SUITE("run/intake") {
+TEST_SUITE("input/row_reader") {
   TEST_CASE("a CSV file is its rows behind the header") {
     const Scratch scratch;
     const auto path = scratch.write(

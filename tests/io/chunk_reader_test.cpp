@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/source.hpp"
+#include "io/chunk_reader.hpp"
 
 #include <cstring>
 #include <filesystem>
@@ -39,7 +39,7 @@ std::string text(std::size_t size) {
 
 }  // namespace
 
-TEST_SUITE("disk/source") {
+TEST_SUITE("io/chunk_reader") {
   TEST_CASE("plain, gzip and zstd files are read whole, and the facts are those of the raw bytes") {
     const Scratch scratch;
     const auto original = text(700'000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/files.hpp"
+#include "io/files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -74,7 +74,7 @@ void check_contract(Files& files, const std::string& dir) {
 
 }  // namespace
 
-TEST_SUITE("disk/files") {
+TEST_SUITE("io/files") {
   TEST_CASE("the real disk and the one of the tests keep the same contract") {
     const Scratch scratch;
     RealFiles real;

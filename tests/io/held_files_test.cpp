@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/held_files.hpp"
+#include "io/held_files.hpp"
 
 #include <filesystem>
 #include <string>
@@ -16,7 +16,7 @@ using idmerge::testing::Scratch;
 
 namespace fs = std::filesystem;
 
-TEST_SUITE("disk/held_files") {
+TEST_SUITE("io/held_files") {
   TEST_CASE("all that is done in a held directory is done in it, wherever it was moved") {
     const Scratch scratch;
     RealFiles real;

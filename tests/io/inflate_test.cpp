@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/inflate.hpp"
+#include "io/inflate.hpp"
 
 #include <algorithm>
 #include <random>
@@ -45,7 +45,7 @@ bool contains(const std::string& all, std::string_view part) {
 
 }  // namespace
 
-TEST_SUITE("disk/inflate") {
+TEST_SUITE("io/inflate") {
   TEST_CASE("the first bytes tell what a file is") {
     CHECK(detect_compression(gzip("x")) == Compression::gzip);
     CHECK(detect_compression(zstd("x")) == Compression::zstd);

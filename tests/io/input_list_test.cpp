@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/inputs.hpp"
+#include "io/input_list.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -33,7 +33,7 @@ std::string listed(const Scratch& scratch, std::vector<std::string> named) {
 
 }  // namespace
 
-TEST_SUITE("disk/inputs") {
+TEST_SUITE("io/input_list") {
   TEST_CASE("numbers in names tell the order") {
     std::vector<std::string> names{
         "p10", "p9",     "p1",   "000000000010.csv.gz", "a", "p1b", "000000000009.csv.gz",

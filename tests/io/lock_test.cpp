@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/lock.hpp"
+#include "io/lock.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -22,7 +22,7 @@ const LockOwner other{4712, "etl-8", "2026-11-23T18:00:01Z"};
 
 }  // namespace
 
-TEST_SUITE("disk/lock") {
+TEST_SUITE("io/lock") {
   TEST_CASE("the second is refused and told who the first is") {
     const Scratch scratch;
     RealFiles files;

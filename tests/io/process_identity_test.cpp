@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/owner.hpp"
+#include "io/process_identity.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
 
 using namespace idmerge;
 
-TEST_SUITE("run/owner") {
+TEST_SUITE("io/process_identity") {
   TEST_CASE("it names this process, this host and the time") {
     const auto owner = lock_owner_here();
     CHECK(owner.pid == static_cast<std::uint64_t>(getpid()));

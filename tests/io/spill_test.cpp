@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/spill.hpp"
+#include "io/spill.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@ using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
 
-TEST_SUITE("disk/spill") {
+TEST_SUITE("io/spill") {
   TEST_CASE("what was written is read back in any stretch, and no name is left") {
     const Scratch scratch;
     RealFiles files;

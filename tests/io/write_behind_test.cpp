@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/write_behind.hpp"
+#include "io/write_behind.hpp"
 
 #include <new>
 #include <string>
@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/base/thrown.hpp"
+#include "util/exceptions.hpp"
 
 #include "support/flaky_files.hpp"
 
@@ -15,7 +15,7 @@ using namespace idmerge;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 
-TEST_SUITE("disk/write_behind") {
+TEST_SUITE("io/write_behind") {
   TEST_CASE("what is put stands in the file, in order, however it was cut") {
     FlakyFiles files;
     auto part = PartFile::begin(files, "/w/file");

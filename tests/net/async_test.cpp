@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/async.hpp"
+#include "net/async.hpp"
 
 #include <chrono>
 #include <stdexcept>

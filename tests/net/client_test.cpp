@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/client.hpp"
+#include "net/client.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -11,7 +11,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/dialect.hpp"
+#include "send/identity_api.hpp"
 
 #include "support/allocations.hpp"
 #include "support/await.hpp"

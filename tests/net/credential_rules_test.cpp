@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/credential_rules.hpp"
+#include "net/credential_rules.hpp"
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/credential_rules") {
+TEST_SUITE("net/credential_rules") {
   TEST_CASE("quotes around a token are no part of it, whichever they are") {
     for (const std::string token :
          {"\"tok0123\"", "'tok0123'", "`tok0123`", "“tok0123”", "‘tok0123’", "«tok0123»",

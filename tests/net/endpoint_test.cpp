@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/endpoint.hpp"
+#include "net/endpoint.hpp"
 
 #include <chrono>
 #include <string>

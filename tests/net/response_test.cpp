@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/reply.hpp"
+#include "net/response.hpp"
 
 #include <doctest/doctest.h>
 
@@ -20,7 +20,7 @@ std::string gist(std::string_view type, std::string_view body) {
   return out;
 }
 
-TEST_SUITE("core/reply") {
+TEST_SUITE("net/response") {
   TEST_CASE("what could act on a terminal or a log is gone from a message") {
     CHECK(clean("plain text") == "plain text");
     CHECK(clean("  a\r\n\tb\0c  "sv) == "a b c");

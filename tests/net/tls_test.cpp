@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/tls.hpp"
+#include "net/tls.hpp"
 
 #include <chrono>
 #include <cstdlib>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "idmerge/net/client.hpp"
+#include "net/client.hpp"
 
 #include "support/await.hpp"
 #include "support/loopback_server.hpp"

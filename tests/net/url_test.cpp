@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/net/url.hpp"
+#include "net/url.hpp"
 
 #include <doctest/doctest.h>
 

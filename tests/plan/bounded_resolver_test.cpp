@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/bounded_census.hpp"
+#include "plan/bounded_resolver.hpp"
 
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
@@ -15,7 +15,7 @@ using namespace idmerge;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
 
-TEST_SUITE("run/bounded_census") {
+TEST_SUITE("plan/bounded_resolver") {
   TEST_CASE("decisions that mean nothing are named alike, in memory and on disk") {
     struct Listener : Progress {
       void note(Weight weight, std::string_view text) override {

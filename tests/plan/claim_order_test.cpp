@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/seniority.hpp"
+#include "plan/claim_order.hpp"
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/pair.hpp"
+#include "input/row.hpp"
 
 using namespace idmerge;
 
@@ -18,7 +18,7 @@ std::optional<IdNumber> winner(Seniority& seniority) {
 
 }  // namespace
 
-TEST_SUITE("core/seniority") {
+TEST_SUITE("plan/claim_order") {
   TEST_CASE("the earliest or the latest claim wins, counting rows that repeat it") {
     for (const auto wins : {Seniority::Wins::earliest, Seniority::Wins::latest}) {
       Seniority seniority(wins);

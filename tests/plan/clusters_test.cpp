@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/clusters.hpp"
+#include "plan/clusters.hpp"
 
 #include <vector>
 
@@ -20,7 +20,7 @@ std::vector<Clusters::Place> place_all(Clusters& clusters, const std::vector<Cla
 
 }  // namespace
 
-TEST_SUITE("core/clusters") {
+TEST_SUITE("plan/clusters") {
   TEST_CASE("stars are counted without looking at anonymous ids") {
     const std::vector<ClaimedLink> links{
         {.user = 1}, {.user = 0}, {.user = 1, .verdict = Verdict::conflict}, {.user = 1}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/obedience.hpp"
+#include "plan/decision_report.hpp"
 
 #include <string>
 #include <utility>
@@ -61,7 +61,7 @@ void write_plan(Files& files, const std::vector<Planned>& links) {
 
 }  // namespace
 
-TEST_SUITE("run/obedience") {
+TEST_SUITE("plan/decision_report") {
   TEST_CASE("decisions are about ids as they are sent") {
     const auto file = file_of({{"$device:a", Says::user, "u1", 2},
                                {"a", Says::user, "u1", 3},

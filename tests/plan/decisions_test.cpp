@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/decisions.hpp"
+#include "plan/decisions.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ std::string error_of(std::string_view text) {
 
 }  // namespace
 
-TEST_SUITE("core/decisions") {
+TEST_SUITE("plan/decisions") {
   TEST_CASE("two columns are enough") {
     const auto decisions = parse_decisions(
         "\xEF\xBB\xBF"

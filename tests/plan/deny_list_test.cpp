@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/deny_list.hpp"
+#include "plan/deny_list.hpp"
 
 #include <string>
 
@@ -18,7 +18,7 @@ std::string error_of(std::string_view text) {
 
 }  // namespace
 
-TEST_SUITE("core/deny_list") {
+TEST_SUITE("plan/deny_list") {
   TEST_CASE("ids are denied byte for byte, expressions anywhere in an id") {
     const auto list = DenyList::parse(
         "\xEF\xBB\xBFqa-1\r\n\n/@test\\.example\\.com$/\n/(?i)^kiosk-/\n#7\n/\xC3\xA4/");

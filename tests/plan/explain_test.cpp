@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/explain.hpp"
+#include "plan/explain.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -66,7 +66,7 @@ const std::string table =
 
 }  // namespace
 
-TEST_SUITE("run/explain") {
+TEST_SUITE("plan/explain") {
   TEST_CASE("every row that named an id is found, and what it was") {
     const Scratch scratch;
     const auto path = scratch.write("pairs.csv", table);

@@ -17,9 +17,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "idmerge/core/screen.hpp"
-#include "idmerge/run/intake.hpp"
-#include "idmerge/run/letters.hpp"
+#include "input/row_reader.hpp"
+#include "plan/row_report.hpp"
+#include "plan/row_validator.hpp"
 
 #include "support/scratch.hpp"
 
@@ -28,7 +28,7 @@ using idmerge::testing::Scratch;
 
 namespace {
 
-/// Where chunks of a file that is not compressed end. Source: run/intake. Units: bytes
+/// Where chunks of a file that is not compressed end. Source: input/row_reader. Units: bytes
 constexpr std::size_t chunk_bytes = 256 << 10;
 
 /// What stands around the sample: a header, if any, and good rows whose last field may be long.
@@ -242,7 +242,7 @@ void check(const Sample& sample, const Made& made, const Scratch& scratch) {
 
 }  // namespace
 
-TEST_SUITE("run/fault_places") {
+TEST_SUITE("plan/fault_places") {
   TEST_CASE("there is a sample of every fault") {
     std::set<Fault> seen;
     for (const auto& sample : samples())

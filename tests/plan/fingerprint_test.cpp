@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/fingerprint.hpp"
+#include "plan/fingerprint.hpp"
 
 #include <array>
 #include <cmath>
@@ -13,7 +13,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/fingerprint") {
+TEST_SUITE("plan/fingerprint") {
   TEST_CASE("it is SipHash-2-4-128: the first vectors of its authors") {
     Secret16 key;
     std::iota(key.begin(), key.end(), std::uint8_t{0});

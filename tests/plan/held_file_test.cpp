@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/held_file.hpp"
+#include "plan/held_file.hpp"
 
 #include <random>
 #include <string>
 
 #include <doctest/doctest.h>
 
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
@@ -47,7 +47,7 @@ std::size_t count(const std::string& text, std::string_view word) {
 
 }  // namespace
 
-TEST_SUITE("run/held_file") {
+TEST_SUITE("plan/held_file") {
   TEST_CASE("of an id that many users claim the first line names ten and the others the first") {
     std::string table = "anonymous_id,user_id\n";
     for (int i = 1; i <= 14; ++i)

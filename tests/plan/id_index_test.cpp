@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/index.hpp"
+#include "plan/id_index.hpp"
 
 #include <algorithm>
 #include <map>
@@ -11,7 +11,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/index") {
+TEST_SUITE("plan/id_index") {
   TEST_CASE("numbers are given in order of first appearance and kept while the table grows") {
     std::mt19937_64 random(1);
     IdIndex index;

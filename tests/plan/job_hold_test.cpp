@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/hold.hpp"
+#include "plan/job_hold.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -74,7 +74,7 @@ bool has(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_SUITE("disk/hold") {
+TEST_SUITE("plan/job_hold") {
   TEST_CASE("a job that nobody touches stays ours, by a relative path and through a link as well") {
     Job job;
     const auto before = fs::current_path();

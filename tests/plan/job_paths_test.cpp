@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/job.hpp"
+#include "plan/job_paths.hpp"
 
 #include <array>
 #include <atomic>
@@ -21,7 +21,7 @@ using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
 
-TEST_SUITE("disk/job") {
+TEST_SUITE("plan/job_paths") {
   TEST_CASE("a job is made for us alone, and made again changes nothing") {
     const Scratch scratch;
     RealFiles files;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/packed_rows.hpp"
+#include "plan/packed_rows.hpp"
 
 #include <deque>
 #include <random>
@@ -24,7 +24,7 @@ std::size_t packed_bytes(const std::string& anon, const std::string& user) {
 
 }  // namespace
 
-TEST_SUITE("disk/packed_rows") {
+TEST_SUITE("plan/packed_rows") {
   TEST_CASE("UUIDs and numbers take the bytes of their bits") {
     CHECK(packed_bytes(uuid, "1000000") == 3 + 16 + 3);
     CHECK(packed_bytes("$device:" + uuid, "9007199254740993") == 3 + 16 + 8);

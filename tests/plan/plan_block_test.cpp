@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/plan_block.hpp"
+#include "plan/plan_block.hpp"
 
 #include <random>
 #include <string>
@@ -36,7 +36,7 @@ std::string from_hex(std::string_view digits) {
 
 }  // namespace
 
-TEST_SUITE("disk/plan_block") {
+TEST_SUITE("plan/plan_block") {
   TEST_CASE("the example of the header is what is written") {
     BlockPacker packer;
     packer.add(link("a1", "u1", 2, 21));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/plan_file.hpp"
+#include "plan/plan_file.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -107,7 +107,7 @@ void add_links(PlanWriter& writer, const PlanSketch& sketch) {
 
 }  // namespace
 
-TEST_SUITE("disk/plan_file") {
+TEST_SUITE("plan/plan_file") {
   TEST_CASE("a plan says again what it was told") {
     for (const bool has_orders : {false, true}) {
       for (const auto links : {0UL, 1UL, 5UL, 70'000UL}) {

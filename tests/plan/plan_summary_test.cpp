@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/census_report.hpp"
+#include "plan/plan_summary.hpp"
 
 #include <doctest/doctest.h>
 
@@ -29,7 +29,7 @@ CensusReport sample() {
 
 }  // namespace
 
-TEST_SUITE("core/census_report") {
+TEST_SUITE("plan/plan_summary") {
   TEST_CASE("what is written is read again, exactly") {
     for (const auto& report : {sample(), CensusReport{}}) {
       const auto text = to_text(report);

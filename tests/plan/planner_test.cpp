@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,8 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/disk/job.hpp"
+#include "plan/job_paths.hpp"
+#include "plan/plan_summary.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
@@ -69,7 +69,7 @@ std::size_t count_lines(const std::string& text) {
 
 }  // namespace
 
-TEST_SUITE("run/planner") {
+TEST_SUITE("plan/planner") {
   TEST_CASE("a plan of an older idmerge is sent only where it says what the service would read") {
     PlanFacts plan;
     CensusReport census;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/census_options.hpp"
+#include "plan/resolver_options.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace idmerge;
 
-TEST_SUITE("core/census_options") {
+TEST_SUITE("plan/resolver_options") {
   TEST_CASE("each policy has the word of its option") {
     CHECK(name(OnConflict::hold) == "hold");
     CHECK(name(OnConflict::earliest) == "earliest");

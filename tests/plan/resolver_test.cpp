@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/census.hpp"
+#include "plan/resolver.hpp"
 
 #include <cstdlib>
 #include <deque>
@@ -13,7 +13,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/fingerprint.hpp"
+#include "plan/fingerprint.hpp"
 
 #include "support/seed.hpp"
 
@@ -351,7 +351,7 @@ void compare(Table& table, const CensusOptions& options, std::size_t block,
 
 }  // namespace
 
-TEST_SUITE("core/census") {
+TEST_SUITE("plan/resolver") {
   TEST_CASE("a repeated pair is a duplicate, whatever stands between") {
     Table t;
     t.add("a1", "u1");

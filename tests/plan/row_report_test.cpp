@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/letters.hpp"
+#include "plan/row_report.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 using namespace idmerge;
 using idmerge::testing::FlakyFiles;
 
-TEST_SUITE("run/letters") {
+TEST_SUITE("plan/row_report") {
   TEST_CASE("a rejected row says where its fault is, on a later line of the row too") {
     Row row;
     row.text = "a,\"two\nlines\",\x01";

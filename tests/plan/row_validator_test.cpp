@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/screen.hpp"
+#include "plan/row_validator.hpp"
 
 #include <cctype>
 #include <string>
@@ -31,7 +31,7 @@ Fault fault_of(std::string_view anon, std::string_view user, Op op = Op::create)
 
 }  // namespace
 
-TEST_SUITE("core/screen") {
+TEST_SUITE("plan/row_validator") {
   TEST_CASE("an ordinary pair passes untouched") {
     for (const auto id :
          {"u-1", "12345678901234567890", "Ünïcode", "日本", "a b", " padded ", "00123",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rule_files.hpp"
+#include "plan/rule_files.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 using namespace idmerge;
 using idmerge::testing::Scratch;
 
-TEST_SUITE("run/rule_files") {
+TEST_SUITE("plan/rule_files") {
   TEST_CASE("a file is what its bytes say, and its digest tells two apart") {
     Scratch scratch;
     RealFiles files;

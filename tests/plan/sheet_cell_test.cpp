@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/sheet_cell.hpp"
+#include "plan/sheet_cell.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,7 +15,7 @@ std::string written(std::string_view field) {
 
 }  // namespace
 
-TEST_SUITE("core/sheet_cell") {
+TEST_SUITE("plan/sheet_cell") {
   TEST_CASE("what a spreadsheet would run gets an apostrophe") {
     CHECK(written("=1+1") == "'=1+1");
     CHECK(written("=HYPERLINK(\"http://x\",\"y\")") ==

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/spilled_census.hpp"
+#include "plan/spilled_resolver.hpp"
 
 #include <functional>
 #include <map>
@@ -8,8 +8,8 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/run/planner.hpp"
+#include "plan/plan_summary.hpp"
+#include "plan/planner.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
@@ -94,7 +94,7 @@ const NamedShape shapes[]{
 
 }  // namespace
 
-TEST_SUITE("run/spilled_census") {
+TEST_SUITE("plan/spilled_resolver") {
   TEST_CASE("every shape of graph has the same plan on disk as in memory") {
     const auto base = idmerge::testing::seed();
     std::uint64_t world = 0;

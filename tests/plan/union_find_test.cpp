@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/forest.hpp"
+#include "plan/union_find.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -10,7 +10,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/forest") {
+TEST_SUITE("plan/union_find") {
   TEST_CASE("it connects what a relabelling of every member connects") {
     std::mt19937_64 random(4);
     constexpr IdNumber ids = 400;

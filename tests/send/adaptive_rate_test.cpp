@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/throttle.hpp"
+#include "send/adaptive_rate.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -113,7 +113,7 @@ Weather weather(const Storm& storm) {
   return {taken / could, 1 - taken / sent, throttle.cuts()};
 }
 
-TEST_SUITE("core/throttle") {
+TEST_SUITE("send/adaptive_rate") {
   TEST_CASE("without a refusal the rate is what the user allows") {
     Throttle throttle({.ceiling_per_s = 500}, start);
     CHECK(throttle.rate_per_s(start) == 500);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/backoff.hpp"
+#include "send/backoff.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr std::int64_t noon_s = 784'111'777;  // Sun, 06 Nov 1994 08:49:37 GMT
 
-TEST_SUITE("core/backoff") {
+TEST_SUITE("send/backoff") {
   TEST_CASE("waits start between once and twice the minimum, double, and end at the maximum") {
     const BackoffOptions options{.min = 2s, .max = 60s};
     CHECK(backoff(options, 1, 0) == 2s);

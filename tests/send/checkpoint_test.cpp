@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/checkpoint.hpp"
+#include "send/checkpoint.hpp"
 
 #include <string>
 
@@ -50,7 +50,7 @@ Checkpoint sample() {
 
 }  // namespace
 
-TEST_SUITE("disk/checkpoint") {
+TEST_SUITE("send/checkpoint") {
   TEST_CASE("what is loaded is what was saved, exactly") {
     FlakyFiles files;
     CHECK_FALSE(load_checkpoint(files, "/w/checkpoint")->has_value());

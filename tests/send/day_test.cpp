@@ -12,8 +12,8 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/timetable.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "send/rate_schedule.hpp"
+#include "send/run_log.hpp"
 
 #include "support/allocations.hpp"
 #include "support/scratch.hpp"
@@ -56,7 +56,7 @@ PaceOptions links(double per_s) {
   return {.allowed = {.links_per_s = per_s, .burst = std::max(1.0, per_s / 10)}};
 }
 
-TEST_SUITE("run/day") {
+TEST_SUITE("send/day") {
   TEST_CASE("another rate is in force for all lanes within 100 ms, slower, faster, and none") {
     Lanes lanes(links(1'000), 64, 1);
     std::vector<Instant> times;

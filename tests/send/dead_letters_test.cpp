@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/dead_letters.hpp"
+#include "send/dead_letters.hpp"
 
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@
 using namespace idmerge;
 using idmerge::testing::FlakyFiles;
 
-TEST_SUITE("disk/dead_letters") {
+TEST_SUITE("send/dead_letters") {
   TEST_CASE("letters are lines, written together, and a resumed file is cut to those that count") {
     FlakyFiles files;
     std::vector<LettersEnd> ends{{}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/id_redaction.hpp"
+#include "send/id_redaction.hpp"
 
 #include <array>
 
@@ -15,7 +15,7 @@ std::string masked(std::string_view words, std::string_view anon, std::string_vi
 
 }  // namespace
 
-TEST_SUITE("core/id_redaction") {
+TEST_SUITE("send/id_redaction") {
   TEST_CASE("the ids of the links are masked wherever they stand") {
     CHECK(masked("anna is already linked to 'berta': anna", "anna", "berta") ==
           "… (1-7 bytes) is already linked to '… (1-7 bytes)': … (1-7 bytes)");

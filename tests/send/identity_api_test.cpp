@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/dialect.hpp"
+#include "send/identity_api.hpp"
 
 #include <algorithm>
 #include <random>
@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/base/version.hpp"
+#include "util/version.hpp"
 
 #include "support/seed.hpp"
 
@@ -60,7 +60,7 @@ Reply json(unsigned status, std::string_view body) {
   return {.status = status, .content_type = "application/json", .body = body};
 }
 
-TEST_SUITE("core/dialect") {
+TEST_SUITE("send/identity_api") {
   TEST_CASE("a link is one request, exactly as the OpenAPI has it") {
     Dialect dialect = identity();
     CHECK(dialect.links_max() == 1);
@@ -398,34 +398,6 @@ TEST_SUITE("core/dialect") {
           request(*dialect, link(Op::create, "a", "b")).find(std::string("Basic ") + text + "\r") !=
           std::string::npos);
     }
-  }
-
-  TEST_CASE("the rules of the project modes are known before anything is sent") {
-    for (const Op op : {Op::create, Op::alias, Op::merge}) {
-      CHECK(check_op(Api::identity, ProjectMode::none, op).has_value());
-      CHECK(check_op(Api::import, ProjectMode::original, op).has_value());
-      CHECK(check_op(Api::import, ProjectMode::none, op).has_error());
-      CHECK(check_op(Api::import, ProjectMode::simplified, op).has_value() == (op == Op::create));
-      CHECK(check_op(Api::import, ProjectMode::legacy, op).has_value() == (op == Op::alias));
-      // What a project has does not depend on the way to it.
-      CHECK(check_op(Api::identity, ProjectMode::simplified, op).has_value() == (op == Op::create));
-      CHECK(check_op(Api::identity, ProjectMode::legacy, op).has_value() == (op == Op::alias));
-    }
-    CHECK(verbs_of(ProjectMode::none) == Verbs{});
-    CHECK(verbs_of(ProjectMode::original) == Verbs{});
-    CHECK(verbs_of(ProjectMode::simplified) ==
-          Verbs{.create = true, .alias = false, .merge = false});
-    CHECK(verbs_of(ProjectMode::legacy) == Verbs{.create = false, .alias = true, .merge = false});
-    CHECK(check_op(Api::import, ProjectMode::simplified, Op::merge).error().code == Errc::usage);
-  }
-
-  TEST_CASE("APIs and project modes are called what their options take") {
-    CHECK(name(Api::identity) == "identity");
-    CHECK(name(Api::import) == "import");
-    CHECK(name(ProjectMode::none) == "none");
-    CHECK(name(ProjectMode::original) == "original");
-    CHECK(name(ProjectMode::simplified) == "simplified");
-    CHECK(name(ProjectMode::legacy) == "legacy");
   }
 
   TEST_CASE("an answer that calls the link there already may mean ours, unless it names another") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/import.hpp"
+#include "send/import_api.hpp"
 
 #include <set>
 #include <string>
@@ -91,7 +91,7 @@ Outcome answer(unsigned status, std::string_view body, std::size_t count = 3,
   return outcome;
 }
 
-TEST_SUITE("core/import") {
+TEST_SUITE("send/import_api") {
   TEST_CASE("a batch is one gzip request to /import") {
     DialectOptions chosen = options(ProjectMode::original);
     auto made = Dialect::make(chosen, "127.0.0.1:8080", "/base");

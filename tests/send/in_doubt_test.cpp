@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/doubt.hpp"
+#include "send/in_doubt.hpp"
 
 #include <doctest/doctest.h>
 
@@ -59,7 +59,7 @@ struct World {
 
 }  // namespace
 
-TEST_SUITE("disk/doubt") {
+TEST_SUITE("send/in_doubt") {
   TEST_CASE("where the plan cannot be read it is not known which, and that is an error") {
     World world;
     REQUIRE(RunLog::begin(world.files, paths(), world.first));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/journal.hpp"
+#include "send/journal.hpp"
 
 #include <cstring>
 #include <string>
@@ -73,7 +73,7 @@ std::string written(std::uint64_t generation = 5, std::uint64_t chain = 99) {
 
 }  // namespace
 
-TEST_SUITE("disk/journal") {
+TEST_SUITE("send/journal") {
   TEST_CASE("entries are read as they were written") {
     const auto bytes = written();
     CHECK(bytes.size() == 64 + 5 * 48);

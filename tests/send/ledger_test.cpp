@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/ledger.hpp"
+#include "send/ledger.hpp"
 
 #include <algorithm>
 #include <map>
@@ -104,7 +104,7 @@ Ledger with(std::uint64_t links, std::initializer_list<std::uint64_t> delivered)
 
 }  // namespace
 
-TEST_SUITE("core/ledger") {
+TEST_SUITE("send/ledger") {
   TEST_CASE("the watermark waits for the link that is missing") {
     auto ledger = with(10, {0, 1, 3, 4, 7});
     CHECK(ledger.watermark() == 2);

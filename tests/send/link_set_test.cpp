@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/link_set.hpp"
+#include "send/link_set.hpp"
 
 #include <random>
 #include <set>
@@ -25,7 +25,7 @@ void check_against(const LinkSet& set, const std::set<std::uint64_t>& model, std
 
 }  // namespace
 
-TEST_SUITE("core/link_set") {
+TEST_SUITE("send/link_set") {
   TEST_CASE("what touches becomes one range, what is removed splits it") {
     LinkSet set;
     set.add(3);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/local_time.hpp"
+#include "send/local_time.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -58,7 +58,7 @@ std::string zone_file() {
 
 }  // namespace
 
-TEST_SUITE("run/local_time") {
+TEST_SUITE("send/local_time") {
   TEST_CASE("a zone of the system is named, with its distance from UTC") {
     if (!std::filesystem::exists("/usr/share/zoneinfo/Europe/Berlin")) return;
     for (const auto& [zone, text] :

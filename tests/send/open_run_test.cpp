@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/outset.hpp"
+#include "send/open_run.hpp"
 
 #include <filesystem>
 #include <string>
@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/scratch.hpp"
@@ -43,7 +43,7 @@ struct World {
 
 }  // namespace
 
-TEST_SUITE("run/outset") {
+TEST_SUITE("send/open_run") {
   TEST_CASE("before the next sync leave at most the burst and four seconds' worth of the pace") {
     const SendOptions options;
     const std::uint64_t in_flight_max = 2 * options.connections;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/health.hpp"
+#include "send/outage_detector.hpp"
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@ constexpr Instant at(std::chrono::milliseconds t) {
 }
 }  // namespace
 
-TEST_SUITE("core/health") {
+TEST_SUITE("send/outage_detector") {
   TEST_CASE("an outage is counted from its first failure, and ends with the first success") {
     Health health(false);
     CHECK(health.failing_for(at(0ms)) == 0ms);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/settler.hpp"
+#include "send/outcome_handler.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -62,7 +62,7 @@ Outcome refused(std::string message) {
 
 }  // namespace
 
-TEST_SUITE("run/settler") {
+TEST_SUITE("send/outcome_handler") {
   TEST_CASE("a batch is delivered but for its refusals, also where ordinals have gaps") {
     World world(10);
     world.batch.ordinals.erase(world.batch.ordinals.begin() + 4);  // 0 1 2 3 5 6 7 8 9

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/pace.hpp"
+#include "send/pace.hpp"
 
 #include <doctest/doctest.h>
 
@@ -24,7 +24,7 @@ int leave_at(Pace& pace, Instant now) {
 
 }  // namespace
 
-TEST_SUITE("core/pace") {
+TEST_SUITE("send/pace") {
   TEST_CASE("the burst leaves at once, and no more") {
     Pace pace(links(0.1, 3), start);
     CHECK(leave_at(pace, start) == 3);

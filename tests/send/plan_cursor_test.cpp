@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/cursor.hpp"
+#include "send/plan_cursor.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -49,7 +49,7 @@ std::vector<std::uint64_t> sendable(std::uint64_t links) {
 
 }  // namespace
 
-TEST_SUITE("run/cursor") {
+TEST_SUITE("send/plan_cursor") {
   TEST_CASE("no link leaves at the ceiling of the durable checkpoint, all others are passed") {
     World world(20, 2, 3);
     PlanCursor cursor(*world.plan, *world.log);

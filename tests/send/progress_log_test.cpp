@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/timeline.hpp"
+#include "send/progress_log.hpp"
 
 #include <random>
 
 #include <doctest/doctest.h>
 
-#include "idmerge/core/ledger.hpp"
+#include "send/ledger.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/seed.hpp"
@@ -35,7 +35,7 @@ std::vector<TimelineEntry> noted(FlakyFiles& files) {
 
 }  // namespace
 
-TEST_SUITE("disk/timeline") {
+TEST_SUITE("send/progress_log") {
   TEST_CASE("a checkpoint says what was settled and what was not") {
     CHECK(timeline_entry(at(400, {{402, 3}, {410, 3}}), noon) == TimelineEntry{noon, 0, 400, 413});
     CHECK(timeline_entry(at(7, {}, 2), noon) == TimelineEntry{noon, 2, 7, 7});

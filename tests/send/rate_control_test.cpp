@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rates.hpp"
+#include "send/rate_control.hpp"
 
 #include <string>
 #include <vector>
@@ -35,7 +35,7 @@ struct World {
 
 }  // namespace
 
-TEST_SUITE("run/rates") {
+TEST_SUITE("send/rate_control") {
   TEST_CASE("as typed, while nobody says anything else") {
     World world;
     auto rates = world.rates();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/turnstile.hpp"
+#include "send/rate_limiter.hpp"
 
 #include <doctest/doctest.h>
 
@@ -18,7 +18,7 @@ TurnOptions links(double per_s, double burst) {
 
 }  // namespace
 
-TEST_SUITE("core/turnstile") {
+TEST_SUITE("send/rate_limiter") {
   TEST_CASE("who is first keeps its instant until it passes") {
     Turnstile turnstile(links(10, 1));
     CHECK(turnstile.try_pass({}, start));

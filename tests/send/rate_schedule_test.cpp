@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/timetable.hpp"
+#include "send/rate_schedule.hpp"
 
 #include <string>
 #include <string_view>
@@ -17,7 +17,7 @@ std::string at(std::string_view table, Day day, int hour, int minute, int second
   return pacing_text(Timetable::parse(table).value().at(week_time(day, hour, minute, second)));
 }
 
-TEST_SUITE("core/timetable") {
+TEST_SUITE("send/rate_schedule") {
   TEST_CASE("a single rate holds at all times") {
     for (const char* text : {"500/s", "30req/s", "0", "pause"}) {
       const auto table = Timetable::parse(text).value();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/run_log.hpp"
+#include "send/run_log.hpp"
 
 #include <atomic>
 #include <string>
@@ -39,7 +39,7 @@ RunState state_of(FlakyFiles& files) {
 
 }  // namespace
 
-TEST_SUITE("disk/run_log") {
+TEST_SUITE("send/run_log") {
   TEST_CASE("what was flushed is known again after a kill, what was not is sent again") {
     FlakyFiles files;
     CHECK_FALSE(read_run(files, paths, plan)->has_value());

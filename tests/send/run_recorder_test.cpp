@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/recorder.hpp"
+#include "send/run_recorder.hpp"
 
 #include <array>
 #include <atomic>
@@ -76,7 +76,7 @@ struct World {
 
 }  // namespace
 
-TEST_SUITE("run/recorder") {
+TEST_SUITE("send/run_recorder") {
   TEST_CASE("what is settled in one turn is written at its end, at once") {
     World world;
     world.recorder->deliver(0, 1, 1);

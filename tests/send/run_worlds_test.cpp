@@ -18,8 +18,8 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/disk/doubt.hpp"
-#include "idmerge/disk/run_log.hpp"
+#include "send/in_doubt.hpp"
+#include "send/run_log.hpp"
 
 #include "support/flaky_files.hpp"
 #include "support/seed.hpp"
@@ -383,7 +383,7 @@ constexpr After afters[] = {After::kill, After::power_synced, After::power_some,
 
 }  // namespace
 
-TEST_SUITE("disk/run_worlds") {
+TEST_SUITE("send/run_worlds") {
   TEST_CASE("harm at every step of a run, and of the run that resumes it") {
     for (const auto harm : harms) {
       for (const auto after : afters) {

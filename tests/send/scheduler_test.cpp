@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/gate.hpp"
+#include "send/scheduler.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/run/lane.hpp"
+#include "send/worker.hpp"
 
 #include "support/await.hpp"
 #include "support/loopback_server.hpp"
@@ -160,7 +160,7 @@ std::vector<int> order_of(Turns& turns, const std::vector<int>& come, std::size_
   return order;
 }
 
-TEST_SUITE("run/gate") {
+TEST_SUITE("send/scheduler") {
   TEST_CASE("with tokens at hand a lane passes without being suspended") {
     asio::io_context io(1);
     Turns gate(io, links(10, 3));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/sender.hpp"
+#include "send/sender.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -27,11 +27,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "idmerge/base/thrown.hpp"
-#include "idmerge/disk/run_log.hpp"
-#include "idmerge/run/outset.hpp"
-#include "idmerge/run/owner.hpp"
-#include "idmerge/run/planner.hpp"
+#include "io/process_identity.hpp"
+#include "plan/planner.hpp"
+#include "send/open_run.hpp"
+#include "send/run_log.hpp"
+#include "util/exceptions.hpp"
 
 #include "support/allocations.hpp"
 #include "support/connected.hpp"
@@ -476,7 +476,7 @@ int end_without_memory(Job& job, const SendOptions& options, std::size_t after) 
 
 }  // namespace
 
-TEST_SUITE("run/sender") {
+TEST_SUITE("send/sender") {
   TEST_CASE("every link is sent once, with the body of the OpenAPI and Basic credentials") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     Job job(200);
@@ -1021,7 +1021,7 @@ TEST_SUITE("run/sender") {
     CHECK(report.refused == 3'000 - report.delivered);
   }
 
-  // tests/run/version_3 is what such a program left, when it was killed: 120 links a0-u0 ... at
+  // tests/send/version_3 is what such a program left, when it was killed: 120 links a0-u0 ... at
   // 20/s over two connections; a2 was refused, and the answers to a27 and a28 were awaited.
   TEST_CASE("a job of the version before is gone on with, and its whole window counts as sent") {
     for (const bool power_lost : {false, true}) {
@@ -1032,7 +1032,7 @@ TEST_SUITE("run/sender") {
       Job job(1);
       auto options = job.options(server);
       options.max_refused_percent.reset();
-      const std::filesystem::path old = std::filesystem::path(IDMERGE_TEST_DATA) / "run/version_3";
+      const std::filesystem::path old = std::filesystem::path(IDMERGE_TEST_DATA) / "send/version_3";
       const auto run = JobPaths{job.dir()}.run();
       const auto replace = std::filesystem::copy_options::overwrite_existing;
       std::filesystem::copy_file(old / "plan", JobPaths{job.dir()}.plan(), replace);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/rounds.hpp"
+#include "send/spare_rounds.hpp"
 
 #include <algorithm>
 #include <map>
@@ -9,7 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/run/planner.hpp"
+#include "plan/planner.hpp"
 
 #include "support/scratch.hpp"
 #include "support/seed.hpp"
@@ -101,7 +101,7 @@ std::vector<std::pair<int, int>> random_pairs(std::mt19937_64& random, int group
 
 }  // namespace
 
-TEST_SUITE("run/rounds") {
+TEST_SUITE("send/spare_rounds") {
   TEST_CASE("a plan of many clusters is connected as well as the service allows") {
     std::mt19937_64 random(testing::seed());
     for (const std::size_t padding : {0U, 90U}) {  // one block, several

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/spares.hpp"
+#include "send/spares.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -116,7 +116,7 @@ void play(std::size_t ids, std::vector<Trial> trials, std::mt19937_64& random) {
 
 }  // namespace
 
-TEST_SUITE("core/spares") {
+TEST_SUITE("send/spares") {
   TEST_CASE("a ring whose link was refused is closed from the other side") {
     std::vector<SpareLink> ring{{0, 0, 1, false, false},
                                 {1, 1, 2, false, true},

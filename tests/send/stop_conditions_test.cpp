@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/limits.hpp"
+#include "send/stop_conditions.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ std::optional<Errc> code(const std::optional<Error>& error) {
 
 }  // namespace
 
-TEST_SUITE("run/limits") {
+TEST_SUITE("send/stop_conditions") {
   TEST_CASE("exactly as many requests leave as were allowed") {
     SendOptions options;
     options.max_requests = 3;

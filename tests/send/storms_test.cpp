@@ -200,7 +200,7 @@ bool is_tried(const Storm& storm, bool is_long) {
   return requests_per_s <= 1'000 || storm.closed == 10s;
 }
 
-TEST_SUITE("core/storms") {
+TEST_SUITE("send/storms") {
   TEST_CASE("closed at first, a service is used to nine tenths within two minutes of its opening") {
     const bool is_long = std::getenv("IDMERGE_LONG") != nullptr;
     std::printf("%7s %-9s %6s %7s %6s %-4s %-6s %7s %7s %6s %7s %7s\n", "limit/s", "counts",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/disk_thread.hpp"
+#include "send/sync_thread.hpp"
 
 #include <atomic>
 #include <new>
@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/base/thrown.hpp"
+#include "util/exceptions.hpp"
 
 #include "support/flaky_files.hpp"
 
@@ -29,7 +29,7 @@ RunLog begin(FlakyFiles& files) {
 
 }  // namespace
 
-TEST_SUITE("run/disk_thread") {
+TEST_SUITE("send/sync_thread") {
   TEST_CASE("it saves on a thread of its own and says when it is done") {
     FlakyFiles files;
     RunLog log = begin(files);

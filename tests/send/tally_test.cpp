@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/tally.hpp"
+#include "send/tally.hpp"
 
 #include <array>
 
@@ -7,7 +7,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/tally") {
+TEST_SUITE("send/tally") {
   TEST_CASE("an account adds up only if every row has exactly one fate") {
     Tally tally;
     CHECK(tally.adds_up());

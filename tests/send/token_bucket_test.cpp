@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/bucket.hpp"
+#include "send/token_bucket.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -29,7 +29,7 @@ Instant take(Bucket& bucket, double cost, Instant now) {
   return at;
 }
 
-TEST_SUITE("core/bucket") {
+TEST_SUITE("send/token_bucket") {
   TEST_CASE("a full bucket lets its burst leave at once and then keeps the pace") {
     Bucket bucket({.rate_per_s = 10, .burst = 3});
     for (int i = 0; i < 3; ++i)

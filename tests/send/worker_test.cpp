@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/lane.hpp"
+#include "send/worker.hpp"
 
 #include <numeric>
 #include <vector>
@@ -48,7 +48,7 @@ struct World {
 
 }  // namespace
 
-TEST_SUITE("run/lane") {
+TEST_SUITE("send/worker") {
   TEST_CASE(
       "a request is cut to what the service takes now, and is whole again when it takes more") {
     auto dialect = Dialect::make(import_options(8), "127.0.0.1:9", "").value();

@@ -25,13 +25,13 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
-#include "idmerge/core/census_report.hpp"
-#include "idmerge/core/encoding.hpp"
-#include "idmerge/run/letters.hpp"
-#include "idmerge/run/owner.hpp"
-#include "idmerge/run/planner.hpp"
-#include "idmerge/run/rounds.hpp"
-#include "idmerge/run/sender.hpp"
+#include "io/process_identity.hpp"
+#include "plan/plan_summary.hpp"
+#include "plan/planner.hpp"
+#include "plan/row_report.hpp"
+#include "send/sender.hpp"
+#include "send/spare_rounds.hpp"
+#include "util/encoding.hpp"
 
 #include "support/connected.hpp"
 #include "support/flaky_files.hpp"
@@ -760,7 +760,7 @@ class World {
 
 }  // namespace
 
-TEST_SUITE("run/worlds") {
+TEST_SUITE("send/worlds") {
   TEST_CASE("whatever befalls disk, program and service, the laws hold in the end") {
     const auto base = idmerge::testing::seed();
     const auto worlds = idmerge::testing::worlds(usual_worlds);

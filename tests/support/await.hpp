@@ -8,7 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "idmerge/net/async.hpp"
+#include "net/async.hpp"
 
 namespace idmerge::testing {
 

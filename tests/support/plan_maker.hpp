@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "idmerge/disk/plan_file.hpp"
+#include "plan/plan_file.hpp"
 
 namespace idmerge::testing {
 

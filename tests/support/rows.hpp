@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "idmerge/base/result.hpp"
-#include "idmerge/core/csv.hpp"
-#include "idmerge/core/ndjson.hpp"
-#include "idmerge/core/pair.hpp"
+#include "input/csv.hpp"
+#include "input/ndjson.hpp"
+#include "input/row.hpp"
+#include "util/result.hpp"
 
 namespace idmerge::testing {
 

@@ -9,7 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include "idmerge/app/options.hpp"
+#include "cli/settings.hpp"
 
 namespace idmerge::testing {
 

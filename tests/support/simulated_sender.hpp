@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "idmerge/core/backoff.hpp"
-#include "idmerge/core/pace.hpp"
+#include "send/backoff.hpp"
+#include "send/pace.hpp"
 
 namespace idmerge::testing {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The structural positions of JSON, found byte by byte: what core/ndjson has simdjson do.
+// The structural positions of JSON, found byte by byte: what input/ndjson has simdjson do.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/batch.hpp"
+#include "util/batch_scheduling.hpp"
 
 #include <optional>
 #include <thread>
@@ -35,7 +35,7 @@ Seen see(int policy) {
 
 }  // namespace
 
-TEST_SUITE("base/batch") {
+TEST_SUITE("util/batch_scheduling") {
   TEST_CASE("a thread and those it starts are a batch while it lasts") {
     const auto seen = see(SCHED_OTHER);
     CHECK(seen.after == seen.before);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/bit_array.hpp"
+#include "util/bit_array.hpp"
 
 #include <cstddef>
 #include <random>
@@ -10,7 +10,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("base/bit_array") {
+TEST_SUITE("util/bit_array") {
   TEST_CASE("bits are as a set says, while the array grows") {
     BitArray bits;
     CHECK(bits.bytes() == 0);

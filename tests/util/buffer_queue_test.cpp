@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/run/belt.hpp"
+#include "util/buffer_queue.hpp"
 
 #include <thread>
 #include <vector>
@@ -8,7 +8,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("run/belt") {
+TEST_SUITE("util/buffer_queue") {
   TEST_CASE("everything arrives once and in order") {
     Belt<int, 3> belt;
     std::thread filler([&] {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/disk/digest.hpp"
+#include "util/digest.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace idmerge;
 
-TEST_SUITE("disk/digest") {
+TEST_SUITE("util/digest") {
   TEST_CASE("values are those that xxhsum prints, so that formats stay readable to others") {
     // printf '' | xxhsum -H2, printf abc | xxhsum -H2, printf abc | xxhsum -H3
     CHECK(hex(digest("")) == "99aa06d3014798d86001c324468d497f");

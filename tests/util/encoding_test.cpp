@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/encoding.hpp"
+#include "util/encoding.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-TEST_SUITE("core/encoding") {
+TEST_SUITE("util/encoding") {
   TEST_CASE("a JSON string cannot be left from within") {
     std::string out;
     append_json("a\"b\\c\n\0\x1f/é"sv, out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/thrown.hpp"
+#include "util/exceptions.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,7 +59,7 @@ struct ThrowsWhenLeft {
 
 }  // namespace
 
-TEST_SUITE("base/thrown") {
+TEST_SUITE("util/exceptions") {
   TEST_CASE("what was thrown keeps the meaning that the system gave it") {
     const auto limited = thrown(std::system_error(EMFILE, std::generic_category(), "epoll"));
     CHECK(limited.code == Errc::outage);

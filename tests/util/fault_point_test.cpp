@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/fault_point.hpp"
+#include "util/fault_point.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -10,7 +10,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("base/fault_point") {
+TEST_SUITE("util/fault_point") {
   TEST_CASE("a test build dies at the named step, at the n-th time, and what is shipped never") {
     const auto child = ::fork();
     REQUIRE(child >= 0);

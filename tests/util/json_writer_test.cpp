@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/json_text.hpp"
+#include "util/json_writer.hpp"
 
 #include <random>
 #include <string>
 
 #include <boost/json.hpp>
-#include <boost/json/src.hpp>
 #include <doctest/doctest.h>
 
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 #include "support/seed.hpp"
 
@@ -37,7 +36,7 @@ std::string latin1(unsigned char byte) {
 
 }  // namespace
 
-TEST_SUITE("core/json_text") {
+TEST_SUITE("util/json_writer") {
   TEST_CASE("text stays readable and what a terminal might obey is escaped") {
     CHECK(quoted("") == R"("")");
     CHECK(quoted("a\"b\\c/d") == R"("a\"b\\c/d")");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/key_values.hpp"
+#include "util/key_values.hpp"
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("core/key_values") {
+TEST_SUITE("util/key_values") {
   TEST_CASE("what is written is read again, byte for byte") {
     KeyValues values{{"rate", "500/s"}, {"path", "a = b \\ c\n\x7f\x01 \xff"}, {"empty", ""}};
     values.set("rate", "30req/s");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/log.hpp"
+#include "util/log.hpp"
 
 #include <string>
 
@@ -22,7 +22,7 @@ struct Said {
 
 }  // namespace
 
-TEST_SUITE("base/log") {
+TEST_SUITE("util/log") {
   TEST_CASE("what could steer a terminal is made visible") {
     CHECK(printable("Zoë 你好 🎉 \\ \"") == "Zoë 你好 🎉 \\ \"");
     CHECK(printable("\x1b[2J") == "\\x1b[2J");

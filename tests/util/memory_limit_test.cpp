@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/memory.hpp"
+#include "util/memory_limit.hpp"
 
 #include <filesystem>
 
@@ -10,7 +10,7 @@
 using namespace idmerge;
 using idmerge::testing::Scratch;
 
-TEST_SUITE("base/memory") {
+TEST_SUITE("util/memory_limit") {
   TEST_CASE("the least of machine, cgroup and the cgroups above") {
     Scratch scratch;
     const auto proc = scratch.path("proc"), groups = scratch.path("cgroup");

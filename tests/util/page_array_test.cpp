@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/pages.hpp"
+#include "util/page_array.hpp"
 
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("base/pages") {
+TEST_SUITE("util/page_array") {
   TEST_CASE("an array keeps what it holds when it grows, and new elements are zero") {
     PageArray<std::uint32_t> array;
     CHECK(array.size() == 0);

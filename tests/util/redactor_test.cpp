@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/core/redactor.hpp"
+#include "util/redactor.hpp"
 
 #include <functional>
 #include <random>
@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "idmerge/core/encoding.hpp"
+#include "util/encoding.hpp"
 
 #include "support/seed.hpp"
 
@@ -224,7 +224,7 @@ bool shows(const std::string& text, std::string_view secret,
 
 }  // namespace
 
-TEST_SUITE("core/redactor") {
+TEST_SUITE("util/redactor") {
   TEST_CASE("a secret is hidden in every dress, and in one dress under another") {
     std::mt19937_64 random(seed());
     for (int round = 0; round < 12; ++round) {

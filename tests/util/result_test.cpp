@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/result.hpp"
+#include "util/result.hpp"
 
 #include <cerrno>
 #include <memory>
@@ -8,7 +8,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("base/result") {
+TEST_SUITE("util/result") {
   TEST_CASE("a result holds a value or an error, move-only values included") {
     Result<std::unique_ptr<int>> good = std::make_unique<int>(7);
     REQUIRE(good);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/secret.hpp"
+#include "util/secret.hpp"
 
 #include <concepts>
 #include <ostream>
@@ -17,7 +17,7 @@ concept Streamable = requires(std::ostream& out, const T& value) {
   out << value;
 };
 
-TEST_SUITE("base/secret") {
+TEST_SUITE("util/secret") {
   TEST_CASE("a secret can neither be printed nor turned into text by accident") {
     CHECK_FALSE(fmt::is_formattable<Secret>::value);
     CHECK_FALSE(Streamable<Secret>);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/quantity.hpp"
+#include "util/units.hpp"
 
 #include <random>
 
@@ -17,7 +17,7 @@ std::string error_of(const Result<T>& result) {
 
 }  // namespace
 
-TEST_SUITE("base/quantity") {
+TEST_SUITE("util/units") {
   TEST_CASE("counts are digits, with separators where they belong") {
     CHECK(parse_count("0") == 0u);
     CHECK(parse_count("98412003") == 98'412'003u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/utf8.hpp"
+#include "util/utf8.hpp"
 
 #include <random>
 #include <string>
@@ -11,7 +11,7 @@
 
 using namespace idmerge;
 
-TEST_SUITE("base/utf8") {
+TEST_SUITE("util/utf8") {
   TEST_CASE("every code point is read as it was written") {
     for (char32_t code = 0; code <= 0x10ffff; ++code) {
       std::string bytes;

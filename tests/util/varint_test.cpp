@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/varint.hpp"
+#include "util/varint.hpp"
 
 #include <array>
 #include <string_view>
@@ -18,7 +18,7 @@ bool reads(std::string_view bytes, std::uint64_t& value) {
 
 }  // namespace
 
-TEST_SUITE("base/varint") {
+TEST_SUITE("util/varint") {
   TEST_CASE("a number comes back from as few bytes as hold it, and from no others") {
     for (unsigned bits = 0; bits < 64; ++bits) {
       for (const auto off : {~std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{1}}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "idmerge/base/version.hpp"
+#include "util/version.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -9,7 +9,7 @@
 
 namespace idmerge::testing {
 
-TEST_SUITE("base/version") {
+TEST_SUITE("util/version") {
   TEST_CASE("the version is the one that CMakeLists.txt gives the project") {
     std::ifstream file(IDMERGE_TEST_DATA "/../CMakeLists.txt");
     std::ostringstream text;
