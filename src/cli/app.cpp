@@ -30,7 +30,7 @@
 #include "util/exceptions.hpp"
 #include "util/version.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 bool is_on(When when, int fd) {
@@ -47,7 +47,7 @@ std::vector<std::string> variable_names() {
   return names;
 }
 
-ReadFile config_reader(Files& files) {
+ReadFile config_reader(io::Files& files) {
   return [&files](const std::string& path) -> Result<std::string> {
     auto text = files.read_all(path, 1U << 20U);
     if (text) return text;
@@ -74,18 +74,18 @@ std::string early_value(std::string_view flag, const std::string& variable,
 }
 
 /// The log options until the options are parsed.
-LogOptions early_log_options(const std::vector<std::string>& arguments,
-                             const Environment& environment) {
-  LogOptions options;
+util::LogOptions early_log_options(const std::vector<std::string>& arguments,
+                                   const Environment& environment) {
+  util::LogOptions options;
   const auto format = early_value("--log-format", "IDMERGE_LOG_FORMAT", arguments, environment);
-  if (format == "json") options.format = LogFormat::json;
+  if (format == "json") options.format = util::LogFormat::json;
   return options;
 }
 
 /// The log options if the options cannot be parsed: from flag or variable, or else from the
 /// configuration file. The file is read again only here, because a pipe can be read only once.
-LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
-                                  const Environment& environment, const ReadFile& read_file) {
+util::LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
+                                        const Environment& environment, const ReadFile& read_file) {
   auto options = early_log_options(arguments, environment);
   const auto config = early_value("--config", "IDMERGE_CONFIG", arguments, environment);
   if (config.empty() ||
@@ -98,7 +98,7 @@ LogOptions log_options_of_failure(const std::vector<std::string>& arguments,
   if (!lines) return options;
   for (const auto& line : *lines) {
     const bool is_json = line.values == std::vector<std::string>{"json"};
-    if (line.key == "log-format" && is_json) options.format = LogFormat::json;
+    if (line.key == "log-format" && is_json) options.format = util::LogFormat::json;
   }
   return options;
 }
@@ -135,12 +135,12 @@ Result<std::string> read_stdin(std::size_t bytes_max) {
   for (;;) {
     const auto count = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("stdin", errno);
+    if (count < 0) return util::system_error("stdin", errno);
     if (count == 0) return text;
     text.append(piece.data(), static_cast<std::size_t>(count));
     if (text.size() > bytes_max) {
       return Error{Errc::usage, fmt::format("-: stdin has more than {}: ask in several calls",
-                                            size_text(bytes_max))};
+                                            util::size_text(bytes_max))};
     }
   }
 }
@@ -154,7 +154,7 @@ class App {
     log_ = early_log_options(arguments_, environment);
     const auto typed = parse_typed(command_table(), option_table(), arguments_, environment,
                                    config_reader(files_));
-    if (typed && typed->version) return print(fmt::format("idmerge {}\n", version()));
+    if (typed && typed->version) return print(fmt::format("idmerge {}\n", util::version()));
     if (typed && typed->help) return print(help(*typed));
     auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
     log_ = settings ? settings->output.log
@@ -177,18 +177,19 @@ class App {
   std::optional<Error> name_unknown_variables() const {
     std::optional<Error> guard_lost;
     for (const auto& variable : unknown_variables(variable_names(), option_table())) {
-      Log(said_at_once()).warning(fmt::format("{}: {}", printable(variable.name), variable.what));
+      util::Log(said_at_once())
+          .warning(fmt::format("{}: {}", util::printable(variable.name), variable.what));
       if (!variable.is_guard || guard_lost) continue;
       guard_lost = Error{Errc::usage, fmt::format("{}: a guard that is misspelt guards nothing: "
                                                   "correct its name, or unset it",
-                                                  printable(variable.name))};
+                                                  util::printable(variable.name))};
     }
     return guard_lost;
   }
 
   /// The log options of commands other than plan and run, which need not defer messages until the
   /// exit code is known.
-  LogOptions said_at_once() const {
+  util::LogOptions said_at_once() const {
     auto options = log_;
     options.deferred = false;
     return options;
@@ -211,8 +212,8 @@ class App {
   }
 
   int fail(const Error& error) const {
-    Log(said_at_once()).error(error.what);
-    return exit_code(error.code);
+    util::Log(said_at_once()).error(error.what);
+    return util::exit_code(error.code);
   }
 
   int obey(Settings& settings) {
@@ -239,12 +240,12 @@ class App {
   int travel(Settings& settings) {
     forbid_core_files();
     Signals signals;
-    StatusLine line(Log::to_stderr(), terminal_width);
-    Log log(settings.output.log, line.above());
+    StatusLine line(util::Log::to_stderr(), terminal_width);
+    util::Log log(settings.output.log, line.above());
     const bool draws = is_on(settings.output.progress, STDERR_FILENO) && !settings.output.quiet;
     ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
                               [&] { return signals.take_status_request(); });
-    const IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
+    const util::IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
     settings.plan.intake.mask = mask;
     settings.send.mask = mask;
     World world{.files = files_,
@@ -270,11 +271,11 @@ class App {
   }
 
   int show_job(const Settings& settings) {
-    const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
+    const util::IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
     ::signal(SIGPIPE, SIG_IGN);  // `| head` ends the output, not the program
     const auto besides = show(files_, settings, mask, to_reader());
     if (!besides) return fail(besides.error());
-    if (!besides->empty()) Log(settings.output.log).warning(*besides);
+    if (!besides->empty()) util::Log(settings.output.log).warning(*besides);
     return 0;
   }
 
@@ -289,7 +290,7 @@ class App {
     }
     const auto ids = asked_ids(settings.explain, input);
     if (!ids) return fail(ids.error());
-    const IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
+    const util::IdMask mask(is_on(settings.output.show_ids, STDOUT_FILENO));
     const auto explained = explain_ids(files_, settings, *ids, mask, to_reader());
     return explained ? 0 : fail(explained.error());
   }
@@ -304,28 +305,29 @@ class App {
     if (!view) return fail(view.error());
     if (view->finished()) {
       return fail({Errc::usage, fmt::format("{}: is finished: there is nothing to send",
-                                            printable(settings.job))});
+                                            util::printable(settings.job))});
     }
-    const auto said = say_rate(files_, JobPaths{settings.job}.run(), settings.say_rate);
+    const auto said = send::say_rate(files_, plan::JobPaths{settings.job}.run(), settings.say_rate);
     if (!said) return fail({said.error().code, fmt::format("RATE: {}", said.error().what)});
     auto text = fmt::format("{}: {} from now on, until it is run with another --rate\n",
-                            printable(settings.job), settings.say_rate);
-    if (const auto table = Timetable::parse(settings.say_rate); table && table->next_change({})) {
-      const auto zone = local_zone();
-      if (!zone.problem.empty()) Log({}).warning(zone.problem);
-      text += local_time_text(std::time(nullptr), zone) + "\n";
+                            util::printable(settings.job), settings.say_rate);
+    if (const auto table = send::Timetable::parse(settings.say_rate);
+        table && table->next_change({})) {
+      const auto zone = send::local_zone();
+      if (!zone.problem.empty()) util::Log({}).warning(zone.problem);
+      text += send::local_time_text(std::time(nullptr), zone) + "\n";
     }
     return print(text);
   }
 
   int emulate(const Settings& settings) const {
-    const auto ended = run_emulator(settings.emulator, stdout);
+    const auto ended = emulator::run_emulator(settings.emulator, stdout);
     return ended ? 0 : fail(ended.error());
   }
 
-  RealFiles files_;
+  io::RealFiles files_;
   const std::vector<std::string>& arguments_;
-  LogOptions log_;
+  util::LogOptions log_;
 };
 
 }  // namespace
@@ -334,14 +336,14 @@ int run_app(const std::vector<std::string>& arguments) {
   try {
     return App(arguments).run();
   } catch (const std::exception& e) {
-    const auto error = thrown(e);
-    const auto said = caught([&]() -> Result<void> {
-      Log({}).error(error.what);
+    const auto error = util::thrown(e);
+    const auto said = util::caught([&]() -> Result<void> {
+      util::Log({}).error(error.what);
       return {};
     });
-    if (!said) Log::to_stderr()("idmerge: out of memory\n");
-    return exit_code(error.code);
+    if (!said) util::Log::to_stderr()("idmerge: out of memory\n");
+    return util::exit_code(error.code);
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Runs one command. Requires: `arguments` without the program's name. Returns: the exit code of
 /// the process.
 int run_app(const std::vector<std::string>& arguments);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

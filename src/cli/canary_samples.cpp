@@ -13,7 +13,7 @@
 #include "plan/verdict.hpp"
 #include "send/ledger.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::size_t wanted = 5;
@@ -21,10 +21,11 @@ constexpr std::size_t wanted = 5;
 /// Tests whether a link with the verdict `send` was delivered.
 class Delivered {
  public:
-  static Result<Delivered> of(Files& files, const RunPaths& paths, const Checkpoint& now) {
-    auto ledger = Ledger::restore(now.ledger);
+  static Result<Delivered> of(io::Files& files, const plan::RunPaths& paths,
+                              const send::Checkpoint& now) {
+    auto ledger = send::Ledger::restore(now.ledger);
     if (!ledger) return ledger.error();
-    auto refused = read_refused(files, paths.refused(), now.letters_bytes);
+    auto refused = plan::read_refused(files, paths.refused(), now.letters_bytes);
     if (!refused) return refused.error();
     return Delivered{now.round, std::move(*ledger), std::move(*refused)};
   }
@@ -38,18 +39,18 @@ class Delivered {
   bool ends_before(std::uint64_t ordinal) const { return round == 0 && !ledger.admits(ordinal); }
 
   std::uint64_t round;
-  Ledger ledger;
+  send::Ledger ledger;
   std::vector<std::uint64_t> refused;
 };
 
 }  // namespace
 
-Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView& view,
+Result<std::vector<DeliveredLink>> links_to_look_up(io::Files& files, const JobView& view,
                                                     bool rehearsal) {
   std::vector<DeliveredLink> chosen;
   if (!view.run) return chosen;
-  const JobPaths paths{view.job};
-  const auto plan = PlanReader::open(files, paths.plan());
+  const plan::JobPaths paths{view.job};
+  const auto plan = plan::PlanReader::open(files, paths.plan());
   if (!plan) return plan.error();
   const auto delivered =
       Delivered::of(files, rehearsal ? paths.run("rehearsal") : paths.run(), view.run->checkpoint);
@@ -58,12 +59,12 @@ Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView&
   const auto& inputs = plan->facts().inputs;
   std::vector<DeliveredLink> others;  // further links of clusters that already have one
   std::set<std::uint32_t> clusters;
-  PlanBlock block;
+  plan::PlanBlock block;
   for (std::size_t i = 0; i < plan->blocks() && chosen.size() < wanted; ++i) {
     if (delivered->ends_before(plan->entry(i).first)) break;
     if (auto read = plan->read_block(i, block); !read) return read.error();
     for (std::size_t n = 0; n < block.links.size() && chosen.size() < wanted; ++n) {
-      if (block.verdicts[n] != Verdict::send || !(*delivered)(block.first + n)) continue;
+      if (block.verdicts[n] != plan::Verdict::send || !(*delivered)(block.first + n)) continue;
       const bool is_new = clusters.insert(block.components[n]).second;
       auto& into = is_new ? chosen : others;
       if (into.size() == wanted) continue;
@@ -79,4 +80,4 @@ Result<std::vector<DeliveredLink>> links_to_look_up(Files& files, const JobView&
   return chosen;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

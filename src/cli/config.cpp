@@ -42,7 +42,7 @@
 #endif
 #include <toml++/toml.h>
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 /// toml++ 3.3 bounds no dotted key, `a.a.a`, and frees the tables of one by recursion. So many
@@ -112,7 +112,7 @@ Result<void> check_text(std::string_view text) {
   std::size_t points = 0;
   bool comment = without_blanks_before(text).starts_with('#');
   while (!text.empty()) {
-    const auto [code, bytes] = read_utf8(text);
+    const auto [code, bytes] = util::read_utf8(text);
     const auto at = position(line, column);
     if (bytes == 0) {
       return wrong(at, fmt::format("the byte 0x{:02x} is not UTF-8: save the file as UTF-8",
@@ -149,7 +149,7 @@ std::string number_text(const toml::node& node, std::string_view spelled) {
 Result<void> add_value(const toml::node& node, const Lines& lines, ConfigLine& setting) {
   const auto& at = node.source();
   const auto refuse = [&](std::string_view what) {
-    return wrong(at.begin, fmt::format("{}: {}", printable(setting.key), what));
+    return wrong(at.begin, fmt::format("{}: {}", util::printable(setting.key), what));
   };
   switch (node.type()) {
     case toml::node_type::string: {
@@ -232,7 +232,7 @@ std::string reason_of(std::string_view description) {
       description.find("digit") != std::string_view::npos) {
     return {};
   }
-  return fmt::format(" ({})", printable(description));
+  return fmt::format(" ({})", util::printable(description));
 }
 
 /// The first part of the key of the setting that begins here, and whether that is all of it.
@@ -267,13 +267,13 @@ Error explain_setting(const Lines& lines, std::size_t line, const std::vector<Co
   }
   for (const auto& earlier : before) {
     if (earlier.key != key->name) continue;
-    return wrong(begin, fmt::format("{}: is set on line {} too: keep one", printable(key->name),
-                                    earlier.line));
+    return wrong(begin, fmt::format("{}: is set on line {} too: keep one",
+                                    util::printable(key->name), earlier.line));
   }
   return wrong(
       at, fmt::format("{}: the value {}cannot be read{}: write a string in quotes, a "
                       "whole number, true or false",
-                      printable(key->name),
+                      util::printable(key->name),
                       at.line == line ? "" : fmt::format("that begins on line {} ", line), reason));
 }
 
@@ -314,4 +314,4 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view text) {
   return settings_of(parsed.table(), lines);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -17,7 +17,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 struct ConfigLine {
   std::string key;  // anything, when it is quoted
@@ -37,4 +37,4 @@ struct ConfigLine {
 /// which may be a secret.
 Result<std::vector<ConfigLine>> parse_config(std::string_view text);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

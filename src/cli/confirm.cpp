@@ -12,22 +12,22 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
-  return fmt::format("{} {}", count_text(count), count == 1 ? one : many);
+  return fmt::format("{} {}", util::count_text(count), count == 1 ? one : many);
 }
 
 /// Describes the destination: project, region, host, user and token.
 std::string place(const Consent& consent) {
-  const auto where = region(consent.target);
+  const auto where = net::region(consent.target);
   const auto project = consent.project_id.empty()
                            ? std::string("the project of this token")
-                           : fmt::format("project {}", printable(consent.project_id));
+                           : fmt::format("project {}", util::printable(consent.project_id));
   return fmt::format("{} ({}{}{}, as {}, token {})", project, where, where.empty() ? "" : ", ",
-                     printable(consent.target.authority()), printable(consent.username),
-                     printable(consent.token));
+                     util::printable(consent.target.authority()), util::printable(consent.username),
+                     util::printable(consent.token));
 }
 
 std::string deed(const Consent& consent) {
@@ -44,8 +44,8 @@ std::string deed(const Consent& consent) {
     return fmt::format("merge {} of distinct ids, into {}, in", counted(merge, "pair", "pairs"),
                        counted(consent.clusters, "user", "users"));
   }
-  return fmt::format("send {} links ({} create, {} alias, {} merge) to", count_text(total),
-                     count_text(create), count_text(alias), count_text(merge));
+  return fmt::format("send {} links ({} create, {} alias, {} merge) to", util::count_text(total),
+                     util::count_text(create), util::count_text(alias), util::count_text(merge));
 }
 
 }  // namespace
@@ -54,13 +54,13 @@ std::string sentence(const Consent& consent) {
   const auto total = consent.links[0] + consent.links[1] + consent.links[2];
   auto text = fmt::format("This will {} {}. ", deed(consent), place(consent));
   if (consent.billable_events > 0) {
-    text +=
-        fmt::format("Each link is an event: {} billable {}. ", count_text(consent.billable_events),
-                    consent.billable_events == 1 ? "event" : "events");
+    text += fmt::format("Each link is an event: {} billable {}. ",
+                        util::count_text(consent.billable_events),
+                        consent.billable_events == 1 ? "event" : "events");
   }
   if (consent.settled > 0) {
     text += fmt::format("{} of {} are sent already. ", counted(consent.settled, "link", "links"),
-                        count_text(total));
+                        util::count_text(total));
   }
   if (consent.canary) {
     text += fmt::format("It stops when {} in all are settled (--canary). ",
@@ -69,7 +69,7 @@ std::string sentence(const Consent& consent) {
   return text + "It cannot be undone.";
 }
 
-bool may_be_emulator(const Target& target) {
+bool may_be_emulator(const net::Target& target) {
   return !target.tls && target.loopback();
 }
 
@@ -132,4 +132,4 @@ Result<void> confirm(const Consent& consent, const ConsentGiven& given, const As
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

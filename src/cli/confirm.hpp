@@ -16,7 +16,7 @@
 #include "net/url.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// The facts that a person agrees to.
 struct Consent {
@@ -26,7 +26,7 @@ struct Consent {
   std::uint64_t settled = 0;              // links already settled by earlier runs
   std::uint64_t billable_events = 0;      // one per link to send; 0: the mode bills none
   std::optional<std::uint64_t> canary{};  // number of settled links after which the run stops
-  Target target;
+  net::Target target;
   std::string project_id;  // may be empty
   std::string username;
   std::string token;  // masked
@@ -38,7 +38,7 @@ std::string sentence(const Consent& consent);
 
 /// Returns whether an emulator could listen at `target`: plain HTTP on this machine. Whether one
 /// does is checked by cli/emulator_probe.
-bool may_be_emulator(const Target& target);
+bool may_be_emulator(const net::Target& target);
 
 /// Shows the prompt to a person. Returns: the answer as typed, or nothing if there is no terminal.
 /// Errors: interrupted.
@@ -56,4 +56,4 @@ struct ConsentGiven {
 /// was approved or the answer was not `yes`; interrupted.
 Result<void> confirm(const Consent& consent, const ConsentGiven& given, const AskPerson& ask);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

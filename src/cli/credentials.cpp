@@ -23,7 +23,7 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::size_t output_bytes_max = 64 * 1024;
@@ -31,14 +31,14 @@ constexpr std::size_t output_bytes_max = 64 * 1024;
 struct Field {
   std::string_view name;
   std::string_view old_name;  // the name in Mixpanel's own tools and mixpanel-import
-  Secret Credentials::*member;
+  util::Secret Credentials::*member;
   std::string_view (*problem)(std::string_view value);
 };
 
 constexpr std::array fields{
-    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token, token_problem},
-    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username, user_name_problem},
-    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret, secret_problem},
+    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token, net::token_problem},
+    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username, net::user_name_problem},
+    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret, net::secret_problem},
 };
 
 struct Descriptor {
@@ -65,7 +65,7 @@ bool is_misspelt(std::string_view name) {
 }
 
 /// Stores the value of `name` in the field it names. Errors: usage, without the value.
-Result<void> take(Credentials& found, std::string_view name, const Secret& value,
+Result<void> take(Credentials& found, std::string_view name, const util::Secret& value,
                   std::string_view where) {
   for (const auto& field : fields) {
     if (name != field.name && name != field.old_name) continue;
@@ -77,11 +77,12 @@ Result<void> take(Credentials& found, std::string_view name, const Secret& value
     place = value;
     return {};
   }
-  return usage(fmt::format(
-      "{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
-      "MIXPANEL_SECRET: write one NAME=value a line",
-      where,
-      is_misspelt(name) ? fmt::format("\"{}\"", printable(name)) : "what stands before its ="));
+  return usage(
+      fmt::format("{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
+                  "MIXPANEL_SECRET: write one NAME=value a line",
+                  where,
+                  is_misspelt(name) ? fmt::format("\"{}\"", util::printable(name))
+                                    : "what stands before its ="));
 }
 
 Result<Credentials> parse_lines(std::string_view text, const std::string& where) {
@@ -101,7 +102,7 @@ Result<Credentials> parse_lines(std::string_view text, const std::string& where)
                       "MIXPANEL_TOKEN=0123456789abcdef",
                       where, number));
     }
-    if (auto taken = take(found, line.substr(0, equals), Secret(line.substr(equals + 1)),
+    if (auto taken = take(found, line.substr(0, equals), util::Secret(line.substr(equals + 1)),
                           fmt::format("{}: line {}", where, number));
         !taken) {
       return taken.error();
@@ -119,7 +120,7 @@ bool is_private(const struct stat& info) {
 }
 
 Result<std::string> read_private_file(const std::string& path) {
-  const auto subject = fmt::format("--credentials: {}", printable(path));
+  const auto subject = fmt::format("--credentials: {}", util::printable(path));
   // With O_NONBLOCK a FIFO without a writer cannot block the program. Symbolic links are followed.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd < 0) {
@@ -127,14 +128,14 @@ Result<std::string> read_private_file(const std::string& path) {
                              std::generic_category().message(errno)));
   }
   struct stat info {};
-  if (::fstat(file.fd, &info) != 0) return system_error(subject, errno);
+  if (::fstat(file.fd, &info) != 0) return util::system_error(subject, errno);
   if (!S_ISREG(info.st_mode)) return usage(subject + ": not a regular file: name a file");
   if (!is_private(info)) {
     return usage(fmt::format("{}: other users can read it: run chmod 600 on it", subject));
   }
   if (info.st_size > static_cast<off_t>(output_bytes_max)) {
     return usage(fmt::format("{}: larger than {}: this is not a file of credentials", subject,
-                             size_text(output_bytes_max)));
+                             util::size_text(output_bytes_max)));
   }
   std::string text(output_bytes_max, '\0');
   std::size_t size = 0;
@@ -143,8 +144,8 @@ Result<std::string> read_private_file(const std::string& path) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const int error_number = errno;
-      wipe(text);
-      return system_error(subject, error_number);
+      util::wipe(text);
+      return util::system_error(subject, error_number);
     }
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
@@ -160,7 +161,7 @@ Result<Credentials> from_file_or_command(const CredentialSources& sources) {
   Result<std::string> text = std::string();
   std::string where;
   if (!sources.file.empty()) {
-    where = fmt::format("--credentials: {}", printable(sources.file));
+    where = fmt::format("--credentials: {}", util::printable(sources.file));
     text = read_private_file(sources.file);
   } else if (!sources.command.empty()) {
     where = "--credentials-command";
@@ -171,7 +172,7 @@ Result<Credentials> from_file_or_command(const CredentialSources& sources) {
   }
   if (!text) return text.error();
   auto found = parse_lines(*text, where);
-  wipe(*text);
+  util::wipe(*text);
   return found;
 }
 
@@ -212,7 +213,7 @@ Result<pid_t> spawn(const std::vector<std::string>& words, int out_fd) {
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     return usage(fmt::format("{}: {}: name a program that prints lines such as MIXPANEL_TOKEN=...",
-                             printable(words[0]), std::generic_category().message(failed)));
+                             util::printable(words[0]), std::generic_category().message(failed)));
   }
   return pid;
 }
@@ -254,8 +255,8 @@ Result<Credentials> find_credentials(const CredentialSources& sources,
     for (const auto name : {field.name, field.old_name}) {
       auto value = environment(std::string(name));
       if (!value || value->empty()) continue;
-      const auto taken = take(environmental, name, Secret(*value), "environment");
-      wipe(*value);
+      const auto taken = take(environmental, name, util::Secret(*value), "environment");
+      util::wipe(*value);
       if (!taken) return taken.error();
     }
     auto& place = *found.*field.member;
@@ -329,9 +330,9 @@ Result<std::vector<std::string>> split_words(std::string_view command) {
 Result<std::string> output_of(const std::vector<std::string>& words,
                               std::chrono::milliseconds timeout) {
   using Clock = std::chrono::steady_clock;
-  const auto subject = printable(words[0]);
+  const auto subject = util::printable(words[0]);
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error(subject, errno);
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return util::system_error(subject, errno);
   Descriptor out(ends[0]);
   Descriptor in(ends[1]);
   const auto pid = spawn(words, in.fd);
@@ -342,7 +343,7 @@ Result<std::string> output_of(const std::vector<std::string>& words,
   std::string text;
   text.reserve(output_bytes_max + 1);
   const Error late{Errc::outage, fmt::format("{}: no end after {}: run it by hand to see why",
-                                             subject, duration_text(timeout))};
+                                             subject, util::duration_text(timeout))};
   std::optional<Error> failed;
   while (!failed) {
     const auto left =
@@ -362,7 +363,7 @@ Result<std::string> output_of(const std::vector<std::string>& words,
     if (text.size() > output_bytes_max) {
       failed = Error{Errc::usage, fmt::format("{}: prints more than {}: it should print lines such "
                                               "as MIXPANEL_TOKEN=...",
-                                              subject, size_text(output_bytes_max))};
+                                              subject, util::size_text(output_bytes_max))};
     }
   }
   // The command may close its output and continue to run.
@@ -377,10 +378,10 @@ Result<std::string> output_of(const std::vector<std::string>& words,
                    fmt::format("{}: ended with {}: run it by hand to see why", subject, how)};
   }
   if (failed) {
-    wipe(text);
+    util::wipe(text);
     return *failed;
   }
   return text;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

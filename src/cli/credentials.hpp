@@ -23,7 +23,7 @@
 #include "util/result.hpp"
 #include "util/secret.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Returns the value of an environment variable, or nothing if it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
@@ -39,9 +39,9 @@ struct CredentialSources {
 
 /// A project token and a service account.
 struct Credentials {
-  Secret token;
-  Secret username;
-  Secret secret;
+  util::Secret token;
+  util::Secret username;
+  util::Secret secret;
 };
 
 /// Collects the secrets that are given; some may be missing. Values from a file or command take
@@ -67,4 +67,4 @@ Result<std::vector<std::string>> split_words(std::string_view command);
 Result<std::string> output_of(const std::vector<std::string>& words,
                               std::chrono::milliseconds timeout);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -12,38 +12,38 @@
 #include "net/client.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
-Task<void> ask(Endpoint& endpoint, const std::string& request, bool& yes) {
-  Connection connection(endpoint);
+net::Task<void> ask(net::Endpoint& endpoint, const std::string& request, bool& yes) {
+  net::Connection connection(endpoint);
   if (const auto opened = co_await connection.open(); !opened) co_return;
-  const Answer answer = co_await connection.exchange(request);
-  yes = answer.end == ReplyEnd::answered && answer.reply.status == 200 &&
+  const net::Answer answer = co_await connection.exchange(request);
+  yes = answer.end == net::ReplyEnd::answered && answer.reply.status == 200 &&
         answer.reply.body.find("\"distinct_links\":") != std::string_view::npos;
 }
 
 }  // namespace
 
-bool answers_as_emulator(const Target& target) {
+bool answers_as_emulator(const net::Target& target) {
   if (!may_be_emulator(target)) return false;
   auto io = std::make_unique<asio::io_context>(1);
-  EndpointOptions options;
+  net::EndpointOptions options;
   options.target = target;
   options.timeout = std::chrono::seconds(1);
-  auto endpoint = Endpoint::make(*io, std::move(options));
+  auto endpoint = net::Endpoint::make(*io, std::move(options));
   if (!endpoint) return false;
   const auto request = fmt::format(
       "GET {}/emulator/stats HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n"
       "Connection: close\r\n\r\n",
       target.base, target.authority());
   bool yes = false;
-  const auto asked = caught([&]() -> Result<void> {
-    run_task(*io, ask(*endpoint, request, yes));
+  const auto asked = util::caught([&]() -> Result<void> {
+    net::run_task(*io, ask(*endpoint, request, yes));
     return {};
   });
-  if (!asked) leave_standing(std::move(io));
+  if (!asked) net::leave_standing(std::move(io));
   return asked && yes;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

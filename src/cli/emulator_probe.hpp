@@ -7,10 +7,10 @@
 
 #include "net/url.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Returns whether `target` answers like `idmerge emulator`. Only loopback hosts without TLS are
 /// asked. Bounds: one request without credentials, at most a second.
-bool answers_as_emulator(const Target& target);
+bool answers_as_emulator(const net::Target& target);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -29,7 +29,7 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 namespace json = boost::json;
@@ -49,38 +49,38 @@ using Refusals = std::map<std::pair<std::string, std::uint64_t>, Refusal>;
 
 /// The parts of a run that are needed to explain links.
 struct Run {
-  Ledger ledger;
+  send::Ledger ledger;
   Refusals refusals;
-  Refusals ambiguous;  // still counted as delivered
-  LinkSet in_doubt;    // pending, but possibly delivered
+  Refusals ambiguous;      // still counted as delivered
+  send::LinkSet in_doubt;  // pending, but possibly delivered
   std::uint64_t letters_bytes = 0;
   std::uint64_t round = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // round in which each spare was sent
-  TimeSpan whole;
-  std::vector<TimelineEntry> timeline;
+  send::TimeSpan whole;
+  std::vector<send::TimelineEntry> timeline;
 };
 
 /// The fate of a link and its details.
 struct LinkFate {
-  Fate fate = Fate::pending;
+  send::Fate fate = send::Fate::pending;
   std::string words;  // details for people, printed after the fate
   std::optional<Refusal> refusal = {};
   bool ambiguous = false;  // `refusal` is the answer to a retry
   bool in_doubt = false;
-  std::optional<TimeSpan> answered;  // when the answer arrived
-  std::uint64_t round = 0;           // in which a spare was sent; 0: none
+  std::optional<send::TimeSpan> answered;  // when the answer arrived
+  std::uint64_t round = 0;                 // in which a spare was sent; 0: none
 };
 
 std::string time_of(std::int64_t unix_s) {
-  return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
+  return util::rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
 }
 
 /// Returns both ends of a span as RFC 3339 text.
-std::vector<std::string> ends_of(const TimeSpan& span) {
+std::vector<std::string> ends_of(const send::TimeSpan& span) {
   return {time_of(span.from_s), time_of(span.to_s)};
 }
 
-Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint64_t bytes) {
+Result<Refusals> read_refusals(io::Files& files, const std::string& path, std::uint64_t bytes) {
   Refusals refusals;
   if (bytes == 0) return refusals;
   const auto text = files.read_all(path, letters_max);
@@ -118,17 +118,18 @@ Result<Refusals> read_refusals(Files& files, const std::string& path, std::uint6
 }
 
 /// The timeline is optional: unreadable parts are treated as missing.
-std::vector<TimelineEntry> read_timeline(Files& files, const std::string& path,
-                                         const Digest& plan) {
+std::vector<send::TimelineEntry> read_timeline(io::Files& files, const std::string& path,
+                                               const util::Digest& plan) {
   const auto text = files.read_all(path, timeline_max);
-  return text ? parse_timeline(*text, plan) : std::vector<TimelineEntry>();
+  return text ? send::parse_timeline(*text, plan) : std::vector<send::TimelineEntry>();
 }
 
 /// Returns the span from the start of a run to the last write of its files. It includes all
 /// recorded times, even if the clock was changed meanwhile.
-Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& state,
-                         std::span<const TimelineEntry> timeline) {
-  TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
+Result<send::TimeSpan> span_of(io::Files& files, const plan::RunPaths& paths,
+                               const send::RunState& state,
+                               std::span<const send::TimelineEntry> timeline) {
+  send::TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
   const auto reach = [&](std::int64_t time_s) {
     span.from_s = std::min(span.from_s, time_s);
     span.to_s = std::max(span.to_s, time_s + 1);
@@ -143,22 +144,22 @@ Result<TimeSpan> span_of(Files& files, const RunPaths& paths, const RunState& st
   return span;
 }
 
-Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths,
-                                        const PlanReader& plan) {
+Result<std::optional<Run>> read_the_run(io::Files& files, const plan::RunPaths& paths,
+                                        const plan::PlanReader& plan) {
   const auto& digest = plan.facts().digest;
-  const auto state = read_run(files, paths, digest);
+  const auto state = send::read_run(files, paths, digest);
   if (!state) return state.error();
   if (!*state) return std::optional<Run>();
   const auto& checkpoint = (*state)->checkpoint;
-  auto ledger = Ledger::restore(checkpoint.ledger);
+  auto ledger = send::Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
   auto refusals = read_refusals(files, paths.refused(), checkpoint.letters_bytes);
   if (!refusals) return refusals.error();
   auto ambiguous = read_refusals(files, paths.ambiguous(), checkpoint.ambiguous_bytes);
   if (!ambiguous) return ambiguous.error();
-  Doubt doubt;
+  send::Doubt doubt;
   if (!checkpoint.finished) {
-    auto found = find_doubt(files, paths, plan, **state);
+    auto found = send::find_doubt(files, paths, plan, **state);
     if (!found) return found.error();
     doubt = std::move(*found);
   }
@@ -179,25 +180,26 @@ Result<std::optional<Run>> read_the_run(Files& files, const RunPaths& paths,
 }
 
 /// Formats the position of a row for people.
-std::string place(const std::vector<PlanInput>& inputs, std::uint32_t file, std::uint64_t line) {
-  return fmt::format("{}: line {}", printable(inputs[file].path), line);
+std::string place(const std::vector<plan::PlanInput>& inputs, std::uint32_t file,
+                  std::uint64_t line) {
+  return fmt::format("{}: line {}", util::printable(inputs[file].path), line);
 }
 
 /// Determines the rounds in which the explained spares were sent, because no list of spares is
 /// stored.
-Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& plan,
-                         const Explanation& found, Run& run) {
+Result<void> find_rounds(io::Files& files, const plan::RunPaths& paths,
+                         const plan::PlanReader& plan, const plan::Explanation& found, Run& run) {
   std::unordered_set<std::uint64_t> spares;
   for (const auto& id : found.ids) {
     for (const auto& link : id.links) {
-      if (link.verdict == Verdict::spare) spares.insert(link.ordinal);
+      if (link.verdict == plan::Verdict::spare) spares.insert(link.ordinal);
     }
   }
   if (spares.empty() || run.round == 0) return {};
-  const auto refused = read_refused(files, paths.refused(), run.letters_bytes);
+  const auto refused = plan::read_refused(files, paths.refused(), run.letters_bytes);
   if (!refused) return refused.error();
   for (std::uint64_t round = 1; round <= run.round; ++round) {
-    const auto sent = find_spares(plan, *refused, round, [] { return false; });
+    const auto sent = send::find_spares(plan, *refused, round, [] { return false; });
     if (!sent) return sent.error();
     for (const auto ordinal : *sent) {
       if (spares.contains(ordinal)) run.rounds.emplace(ordinal, round);
@@ -207,38 +209,41 @@ Result<void> find_rounds(Files& files, const RunPaths& paths, const PlanReader& 
 }
 
 /// Returns when the answer arrived. Requires: the answer of the link is known.
-TimeSpan answered_within(const KeptLink& link, const Run& run, const LinkFate& fate) {
-  return settled_within(run.timeline, fate.round, link.ordinal, run.whole);
+send::TimeSpan answered_within(const plan::KeptLink& link, const Run& run, const LinkFate& fate) {
+  return send::settled_within(run.timeline, fate.round, link.ordinal, run.whole);
 }
 
 /// Returns the answer to a link, if `refusals` has one. Ids in it are masked.
-std::optional<Refusal> answer_among(const Refusals& refusals, const KeptLink& link,
-                                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
+std::optional<Refusal> answer_among(const Refusals& refusals, const plan::KeptLink& link,
+                                    const std::vector<plan::PlanInput>& inputs,
+                                    const util::IdMask& mask) {
   const auto letter = refusals.find({inputs[link.file].path, link.line});
   if (letter == refusals.end()) return std::nullopt;
   auto refusal = letter->second;
-  const Link named{.anon = link.anon, .user = link.user};
-  refusal.message = mask_ids(refusal.message, {&named, 1}, mask);
+  const input::Link named{.anon = link.anon, .user = link.user};
+  refusal.message = send::mask_ids(refusal.message, {&named, 1}, mask);
   return refusal;
 }
 
 /// Fills in the answer to a retry that the service reported as already linked.
-void say_ambiguous(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
-                   const IdMask& mask, LinkFate& out) {
+void say_ambiguous(const plan::KeptLink& link, const Run& run,
+                   const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
+                   LinkFate& out) {
   out.refusal = answer_among(run.ambiguous, link, inputs, mask);
   if (!out.refusal) return;
   out.ambiguous = true;
   out.words = fmt::format(
       "ambiguous: an earlier try may have linked it, after {} attempts status "
       "{}: {}",
-      out.refusal->attempts, out.refusal->status, printable(out.refusal->message));
+      out.refusal->attempts, out.refusal->status, util::printable(out.refusal->message));
 }
 
 /// Fills in the fate of a link that was or will be sent: in round 0, or as a spare in a later one.
-void say_answer(const KeptLink& link, const Run& run, const std::vector<PlanInput>& inputs,
-                const IdMask& mask, LinkFate& out) {
+void say_answer(const plan::KeptLink& link, const Run& run,
+                const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
+                LinkFate& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
-    out.fate = Fate::delivered;
+    out.fate = send::Fate::delivered;
     out.answered = answered_within(link, run, out);
     return say_ambiguous(link, run, inputs, mask, out);
   }
@@ -254,8 +259,8 @@ void say_answer(const KeptLink& link, const Run& run, const std::vector<PlanInpu
   if (out.in_doubt) out.words += "; it may be delivered already";
 }
 
-LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
-                 const std::vector<PlanInput>& inputs, const IdMask& mask) {
+LinkFate fate_of(const plan::KeptLink& link, const std::optional<Run>& run,
+                 const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask) {
   LinkFate out;
   if (run) {
     const auto round = run->rounds.find(link.ordinal);
@@ -263,32 +268,32 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
   }
   if (run) {
     if (auto refusal = answer_among(run->refusals, link, inputs, mask)) {
-      out.fate = Fate::refused;
+      out.fate = send::Fate::refused;
       out.refusal = std::move(refusal);
       out.answered = answered_within(link, *run, out);
       out.words = fmt::format("after {} attempts, status {}: {}", out.refusal->attempts,
-                              out.refusal->status, printable(out.refusal->message));
+                              out.refusal->status, util::printable(out.refusal->message));
       return out;
     }
   }
-  if (is_held(link.verdict)) {
-    out.fate = Fate::held;
+  if (plan::is_held(link.verdict)) {
+    out.fate = send::Fate::held;
     out.words = name(link.verdict);
     return out;
   }
-  if (link.verdict == Verdict::spare && out.round == 0) {
-    out.fate = Fate::duplicate;
+  if (link.verdict == plan::Verdict::spare && out.round == 0) {
+    out.fate = send::Fate::duplicate;
     out.words = "a spare: other links connect its ids";
     return out;
   }
-  if (link.verdict == Verdict::spare) {
+  if (link.verdict == plan::Verdict::spare) {
     say_answer(link, *run, inputs, mask, out);
     out.words = fmt::format("a spare, sent in round {} as another link was refused{}{}", out.round,
                             out.words.empty() ? "" : ": ", out.words);
     return out;
   }
-  if (link.verdict == Verdict::voided) {
-    out.fate = Fate::skipped;
+  if (link.verdict == plan::Verdict::voided) {
+    out.fate = send::Fate::skipped;
     out.words = "void: a person decided against it";
     return out;
   }
@@ -300,46 +305,48 @@ LinkFate fate_of(const KeptLink& link, const std::optional<Run>& run,
   return out;
 }
 
-std::string_view fate_word(const KeptRow& row) {
+std::string_view fate_word(const plan::KeptRow& row) {
   switch (row.is) {
-    case RowIs::first:
+    case plan::RowIs::first:
       return "first";
-    case RowIs::duplicate:
+    case plan::RowIs::duplicate:
       return "duplicate";
-    case RowIs::skipped:
+    case plan::RowIs::skipped:
       return "skipped";
-    case RowIs::rejected:
+    case plan::RowIs::rejected:
       break;
   }
-  return is_doubtful(row.fault) ? "held" : "rejected";
+  return input::is_doubtful(row.fault) ? "held" : "rejected";
 }
 
-std::string_view why(const KeptRow& row) {
-  if (row.is == RowIs::skipped) return "one side is blank";
-  if (row.is != RowIs::rejected) return "";
+std::string_view why(const plan::KeptRow& row) {
+  if (row.is == plan::RowIs::skipped) return "one side is blank";
+  if (row.is != plan::RowIs::rejected) return "";
   // The denied id may be the other one of the row.
-  if (row.fault == Fault::denied) return "denied: --deny-file forbids to link one of its ids";
-  return row.fault == Fault::none ? "the plan has no such link: see show --rejected"
-                                  : sentence(row.fault);
+  if (row.fault == input::Fault::denied)
+    return "denied: --deny-file forbids to link one of its ids";
+  return row.fault == input::Fault::none ? "the plan has no such link: see show --rejected"
+                                         : sentence(row.fault);
 }
 
-std::string pair_text(const KeptLink& link, const IdMask& mask) {
+std::string pair_text(const plan::KeptLink& link, const util::IdMask& mask) {
   return fmt::format("{} {} {}", mask(link.anon), link.sided ? "->" : "=", mask(link.user));
 }
 
-std::string list_text(const std::vector<std::string>& ids, const IdMask& mask) {
+std::string list_text(const std::vector<std::string>& ids, const util::IdMask& mask) {
   std::string text;
   for (const auto& id : ids)
     text += fmt::format("    {}\n", mask(id));
   return text;
 }
 
-std::string as_text(const Explained& id, const Explanation& all, const std::optional<Run>& run,
-                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
+std::string as_text(const plan::Explained& id, const plan::Explanation& all,
+                    const std::optional<Run>& run, const std::vector<plan::PlanInput>& inputs,
+                    const util::IdMask& mask) {
   auto out = fmt::format("{}\n", mask(id.id));
   if (id.rows.empty() && id.links.empty()) out += "  nothing in this job names it\n";
   if (!id.rows.empty()) {
-    out += fmt::format("  rows that name it: {}\n", count_text(id.rows.size()));
+    out += fmt::format("  rows that name it: {}\n", util::count_text(id.rows.size()));
     for (const auto& row : id.rows) {
       out += fmt::format("    {}: {}", place(inputs, row.file, row.line), fate_word(row));
       if (row.link) out += ": " + pair_text(id.links[*row.link], mask);
@@ -348,11 +355,11 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
     }
   }
   for (const auto& unread : all.unread) {
-    out += fmt::format("  not read again: {}: {}\n", printable(inputs[unread.file].path),
-                       printable(unread.why));
+    out += fmt::format("  not read again: {}: {}\n", util::printable(inputs[unread.file].path),
+                       util::printable(unread.why));
   }
   if (!id.links.empty()) {
-    out += fmt::format("  links that name it: {}\n", count_text(id.links.size()));
+    out += fmt::format("  links that name it: {}\n", util::count_text(id.links.size()));
     for (const auto& link : id.links) {
       const auto fate = fate_of(link, run, inputs, mask);
       out += fmt::format("    {} ({}, from {}): {}", pair_text(link, mask), name(link.op),
@@ -372,12 +379,12 @@ std::string as_text(const Explained& id, const Explanation& all, const std::opti
     }
   }
   if (!id.cluster.empty()) {
-    out += fmt::format("  its cluster: {} ids\n", count_text(id.cluster.size()));
+    out += fmt::format("  its cluster: {} ids\n", util::count_text(id.cluster.size()));
     out += list_text(id.cluster, mask);
   }
   if (!id.too_large.empty()) {
     out += fmt::format("  its cluster would have {} ids, more than --max-cluster\n",
-                       count_text(id.too_large.size()));
+                       util::count_text(id.too_large.size()));
     out += list_text(id.too_large, mask);
   }
   return out;
@@ -389,84 +396,85 @@ void open_object(std::string& out) {
 }
 
 /// The id itself, or masked if the mask does not show ids.
-std::string in_json(const std::string& id, const IdMask& mask) {
+std::string in_json(const std::string& id, const util::IdMask& mask) {
   return mask.shows() ? id : mask(id);
 }
 
-std::vector<std::string> in_json(std::vector<std::string> ids, const IdMask& mask) {
+std::vector<std::string> in_json(std::vector<std::string> ids, const util::IdMask& mask) {
   for (auto& id : ids)
     id = in_json(id, mask);
   return ids;
 }
 
 void append_ids(std::string& out, std::string_view key, const std::vector<std::string>& ids) {
-  append_json_key(out, key);
+  util::append_json_key(out, key);
   out += '[';
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i > 0) out += ',';
-    append_json_string(out, ids[i]);
+    util::append_json_string(out, ids[i]);
   }
   out += ']';
 }
 
-void append_link_members(std::string& out, const KeptLink& link,
-                         const std::vector<PlanInput>& inputs, const IdMask& mask) {
+void append_link_members(std::string& out, const plan::KeptLink& link,
+                         const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask) {
   if (link.sided) {
-    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id",
-                       in_json(link.anon, mask));
-    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id",
-                       in_json(link.user, mask));
+    util::append_json_member(out, link.op == input::Op::alias ? "alias" : "anonymous_id",
+                             in_json(link.anon, mask));
+    util::append_json_member(out, link.op == input::Op::alias ? "distinct_id" : "user_id",
+                             in_json(link.user, mask));
   } else {
     append_ids(out, "$distinct_ids", in_json({link.anon, link.user}, mask));
   }
-  append_json_member(out, "op", name(link.op));
-  append_json_member(out, "file", inputs[link.file].path);
-  append_json_member(out, "line", link.line);
-  append_json_member(out, "verdict", name(link.verdict));
+  util::append_json_member(out, "op", name(link.op));
+  util::append_json_member(out, "file", inputs[link.file].path);
+  util::append_json_member(out, "line", link.line);
+  util::append_json_member(out, "verdict", name(link.verdict));
 }
 
-std::string as_json(const Explained& id, const Explanation& all, const std::optional<Run>& run,
-                    const std::vector<PlanInput>& inputs, const IdMask& mask) {
+std::string as_json(const plan::Explained& id, const plan::Explanation& all,
+                    const std::optional<Run>& run, const std::vector<plan::PlanInput>& inputs,
+                    const util::IdMask& mask) {
   std::string out = "{";
-  append_json_member(out, "id", in_json(id.id, mask));
-  append_json_key(out, "rows");
+  util::append_json_member(out, "id", in_json(id.id, mask));
+  util::append_json_key(out, "rows");
   out += '[';
   for (const auto& row : id.rows) {
     open_object(out);
-    append_json_member(out, "file", inputs[row.file].path);
-    append_json_member(out, "line", row.line);
-    append_json_member(out, "byte_offset", row.offset);
-    append_json_member(out, "is", fate_word(row));
-    if (row.is == RowIs::rejected && row.fault != Fault::none) {
-      append_json_member(out, "reason", name(row.fault));
+    util::append_json_member(out, "file", inputs[row.file].path);
+    util::append_json_member(out, "line", row.line);
+    util::append_json_member(out, "byte_offset", row.offset);
+    util::append_json_member(out, "is", fate_word(row));
+    if (row.is == plan::RowIs::rejected && row.fault != input::Fault::none) {
+      util::append_json_member(out, "reason", name(row.fault));
     }
-    if (row.link) append_json_member(out, "link", *row.link);
+    if (row.link) util::append_json_member(out, "link", *row.link);
     out += '}';
   }
   out += ']';
-  append_json_key(out, "links");
+  util::append_json_key(out, "links");
   out += '[';
   for (const auto& link : id.links) {
     const auto fate = fate_of(link, run, inputs, mask);
     open_object(out);
     append_link_members(out, link, inputs, mask);
-    append_json_member(out, "fate", name(fate.fate));
+    util::append_json_member(out, "fate", name(fate.fate));
     if (fate.refusal) {
-      append_json_member(out, "status", fate.refusal->status);
-      append_json_member(out, "attempts", fate.refusal->attempts);
-      append_json_member(out, "message", fate.refusal->message);
+      util::append_json_member(out, "status", fate.refusal->status);
+      util::append_json_member(out, "attempts", fate.refusal->attempts);
+      util::append_json_member(out, "message", fate.refusal->message);
     }
     if (fate.ambiguous || fate.in_doubt) {
-      append_json_member(out, "doubt", fate.ambiguous ? "ambiguous" : "open");
+      util::append_json_member(out, "doubt", fate.ambiguous ? "ambiguous" : "open");
     }
-    if (fate.round > 0) append_json_member(out, "round", fate.round);
+    if (fate.round > 0) util::append_json_member(out, "round", fate.round);
     if (fate.answered) append_ids(out, "between", ends_of(*fate.answered));
     out += '}';
   }
   out += ']';
   append_ids(out, "cluster", in_json(id.cluster, mask));
   append_ids(out, "too_large", in_json(id.too_large, mask));
-  append_json_key(out, "clashes");
+  util::append_json_key(out, "clashes");
   out += '[';
   for (const auto& link : id.clashes) {
     open_object(out);
@@ -474,12 +482,12 @@ std::string as_json(const Explained& id, const Explanation& all, const std::opti
     out += '}';
   }
   out += ']';
-  append_json_key(out, "unread");
+  util::append_json_key(out, "unread");
   out += '[';
   for (const auto& unread : all.unread) {
     open_object(out);
-    append_json_member(out, "file", inputs[unread.file].path);
-    append_json_member(out, "why", unread.why);
+    util::append_json_member(out, "file", inputs[unread.file].path);
+    util::append_json_member(out, "why", unread.why);
     out += '}';
   }
   return out + "]}\n";
@@ -513,14 +521,14 @@ Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named
   return ids;
 }
 
-Result<void> explain_ids(Files& files, const Settings& settings,
-                         const std::vector<std::string>& ids, const IdMask& mask,
+Result<void> explain_ids(io::Files& files, const Settings& settings,
+                         const std::vector<std::string>& ids, const util::IdMask& mask,
                          const Output& output) {
-  const auto paths = open_job(files, settings.job);
+  const auto paths = plan::open_job(files, settings.job);
   if (!paths) return paths.error();
-  const auto plan = PlanReader::open(files, paths->plan());
+  const auto plan = plan::PlanReader::open(files, paths->plan());
   if (!plan) return plan.error();
-  const auto found = explain(*plan, ids);
+  const auto found = plan::explain(*plan, ids);
   if (!found) return found.error();
   auto run = read_the_run(files, paths->run(), *plan);
   if (!run) return run.error();
@@ -545,8 +553,8 @@ Result<void> explain_ids(Files& files, const Settings& settings,
       Errc::input,
       fmt::format("{}: nothing names {} of the {} ids: check how they are spelled, byte for "
                   "byte{}",
-                  printable(settings.job), unknown, found->ids.size(),
+                  util::printable(settings.job), unknown, found->ids.size(),
                   found->unread.empty() ? "" : "; not all inputs could be read again")};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -15,7 +15,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Returns the ids to explain, without duplicates: those in `named`, where `-` stands for the lines
 /// of `input`. Errors: usage if there is none.
@@ -29,8 +29,8 @@ Result<std::vector<std::string>> asked_ids(const std::vector<std::string>& named
 /// fate, `between` which times it was settled, and the `round` in which a spare was sent), cluster,
 /// too_large, clashes, unread inputs. Errors: as view_job(); input, after all output, if no row
 /// names one of the ids.
-Result<void> explain_ids(Files& files, const Settings& settings,
-                         const std::vector<std::string>& ids, const IdMask& mask,
+Result<void> explain_ids(io::Files& files, const Settings& settings,
+                         const std::vector<std::string>& ids, const util::IdMask& mask,
                          const Output& output);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

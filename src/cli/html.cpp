@@ -4,7 +4,7 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 Html& Html::markup(Markup literal) {
   page_ += literal.view();
@@ -12,7 +12,7 @@ Html& Html::markup(Markup literal) {
 }
 
 Html& Html::text(std::string_view outside) {
-  for (const char c : printable(outside)) {
+  for (const char c : util::printable(outside)) {
     switch (c) {
       case '&':
         page_ += "&amp;";
@@ -37,8 +37,8 @@ Html& Html::text(std::string_view outside) {
 }
 
 Html& Html::count(std::uint64_t count) {
-  page_ += count_text(count);
+  page_ += util::count_text(count);
   return *this;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

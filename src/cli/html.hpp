@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Trusted markup. Can be made from string literals only; a value known only at run time does not
 /// compile.
@@ -45,4 +45,4 @@ class Html {
   std::string page_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

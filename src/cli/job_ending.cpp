@@ -4,7 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
-namespace idmerge {
+namespace idmerge::cli {
 
 std::optional<Ending> ending_of_sending(std::string_view summary) {
   namespace json = boost::json;
@@ -29,11 +29,11 @@ std::optional<Ending> ending_of_sending(std::string_view summary) {
       .exit_code = static_cast<int>(code->get_int64()), .stop = text("stop"), .next = text("next")};
 }
 
-std::optional<Ending> recorded_ending(Files& files, const std::string& summary) {
+std::optional<Ending> recorded_ending(io::Files& files, const std::string& summary) {
   // Far more than the largest clusters with the longest ids need.
   constexpr std::size_t summary_bytes_max = 16U << 20U;
   const auto text = files.read_all(summary, summary_bytes_max);
   return text ? ending_of_sending(*text) : std::nullopt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -9,7 +9,7 @@
 
 #include "io/files.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// The end of a command on a job.
 struct Ending {
@@ -23,6 +23,6 @@ struct Ending {
 std::optional<Ending> ending_of_sending(std::string_view summary);
 
 /// Returns how the last call that sent links ended; nothing if its summary.json is missing.
-std::optional<Ending> recorded_ending(Files& files, const std::string& summary);
+std::optional<Ending> recorded_ending(io::Files& files, const std::string& summary);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -8,12 +8,13 @@
 #include "send/spare_rounds.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::string_view the_shard = "1-of-1";
 
-Result<NamedLink> named_link(const PlanReader& plan, std::uint64_t ordinal, PlanBlock& block) {
+Result<NamedLink> named_link(const plan::PlanReader& plan, std::uint64_t ordinal,
+                             plan::PlanBlock& block) {
   if (ordinal >= plan.links()) {
     return Error{Errc::input, "the census names a link that the plan does not have: plan again"};
   }
@@ -38,12 +39,12 @@ bool fits(const JobView& view) {
          now.ledger.delivered + now.ledger.refused <= now.round_links;
 }
 
-Result<JobView> view(Files& files, const std::string& job, const std::string& shard) {
-  const auto paths = open_job(files, job);
+Result<JobView> view(io::Files& files, const std::string& job, const std::string& shard) {
+  const auto paths = plan::open_job(files, job);
   if (!paths) return paths.error();
-  const auto plan = PlanReader::open(files, paths->plan());
+  const auto plan = plan::PlanReader::open(files, paths->plan());
   if (!plan) return plan.error();
-  auto census = parse_census_report(plan->facts().census);
+  auto census = plan::parse_census_report(plan->facts().census);
   if (!census) {
     return Error{census.error().code, fmt::format("{}: {}", paths->plan(), census.error().what)};
   }
@@ -57,7 +58,7 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   out.job = job;
   out.plan = plan->facts();
   out.census = std::move(*census);
-  PlanBlock block;
+  plan::PlanBlock block;
   const auto name = [&](std::uint64_t ordinal, std::uint64_t ids,
                         std::vector<NamedLink>& list) -> Result<void> {
     auto link = named_link(*plan, ordinal, block);
@@ -78,14 +79,14 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
   for (const auto& [ids, ordinal] : out.census.hub_users) {
     if (auto named = name(ordinal, ids, out.hubs); !named) return named.error();
   }
-  auto run = read_run(files, paths->run(shard), out.plan.digest);
+  auto run = send::read_run(files, paths->run(shard), out.plan.digest);
   if (!run) return run.error();
   out.run = std::move(*run);
   if (!out.run && shard == the_shard) {
     if (auto unsent = check_unsent(files, *paths); !unsent) return unsent.error();
   }
   if (out.run && !out.finished()) {
-    auto doubt = find_doubt(files, paths->run(shard), *plan, *out.run);
+    auto doubt = send::find_doubt(files, paths->run(shard), *plan, *out.run);
     if (!doubt) return doubt.error();
     out.doubt = std::move(*doubt);
   }
@@ -100,26 +101,26 @@ Result<JobView> view(Files& files, const std::string& job, const std::string& sh
 
 }  // namespace
 
-Result<void> check_unsent(Files& files, const JobPaths& job) {
+Result<void> check_unsent(io::Files& files, const plan::JobPaths& job) {
   if (!recorded_ending(files, job.summary())) return {};
   return Error{
       Errc::input,
       fmt::format("{}: is gone, while summary.json shows that links were sent: restore it, or "
                   "start a new job with another --job, which sends all links again",
-                  printable(job.run().checkpoint()))};
+                  util::printable(job.run().checkpoint()))};
 }
 
-Result<JobView> view_job(Files& files, const std::string& job) {
+Result<JobView> view_job(io::Files& files, const std::string& job) {
   return view(files, job, std::string(the_shard));
 }
 
-Result<JobView> view_rehearsal(Files& files, const std::string& job) {
+Result<JobView> view_rehearsal(io::Files& files, const std::string& job) {
   return view(files, job, "rehearsal");
 }
 
-Tally tally_of(const JobView& view) {
+send::Tally tally_of(const JobView& view) {
   const auto& census = view.census;
-  Tally tally;
+  send::Tally tally;
   tally.read = census.read;
   tally.delivered = view.delivered();
   // Includes the spares that were not sent: their ids are connected by other links already.
@@ -133,10 +134,10 @@ Tally tally_of(const JobView& view) {
   return tally;
 }
 
-Tally doubtful_of(const JobView& view) {
+send::Tally doubtful_of(const JobView& view) {
   auto tally = tally_of(view);
   tally.held -= view.census.outranked();
   return tally;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -19,11 +19,11 @@
 #include "send/tally.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// A link that owns its bytes.
 struct NamedLink {
-  Op op = Op::create;
+  input::Op op = input::Op::create;
   std::string anon;
   std::string user;
   std::uint64_t ids = 0;  // size of its cluster, if it was chosen as an example of the cluster
@@ -31,14 +31,14 @@ struct NamedLink {
 
 struct JobView {
   std::string job;  // its directory
-  PlanFacts plan;
-  CensusReport census;
+  plan::PlanFacts plan;
+  plan::CensusReport census;
   std::vector<NamedLink> examples;
-  std::vector<NamedLink> largest;  // the first link of each of the largest clusters
-  std::vector<NamedLink> hubs;     // one link of each user with the most anonymous ids
-  std::vector<NamedLink> doubled;  // links whose anonymous id has its device prefix twice
-  std::optional<RunState> run;     // nothing: no run has begun
-  Doubt doubt;                     // pending links that may be delivered already
+  std::vector<NamedLink> largest;     // the first link of each of the largest clusters
+  std::vector<NamedLink> hubs;        // one link of each user with the most anonymous ids
+  std::vector<NamedLink> doubled;     // links whose anonymous id has its device prefix twice
+  std::optional<send::RunState> run;  // nothing: no run has begun
+  send::Doubt doubt;                  // pending links that may be delivered already
 
   std::uint64_t delivered() const { return run ? run->checkpoint.delivered() : 0; }
   std::uint64_t refused() const { return run ? run->checkpoint.refused() : 0; }
@@ -61,22 +61,22 @@ struct JobView {
 
 /// Reads the job in a directory. Errors: usage if it is no job; input if it has no plan, or if
 /// plan, checkpoint or dead letters are damaged.
-Result<JobView> view_job(Files& files, const std::string& job);
+Result<JobView> view_job(io::Files& files, const std::string& job);
 
 /// As view_job(), for the rehearsal in that job; `run` is empty if there was none.
-Result<JobView> view_rehearsal(Files& files, const std::string& job);
+Result<JobView> view_rehearsal(io::Files& files, const std::string& job);
 
 /// Checks that a job in which no run is found has really sent nothing: the run's directory may have
 /// been lost as a whole, and then only summary.json still shows that it existed. Errors: input if
 /// summary.json shows that links were sent.
-Result<void> check_unsent(Files& files, const JobPaths& job);
+Result<void> check_unsent(io::Files& files, const plan::JobPaths& job);
 
 /// Counts all rows by fate. Law 1: the fates must add up to the rows read; anything else is a bug.
-Tally tally_of(const JobView& view);
+send::Tally tally_of(const JobView& view);
 
 /// Counts the rows that a person has to look at, as used by --fail-on and the headline of the
 /// report. Held rows that lost to the claim preferred by the policy are not counted, so it does not
 /// add up.
-Tally doubtful_of(const JobView& view);
+send::Tally doubtful_of(const JobView& view);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 using Text = std::string_view;
@@ -30,7 +30,8 @@ Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
     return {};
   }
   const auto near = nearest(text, words);
-  return usage(fmt::format("\"{}\" is none of {}: {}", printable(text), fmt::join(words, ", "),
+  return usage(fmt::format("\"{}\" is none of {}: {}", util::printable(text),
+                           fmt::join(words, ", "),
                            near ? fmt::format("did you mean {}?", *near) : "write one of them"));
 }
 
@@ -50,30 +51,30 @@ Done put(std::optional<Place>& place, const Result<std::uint64_t>& value) {
 }
 
 Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t most) {
-  auto count = parse_count(text);
+  auto count = util::parse_count(text);
   if (!count) return count;
   if (*count < least || *count > most) {
     return usage(fmt::format("{} is not within {} and {}: write one that is", text,
-                             count_text(least), count_text(most)));
+                             util::count_text(least), util::count_text(most)));
   }
   return count;
 }
 
 /// Parses a count, for an option that also accepts `word`; the error names both.
 Result<std::uint64_t> count_or(Text text, std::string_view word) {
-  auto count = parse_count(text);
+  auto count = util::parse_count(text);
   if (count || count.error().what.ends_with("too large")) return count;
   return usage(fmt::format("\"{}\" is not a whole number: write for example 10000, or {}",
-                           printable(text), word));
+                           util::printable(text), word));
 }
 
 Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
                                                   std::chrono::milliseconds most) {
-  auto duration = parse_duration(text);
+  auto duration = util::parse_duration(text);
   if (!duration) return duration;
   if (*duration < least || *duration > most) {
     return usage(fmt::format("{} is not within {} and {}: write one that is", text,
-                             duration_text(least), duration_text(most)));
+                             util::duration_text(least), util::duration_text(most)));
   }
   return duration;
 }
@@ -99,10 +100,11 @@ Done each_word(Text text, Function function) {
   }
 }
 
-constexpr std::array conflict_words{Choice<OnConflict>{"hold", OnConflict::hold},
-                                    Choice<OnConflict>{"earliest", OnConflict::earliest},
-                                    Choice<OnConflict>{"latest", OnConflict::latest},
-                                    Choice<OnConflict>{"send", OnConflict::send}};
+constexpr std::array conflict_words{
+    Choice<plan::OnConflict>{"hold", plan::OnConflict::hold},
+    Choice<plan::OnConflict>{"earliest", plan::OnConflict::earliest},
+    Choice<plan::OnConflict>{"latest", plan::OnConflict::latest},
+    Choice<plan::OnConflict>{"send", plan::OnConflict::send}};
 
 constexpr std::array when_words{Choice<When>{"auto", When::automatic},
                                 Choice<When>{"always", When::always},
@@ -121,7 +123,7 @@ Done set_delimiter(Text text, Settings& s) {
                     text[0] != '\n' && text[0] != '\r';
   if (!fits) {
     return usage(fmt::format("\"{}\" is not one character: write for example ';', tab or \\x01",
-                             printable(text)));
+                             util::printable(text)));
   }
   s.plan.intake.delimiter = text[0];
   return {};
@@ -146,25 +148,26 @@ Done set_fail_on(Text text, Settings& s) {
   fates.clear();
   if (text == "none") return {};
   return each_word(text, [&](Text word) -> Done {
-    Fate fate = Fate::rejected;
-    auto chosen = choose(
-        fate, word,
-        std::array{Choice<Fate>{"rejected", Fate::rejected}, Choice<Fate>{"held", Fate::held},
-                   Choice<Fate>{"refused", Fate::refused}, Choice<Fate>{"none", Fate::count}});
+    send::Fate fate = send::Fate::rejected;
+    auto chosen = choose(fate, word,
+                         std::array{Choice<send::Fate>{"rejected", send::Fate::rejected},
+                                    Choice<send::Fate>{"held", send::Fate::held},
+                                    Choice<send::Fate>{"refused", send::Fate::refused},
+                                    Choice<send::Fate>{"none", send::Fate::count}});
     if (!chosen) return chosen;
-    if (fate == Fate::count) return usage("none stands alone: write none, or the fates");
+    if (fate == send::Fate::count) return usage("none stands alone: write none, or the fates");
     if (std::find(fates.begin(), fates.end(), fate) == fates.end()) fates.push_back(fate);
     return {};
   });
 }
 
 Done set_max_refused(Text text, Settings& s) {
-  const auto limit = parse_limit(text);
+  const auto limit = util::parse_limit(text);
   if (!limit) return limit.error();
   s.send.max_refused_percent.reset();
   s.send.max_refused_links.reset();
-  if (limit->kind == Limit::Kind::percent) s.send.max_refused_percent = limit->percent;
-  if (limit->kind == Limit::Kind::count) s.send.max_refused_links = limit->count;
+  if (limit->kind == util::Limit::Kind::percent) s.send.max_refused_percent = limit->percent;
+  if (limit->kind == util::Limit::Kind::count) s.send.max_refused_links = limit->count;
   return {};
 }
 
@@ -178,11 +181,11 @@ Done set_max_cluster(Text text, Settings& s) {
 }
 
 /// Sets a guard that accepts only a percentage or none.
-Done put_share(Limit& into, Text text, std::string_view example) {
-  const auto limit = parse_limit(text);
-  if (!limit || limit->kind == Limit::Kind::count) {
-    return usage(
-        fmt::format("\"{}\" is no share: write for example {} or none", printable(text), example));
+Done put_share(util::Limit& into, Text text, std::string_view example) {
+  const auto limit = util::parse_limit(text);
+  if (!limit || limit->kind == util::Limit::Kind::count) {
+    return usage(fmt::format("\"{}\" is no share: write for example {} or none",
+                             util::printable(text), example));
   }
   into = *limit;
   return {};
@@ -194,7 +197,7 @@ Done set_project_id(Text text, Settings& s) {
       std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) {
     return usage(fmt::format("\"{}\" is not a project id: write its digits, for example 2195193",
-                             printable(text)));
+                             util::printable(text)));
   }
   s.send.dialect.project_id = text;
   return {};
@@ -205,7 +208,8 @@ Done set_approve(Text text, Settings& s) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
   });
   if (!hex) {
-    return usage(fmt::format("\"{}\" is not a plan id: idmerge plan prints it", printable(text)));
+    return usage(
+        fmt::format("\"{}\" is not a plan id: idmerge plan prints it", util::printable(text)));
   }
   s.approve = text;
   return {};
@@ -265,10 +269,10 @@ const std::array entries{
                 "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
                 [](Text t, Settings& s) {
                   return choose(s.plan.intake.format, t,
-                                std::array{Choice<Format>{"auto", Format::automatic},
-                                           Choice<Format>{"csv", Format::csv},
-                                           Choice<Format>{"tsv", Format::tsv},
-                                           Choice<Format>{"ndjson", Format::ndjson}});
+                                std::array{Choice<input::Format>{"auto", input::Format::automatic},
+                                           Choice<input::Format>{"csv", input::Format::csv},
+                                           Choice<input::Format>{"tsv", input::Format::tsv},
+                                           Choice<input::Format>{"ndjson", input::Format::ndjson}});
                 }},
     OptionEntry{"anon-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
@@ -313,7 +317,7 @@ const std::array entries{
     OptionEntry{
         "row-max", "SIZE", "1MiB", "Input", on_both, "longest row; a longer one is rejected",
         [](Text t, Settings& s) -> Done {
-          const auto size = parse_size(t);
+          const auto size = util::parse_size(t);
           if (!size) return size.error();
           if (*size < 64 || *size > (1ULL << 30U)) {
             return usage(fmt::format("{} is not within 64B and 1GiB: write one that is", t));
@@ -347,7 +351,7 @@ const std::array entries{
                 }},
     OptionEntry{
         "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
-        [](Text t, Settings& s) { return put(s.plan.intake.expect_files, parse_count(t)); }},
+        [](Text t, Settings& s) { return put(s.plan.intake.expect_files, util::parse_count(t)); }},
     OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
                 "another number of rows is an error; needed for run -, where a dead query looks "
                 "like a clean end",
@@ -357,7 +361,7 @@ const std::array entries{
                   return put(s.plan.intake.expect_rows, count_or(t, "any"));
                 }},
     OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
-                [](Text t, Settings& s) { return put(s.plan.intake.min_rows, parse_count(t)); }},
+                [](Text t, Settings& s) { return put(s.plan.intake.min_rows, util::parse_count(t)); }},
 
     OptionEntry{"op", "create|alias|merge", "create", "Verb", on_both,
                 "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
@@ -365,8 +369,8 @@ const std::array entries{
                 [](Text t, Settings& s) {
                   return choose(
                       s.plan.intake.op, t,
-                      std::array{Choice<Op>{"create", Op::create}, Choice<Op>{"alias", Op::alias},
-                                 Choice<Op>{"merge", Op::merge}});
+                      std::array{Choice<input::Op>{"create", input::Op::create}, Choice<input::Op>{"alias", input::Op::alias},
+                                 Choice<input::Op>{"merge", input::Op::merge}});
                 }},
 
     OptionEntry{
@@ -397,15 +401,15 @@ const std::array entries{
     OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more rows are rejected, or have an order that cannot be read, "
                 "of those that name a pair (exit 6)",
-                [](Text t, Settings& s) { return put(s.max_rejected, parse_limit(t)); }},
+                [](Text t, Settings& s) { return put(s.max_rejected, util::parse_limit(t)); }},
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
                 "send nothing when more links are held (exit 6), besides those that lost to the claim which "
                 "--on-conflict earliest or latest prefers",
-                [](Text t, Settings& s) { return put(s.max_held, parse_limit(t)); }},
+                [](Text t, Settings& s) { return put(s.max_held, util::parse_limit(t)); }},
     OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
                 "send nothing when more links are to be sent, or more than such a share, 150% say, "
                 "of those that the job of --last-job had to send (exit 6)",
-                [](Text t, Settings& s) { return put(s.max_links, parse_limit(t, 10'000)); }},
+                [](Text t, Settings& s) { return put(s.max_links, util::parse_limit(t, 10'000)); }},
     OptionEntry{"last-job", "DIR|none", "", "Guards", on_both,
                 "directory of the last finished job of the same kind, for --max-links P%; none: "
                 "there is none yet, so that P% stops nothing; a directory of that name is ./none",
@@ -445,24 +449,24 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   if (auto done = put_text(s.to, t); !done) return done;
                   if (s.own_emulator()) return {};
-                  return put(s.send.target, parse_target(t));
+                  return put(s.send.target, net::parse_target(t));
                 }},
     OptionEntry{"api", "identity|import", "identity", "Target", on_both,
                 "identity: one link a request; import: batches of links, needs --project-mode",
                 [](Text t, Settings& s) {
                   s.plan.api = t;
                   return choose(s.send.dialect.api, t,
-                                std::array{Choice<Api>{"identity", Api::identity},
-                                           Choice<Api>{"import", Api::import}});
+                                std::array{Choice<plan::Api>{"identity", plan::Api::identity},
+                                           Choice<plan::Api>{"import", plan::Api::import}});
                 }},
     OptionEntry{"project-mode", "original|simplified|legacy", "", "Target", on_both | on_emulator,
                 "how the project resolves identities",
                 [](Text t, Settings& s) -> Done {
                   auto chosen =
                       choose(s.send.dialect.mode, t,
-                             std::array{Choice<ProjectMode>{"original", ProjectMode::original},
-                                        Choice<ProjectMode>{"simplified", ProjectMode::simplified},
-                                        Choice<ProjectMode>{"legacy", ProjectMode::legacy}});
+                             std::array{Choice<plan::ProjectMode>{"original", plan::ProjectMode::original},
+                                        Choice<plan::ProjectMode>{"simplified", plan::ProjectMode::simplified},
+                                        Choice<plan::ProjectMode>{"legacy", plan::ProjectMode::legacy}});
                   if (chosen) s.plan.project_mode = t;
                   return chosen;
                 }},
@@ -472,7 +476,7 @@ const std::array entries{
                 "an HTTP proxy, http://proxy:3128; default: HTTPS_PROXY, unless NO_PROXY names the "
                 "target",
                 [](Text t, Settings& s) -> Done {
-                  auto proxy = parse_proxy(t, false);
+                  auto proxy = net::parse_proxy(t, false);
                   if (!proxy) return proxy.error();
                   s.send.proxy = std::move(*proxy);
                   return {};
@@ -505,11 +509,11 @@ const std::array entries{
                 "for planning; beyond it the census goes on on disk; default: half of what the "
                 "machine or cgroup has, at most 4GiB",
                 [](Text t, Settings& s) -> Done {
-                  const auto size = parse_size(t);
+                  const auto size = util::parse_size(t);
                   if (!size) return size.error();
                   if (*size < memory_min_bytes) {
                     return usage(fmt::format("{} is too little: give at least {}", t,
-                                             size_text(memory_min_bytes)));
+                                             util::size_text(memory_min_bytes)));
                   }
                   s.plan.memory_bytes = *size;
                   return {};
@@ -561,7 +565,7 @@ const std::array entries{
                 [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
     OptionEntry{"stats", "DURATION", "5m", "Output", on_both,
                 "without that line, report as often as this; 0: never",
-                [](Text t, Settings& s) { return put(s.output.stats, parse_duration(t)); }},
+                [](Text t, Settings& s) { return put(s.output.stats, util::parse_duration(t)); }},
     OptionEntry{"summary", "FILE|-", "", "Output", on_both,
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
@@ -581,17 +585,17 @@ const std::array entries{
                 "what is said on stderr",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.level, t,
-                                std::array{Choice<Level>{"debug", Level::debug},
-                                           Choice<Level>{"info", Level::info},
-                                           Choice<Level>{"warning", Level::warning},
-                                           Choice<Level>{"error", Level::error}});
+                                std::array{Choice<util::Level>{"debug", util::Level::debug},
+                                           Choice<util::Level>{"info", util::Level::info},
+                                           Choice<util::Level>{"warning", util::Level::warning},
+                                           Choice<util::Level>{"error", util::Level::error}});
                 }},
     OptionEntry{"log-format", "text|json", "text", "Output", on_all,
                 "json: one object a line, with time, level and msg",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.format, t,
-                                std::array{Choice<LogFormat>{"text", LogFormat::text},
-                                           Choice<LogFormat>{"json", LogFormat::json}});
+                                std::array{Choice<util::LogFormat>{"text", util::LogFormat::text},
+                                           Choice<util::LogFormat>{"json", util::LogFormat::json}});
                 }},
 
     OptionEntry{"config", "FILE", "", "Config", on_all,
@@ -619,7 +623,7 @@ const std::array entries{
     OptionEntry{"limit-rate", "RATE", "0", "Emulator", on_emulator,
                 "answer 429 to more links a second than this; 0: no limit",
                 [](Text t, Settings& s) -> Done {
-                  const auto rate = parse_rate(t);
+                  const auto rate = util::parse_rate(t);
                   if (!rate) return rate.error();
                   s.emulator.service.limit_per_s = rate->per_s;
                   return {};
@@ -627,7 +631,7 @@ const std::array entries{
     OptionEntry{"limit-batch", "N", "2000", "Emulator", on_emulator,
                 "answer 413 to a batch of more events than this",
                 [](Text t, Settings& s) {
-                  return put(s.emulator.service.limit_batch, count_within(t, 1, import_events_max));
+                  return put(s.emulator.service.limit_batch, count_within(t, 1, emulator::import_events_max));
                 }},
     OptionEntry{"limit-connections", "N", "2000", "Emulator", on_emulator,
                 "answer 503 to more connections at once than this",
@@ -643,7 +647,7 @@ const std::array entries{
                 "mishaps on purpose: 503:0.01,429:0.02,reset:0.005",
                 [](Text t, Settings& s) -> Done {
                   if (t.empty()) return usage("is empty: write for example 503:0.01");
-                  return put(s.emulator.service.risks, parse_risks(t));
+                  return put(s.emulator.service.risks, emulator::parse_risks(t));
                 }},
     OptionEntry{"retry-after", "SECONDS", "0", "Emulator", on_emulator,
                 "what mishaps with 429 and 503 tell the client to wait",
@@ -651,7 +655,7 @@ const std::array entries{
                   return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
                 }},
     OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps and refusals by lot",
-                [](Text t, Settings& s) { return put(s.emulator.service.seed, parse_count(t)); }},
+                [](Text t, Settings& s) { return put(s.emulator.service.seed, util::parse_count(t)); }},
     OptionEntry{"silent", "", "", "Emulator", on_emulator,
                 "accept what the project's rules refuse and do nothing, as the real service does",
                 [](Text t, Settings& s) -> Done {
@@ -662,9 +666,9 @@ const std::array entries{
                 "answer only one of the two APIs, 404 to the other",
                 [](Text t, Settings& s) {
                   return choose(s.emulator.service.api, t,
-                                std::array{Choice<EmulatedApi>{"both", EmulatedApi::both},
-                                           Choice<EmulatedApi>{"identity", EmulatedApi::identity},
-                                           Choice<EmulatedApi>{"import", EmulatedApi::import}});
+                                std::array{Choice<emulator::EmulatedApi>{"both", emulator::EmulatedApi::both},
+                                           Choice<emulator::EmulatedApi>{"identity", emulator::EmulatedApi::identity},
+                                           Choice<emulator::EmulatedApi>{"import", emulator::EmulatedApi::import}});
                 }},
     OptionEntry{"uuid-only", "", "", "Emulator", on_emulator,
                 "create: refuse anonymous ids that do not look like UUIDs, as the real service does",
@@ -678,9 +682,9 @@ const std::array entries{
     OptionEntry{"refuse-share", "SHARE", "0", "Emulator", on_emulator,
                 "refuse so many of all links, 0.05 for one in twenty; always the same ones",
                 [](Text t, Settings& s) -> Done {
-                  const auto share = parse_share(t);
+                  const auto share = emulator::parse_share(t);
                   if (!share) {
-                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", printable(t)));
+                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", util::printable(t)));
                   }
                   s.emulator.service.refuse_share = *share;
                   return {};
@@ -698,7 +702,7 @@ const std::array entries{
                 "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "
                 "500/s, for import 15000/s",
                 [](Text t, Settings& s) -> Done {
-                  auto rate = Timetable::parse(t);
+                  auto rate = send::Timetable::parse(t);
                   if (!rate) return rate.error();
                   s.typed_rate = std::move(*rate);
                   return {};
@@ -712,11 +716,11 @@ const std::array entries{
             s.send.rate_bytes = 0;
             return {};
           }
-          const auto size = parse_size(t.substr(0, t.size() - (t.ends_with("/s") ? 2 : 0)));
+          const auto size = util::parse_size(t.substr(0, t.size() - (t.ends_with("/s") ? 2 : 0)));
           if (!size || !t.ends_with("/s") || *size < 1'000) {
             return usage(fmt::format("{} is no size a second, of at least 1kB/s: write 2MB/s, or 0 "
                                      "for no limit",
-                                     printable(t)));
+                                     util::printable(t)));
           }
           s.send.rate_bytes = static_cast<double>(*size);
           return {};
@@ -759,7 +763,7 @@ const std::array entries{
         "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
         "for --api import: most bytes of a request before gzip; the service takes 10 MB",
         [](Text t, Settings& s) -> Done {
-          const auto size = parse_size(t);
+          const auto size = util::parse_size(t);
           if (!size) return size.error();
           if (*size < 1'000 || *size > 10'000'000) {
             return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
@@ -837,4 +841,4 @@ bool is_plan_option(const OptionEntry& entry) {
          std::find(others.begin(), others.end(), entry.name) != others.end();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

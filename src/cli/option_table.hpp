@@ -22,7 +22,7 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 enum class When : std::uint8_t { automatic, always, never };
 
@@ -34,11 +34,12 @@ enum class ShowFormat : std::uint8_t { csv, ndjson };
 struct OutputSettings {
   When progress = When::automatic;           // Flag: --progress
   std::chrono::milliseconds stats{300'000};  // 0: no statistics. Flag: --stats
-  LogOptions log;                            // Flags: --log-level, --log-format
+  util::LogOptions log;                      // Flags: --log-level, --log-format
   std::string summary;              // besides the one in the job; "-": stdout. Flag: --summary
   When show_ids = When::automatic;  // Flag: --show-ids
-  std::vector<Fate> fail_on{Fate::rejected, Fate::held, Fate::refused};  // Flag: --fail-on
-  bool quiet = false;                                                    // Flag: --quiet
+  std::vector<send::Fate> fail_on{send::Fate::rejected, send::Fate::held,
+                                  send::Fate::refused};  // Flag: --fail-on
+  bool quiet = false;                                    // Flag: --quiet
 };
 
 /// The value of --last-job if there is no previous job yet.
@@ -48,26 +49,27 @@ struct Settings {
   Command command = Command::run;
   std::string job;  // Flag: --job
 
-  PlanOptions plan;            // with the inputs
+  plan::PlanOptions plan;      // with the inputs
   std::string deny_file;       // not read yet. Flag: --deny-file
   std::string decisions_file;  // not read yet. Flag: --decisions
-  Limit max_rejected{Limit::Kind::percent, 0,
-                     5};                       // of the rows that name a pair. Flag: --max-rejected
-  Limit max_held{Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
-  Limit max_links;       // to be sent; percent: of those of the previous job. Flag: --max-links
-  std::string last_job;  // as typed, or no_last_job. Flag: --last-job
-  Limit max_user_share{Limit::Kind::percent, 0,
-                       1};  // of all anonymous ids, claimed by one user. Flag: --max-user-share
-  Limit max_decimals{Limit::Kind::percent, 0,
-                     50};  // of the rows, on either side. Flag: --max-decimals
-  Limit max_uuid_lead{Limit::Kind::percent, 0,
-                      25};  // in percentage points; none or percent. Flag: --max-uuid-lead
+  util::Limit max_rejected{util::Limit::Kind::percent, 0,
+                           5};  // of the rows that name a pair. Flag: --max-rejected
+  util::Limit max_held{util::Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
+  util::Limit max_links;  // to be sent; percent: of those of the previous job. Flag: --max-links
+  std::string last_job;   // as typed, or no_last_job. Flag: --last-job
+  util::Limit max_user_share{
+      util::Limit::Kind::percent, 0,
+      1};  // of all anonymous ids, claimed by one user. Flag: --max-user-share
+  util::Limit max_decimals{util::Limit::Kind::percent, 0,
+                           50};  // of the rows, on either side. Flag: --max-decimals
+  util::Limit max_uuid_lead{util::Limit::Kind::percent, 0,
+                            25};  // in percentage points; none or percent. Flag: --max-uuid-lead
   std::optional<std::uint32_t> max_cluster;  // as typed; 0: none. Flag: --max-cluster
 
-  std::string to;                       // as typed: us, eu, in, emulator or a URL. Flag: --to
-  SendOptions send;                     // target: set if `to` names one; secrets: never set here
-  std::optional<Timetable> typed_rate;  // empty: the default of the API. Flag: --rate
-  std::string say_rate;                 // the argument of the command `rate`
+  std::string to;          // as typed: us, eu, in, emulator or a URL. Flag: --to
+  send::SendOptions send;  // target: set if `to` names one; secrets: never set here
+  std::optional<send::Timetable> typed_rate;  // empty: the default of the API. Flag: --rate
+  std::string say_rate;                       // the argument of the command `rate`
   CredentialSources credentials;
   std::string approve;    // Flag: --approve
   bool yes = false;       // Flag: --yes
@@ -79,7 +81,7 @@ struct Settings {
   ShowFormat show_format = ShowFormat::csv;
   std::vector<std::string> explain;  // ids; `-` for those on stdin
   bool explain_as_json = false;      // Flag: --format
-  EmulatorOptions emulator;
+  emulator::EmulatorOptions emulator;
 
   /// All options given, from any origin.
   std::vector<TypedOption> typed;
@@ -97,4 +99,4 @@ std::span<const std::string_view> option_groups();
 /// Returns whether the option is one that a plan is made with.
 bool is_plan_option(const OptionEntry& entry);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

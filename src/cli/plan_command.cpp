@@ -19,7 +19,7 @@
 #include "send/open_run.hpp"
 #include "send/sender.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -80,7 +80,7 @@ std::string same_command_for(const World& world, const std::string& job,
 }
 
 /// Returns the field options that the plan was made with and that this call does not set.
-OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
+OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
   const auto& intake = settings.plan.intake;
   OptionTexts fields;
   for (const auto& [key, option, now] :
@@ -99,7 +99,7 @@ OptionTexts planned_fields(const Settings& settings, const KeyValues& plan) {
 
 /// Returns the options that the plan was made with, except defaults. The plan does not record the
 /// file names of --deny-file and --decisions.
-OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
+OptionTexts planned_options(const Settings& settings, const util::KeyValues& plan) {
   const auto planned = [&](std::string_view key) { return std::string(plan.get(key)); };
   OptionTexts options;
   const auto add = [&](std::string_view option, std::string value, std::string_view fallback) {
@@ -112,7 +112,7 @@ OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
   for (auto& field : planned_fields(settings, plan))
     options.push_back(std::move(field));
   if (const auto delimiter = planned("delimiter"); !delimiter.empty()) {
-    options.emplace_back("delimiter", delimiter == "\t" ? "tab" : printable(delimiter));
+    options.emplace_back("delimiter", delimiter == "\t" ? "tab" : util::printable(delimiter));
   }
   if (planned("header") == "no") options.emplace_back("no-header", "");
   for (std::string_view words = plan.get("null_words"); !words.empty();) {
@@ -120,7 +120,7 @@ OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
     options.emplace_back("null-word", std::string(word));
     words.remove_prefix(std::min(words.size(), word.size() + 1));
   }
-  add("row-max", planned("row_max") + "B", fmt::format("{}B", IntakeOptions{}.row_max));
+  add("row-max", planned("row_max") + "B", fmt::format("{}B", input::IntakeOptions{}.row_max));
   if (planned("allow_ragged") == "yes") options.emplace_back("allow", "ragged");
   if (planned("allow_lazy_quotes") == "yes") options.emplace_back("allow", "lazy-quotes");
   add("blank", planned("blank"), "skip");
@@ -130,7 +130,7 @@ OptionTexts planned_options(const Settings& settings, const KeyValues& plan) {
   if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
   // Simplified projects have no cluster limit unless one is configured.
   if (const auto cap = planned("max_cluster"); cap != "0") {
-    add("max-cluster", cap, std::to_string(CensusOptions{}.max_cluster));
+    add("max-cluster", cap, std::to_string(plan::CensusOptions{}.max_cluster));
   } else if (planned("project_mode") != "simplified") {
     options.emplace_back("max-cluster", "none");
   }
@@ -146,7 +146,7 @@ Error another_plan(const Settings& settings, World& world, const Error& why, con
                  same_command_for(world, other_job(settings.job),
                                   planned_fields(settings, view.plan.options)));
   return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
-                                printable(settings.job), why.what)};
+                                util::printable(settings.job), why.what)};
 }
 
 /// Checks the state of the job before any work. Returns: its view, if it has a plan.
@@ -154,7 +154,7 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   const auto there = world.files.stat(settings.job);
   if (!there) return there.error();
   if (!*there) return std::optional<JobView>();
-  const auto paths = open_job(world.files, settings.job);
+  const auto paths = plan::open_job(world.files, settings.job);
   if (!paths) return paths.error();
   const auto plan = world.files.stat(paths->plan());
   if (!plan) return plan.error();
@@ -167,7 +167,7 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
     return Error{Errc::input,
                  fmt::format("{}: is missing, though its run has begun: restore it, or start a new "
                              "job with another --job, which sends all links again",
-                             printable(paths->plan()))};
+                             util::printable(paths->plan()))};
   }
   auto view = view_job(world.files, settings.job);
   if (!view) return view.error();
@@ -175,7 +175,7 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   const auto has_run = world.files.stat(paths->run().dir);
   if (!has_run) return has_run.error();
   if (!*has_run) {
-    if (const auto made = make_job(world.files, settings.job); !made) return made.error();
+    if (const auto made = plan::make_job(world.files, settings.job); !made) return made.error();
   }
   return std::optional(std::move(*view));
 }
@@ -193,7 +193,7 @@ void say_account(const JobView& view, World& world) {
 
 /// Returns how the last call that sent links ended, from its summary. If it was killed before it
 /// could write one, returns how it would have ended.
-Ending last_ending(const JobView& view, const JobPaths& place, const Settings& settings,
+Ending last_ending(const JobView& view, const plan::JobPaths& place, const Settings& settings,
                    World& world) {
   if (auto ending = recorded_ending(world.files, place.summary())) return std::move(*ending);
   Ending ending;
@@ -208,8 +208,8 @@ enum class Sent : std::uint8_t { no, yes };
 /// call that sent nothing keeps the ending of the last call that sent links; its own ending is
 /// written to --summary only. `files` is null if the job's directory is no longer ours; then
 /// nothing is written to it.
-Result<void> write_reports(const JobView& view, const Ending& ending, Files* files,
-                           const JobPaths& place, const Settings& settings, World& world,
+Result<void> write_reports(const JobView& view, const Ending& ending, io::Files* files,
+                           const plan::JobPaths& place, const Settings& settings, World& world,
                            Sent sent) {
   if (files != nullptr) {
     const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
@@ -230,7 +230,7 @@ Result<void> write_reports(const JobView& view, const Ending& ending, Files* fil
 
 Result<JobView> plan_now(const Settings& settings, World& world) {
   world.signals.end_at_once(true);
-  const auto made = make_plan(settings.plan, settings.job, world.files, world.progress);
+  const auto made = plan::make_plan(settings.plan, settings.job, world.files, world.progress);
   world.signals.end_at_once(false);
   world.progress.end();
   if (!made) return made.error();
@@ -240,18 +240,18 @@ Result<JobView> plan_now(const Settings& settings, World& world) {
 /// Reads the files named by planning options.
 Result<void> read_rule_files(Settings& settings, World& world) {
   if (!settings.deny_file.empty()) {
-    auto deny = read_deny_file(world.files, settings.deny_file);
+    auto deny = plan::read_deny_file(world.files, settings.deny_file);
     if (!deny) return deny.error();
     if (deny->list->size() == 0) {
       world.log.warning(
           fmt::format("--deny-file: {}: has no line that denies an id: is it complete?",
-                      printable(settings.deny_file)));
+                      util::printable(settings.deny_file)));
     }
     settings.plan.screen.deny = std::move(deny->list);
     settings.plan.deny_digest = std::move(deny->digest);
   }
   if (!settings.decisions_file.empty()) {
-    auto decisions = read_decision_file(world.files, settings.decisions_file);
+    auto decisions = plan::read_decision_file(world.files, settings.decisions_file);
     if (!decisions) return decisions.error();
     settings.plan.decisions = std::move(*decisions);
   }
@@ -290,7 +290,7 @@ std::string corrected_command(std::string_view guard, const std::string& job,
   }
   if (guard != "max-uuid-lead") return command_line({"show", "--job", settings.job});
   if (!is_readable_again(settings)) return {};
-  const auto intake = Intake::open(settings.plan.intake);
+  const auto intake = input::Intake::open(settings.plan.intake);
   if (!intake || intake->files().empty()) return {};
   const auto& [anon, user] = intake->files().front().side_names;
   if (anon.empty() || user.empty()) return {};
@@ -388,18 +388,18 @@ class Run {
     const bool has_inputs = !settings_.plan.intake.inputs.empty();
     if (!view_) {
       if (has_inputs) return {};
-      return usage(
-          fmt::format("--job: {}: has no plan: name the INPUT to plan", printable(settings_.job)));
+      return usage(fmt::format("--job: {}: has no plan: name the INPUT to plan",
+                               util::printable(settings_.job)));
     }
-    if (auto right = check_sendable(view_->plan, view_->census); !right && !is_over()) {
+    if (auto right = plan::check_sendable(view_->plan, view_->census); !right && !is_over()) {
       if (has_inputs) {
         world_.log.info("start a new job: " + same_command_for(world_, other_job(settings_.job)));
       }
       return Error{right.error().code,
-                   fmt::format("{}: {}", printable(settings_.job), right.error().what)};
+                   fmt::format("{}: {}", util::printable(settings_.job), right.error().what)};
     }
     if (has_inputs) {
-      if (auto same = match_plan(view_->plan, settings_.plan); !same) {
+      if (auto same = plan::match_plan(view_->plan, settings_.plan); !same) {
         return another_plan(settings_, world_, same.error(), *view_);
       }
     } else if (auto same = check_typed_against(settings_, view_->plan.options); !same) {
@@ -419,7 +419,7 @@ class Run {
     return adopt_plan(settings_, view_->plan.options);
   }
 
-  const KeyValues& recorded_words() const { return view_->run->checkpoint.words; }
+  const util::KeyValues& recorded_words() const { return view_->run->checkpoint.words; }
 
   /// Flags are compared with the plan elsewhere. Values from environment and file are shared by
   /// many jobs and do not override the plan, but a difference shows that this job belongs to
@@ -433,8 +433,8 @@ class Run {
       return usage(
           fmt::format("{}: --{} is {}, and {} was planned with {}: leave it out, or plan "
                       "a new job",
-                      option.where, name, printable(option.text), printable(settings_.job),
-                      printable(planned)));
+                      option.where, name, util::printable(option.text),
+                      util::printable(settings_.job), util::printable(planned)));
     }
     return {};
   }
@@ -452,14 +452,14 @@ class Run {
     return usage(
         fmt::format("{}: the job was begun with {}: leave that out to go on with it, or "
                     "start a job of its own for the other project",
-                    printable(settings_.job), fmt::join(differences, " and ")));
+                    util::printable(settings_.job), fmt::join(differences, " and ")));
   }
 
   /// Returns the given ones of target, project and token that differ from those the job was begun
   /// with, as text for people. The checkpoint has one fingerprint of all three, and the first two
   /// also in clear text. With the recorded values of these, the fingerprint can differ only because
   /// of the token.
-  std::vector<std::string> differing_parts(const Secret& token) const {
+  std::vector<std::string> differing_parts(const util::Secret& token) const {
     std::vector<std::string> parts;
     Settings then;
     if (!recall(then, recorded_words()) || then.to.empty()) {
@@ -476,15 +476,15 @@ class Run {
       parts.push_back(fmt::format(
           "{}, not {}",
           dialect.project_id.empty() ? "no --project-id" : "project " + dialect.project_id,
-          printable(project)));
+          util::printable(project)));
     }
     if (token.empty()) return parts;
     dialect.api = settings_.send.dialect.api;
     dialect.mode = settings_.send.dialect.mode;
     dialect.token = token;
-    if (target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
-      parts.push_back(fmt::format("token {}, not {}", printable(recorded_words().get("token", "…")),
-                                  token.masked()));
+    if (send::target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
+      parts.push_back(fmt::format(
+          "token {}, not {}", util::printable(recorded_words().get("token", "…")), token.masked()));
     }
     return parts;
   }
@@ -518,7 +518,7 @@ class Run {
     dialect.token = credentials_->token;
     dialect.username = credentials_->username;
     dialect.secret = credentials_->secret;
-    settings_.send.reread = [this]() -> Result<DialectOptions> {
+    settings_.send.reread = [this]() -> Result<send::DialectOptions> {
       auto again = load_credentials(settings_.credentials, world_.environment);
       if (!again) return again.error();
       auto fresh = settings_.send.dialect;
@@ -529,11 +529,13 @@ class Run {
     };
     const auto& target = settings_.send.target;
     if (auto found = find_proxy(); !found) return found;
-    if (const auto usable = Dialect::make(dialect, target.authority(), target.base); !usable) {
+    if (const auto usable = send::Dialect::make(dialect, target.authority(), target.base);
+        !usable) {
       return usable.error();
     }
     if (target.tls) {
-      if (const auto usable = TlsContext::make(settings_.send.tls); !usable) return usable.error();
+      if (const auto usable = net::TlsContext::make(settings_.send.tls); !usable)
+        return usable.error();
     }
     return {};
   }
@@ -550,39 +552,40 @@ class Run {
       if (!no_proxy || no_proxy->empty()) no_proxy = world_.environment(key);
     }
     if (!send.proxy && send.target.tls && variable && !variable->empty()) {
-      auto proxy = parse_proxy(*variable, true);
+      auto proxy = net::parse_proxy(*variable, true);
       if (!proxy) return proxy.error();
-      if (!exempt_from_proxy(send.target, no_proxy.value_or(""))) send.proxy = std::move(*proxy);
+      if (!net::exempt_from_proxy(send.target, no_proxy.value_or("")))
+        send.proxy = std::move(*proxy);
     }
-    if (send.proxy && exempt_from_proxy(send.target, "")) send.proxy.reset();
+    if (send.proxy && net::exempt_from_proxy(send.target, "")) send.proxy.reset();
     return {};
   }
 
   Result<void> start_emulator() {
-    EmulatorOptions options;
+    emulator::EmulatorOptions options;
     options.listen = "127.0.0.1:0";
-    if (settings_.send.dialect.mode == ProjectMode::simplified) {
-      options.service.graph.mode = IdentityMode::simplified;
-    } else if (settings_.send.dialect.mode == ProjectMode::legacy) {
-      options.service.graph.mode = IdentityMode::legacy;
+    if (settings_.send.dialect.mode == plan::ProjectMode::simplified) {
+      options.service.graph.mode = emulator::IdentityMode::simplified;
+    } else if (settings_.send.dialect.mode == plan::ProjectMode::legacy) {
+      options.service.graph.mode = emulator::IdentityMode::legacy;
     }
-    auto started = Emulator::start(std::move(options));
+    auto started = emulator::Emulator::start(std::move(options));
     if (!started) return started.error();
     emulator_ = std::move(*started);
     settings_.send.service_failure = [this] { return emulator_->failure(); };
-    auto target = parse_target(emulator_->url());
+    auto target = net::parse_target(emulator_->url());
     if (!target) return target.error();
     settings_.send.target = std::move(*target);
     auto& dialect = settings_.send.dialect;
-    dialect.token = Secret("emulator");
-    dialect.username = Secret("emulator");
-    dialect.secret = Secret("emulator");
+    dialect.token = util::Secret("emulator");
+    dialect.username = util::Secret("emulator");
+    dialect.secret = util::Secret("emulator");
     return {};
   }
 
   Result<void> find_last_job() {
     if (goes_on()) return {};
-    const auto planned = view_ ? view_->plan.options : plan_words(settings_.plan);
+    const auto planned = view_ ? view_->plan.options : plan::plan_words(settings_.plan);
     auto last = read_last_job(settings_, planned, world_.files, world_.log);
     if (!last) return last.error();
     last_ = std::move(*last);
@@ -634,8 +637,8 @@ class Run {
     settings_.send.words.set("username", std::string(settings_.send.dialect.username.reveal()));
     settings_.send.words.set("token", settings_.send.dialect.token.masked());
     settings_.send.plan = view_->plan.digest;
-    const auto sent = send_plan(settings_.send, settings_.job, world_.files, world_.progress,
-                                world_.signals.stop(), &hold_);
+    const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.progress,
+                                      world_.signals.stop(), &hold_);
     world_.progress.end();
     if (emulator_) emulator_->stop();
     if (!sent) return sent.error();
@@ -651,7 +654,7 @@ class Run {
   Result<int> end_of_lost(const Error& stop) {
     world_.log.error(stop.what);
     world_.log.info("go on: " + way_from_loss());
-    return exit_code(stop.code);
+    return util::exit_code(stop.code);
   }
 
   /// Returns the command to continue if the job was moved, removed or replaced during the run.
@@ -669,7 +672,7 @@ class Run {
     return next_command(settings_);  // after the job is restored
   }
 
-  Result<int> end_of_sending(const SendReport& sent) {
+  Result<int> end_of_sending(const send::SendReport& sent) {
     Ending ending;
     ending.rehearsal = settings_.rehearse;
     ending.exit_code = sent.stop ? exit_code_of(*sent.stop, world_.signals.stop().signal_number())
@@ -677,7 +680,7 @@ class Run {
     if (sent.stop) ending.stop = sent.stop->what;
     if (!sent.stop && view_->pending() > 0) {
       ending.stop = fmt::format("{} links failed again and again while others succeeded",
-                                count_text(view_->pending()));
+                                util::count_text(view_->pending()));
     }
     if (hold_->is_lost()) {
       ending.next = way_from_loss();
@@ -706,7 +709,7 @@ class Run {
                                   next_command(settings_, "max-refused")));
     }
     if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
-    world_.log.info("job: " + printable(settings_.job));
+    world_.log.info("job: " + util::printable(settings_.job));
     return finish(ending, Sent::yes);
   }
 
@@ -716,7 +719,7 @@ class Run {
     std::string_view value = any_target;
     if (option == "project-id") value = "N";
     if (option == "project-mode") {
-      const bool is_simplified = settings_.send.dialect.mode == ProjectMode::simplified;
+      const bool is_simplified = settings_.send.dialect.mode == plan::ProjectMode::simplified;
       value = is_simplified ? "original|legacy" : "simplified";
     }
     return command_of_new_job(OptionTexts{{option, std::string(value)}});
@@ -773,11 +776,13 @@ class Run {
   /// Returns the project modes that support all operations of this plan.
   std::string modes_to_choose() const {
     std::string modes;
-    for (const auto mode : {ProjectMode::original, ProjectMode::simplified, ProjectMode::legacy}) {
+    for (const auto mode :
+         {plan::ProjectMode::original, plan::ProjectMode::simplified, plan::ProjectMode::legacy}) {
       bool takes_all = true;
       for (std::size_t op = 0; op < view_->census.to_send.size(); ++op) {
-        takes_all = takes_all && (view_->census.to_send[op] == 0 ||
-                                  check_op(Api::import, mode, static_cast<Op>(op)));
+        takes_all =
+            takes_all && (view_->census.to_send[op] == 0 ||
+                          plan::check_op(plan::Api::import, mode, static_cast<input::Op>(op)));
       }
       if (!takes_all) continue;
       modes += modes.empty() ? "" : "|";
@@ -791,7 +796,7 @@ class Run {
       world_.log.warning("another job sends all links again, also those that were delivered");
     }
     if (option != "to") return;
-    if (settings_.send.dialect.api == Api::identity) {
+    if (settings_.send.dialect.api == plan::Api::identity) {
       // All missing options at once.
       OptionTexts import{{"api", "import"}};
       if (settings_.plan.project_mode.empty()) {
@@ -803,7 +808,7 @@ class Run {
     world_.log.info("or, if the address is right: " + next_command(settings_));
   }
 
-  bool is_canary(const SendReport& sent) const {
+  bool is_canary(const send::SendReport& sent) const {
     return sent.stop && sent.stop->code == Errc::budget && settings_.send.canary &&
            sent.delivered + sent.refused >= *settings_.send.canary;
   }
@@ -812,8 +817,8 @@ class Run {
     const auto links = links_to_look_up(world_.files, *view_, settings_.rehearse);
     if (!links) return links.error();
     for (const auto& [link, place] : *links) {
-      world_.log.info(
-          fmt::format("look up: {} ({})", example_sentence(link, world_.mask), printable(place)));
+      world_.log.info(fmt::format("look up: {} ({})", example_sentence(link, world_.mask),
+                                  util::printable(place)));
     }
     return {};
   }
@@ -844,7 +849,7 @@ class Run {
 
   Result<int> stop_at_guard(const Error& error) {
     Ending ending;
-    ending.exit_code = exit_code(error.code);
+    ending.exit_code = util::exit_code(error.code);
     ending.stop = error.what;
     const auto guard = guard_of(error);
     const auto job = other_job(settings_.job);
@@ -873,10 +878,11 @@ class Run {
   }
 
   Result<int> finish(const Ending& ending, Sent sent = Sent::no) {
-    const JobPaths paths{settings_.job};
+    const plan::JobPaths paths{settings_.job};
     // A rehearsal must not change the reports of the job itself.
-    const JobPaths place = ending.rehearsal ? JobPaths{paths.run("rehearsal").dir} : paths;
-    Files* files = &world_.files;
+    const plan::JobPaths place =
+        ending.rehearsal ? plan::JobPaths{paths.run("rehearsal").dir} : paths;
+    io::Files* files = &world_.files;
     if (hold_) {
       const bool in_place = hold_->check().has_value();
       files = in_place || hold_->is_whole() ? &hold_->files() : nullptr;
@@ -902,14 +908,15 @@ class Run {
     if (now && *now && place_ && place_->is(**now)) return {};
     return Error{Errc::input, fmt::format("{}: was moved, removed or replaced meanwhile: nothing "
                                           "was sent; look at it first",
-                                          printable(settings_.job))};
+                                          util::printable(settings_.job))};
   }
 
   void say_where_it_stands() {
     const auto settled = view_->delivered() + view_->refused();
-    world_.log.info(fmt::format(
-        "plan {} in {}: {} of {} links settled ({})", view_->plan.id(), printable(settings_.job),
-        count_text(settled), count_text(view_->to_send()), share_text(settled, view_->to_send())));
+    world_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
+                                util::printable(settings_.job), util::count_text(settled),
+                                util::count_text(view_->to_send()),
+                                util::share_text(settled, view_->to_send())));
   }
 
   std::string reason_of_exit_fates() const {
@@ -922,15 +929,15 @@ class Run {
   Settings& settings_;
   World& world_;
   std::optional<JobView> view_;
-  std::optional<FileStat> place_;  // of the job's directory when it was read
-  std::shared_ptr<Hold> hold_;     // during and after sending
+  std::optional<io::FileStat> place_;  // of the job's directory when it was read
+  std::shared_ptr<plan::Hold> hold_;   // during and after sending
   std::optional<LastJob> last_;
   std::optional<Credentials> credentials_;  // those that are given
   struct {
-    std::optional<Target> target;
+    std::optional<net::Target> target;
     std::string project_id;
   } given_;  // by this call, without recorded values
-  std::unique_ptr<Emulator> emulator_;
+  std::unique_ptr<emulator::Emulator> emulator_;
   bool rehearses_ = false;  // the target is an emulator
 };
 
@@ -950,7 +957,8 @@ Result<std::string> job_directory(const Settings& settings) {
     if (fs::is_directory(status)) return ask_for_job("an input directory");
     if (!fs::exists(status)) {
       if (has_glob(input)) return ask_for_job("a glob");
-      return Error{Errc::input, fmt::format("{}: no such file: check the name", printable(input))};
+      return Error{Errc::input,
+                   fmt::format("{}: no such file: check the name", util::printable(input))};
     }
     if (!fs::is_regular_file(status)) return ask_for_job("an input that is no regular file");
     return input + ".idmerge";
@@ -963,7 +971,7 @@ Result<std::string> job_directory(const Settings& settings) {
         std::mismatch(directory.begin(), directory.end(), job.begin(), job.end());
     if (at == directory.end()) {
       return usage(fmt::format("--job: {}: lies inside the input {}: name a directory outside",
-                               printable(settings.job), printable(input)));
+                               util::printable(settings.job), util::printable(input)));
     }
   }
   return settings.job;
@@ -973,17 +981,17 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                           const std::optional<LastJob>& last) {
   const auto& census = view.census;
   const auto& lead_max = settings.max_uuid_lead;
-  if (lead_max.kind == Limit::Kind::percent && census.uuid_lead() * 100 > lead_max.percent) {
+  if (lead_max.kind == util::Limit::Kind::percent && census.uuid_lead() * 100 > lead_max.percent) {
     return Error{
         Errc::guard,
         fmt::format("--max-uuid-lead: {} of the user ids are UUIDs, and {} of the anonymous ids: "
                     "the columns look swapped: check --anon-field and --user-field, or raise the "
                     "guard",
-                    share_text(census.user.uuids, census.user.distinct),
-                    share_text(census.anon.uuids, census.anon.distinct))};
+                    util::share_text(census.user.uuids, census.user.distinct),
+                    util::share_text(census.anon.uuids, census.anon.distinct))};
   }
   const auto& share_max = settings.max_user_share;
-  if (share_max.kind == Limit::Kind::percent && !view.hubs.empty() &&
+  if (share_max.kind == util::Limit::Kind::percent && !view.hubs.empty() &&
       census.user_share() * 100 > share_max.percent) {
     const auto& hub = view.hubs.front();
     return Error{
@@ -991,25 +999,26 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
         fmt::format("--max-user-share: one user, {}, claims {} of {} anonymous ids ({}), over {}: "
                     "is that a person, or a word for \"no id\"? see the rows with idmerge explain, "
                     "name the word with --null-word or --deny-file, or raise the guard",
-                    settings.plan.intake.mask(hub.user), count_text(hub.ids),
-                    count_text(census.anon.distinct), share_text(hub.ids, census.anon.distinct),
-                    limit_text(share_max))};
+                    settings.plan.intake.mask(hub.user), util::count_text(hub.ids),
+                    util::count_text(census.anon.distinct),
+                    util::share_text(hub.ids, census.anon.distinct), util::limit_text(share_max))};
   }
   const auto& decimals_max = settings.max_decimals;
-  if (decimals_max.kind == Limit::Kind::percent &&
+  if (decimals_max.kind == util::Limit::Kind::percent &&
       census.decimal_share() * 100 > decimals_max.percent) {
     const bool is_user = census.looks.user_decimals >= census.looks.anon_decimals;
     return Error{
         Errc::guard,
-        fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
-                    "over {}: it was 12345 before a tool read the column as decimals (pandas does "
-                    "when one is missing): export it as integers or text, or raise the guard",
-                    count_text(is_user ? census.looks.user_decimals : census.looks.anon_decimals),
-                    count_text(census.links + census.duplicates), is_user ? "user" : "anonymous",
-                    limit_text(decimals_max))};
+        fmt::format(
+            "--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
+            "over {}: it was 12345 before a tool read the column as decimals (pandas does "
+            "when one is missing): export it as integers or text, or raise the guard",
+            util::count_text(is_user ? census.looks.user_decimals : census.looks.anon_decimals),
+            util::count_text(census.links + census.duplicates), is_user ? "user" : "anonymous",
+            util::limit_text(decimals_max))};
   }
   const auto rejected =  // a repeated header is not a row that was meant to be linked
-      census.rejected() - census.faults[static_cast<std::size_t>(Fault::repeated_header)];
+      census.rejected() - census.faults[static_cast<std::size_t>(input::Fault::repeated_header)];
   const auto unreadable = census.unreadable_orders.rows;
   const auto naming = census.read - census.skipped();  // rows that name a pair or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
@@ -1017,20 +1026,20 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
         Errc::guard,
         fmt::format("--max-rejected: {} of {} rows have an order that cannot be read{}, over {}: "
                     "the first {}; fix the input, check --order-field, or raise the guard",
-                    count_text(unreadable), count_text(naming),
+                    util::count_text(unreadable), util::count_text(naming),
                     rejected == 0
                         ? ""
-                        : fmt::format(", and {} are rejected (see {})", count_text(rejected),
+                        : fmt::format(", and {} are rejected (see {})", util::count_text(rejected),
                                       shell_word(view.job + "/rejected.ndjson")),
-                    limit_text(settings.max_rejected), first_unreadable_order(view))};
+                    util::limit_text(settings.max_rejected), first_unreadable_order(view))};
   }
   if (settings.max_rejected.exceeded(rejected, naming)) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, fix the "
-                    "input, or raise the guard",
-                    count_text(rejected), count_text(naming), limit_text(settings.max_rejected),
-                    shell_word(view.job + "/rejected.ndjson"))};
+    return Error{Errc::guard,
+                 fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, fix the "
+                             "input, or raise the guard",
+                             util::count_text(rejected), util::count_text(naming),
+                             util::limit_text(settings.max_rejected),
+                             shell_word(view.job + "/rejected.ndjson"))};
   }
   const auto doubtful = census.held_links() - census.outranked();
   if (settings.max_held.exceeded(doubtful, census.links)) {
@@ -1038,22 +1047,22 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
         Errc::guard,
         fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
-                    count_text(doubtful), count_text(census.links), limit_text(settings.max_held),
-                    shell_word(view.job + "/held.ndjson"))};
+                    util::count_text(doubtful), util::count_text(census.links),
+                    util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
   }
   return check_links(settings, census.sendable(), last);
 }
 
-int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on) {
-  if (view.pending() > 0) return exit_code(Errc::outage);
+int exit_code_of(const JobView& view, const std::vector<send::Fate>& fail_on) {
+  if (view.pending() > 0) return util::exit_code(Errc::outage);
   const auto tally = doubtful_of(view);
   const bool failed =
-      std::any_of(fail_on.begin(), fail_on.end(), [&](Fate fate) { return tally[fate] > 0; });
+      std::any_of(fail_on.begin(), fail_on.end(), [&](send::Fate fate) { return tally[fate] > 0; });
   return failed ? 3 : 0;
 }
 
 int exit_code_of(const Error& error, int signal_number) {
-  return exit_code(error.code, signal_number);
+  return util::exit_code(error.code, signal_number);
 }
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
@@ -1079,7 +1088,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   std::optional<JobView> view = std::move(*before);
   OptionTexts fields;
   if (view) {
-    const auto same = match_plan(view->plan, settings.plan);
+    const auto same = plan::match_plan(view->plan, settings.plan);
     if (!same && view->run) return another_plan(settings, world, same.error(), *view);
     if (!same) {
       world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));
@@ -1089,7 +1098,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   }
   std::optional<LastJob> last;
   if (!view || !view->run) {
-    auto read = read_last_job(settings, plan_words(settings.plan), world.files, world.log);
+    auto read = read_last_job(settings, plan::plan_words(settings.plan), world.files, world.log);
     if (!read) return read.error();
     last = std::move(*read);
   }
@@ -1111,7 +1120,7 @@ Result<int> do_plan(Settings& settings, World& world) {
     ending.next = next_command(settings);  // its guards were passed
     world.log.info("go on: " + ending.next);
   } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
-    ending.exit_code = exit_code(guarded.error().code);
+    ending.exit_code = util::exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
     ending.next = corrected_command(guard, settings.job, settings, world, *view);
@@ -1128,8 +1137,8 @@ Result<int> do_plan(Settings& settings, World& world) {
                               shell_word(any_target), view->plan.id());
     world.log.info("send it: " + ending.next);
   }
-  const auto written =
-      write_reports(*view, ending, &world.files, JobPaths{settings.job}, settings, world, Sent::no);
+  const auto written = write_reports(*view, ending, &world.files, plan::JobPaths{settings.job},
+                                     settings, world, Sent::no);
   if (!written) return written.error();
   return ending.exit_code;
 }
@@ -1138,4 +1147,4 @@ Result<int> do_run(Settings& settings, World& world) {
   return Run(settings, world).go();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -21,18 +21,18 @@
 #include "io/files.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// The environment and services that the commands use; tests pass their own.
 struct World {
-  Files& files;
-  Log& log;
+  io::Files& files;
+  util::Log& log;
   ProgressListener& progress;
   Signals& signals;
   Environment environment;
   AskPerson ask;
   Output output;  // stdout
-  IdMask mask;
+  util::IdMask mask;
   std::vector<std::string> arguments;  // as typed, to print the command again
 };
 
@@ -53,7 +53,7 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                           const std::optional<LastJob>& last);
 
 /// Returns the exit code of a job with all links settled or parked: 0, 3 or 5.
-int exit_code_of(const JobView& view, const std::vector<Fate>& fail_on);
+int exit_code_of(const JobView& view, const std::vector<send::Fate>& fail_on);
 
 /// Returns the exit code for an error; `signal_number` is the signal that caused it, or 0.
 int exit_code_of(const Error& error, int signal_number);
@@ -66,4 +66,4 @@ std::string next_command(const Settings& settings, std::string_view left_out = {
 /// for target, pace, guards and budgets.
 std::string first_command(const Settings& settings, std::string_view left_out = {});
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

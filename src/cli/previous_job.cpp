@@ -12,15 +12,16 @@
 #include "send/open_run.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 Error unfit(Errc code, const std::string& job, std::string_view why) {
-  return {code, fmt::format("--last-job: {}: {}", printable(job), why)};
+  return {code, fmt::format("--last-job: {}: {}", util::printable(job), why)};
 }
 
 /// Checks that both jobs are of the same kind, so that their numbers of links are comparable.
-Result<void> check_kind(const Settings& settings, const KeyValues& planned, const JobView& last) {
+Result<void> check_kind(const Settings& settings, const util::KeyValues& planned,
+                        const JobView& last) {
   for (const std::string_view key : {"op", "op_field", "api", "project_mode"}) {
     const auto now = planned.get(key);
     const auto then = last.plan.options.get(key);
@@ -30,10 +31,10 @@ Result<void> check_kind(const Settings& settings, const KeyValues& planned, cons
     return unfit(Errc::usage, last.job,
                  fmt::format("was planned with --{} '{}', not with '{}': name the last finished "
                              "job of the same kind",
-                             option, printable(then), printable(now)));
+                             option, util::printable(then), util::printable(now)));
   }
   const bool leaves = !settings.to.empty() && !settings.rehearse;
-  if (leaves && last.run->checkpoint.target != target_fingerprint(settings.send, last.plan)) {
+  if (leaves && last.run->checkpoint.target != send::target_fingerprint(settings.send, last.plan)) {
     return unfit(Errc::usage, last.job,
                  fmt::format("was sent to another target, project or token than {}: name the last "
                              "finished job that went there",
@@ -44,13 +45,14 @@ Result<void> check_kind(const Settings& settings, const KeyValues& planned, cons
 
 }  // namespace
 
-Result<std::optional<LastJob>> read_last_job(const Settings& settings, const KeyValues& planned,
-                                             Files& files, Log& log) {
-  if (settings.max_links.kind != Limit::Kind::percent) return std::optional<LastJob>();
+Result<std::optional<LastJob>> read_last_job(const Settings& settings,
+                                             const util::KeyValues& planned, io::Files& files,
+                                             util::Log& log) {
+  if (settings.max_links.kind != util::Limit::Kind::percent) return std::optional<LastJob>();
   const auto& job = settings.last_job;
   if (job == no_last_job) {
     log.warning(fmt::format("--max-links: {} of no last job (--last-job {}): this guard is off",
-                            limit_text(settings.max_links), no_last_job));
+                            util::limit_text(settings.max_links), no_last_job));
     return std::optional<LastJob>();
   }
   std::error_code absent;
@@ -78,7 +80,7 @@ Result<std::optional<LastJob>> read_last_job(const Settings& settings, const Key
 Result<void> check_links(const Settings& settings, std::uint64_t links,
                          const std::optional<LastJob>& last) {
   const auto& most = settings.max_links;
-  if (most.kind == Limit::Kind::percent && !last) {
+  if (most.kind == util::Limit::Kind::percent && !last) {
     IDMERGE_CHECK(settings.last_job == no_last_job);
     return {};
   }
@@ -87,10 +89,10 @@ Result<void> check_links(const Settings& settings, std::uint64_t links,
       Errc::guard,
       fmt::format("--max-links: {} links are to be sent, over {}{}: look at the census, or "
                   "raise the guard",
-                  count_text(links), limit_text(most),
-                  last ? fmt::format(" of the {} that {} had to send", count_text(last->links),
-                                     shell_word(last->job))
+                  util::count_text(links), util::limit_text(most),
+                  last ? fmt::format(" of the {} that {} had to send",
+                                     util::count_text(last->links), shell_word(last->job))
                        : "")};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

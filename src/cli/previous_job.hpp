@@ -16,7 +16,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 struct LastJob {
   std::string job;          // its directory
@@ -31,12 +31,13 @@ struct LastJob {
 /// current call sends nothing to a service. Errors: usage if it is no job, the current job itself,
 /// or one with another operation, API, project mode, target, project or token; input if it is
 /// damaged or not finished.
-Result<std::optional<LastJob>> read_last_job(const Settings& settings, const KeyValues& planned,
-                                             Files& files, Log& log);
+Result<std::optional<LastJob>> read_last_job(const Settings& settings,
+                                             const util::KeyValues& planned, io::Files& files,
+                                             util::Log& log);
 
 /// Checks `links` against --max-links. Requires: `last` from read_last_job(). Errors: guard, with
 /// the numbers and what to do.
 Result<void> check_links(const Settings& settings, std::uint64_t links,
                          const std::optional<LastJob>& last);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -10,7 +10,7 @@
 
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::chrono::milliseconds window{30'000};
@@ -20,12 +20,12 @@ std::string time_left(std::uint64_t rest, double per_s) {
   constexpr double longest_s = 10.0 * 365 * 86'400;
   if (per_s <= 0 || static_cast<double>(rest) / per_s > longest_s) return {};
   const auto ms = static_cast<std::int64_t>(static_cast<double>(rest) / per_s * 1000);
-  return fmt::format(", {} left", rough_duration_text(std::chrono::milliseconds{ms}));
+  return fmt::format(", {} left", util::rough_duration_text(std::chrono::milliseconds{ms}));
 }
 
 std::string pace_text(double per_s) {
   if (per_s < 10) return fmt::format("{:.1f}", per_s);
-  return count_text(static_cast<std::uint64_t>(std::llround(per_s)));
+  return util::count_text(static_cast<std::uint64_t>(std::llround(per_s)));
 }
 
 /// Returns at most `columns` characters. Requires: ASCII and two-byte UTF-8, as this program
@@ -54,7 +54,7 @@ void StatusLine::clear() {
   shown_ = false;
 }
 
-Log::Write StatusLine::above() {
+util::Log::Write StatusLine::above() {
   return [this](std::string_view line) {
     clear();
     write_(line);
@@ -84,12 +84,12 @@ double RecentRate::per_s() const {
          static_cast<double>((last.at - first.at).count());
 }
 
-std::string planning_text(const PlanningNow& now, double rows_per_s, double bytes_per_s) {
-  auto text =
-      fmt::format("planning: {} rows, {} links", count_text(now.rows), count_text(now.links));
+std::string planning_text(const plan::PlanningNow& now, double rows_per_s, double bytes_per_s) {
+  auto text = fmt::format("planning: {} rows, {} links", util::count_text(now.rows),
+                          util::count_text(now.links));
   if (now.bytes_total > 0) {
-    text += fmt::format(", {} of {}", share_text(now.bytes_read, now.bytes_total),
-                        size_text(now.bytes_total));
+    text += fmt::format(", {} of {}", util::share_text(now.bytes_read, now.bytes_total),
+                        util::size_text(now.bytes_total));
   }
   if (rows_per_s > 0) text += fmt::format(", {} rows/s", pace_text(rows_per_s));
   if (now.bytes_total > now.bytes_read) {
@@ -98,29 +98,31 @@ std::string planning_text(const PlanningNow& now, double rows_per_s, double byte
   return text;
 }
 
-std::string sending_text(const SendingNow& now, double links_per_s) {
+std::string sending_text(const plan::SendingNow& now, double links_per_s) {
   const auto settled = now.delivered + now.refused;
-  auto text = fmt::format("sending: {} of {} links ({}), {}/s", count_text(settled),
-                          count_text(now.to_send), share_text(settled, now.to_send),
+  auto text = fmt::format("sending: {} of {} links ({}), {}/s", util::count_text(settled),
+                          util::count_text(now.to_send), util::share_text(settled, now.to_send),
                           pace_text(links_per_s));
   const auto done = settled + now.parked;
   if (now.paused_for.count() > 0) {
     // The rate before the pause does not tell how long the rest takes.
-    text += fmt::format(", paused by the service for {}", rough_duration_text(now.paused_for));
+    text +=
+        fmt::format(", paused by the service for {}", util::rough_duration_text(now.paused_for));
   } else if (now.to_send > done) {
     text += time_left(now.to_send - done, links_per_s);
   }
-  if (now.refused > 0) text += fmt::format(", {} refused", count_text(now.refused));
-  if (now.parked > 0) text += fmt::format(", {} parked", count_text(now.parked));
-  if (now.retries_now > 0) text += fmt::format(", {} repeats", count_text(now.retries_now));
-  if (now.throttled_now > 0) text += fmt::format(", {} throttled", count_text(now.throttled_now));
+  if (now.refused > 0) text += fmt::format(", {} refused", util::count_text(now.refused));
+  if (now.parked > 0) text += fmt::format(", {} parked", util::count_text(now.parked));
+  if (now.retries_now > 0) text += fmt::format(", {} repeats", util::count_text(now.retries_now));
+  if (now.throttled_now > 0)
+    text += fmt::format(", {} throttled", util::count_text(now.throttled_now));
   if (now.since_success >= std::chrono::seconds(10)) {
-    text += fmt::format(", no success for {}", rough_duration_text(now.since_success));
+    text += fmt::format(", no success for {}", util::rough_duration_text(now.since_success));
   }
   return text;
 }
 
-ProgressListener::ProgressListener(ProgressOptions options, Log& log, StatusLine& line,
+ProgressListener::ProgressListener(ProgressOptions options, util::Log& log, StatusLine& line,
                                    std::function<bool()> asked, Clock clock)
     : options_(options),
       log_(log),
@@ -130,7 +132,7 @@ ProgressListener::ProgressListener(ProgressOptions options, Log& log, StatusLine
       started_(clock_()),
       said_(started_) {}
 
-void ProgressListener::planning(const PlanningNow& now) {
+void ProgressListener::planning(const plan::PlanningNow& now) {
   const std::lock_guard guard(mutex_);
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(clock_() - started_);
   planned_.add(elapsed, now.rows);
@@ -139,15 +141,16 @@ void ProgressListener::planning(const PlanningNow& now) {
   show(planning_text(now, rows_per_s, share * static_cast<double>(now.bytes_read)));
 }
 
-void ProgressListener::sending(const SendingNow& now) {
+void ProgressListener::sending(const plan::SendingNow& now) {
   const std::lock_guard guard(mutex_);
   sent_.add(now.elapsed, now.settled_now);
   show(sending_text(now, sent_.per_s()));
 }
 
-void ProgressListener::note(Weight weight, std::string_view text) {
+void ProgressListener::note(plan::Weight weight, std::string_view text) {
   const std::lock_guard guard(mutex_);
-  log_.say(weight == Weight::warning ? Level::warning : Level::info, printable(text));
+  log_.say(weight == plan::Weight::warning ? util::Level::warning : util::Level::info,
+           util::printable(text));
 }
 
 void ProgressListener::show(const std::string& text) {
@@ -165,4 +168,4 @@ void ProgressListener::end() {
   line_.clear();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

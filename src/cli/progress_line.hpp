@@ -17,13 +17,13 @@
 #include "plan/progress.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// The status line at the bottom of a terminal, below all log lines.
 class StatusLine {
  public:
   /// `width` is called for each draw, because the terminal may be resized.
-  StatusLine(Log::Write write, std::function<std::size_t()> width)
+  StatusLine(util::Log::Write write, std::function<std::size_t()> width)
       : write_(std::move(write)), width_(std::move(width)) {}
 
   /// Replaces the displayed text; `text` is cut to the width.
@@ -32,10 +32,10 @@ class StatusLine {
   void clear();
 
   /// Returns a writer for the log that prints above the status line.
-  Log::Write above();
+  util::Log::Write above();
 
  private:
-  Log::Write write_;
+  util::Log::Write write_;
   std::function<std::size_t()> width_;
   bool shown_ = false;
 };
@@ -67,17 +67,17 @@ struct ProgressOptions {
   std::chrono::milliseconds stats{300'000};  // without it, interval of log lines; 0: never
 };
 
-class ProgressListener final : public Progress {
+class ProgressListener final : public plan::Progress {
  public:
   using Clock = std::function<std::chrono::steady_clock::time_point()>;
 
   /// `asked` returns whether somebody has requested a status (SIGUSR1), and clears the request.
-  ProgressListener(ProgressOptions options, Log& log, StatusLine& line, std::function<bool()> asked,
-                   Clock clock = std::chrono::steady_clock::now);
+  ProgressListener(ProgressOptions options, util::Log& log, StatusLine& line,
+                   std::function<bool()> asked, Clock clock = std::chrono::steady_clock::now);
 
-  void planning(const PlanningNow& now) override;
-  void sending(const SendingNow& now) override;
-  void note(Weight weight, std::string_view text) override;
+  void planning(const plan::PlanningNow& now) override;
+  void sending(const plan::SendingNow& now) override;
+  void note(plan::Weight weight, std::string_view text) override;
 
   /// Removes the status line.
   void end();
@@ -86,7 +86,7 @@ class ProgressListener final : public Progress {
   void show(const std::string& text);
 
   ProgressOptions options_;
-  Log& log_;
+  util::Log& log_;
   StatusLine& line_;
   std::function<bool()> asked_;
   Clock clock_;
@@ -98,9 +98,9 @@ class ProgressListener final : public Progress {
 };
 
 /// "planning: 1,200,000 rows, 1,000,000 links, 45 % of 512MiB, 1,100,000 rows/s, 12s left"
-std::string planning_text(const PlanningNow& now, double rows_per_s, double bytes_per_s);
+std::string planning_text(const plan::PlanningNow& now, double rows_per_s, double bytes_per_s);
 
 /// "sending: 12,345 of 98,412,003 links (<0.1 %), 500/s, 2d6h left, 3 refused, 12 repeats"
-std::string sending_text(const SendingNow& now, double links_per_s);
+std::string sending_text(const plan::SendingNow& now, double links_per_s);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

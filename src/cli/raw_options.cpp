@@ -12,7 +12,7 @@
 #include "cli/config.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::size_t columns = 100;
@@ -108,7 +108,7 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
     return usage(fmt::format(
         "{}: secrets are never options, because other processes can read the command line: set "
         "MIXPANEL_TOKEN, MIXPANEL_USERNAME and MIXPANEL_SECRET, or use --credentials FILE",
-        printable(flag)));
+        util::printable(flag)));
   }
   if (command.command == Command::status && name == "format") {
     return usage(
@@ -127,7 +127,7 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
   if (command.command == Command::explain) {
     hint += "; an id that begins with a dash stands behind --: idmerge explain --job DIR -- ID";
   }
-  return usage(fmt::format("{}: unknown option: {}", printable(flag), hint));
+  return usage(fmt::format("{}: unknown option: {}", util::printable(flag), hint));
 }
 
 /// Parses the value of a switch in the environment or a file.
@@ -135,7 +135,7 @@ Result<std::string> switch_text(const std::string& text, const std::string& wher
   if (text == "true" || text == "1") return std::string("true");
   if (text == "false" || text == "0") return std::string("false");
   return usage(fmt::format("{}: \"{}\" is neither true nor false: write true or false", where,
-                           printable(text)));
+                           util::printable(text)));
 }
 
 /// Runs CLI11 over the arguments after the command.
@@ -165,8 +165,8 @@ class FlagParser {
     for (const auto& word : app_.remaining()) {
       if (word == "--") continue;
       if (word.starts_with('-')) return unknown(word, arguments);
-      return usage(fmt::format("\"{}\": {} takes no input: see idmerge {} --help", printable(word),
-                               command_.name, command_.name));
+      return usage(fmt::format("\"{}\": {} takes no input: see idmerge {} --help",
+                               util::printable(word), command_.name, command_.name));
     }
     typed.inputs = inputs_;
     if (auto whole = check_units(arguments); !whole) return whole;
@@ -180,8 +180,8 @@ class FlagParser {
       if (argument == "--") break;
       if (!is_single_dashed(argument, options_, command_.command)) continue;
       const auto flag = std::string_view(argument).substr(0, argument.find('='));
-      return usage(
-          fmt::format("{}: has a single dash: write -{}", printable(flag), printable(flag)));
+      return usage(fmt::format("{}: has a single dash: write -{}", util::printable(flag),
+                               util::printable(flag)));
     }
     return unknown_option(word, command_, commands_, options_);
   }
@@ -222,7 +222,7 @@ class FlagParser {
       const auto at = i + (is_one_word ? 1 : 2);
       if (at >= arguments.size() || !is_unit_of(*entry, arguments[at])) continue;
       const auto number =
-          printable(is_one_word ? flag : fmt::format("{} {}", flag, arguments[i + 1]));
+          util::printable(is_one_word ? flag : fmt::format("{} {}", flag, arguments[i + 1]));
       return usage(fmt::format("{0} {1}: number and unit are one word: write {0}{1}", number,
                                arguments[at]));
     }
@@ -324,7 +324,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
   const auto* config = typed.find("config");
   if (config == nullptr) return {};
   const auto path = config->text;
-  const auto file = fmt::format("{}: {}", config->where, printable(path));
+  const auto file = fmt::format("{}: {}", config->where, util::printable(path));
   const auto in_file = [&](std::string_view what) {
     return usage(fmt::format("{}: {}", file, what));
   };
@@ -340,8 +340,8 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
         names.push_back(entry.name);
       auto hint = suggestion(line.key, names, "");
       if (hint.empty()) hint = "see idmerge run --help";
-      return in_file(
-          fmt::format("line {}: {}: no such option: {}", line.line, printable(line.key), hint));
+      return in_file(fmt::format("line {}: {}: no such option: {}", line.line,
+                                 util::printable(line.key), hint));
     }
     if (known->reach == Reach::flag_strict) {
       return in_file(fmt::format("line {}: {}: is taken from the command line only: remove it",
@@ -351,7 +351,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
     const auto* entry = find_option(options, line.key, typed.command);
     if (entry == nullptr || entry->reach == Reach::flag) continue;
     if (typed.find(entry->name) != nullptr) continue;
-    const auto where = fmt::format("{}: line {}: {}", printable(path), line.line, line.key);
+    const auto where = fmt::format("{}: line {}: {}", util::printable(path), line.line, line.key);
     if (!line.respelled.empty() && !entry->value.empty() && !takes_number(*entry)) {
       return usage(fmt::format(
           "{}: {} is a number in another spelling than its value: write the text that is meant in "
@@ -531,14 +531,14 @@ Result<Typed> parse_typed(std::span<const CommandEntry> commands,
   if (command == nullptr) {
     if (first.starts_with('-')) {
       return usage(fmt::format("{}: options stand behind the command: idmerge run {} ...",
-                               printable(first), printable(first)));
+                               util::printable(first), util::printable(first)));
     }
     std::vector<std::string_view> names;
     for (const auto& entry : commands)
       names.push_back(entry.name);
     auto hint = suggestion(first, names, "");
     if (hint.empty()) hint = "see idmerge --help";
-    return usage(fmt::format("\"{}\": no such command: {}", printable(first), hint));
+    return usage(fmt::format("\"{}\": no such command: {}", util::printable(first), hint));
   }
   typed.command = command->command;
   FlagParser parser(*command, commands, options);
@@ -595,4 +595,4 @@ std::string help_all_text(std::span<const CommandEntry> commands,
   return out;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

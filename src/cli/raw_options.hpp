@@ -18,7 +18,7 @@
 #include "cli/credentials.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 struct Settings;
 
@@ -122,4 +122,4 @@ std::string help_all_text(std::span<const CommandEntry> commands,
                           std::span<const OptionEntry> options,
                           std::span<const std::string_view> groups);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -13,7 +13,7 @@
 #include "util/units.hpp"
 #include "util/version.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 constexpr std::size_t inputs_max = 50;
@@ -93,7 +93,7 @@ footer p { margin: .2rem 0; }
 <title>)";
 
 std::string links_text(std::uint64_t count) {
-  return count == 1 ? "1 link" : fmt::format("{} links", count_text(count));
+  return count == 1 ? "1 link" : fmt::format("{} links", util::count_text(count));
 }
 
 /// An exit code, its meaning, and who has to act, as in the README.
@@ -126,29 +126,30 @@ constexpr std::array exit_meanings{
     ExitMeaning{143, "interrupted by SIGTERM; checkpoint saved", "next run goes on"},
 };
 
-std::string_view meaning(Fate fate) {
+std::string_view meaning(send::Fate fate) {
   switch (fate) {
-    case Fate::delivered:
+    case send::Fate::delivered:
       return "the service accepted it";
-    case Fate::duplicate:
+    case send::Fate::duplicate:
       return "says nothing new";
-    case Fate::skipped:
+    case send::Fate::skipped:
       return "nothing to link: a side is blank, or a person decided against it";
-    case Fate::rejected:
+    case send::Fate::rejected:
       return "unreadable, or an id that must never be linked";
-    case Fate::held:
+    case send::Fate::held:
       return "readable, but sending it would be doubtful";
-    case Fate::refused:
+    case send::Fate::refused:
       return "the service itself said no";
-    case Fate::pending:
+    case send::Fate::pending:
       return "not settled yet";
-    case Fate::count:
+    case send::Fate::count:
       break;
   }
   return {};
 }
 
-constexpr std::array fates_for_a_person{Fate::rejected, Fate::held, Fate::refused};
+constexpr std::array fates_for_a_person{send::Fate::rejected, send::Fate::held,
+                                        send::Fate::refused};
 
 /// Summarizes in one sentence how the command ended.
 std::string headline(const JobView& view, const Ending& ending) {
@@ -165,7 +166,7 @@ std::string headline(const JobView& view, const Ending& ending) {
   };
   if (!view.finished()) {
     return (ending.stop.empty() ? said("Unfinished", "unfinished") : said("Stopped", "stopped")) +
-           fmt::format("{} of {} pending", count_text(view.pending()), links_text(to_send));
+           fmt::format("{} of {} pending", util::count_text(view.pending()), links_text(to_send));
   }
   auto out = said("Finished", "finished");
   if (to_send == 0) {
@@ -173,7 +174,8 @@ std::string headline(const JobView& view, const Ending& ending) {
   } else if (view.delivered() == to_send) {
     out += fmt::format("{} delivered, all there were to send", links_text(to_send));
   } else {
-    out += fmt::format("{} of {} delivered", count_text(view.delivered()), links_text(to_send));
+    out +=
+        fmt::format("{} of {} delivered", util::count_text(view.delivered()), links_text(to_send));
   }
   const auto left = fates_text(doubtful_of(view), fates_for_a_person);
   if (!left.empty()) out += fmt::format("; {}", left);
@@ -182,7 +184,7 @@ std::string headline(const JobView& view, const Ending& ending) {
 
 class Page {
  public:
-  Page(const JobView& view, const Ending& ending, const IdMask& mask)
+  Page(const JobView& view, const Ending& ending, const util::IdMask& mask)
       : view_(view), ending_(ending), mask_(mask) {}
 
   std::string write() && {
@@ -198,13 +200,13 @@ class Page {
     files();
     html_.markup("<footer>\n<p>plan <code>").text(view_.plan.id());
     html_.markup("</code>, made ").text(created()).markup("</p>\n<p>idmerge ");
-    html_.text(version()).markup("</p>\n</footer>\n</main>\n</body>\n</html>\n");
+    html_.text(util::version()).markup("</p>\n</footer>\n</main>\n</body>\n</html>\n");
     return std::move(html_).take();
   }
 
  private:
   std::string created() const {
-    const auto time = rfc3339(
+    const auto time = util::rfc3339(
         std::chrono::system_clock::time_point(std::chrono::seconds(view_.plan.preamble.created_s)));
     return fmt::format("{} {} UTC", time.substr(0, 10), time.substr(11, 5));
   }
@@ -277,16 +279,18 @@ class Page {
     for (std::size_t i = 1; i < figures.size(); ++i) {
       const auto& figure = figures[i];
       html_.markup("<tr><th scope=\"row\">").text(figure.label);
-      html_.markup("<small>").text(meaning(static_cast<Fate>(i - 1))).markup("</small>");
+      html_.markup("<small>").text(meaning(static_cast<send::Fate>(i - 1))).markup("</small>");
       beside(figure);
       html_.markup("</th><td class=\"n\">").count(figure.count);
-      html_.markup("</td><td class=\"n\">").text(share_text(figure.count, read)).markup("</td>");
+      html_.markup("</td><td class=\"n\">")
+          .text(util::share_text(figure.count, read))
+          .markup("</td>");
       bar(figure.count, read);
       html_.markup("</tr>\n");
     }
     html_.markup("</tbody>\n<tfoot><tr><th scope=\"row\">read<small>the sum of all fates</small>");
     html_.markup("</th><td class=\"n\">").count(read);
-    html_.markup("</td><td class=\"n\">").text(share_text(read, read));
+    html_.markup("</td><td class=\"n\">").text(util::share_text(read, read));
     html_.markup("</td><td></td></tr></tfoot>\n</table>\n</section>\n");
   }
 
@@ -371,7 +375,7 @@ class Page {
           "<th scope=\"col\">Side</th><th scope=\"col\" class=\"n\">Ids</th>"
           "<th scope=\"col\" class=\"n\">UUIDs</th><th scope=\"col\" class=\"n\">UUIDv4</th>"
           "</tr></thead>\n<tbody>\n");
-      const auto side = [&](std::string_view label, const SideReport& of) {
+      const auto side = [&](std::string_view label, const plan::SideReport& of) {
         html_.markup("<tr><th scope=\"row\">").text(label).markup("</th>");
         for (const auto count : {of.distinct, of.uuids, of.uuid_v4})
           html_.markup("<td class=\"n\">").count(count).markup("</td>");
@@ -476,7 +480,7 @@ class Page {
 
   void files() {
     const auto tally = tally_of(view_);
-    const JobPaths job{view_.job};
+    const plan::JobPaths job{view_.job};
     const auto run = job.run(ending_.rehearsal ? "rehearsal" : "1-of-1");
     html_.markup(
         "<section aria-labelledby=\"files\">\n<h2 id=\"files\">The files of the job</h2>\n"
@@ -502,7 +506,7 @@ class Page {
              "they were sent again, with its answer");
       }
     }
-    file(ending_.rehearsal ? JobPaths{run.dir}.summary() : job.summary(),
+    file(ending_.rehearsal ? plan::JobPaths{run.dir}.summary() : job.summary(),
          "the figures of this page, for machines");
     html_.markup("</tbody>\n</table>\n<p class=\"quiet\">To see more:</p>\n");
     const auto see = [&](const std::vector<std::string>& words) { command(command_line(words)); };
@@ -518,14 +522,14 @@ class Page {
 
   const JobView& view_;
   const Ending& ending_;
-  const IdMask& mask_;
+  const util::IdMask& mask_;
   Html html_;
 };
 
 }  // namespace
 
-std::string report_page(const JobView& view, const Ending& ending, const IdMask& mask) {
+std::string report_page(const JobView& view, const Ending& ending, const util::IdMask& mask) {
   return Page(view, ending, mask).write();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

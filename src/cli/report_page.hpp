@@ -13,10 +13,10 @@
 #include "cli/report_text.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Returns the page as HTML5 in UTF-8. Bounds: the first fifty inputs are listed and the others
 /// summed up; all other lists are bounded by the view.
-std::string report_page(const JobView& view, const Ending& ending, const IdMask& mask);
+std::string report_page(const JobView& view, const Ending& ending, const util::IdMask& mask);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

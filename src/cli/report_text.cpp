@@ -14,7 +14,7 @@
 #include "util/json_writer.hpp"
 #include "util/version.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 /// A warning is given if the share of UUIDs on the user side exceeds that on the anonymous side by
@@ -28,7 +28,7 @@ constexpr std::size_t count_columns = 16;
 std::string line(const Figure& figure, std::string_view job = {}) {
   const auto indent = figure.depth * 2;
   auto out = fmt::format("{:{}}{:<{}}{:>{}}", "", indent, figure.label, label_columns - indent,
-                         count_text(figure.count), count_columns);
+                         util::count_text(figure.count), count_columns);
   if (!figure.listed_in.empty()) {
     out += "  " + shell_word(fmt::format("{}/{}", job, figure.listed_in));
   } else if (!figure.words.empty()) {
@@ -47,7 +47,7 @@ std::string lines(const std::vector<Figure>& figures, std::string_view job) {
 constexpr std::string_view rejected_file = "rejected.ndjson";
 constexpr std::string_view held_file = "held.ndjson";
 
-std::uint64_t of(const CensusReport& census, Verdict verdict) {
+std::uint64_t of(const plan::CensusReport& census, plan::Verdict verdict) {
   return census.verdicts[static_cast<std::size_t>(verdict)];
 }
 
@@ -56,13 +56,14 @@ std::string ids_part(const JobView& view) {
   auto out = lines(id_figures(census), view.job);
   if (census.anons_per_user_max > 0) {
     out += fmt::format("{:<{}}p50 {}, p99 {}, max {}\n", "  anonymous ids of a user", label_columns,
-                       count_text(census.anons_per_user_p50), count_text(census.anons_per_user_p99),
-                       count_text(census.anons_per_user_max));
+                       util::count_text(census.anons_per_user_p50),
+                       util::count_text(census.anons_per_user_p99),
+                       util::count_text(census.anons_per_user_max));
   }
   return out;
 }
 
-std::string names_part(const JobView& view, const IdMask& mask) {
+std::string names_part(const JobView& view, const util::IdMask& mask) {
   std::string out;
   // Every pair forms a cluster of two, so only larger ones are listed.
   const auto large = std::any_of(view.largest.begin(), view.largest.end(),
@@ -70,13 +71,14 @@ std::string names_part(const JobView& view, const IdMask& mask) {
   if (large) {
     out += "largest clusters\n";
     for (const auto& link : view.largest) {
-      out += fmt::format("  {} ids with {}\n", count_text(link.ids), mask(link.user));
+      out += fmt::format("  {} ids with {}\n", util::count_text(link.ids), mask(link.user));
     }
   }
   if (!view.hubs.empty()) {
     out += "users with more than 100 anonymous ids\n";
     for (const auto& link : view.hubs) {
-      out += fmt::format("  {} anonymous ids with {}\n", count_text(link.ids), mask(link.user));
+      out +=
+          fmt::format("  {} anonymous ids with {}\n", util::count_text(link.ids), mask(link.user));
     }
   }
   if (!view.doubled.empty()) {
@@ -95,8 +97,8 @@ std::string names_part(const JobView& view, const IdMask& mask) {
 
 /// Returns the header of an input, or its first row if it has no header; empty if columns are known
 /// by name.
-std::string first_row_text(const JobView& view, std::size_t input, const IdMask& mask) {
-  const auto* const row = view.plan.options.find(first_row_key(input));
+std::string first_row_text(const JobView& view, std::size_t input, const util::IdMask& mask) {
+  const auto* const row = view.plan.options.find(plan::first_row_key(input));
   if (row == nullptr) return {};
   std::vector<std::string> cells;
   for (std::string_view rest = *row;;) {
@@ -105,7 +107,7 @@ std::string first_row_text(const JobView& view, std::size_t input, const IdMask&
     if (end == rest.size()) break;
     rest.remove_prefix(end + 1);
   }
-  if (view.plan.options.get("header") != "no") return ", header: " + list_names(cells, mask);
+  if (view.plan.options.get("header") != "no") return ", header: " + input::list_names(cells, mask);
   std::string out = ", no header, first row: ";
   for (const auto& cell : cells)
     out += fmt::format("{}{}", &cell == &cells.front() ? "" : ", ", mask(cell));
@@ -113,32 +115,33 @@ std::string first_row_text(const JobView& view, std::size_t input, const IdMask&
 }
 
 /// Estimates the duration of sending `links` in `requests`.
-std::string time_text(std::uint64_t links, std::uint64_t requests, const Timetable& table) {
-  if (table.next_change({})) return "by the hours of --rate, " + local_time_text();
+std::string time_text(std::uint64_t links, std::uint64_t requests, const send::Timetable& table) {
+  if (table.next_change({})) return "by the hours of --rate, " + send::local_time_text();
   if (table.changes()) return "not before the pause of --rate ends";
-  const Rate rate = table.at({}).rate;
+  const util::Rate rate = table.at({}).rate;
   if (rate.per_s == 0) return "at no rate limit";
   const auto ms = static_cast<double>(rate.requests ? requests : links) / rate.per_s * 1000;
-  if (ms > 3e14) return fmt::format("at {}: for ever", rate_text(rate));
-  return fmt::format("at {}: {}", rate_text(rate, true),
-                     rough_duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(ms)}));
+  if (ms > 3e14) return fmt::format("at {}: for ever", util::rate_text(rate));
+  return fmt::format(
+      "at {}: {}", util::rate_text(rate, true),
+      util::rough_duration_text(std::chrono::milliseconds{static_cast<std::int64_t>(ms)}));
 }
 
 /// Returns the number of requests: one per link, or one per batch.
 std::uint64_t requests_of(const JobView& view, std::size_t batch) {
   const auto links = view.census.sendable();
-  if (view.plan.options.get("api") != name(Api::import)) return links;
+  if (view.plan.options.get("api") != name(plan::Api::import)) return links;
   return (links + batch - 1) / batch;
 }
 
-std::string sides_json(const SideReport& side) {
+std::string sides_json(const plan::SideReport& side) {
   return fmt::format(R"({{"distinct":{},"uuids":{},"uuid_v4":{}}})", side.distinct, side.uuids,
                      side.uuid_v4);
 }
 
 std::string quoted(std::string_view text) {
   std::string out;
-  append_json_string(out, text);
+  util::append_json_string(out, text);
   return out;
 }
 
@@ -147,7 +150,7 @@ std::string quoted_or_null(std::string_view text) {
 }
 
 std::string users_json(const std::vector<NamedLink>& links, std::string_view what,
-                       const IdMask& mask) {
+                       const util::IdMask& mask) {
   std::string out = "[";
   for (const auto& link : links) {
     if (out.size() > 1) out += ',';
@@ -189,26 +192,26 @@ std::vector<Figure> row_figures(const JobView& view) {
   out.push_back({0, "rows", census.read,
                  census.blank_lines == 0
                      ? ""
-                     : fmt::format("and {} blank lines", count_text(census.blank_lines))});
+                     : fmt::format("and {} blank lines", util::count_text(census.blank_lines))});
   out.push_back({1, "duplicate", census.duplicates, "repeat a pair"});
   std::string sides;
   if (census.skipped() > 0) {
-    sides = fmt::format("blank: anonymous side {}, user side {}, both {}",
-                        count_text(census.skipped_anon), count_text(census.skipped_user),
-                        count_text(census.skipped_both));
+    sides = fmt::format(
+        "blank: anonymous side {}, user side {}, both {}", util::count_text(census.skipped_anon),
+        util::count_text(census.skipped_user), util::count_text(census.skipped_both));
   }
   out.push_back({1, "skipped", census.skipped(), std::move(sides)});
   const auto rejected = census.rejected();
   out.push_back({1, "rejected", rejected, "", rejected == 0 ? "" : rejected_file});
   for (std::size_t i = 0; i < census.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
+    const auto fault = static_cast<input::Fault>(i);
+    if (census.faults[i] == 0 || input::is_doubtful(fault)) continue;
     out.push_back({2, name(fault), census.faults[i], std::string(sentence(fault))});
   }
   if (census.held_rows() > 0) {
     out.push_back({1, "held", census.held_rows(), "", held_file});
-    out.push_back({2, name(Fault::partial_row), census.held_rows(),
-                   std::string(sentence(Fault::partial_row))});
+    out.push_back({2, name(input::Fault::partial_row), census.held_rows(),
+                   std::string(sentence(input::Fault::partial_row))});
   }
   return out;
 }
@@ -227,27 +230,28 @@ std::vector<Figure> link_figures(const JobView& view) {
   }
   if (census.voided() > 0) out.push_back({1, "void", census.voided(), "decided against"});
   out.push_back({1, "held", census.held_links(), "", census.held_links() == 0 ? "" : held_file});
-  const auto held = [&](Verdict verdict, std::string words) {
+  const auto held = [&](plan::Verdict verdict, std::string words) {
     const auto count = of(census, verdict);
     if (count > 0) out.push_back({2, name(verdict), count, std::move(words)});
   };
   const auto& options = view.plan.options;
-  held(Verdict::conflict, "it is not settled whose the anonymous id is");
-  held(Verdict::outranked,
+  held(plan::Verdict::conflict, "it is not settled whose the anonymous id is");
+  held(plan::Verdict::outranked,
        fmt::format("another user's claim is the {} one", options.get("on_conflict")));
-  held(Verdict::both_sides, "the anonymous id is a user id elsewhere");
-  held(Verdict::oversize,
+  held(plan::Verdict::both_sides, "the anonymous id is a user id elsewhere");
+  held(plan::Verdict::oversize,
        fmt::format("clusters of more than {} ids", options.get("max_cluster", "--max-cluster")));
   return out;
 }
 
-std::vector<Figure> id_figures(const CensusReport& census) {
+std::vector<Figure> id_figures(const plan::CensusReport& census) {
   std::vector<Figure> out;
-  const auto side = [&](std::string_view label, const SideReport& counted) {
-    out.push_back({1, label, counted.distinct,
-                   counted.distinct == 0
-                       ? ""
-                       : fmt::format("UUIDs: {}", share_text(counted.uuids, counted.distinct))});
+  const auto side = [&](std::string_view label, const plan::SideReport& counted) {
+    out.push_back(
+        {1, label, counted.distinct,
+         counted.distinct == 0
+             ? ""
+             : fmt::format("UUIDs: {}", util::share_text(counted.uuids, counted.distinct))});
   };
   if (census.unsided == 0 || census.anon.distinct + census.user.distinct > 0) {
     out.push_back({0, "ids", census.anon.distinct + census.user.distinct,
@@ -265,23 +269,23 @@ std::vector<Figure> id_figures(const CensusReport& census) {
 std::vector<Figure> account_figures(const JobView& view) {
   const auto tally = tally_of(view);
   std::vector<Figure> out{{0, "read", tally.read}};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
-    const auto fate = static_cast<Fate>(i);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(send::Fate::count); ++i) {
+    const auto fate = static_cast<send::Fate>(i);
     Figure figure{0, name(fate), tally[fate]};
-    if (fate == Fate::delivered && view.ambiguous() > 0) {
+    if (fate == send::Fate::delivered && view.ambiguous() > 0) {
       figure.words = fmt::format(
           "{} of them ambiguous, linked already when sent again: idmerge show --job {} --in-doubt",
-          count_text(view.ambiguous()), shell_word(view.job));
-    } else if (fate == Fate::duplicate && view.census.spares() > view.spares_sent()) {
+          util::count_text(view.ambiguous()), shell_word(view.job));
+    } else if (fate == send::Fate::duplicate && view.census.spares() > view.spares_sent()) {
       figure.words = fmt::format("{} of them connected already",
-                                 count_text(view.census.spares() - view.spares_sent()));
-    } else if (fate == Fate::pending && view.parked() > 0) {
-      figure.words = fmt::format("{} of them parked", count_text(view.parked()));
-    } else if (tally[fate] > 0 && fate == Fate::rejected) {
+                                 util::count_text(view.census.spares() - view.spares_sent()));
+    } else if (fate == send::Fate::pending && view.parked() > 0) {
+      figure.words = fmt::format("{} of them parked", util::count_text(view.parked()));
+    } else if (tally[fate] > 0 && fate == send::Fate::rejected) {
       figure.listed_in = rejected_file;
-    } else if (tally[fate] > 0 && fate == Fate::held) {
+    } else if (tally[fate] > 0 && fate == send::Fate::held) {
       figure.listed_in = held_file;
-    } else if (tally[fate] > 0 && fate == Fate::refused) {
+    } else if (tally[fate] > 0 && fate == send::Fate::refused) {
       figure.words = fmt::format("idmerge show --job {} --refused", shell_word(view.job));
     }
     out.push_back(std::move(figure));
@@ -304,8 +308,9 @@ std::vector<Figure> send_figures(const JobView& view) {
 
 std::string first_unreadable_order(const JobView& view) {
   const auto& first = view.census.unreadable_orders;
-  return fmt::format("in {}, line {}, column {}: {}", printable(view.plan.inputs[first.file].path),
-                     first.line, first.column, order_hint);
+  return fmt::format("in {}, line {}, column {}: {}",
+                     util::printable(view.plan.inputs[first.file].path), first.line, first.column,
+                     input::order_hint);
 }
 
 std::vector<std::string> warnings(const JobView& view) {
@@ -317,7 +322,7 @@ std::vector<std::string> warnings(const JobView& view) {
     warn(
         fmt::format("{} rows have an order that cannot be read, and claim their ids as rows "
                     "without one do: the first {}",
-                    count_text(census.unreadable_orders.rows), first_unreadable_order(view)));
+                    util::count_text(census.unreadable_orders.rows), first_unreadable_order(view)));
   }
   if (census.uuid_lead() > uuid_lead_to_look_at) {
     warn(
@@ -328,10 +333,10 @@ std::vector<std::string> warnings(const JobView& view) {
   const auto mode = view.plan.options.get("project_mode");
   if (create > 0 && not_v4 > 0 && (mode.empty() || mode == "original")) {
     warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
-                     count_text(not_v4)));
+                     util::count_text(not_v4)));
   }
   if (census.hubs > 0) {
-    warn(fmt::format("{} users have more than 100 anonymous ids", count_text(census.hubs)));
+    warn(fmt::format("{} users have more than 100 anonymous ids", util::count_text(census.hubs)));
   }
   constexpr std::uint64_t hot_shard_events = 200'000;  // source: mixpanel-facts 3.4
   const auto sends_events = view.billable_events() > 0 || view.plan.options.get("api") == "import";
@@ -340,23 +345,23 @@ std::vector<std::string> warnings(const JobView& view) {
         fmt::format("a user has {} anonymous ids: beyond 200,000 events of one user and day, and "
                     "all links of a job have the same day, the service takes events away from "
                     "their user ($hotshard_events)",
-                    count_text(census.anons_per_user_max)));
+                    util::count_text(census.anons_per_user_max)));
   }
   if (census.doubled_device_prefix > 0) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
-                     count_text(census.doubled_device_prefix)));
+                     util::count_text(census.doubled_device_prefix)));
   }
   if (census.looks.padded > 0) {
     warn(
         fmt::format("{} rows have an id that begins or ends with white space: the service keeps "
                     "it, so that it is another id than the one without",
-                    count_text(census.looks.padded)));
+                    util::count_text(census.looks.padded)));
   }
   if (census.looks.backslashed > 0) {
     warn(
         fmt::format("{} rows have an id with a backslash: is the table written with escapes, as "
                     "MySQL, Hive and ClickHouse do? they are not read, but taken as they stand",
-                    count_text(census.looks.backslashed)));
+                    util::count_text(census.looks.backslashed)));
   }
   for (const auto& [rows, side] : {std::pair{census.looks.anon_decimals, "anonymous"},
                                    std::pair{census.looks.user_decimals, "user"}}) {
@@ -364,7 +369,7 @@ std::vector<std::string> warnings(const JobView& view) {
     warn(
         fmt::format("{} rows have a number such as 12345.0 as their {} id: was it 12345 before a "
                     "tool read the column as decimals?",
-                    count_text(rows), side));
+                    util::count_text(rows), side));
   }
   for (const auto& [rows, side] : {std::pair{census.anon_row_numbers, "anonymous"},
                                    std::pair{census.user_row_numbers, "user"}}) {
@@ -375,15 +380,15 @@ std::vector<std::string> warnings(const JobView& view) {
     warn(fmt::format(
         "{} rows have anonymous ids that start with $device:, others do not: outside of "
         "simplified projects X and $device:X are two ids",
-        count_text(census.looks.prefixed)));
+        util::count_text(census.looks.prefixed)));
   }
   if (alias > 0 && census.both_sides_ids > 0) {
     warn(fmt::format("{} ids stand on both sides: aliases of aliases",
-                     count_text(census.both_sides_ids)));
+                     util::count_text(census.both_sides_ids)));
   }
   if (census.unsided > 0) {
     warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
-                     count_text(census.unsided)));
+                     util::count_text(census.unsided)));
   }
   if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
   return out;
@@ -398,30 +403,30 @@ std::string_view target_of(const JobView& view) {
   return view.run ? view.run->checkpoint.words.get("to") : std::string_view();
 }
 
-std::array<std::string_view, 3> example_words(Op op) {
+std::array<std::string_view, 3> example_words(input::Op op) {
   switch (op) {
-    case Op::create:
+    case input::Op::create:
       return {"what ", " did will belong to user ", ""};
-    case Op::alias:
+    case input::Op::alias:
       return {"", " will be another name of ", ""};
-    case Op::merge:
+    case input::Op::merge:
       break;
   }
   return {"", " and ", " will be one user"};
 }
 
-std::string example_sentence(const NamedLink& link, const IdMask& mask) {
+std::string example_sentence(const NamedLink& link, const util::IdMask& mask) {
   const auto [before, between, behind] = example_words(link.op);
   return fmt::format("{}{}{}{}{}", before, mask(link.anon), between, mask(link.user), behind);
 }
 
-std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
+std::string census_text(const JobView& view, const util::IdMask& mask, const send::Timetable& rate,
                         std::size_t batch) {
-  auto out = fmt::format("plan {} in {}\n", view.plan.id(), printable(view.job));
+  auto out = fmt::format("plan {} in {}\n", view.plan.id(), util::printable(view.job));
   for (const auto& input : view.plan.inputs) {
     out += fmt::format(
-        "  {}: {}, {} rows{}\n", printable(input.path), printable(input.format),
-        count_text(input.rows),
+        "  {}: {}, {} rows{}\n", util::printable(input.path), util::printable(input.format),
+        util::count_text(input.rows),
         first_row_text(view, static_cast<std::size_t>(&input - view.plan.inputs.data()), mask));
     if (view.plan.inputs.size() > 12 && &input == &view.plan.inputs[9]) {
       out += fmt::format("  and {} files more\n", view.plan.inputs.size() - 10);
@@ -435,7 +440,7 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
   std::string looks;
   for (const auto& warning : warnings(view))
     looks += fmt::format("look: {}\n", warning);
-  if (const auto zone = local_zone(); rate.next_change({}) && !zone.problem.empty()) {
+  if (const auto zone = send::local_zone(); rate.next_change({}) && !zone.problem.empty()) {
     looks += fmt::format("look: {}\n", zone.problem);
   }
   for (const auto& part : {looks, names_part(view, mask)}) {
@@ -444,7 +449,7 @@ std::string census_text(const JobView& view, const IdMask& mask, const Timetable
   return out;
 }
 
-std::string census_json(const JobView& view, const IdMask& mask) {
+std::string census_json(const JobView& view, const util::IdMask& mask) {
   const auto& census = view.census;
   auto out = fmt::format(
       R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"held_rows":{},"rejected":{{)",
@@ -452,15 +457,15 @@ std::string census_json(const JobView& view, const IdMask& mask) {
       census.skipped_both, census.held_rows());
   bool first = true;
   for (std::size_t i = 0; i < census.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    if (census.faults[i] == 0 || is_doubtful(fault)) continue;
+    const auto fault = static_cast<input::Fault>(i);
+    if (census.faults[i] == 0 || input::is_doubtful(fault)) continue;
     out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(fault)), census.faults[i]);
     first = false;
   }
   out += fmt::format(R"(}},"unreadable_orders":{},"links":{},"verdicts":{{)",
                      unreadable_orders_json(view), census.links);
   for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
-    out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(name(static_cast<Verdict>(i))),
+    out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(name(static_cast<plan::Verdict>(i))),
                        census.verdicts[i]);
   }
   out += fmt::format(R"(}},"to_send":{{"create":{},"alias":{},"merge":{}}},"unsided":{},)",
@@ -493,19 +498,20 @@ std::string account_text(const JobView& view) {
   return out;
 }
 
-std::string fates_text(const Tally& tally, std::span<const Fate> fates) {
+std::string fates_text(const send::Tally& tally, std::span<const send::Fate> fates) {
   std::string out;
   for (const auto fate : fates) {
     if (tally[fate] == 0) continue;
-    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count_text(tally[fate]), name(fate));
+    out +=
+        fmt::format("{}{} {}", out.empty() ? "" : ", ", util::count_text(tally[fate]), name(fate));
   }
   return out;
 }
 
-std::string account_json(const Tally& tally) {
+std::string account_json(const send::Tally& tally) {
   auto out = fmt::format(R"({{"read":{})", tally.read);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(Fate::count); ++i) {
-    const auto fate = static_cast<Fate>(i);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(send::Fate::count); ++i) {
+    const auto fate = static_cast<send::Fate>(i);
     out += fmt::format(",{}:{}", quoted(name(fate)), tally[fate]);
   }
   return out + "}";
@@ -516,11 +522,11 @@ std::string_view accepted_text() {
          "accepting it carries $failure_reason or $identity_failure_reason in a raw export";
 }
 
-std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask) {
+std::string summary_json(const JobView& view, const Ending& ending, const util::IdMask& mask) {
   return fmt::format(
       R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
       "\n",
-      quoted(version()), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
+      quoted(util::version()), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
       census_json(view, mask), send_json(view));
@@ -550,4 +556,4 @@ std::string command_line(const std::vector<std::string>& words) {
   return out;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -20,7 +20,7 @@
 #include "send/tally.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// A labelled count for display.
 struct Figure {
@@ -34,7 +34,7 @@ struct Figure {
 /// The rows read, the links they resulted in, and the ids in these.
 std::vector<Figure> row_figures(const JobView& view);
 std::vector<Figure> link_figures(const JobView& view);
-std::vector<Figure> id_figures(const CensusReport& census);
+std::vector<Figure> id_figures(const plan::CensusReport& census);
 
 /// All rows read, followed by each fate. The first figure is the sum of the others.
 std::vector<Figure> account_figures(const JobView& view);
@@ -57,27 +57,27 @@ std::string_view state_of(const JobView& view);
 std::string_view target_of(const JobView& view);
 
 /// Describes what a run would do, for people. Returns: lines, each with its line end.
-std::string census_text(const JobView& view, const IdMask& mask, const Timetable& rate,
-                        std::size_t batch = DialectOptions{}.batch_links_max);
+std::string census_text(const JobView& view, const util::IdMask& mask, const send::Timetable& rate,
+                        std::size_t batch = send::DialectOptions{}.batch_links_max);
 
 /// The same figures as one JSON object; the ids of the largest clusters are masked by `mask`.
-std::string census_json(const JobView& view, const IdMask& mask);
+std::string census_json(const JobView& view, const util::IdMask& mask);
 
 /// The words of the sentence about a link: before, between and after its two ids.
-std::array<std::string_view, 3> example_words(Op op);
+std::array<std::string_view, 3> example_words(input::Op op);
 
 /// "what ANONYMOUS did will belong to user USER"
-std::string example_sentence(const NamedLink& link, const IdMask& mask);
+std::string example_sentence(const NamedLink& link, const util::IdMask& mask);
 
 /// Lists each fate with its count, so that the sum can be checked. Returns: lines, each with its
 /// line end.
 std::string account_text(const JobView& view);
 
 /// "1 rejected, 2 held": those of `fates` with a count above 0.
-std::string fates_text(const Tally& tally, std::span<const Fate> fates);
+std::string fates_text(const send::Tally& tally, std::span<const send::Fate> fates);
 
 /// {"read":12,"delivered":7,...}
-std::string account_json(const Tally& tally);
+std::string account_json(const send::Tally& tally);
 
 /// "accepted is not yet merged: ..."
 std::string_view accepted_text();
@@ -89,7 +89,7 @@ std::string_view accepted_text();
 /// "stop":null|TEXT,"next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],
 /// "account":{...},"census":{...},"send":null|{"target","links","round","spares","delivered",
 /// "ambiguous","refused","parked","pending"}}
-std::string summary_json(const JobView& view, const Ending& ending, const IdMask& mask);
+std::string summary_json(const JobView& view, const Ending& ending, const util::IdMask& mask);
 
 /// Quotes a word for a shell, if needed.
 std::string shell_word(std::string_view word);
@@ -102,4 +102,4 @@ inline constexpr std::string_view any_target = "us|eu|in|URL";
 /// "idmerge run --job pairs.csv.idmerge"
 std::string command_line(const std::vector<std::string>& words);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -10,7 +10,7 @@
 #include "cli/confirm.hpp"
 #include "util/memory_limit.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 Error usage(std::string what) {
@@ -20,7 +20,8 @@ Error usage(std::string what) {
 /// Part files have no inherent order, so only a field can tell which claim is older.
 Result<void> check_order(const Settings& s) {
   const auto on_conflict = s.plan.census.on_conflict;
-  const bool by_order = on_conflict == OnConflict::earliest || on_conflict == OnConflict::latest;
+  const bool by_order =
+      on_conflict == plan::OnConflict::earliest || on_conflict == plan::OnConflict::latest;
   if (!by_order || s.plan.intake.inputs.empty() || !s.plan.intake.order_field.empty()) return {};
   return usage(
       fmt::format("--on-conflict: {} needs --order-field: name the field with the order "
@@ -57,7 +58,7 @@ Result<void> check_inputs(const Settings& s) {
         "--expect-rows: is needed to run from a pipe, where a dead query looks like a clean "
         "end: give the number of rows, or any");
   }
-  if (!intake.id_fields.empty() && intake.op != Op::merge && intake.op_field.empty()) {
+  if (!intake.id_fields.empty() && intake.op != input::Op::merge && intake.op_field.empty()) {
     return usage("--id-fields: is for --op merge: name --anon-field and --user-field");
   }
   return check_order(s);
@@ -66,7 +67,8 @@ Result<void> check_inputs(const Settings& s) {
 Result<void> check_sending(const Settings& s) {
   if (s.send.backoff_min > s.send.backoff_max) {
     return usage(fmt::format("--backoff-min: {} is more than --backoff-max {}: lower it",
-                             duration_text(s.send.backoff_min), duration_text(s.send.backoff_max)));
+                             util::duration_text(s.send.backoff_min),
+                             util::duration_text(s.send.backoff_max)));
   }
   if (!s.approve.empty() && s.yes) {
     return usage("--yes: --approve is given too: keep one of them");
@@ -82,25 +84,25 @@ Result<void> check_sending(const Settings& s) {
   }
   if (s.rehearse && !s.to.empty() && !s.own_emulator() && !may_be_emulator(s.send.target)) {
     return usage(fmt::format("--rehearse: --to {} is no emulator on this machine: leave --to out",
-                             printable(s.to)));
+                             util::printable(s.to)));
   }
-  if (s.send.dialect.api == Api::import && s.send.dialect.mode == ProjectMode::none) {
+  if (s.send.dialect.api == plan::Api::import && s.send.dialect.mode == plan::ProjectMode::none) {
     return usage(
         "--project-mode: is needed for --api import: write original, simplified or legacy");
   }
   // Without inputs the operation is that of the plan, which is not known yet.
   if (s.plan.intake.inputs.empty()) return {};
-  return check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
+  return plan::check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
 }
 
 /// A percentage needs the job it relates to, and --last-job without a guard would only look like
 /// one.
 Result<void> check_last_job(const Settings& s, const Typed& typed) {
-  if (s.max_links.kind == Limit::Kind::percent && s.last_job.empty()) {
+  if (s.max_links.kind == util::Limit::Kind::percent && s.last_job.empty()) {
     return usage(
         fmt::format("--max-links: {} is of the links of the last finished job: name it "
                     "with --last-job DIR, or write --last-job {} while there is none",
-                    limit_text(s.max_links), no_last_job));
+                    util::limit_text(s.max_links), no_last_job));
   }
   if (!s.last_job.empty() && typed.find("max-links") == nullptr) {
     return usage("--last-job: guards nothing without --max-links P%: add for example 150%");
@@ -111,10 +113,12 @@ Result<void> check_last_job(const Settings& s, const Typed& typed) {
 /// Configures the project that the emulator plays: in the planned mode, with the service's own
 /// cluster limit unless another one is configured.
 void derive_emulator(Settings& s) {
-  ServiceOptions& service = s.emulator.service;
-  service.graph.mode = IdentityMode::original;
-  if (s.send.dialect.mode == ProjectMode::simplified) service.graph.mode = IdentityMode::simplified;
-  if (s.send.dialect.mode == ProjectMode::legacy) service.graph.mode = IdentityMode::legacy;
+  emulator::ServiceOptions& service = s.emulator.service;
+  service.graph.mode = emulator::IdentityMode::original;
+  if (s.send.dialect.mode == plan::ProjectMode::simplified)
+    service.graph.mode = emulator::IdentityMode::simplified;
+  if (s.send.dialect.mode == plan::ProjectMode::legacy)
+    service.graph.mode = emulator::IdentityMode::legacy;
   if (s.command != Command::emulator) return;
   service.project_id = s.send.dialect.project_id;
   if (!s.max_cluster) return;
@@ -124,14 +128,15 @@ void derive_emulator(Settings& s) {
 
 /// Derives the settings that depend on several options.
 void derive(Settings& s) {
-  if (s.plan.memory_bytes == 0) s.plan.memory_bytes = memory_to_use();
+  if (s.plan.memory_bytes == 0) s.plan.memory_bytes = util::memory_to_use();
   derive_emulator(s);
   if (s.rehearse && s.to.empty()) s.to = "emulator";
   if (s.own_emulator()) s.rehearse = true;
-  const bool capless = s.send.dialect.mode == ProjectMode::simplified;
-  s.plan.census.max_cluster = s.max_cluster.value_or(capless ? 0 : CensusOptions{}.max_cluster);
-  s.plan.intake.verbs = verbs_of(s.send.dialect.mode);
-  s.plan.screen.simplified = s.send.dialect.mode == ProjectMode::simplified;
+  const bool capless = s.send.dialect.mode == plan::ProjectMode::simplified;
+  s.plan.census.max_cluster =
+      s.max_cluster.value_or(capless ? 0 : plan::CensusOptions{}.max_cluster);
+  s.plan.intake.verbs = plan::verbs_of(s.send.dialect.mode);
+  s.plan.screen.simplified = s.send.dialect.mode == plan::ProjectMode::simplified;
   s.send.rate = s.typed_rate.value_or(default_rate(s.send.dialect.api));
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
@@ -206,8 +211,8 @@ Result<Settings> parse_settings(const Typed& typed) {
   return s;
 }
 
-Rate default_rate(Api api) {
-  return {api == Api::import ? 15'000.0 : 500.0, false};
+util::Rate default_rate(plan::Api api) {
+  return {api == plan::Api::import ? 15'000.0 : 500.0, false};
 }
 
 bool steers_run(const OptionEntry& entry) {
@@ -217,8 +222,8 @@ bool steers_run(const OptionEntry& entry) {
          entry.name == "fail-on";
 }
 
-KeyValues words_to_record(const Settings& settings) {
-  KeyValues words;
+util::KeyValues words_to_record(const Settings& settings) {
+  util::KeyValues words;
   for (const auto& option : settings.typed) {
     if (!is_recorded(*option.entry)) continue;
     const bool path = option.entry->value == "FILE" ||
@@ -229,7 +234,7 @@ KeyValues words_to_record(const Settings& settings) {
   return words;
 }
 
-Result<void> recall(Settings& settings, const KeyValues& words) {
+Result<void> recall(Settings& settings, const util::KeyValues& words) {
   for (const auto& [key, text] : words) {
     const auto& word = key;
     const auto found =
@@ -249,20 +254,20 @@ Result<void> recall(Settings& settings, const KeyValues& words) {
   return check_sending(settings);
 }
 
-Result<void> adopt_plan(Settings& settings, const KeyValues& planned) {
+Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned) {
   const auto mode = planned.get("project_mode");
-  if (const auto known = parse_project_mode(mode)) settings.send.dialect.mode = *known;
+  if (const auto known = plan::parse_project_mode(mode)) settings.send.dialect.mode = *known;
   settings.plan.project_mode = mode;
-  settings.plan.intake.op = parse_op(planned.get("op")).value_or(settings.plan.intake.op);
+  settings.plan.intake.op = input::parse_op(planned.get("op")).value_or(settings.plan.intake.op);
   settings.plan.api = planned.get("api");
-  if (settings.plan.api == name(Api::import)) settings.send.dialect.api = Api::import;
+  if (settings.plan.api == name(plan::Api::import)) settings.send.dialect.api = plan::Api::import;
   // Rate and burst depend on the API.
   derive(settings);
   return check_sending(settings);
 }
 
-Result<void> check_typed_against(const Settings& settings, const KeyValues& planned) {
-  const auto words = plan_words(settings.plan);
+Result<void> check_typed_against(const Settings& settings, const util::KeyValues& planned) {
+  const auto words = plan::plan_words(settings.plan);
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !is_plan_option(entry)) continue;
@@ -285,4 +290,4 @@ Result<void> check_typed_against(const Settings& settings, const KeyValues& plan
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

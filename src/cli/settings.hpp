@@ -13,14 +13,14 @@
 #include "util/key_values.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Applies the typed options and checks the constraints between them. Errors: usage, one line:
 /// `--rate: "abc" is not a rate: write for example 500/s`.
 Result<Settings> parse_settings(const Typed& typed);
 
 /// The rate of a run if none is configured.
-Rate default_rate(Api api);
+util::Rate default_rate(plan::Api api);
 
 /// Returns whether the option configures a run independently of its plan: target, pace, guards,
 /// budgets.
@@ -28,18 +28,18 @@ bool steers_run(const OptionEntry& entry);
 
 /// Returns the options that a later `run --job` needs to continue in the same way: target and pace
 /// as typed, and the guards. Budgets and consent are not recorded; they have to be given again.
-KeyValues words_to_record(const Settings& settings);
+util::KeyValues words_to_record(const Settings& settings);
 
 /// Applies the options that an earlier run has recorded, except those typed now. Errors: usage,
 /// naming the option, if a recorded value is invalid.
-Result<void> recall(Settings& settings, const KeyValues& words);
+Result<void> recall(Settings& settings, const util::KeyValues& words);
 
 /// Applies the settings that a plan fixes for all its runs: API and project mode. Errors: usage if
 /// a typed option contradicts them.
-Result<void> adopt_plan(Settings& settings, const KeyValues& planned);
+Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned);
 
 /// Checks that planning options typed as flags agree with the plan. Errors: usage, naming the first
 /// that does not.
-Result<void> check_typed_against(const Settings& settings, const KeyValues& planned);
+Result<void> check_typed_against(const Settings& settings, const util::KeyValues& planned);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

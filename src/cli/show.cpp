@@ -25,7 +25,7 @@
 #include "plan/verdict.hpp"
 #include "util/json_writer.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 namespace json = boost::json;
@@ -99,9 +99,9 @@ const json::value* find(const json::object& line, std::string_view key) {
 
 void append_value(std::string& out, const json::value& value) {
   if (const auto* text = value.if_string()) {
-    append_sheet_cell(out, {text->data(), text->size()});
+    plan::append_sheet_cell(out, {text->data(), text->size()});
   } else {
-    append_sheet_cell(out, json::serialize(value));
+    plan::append_sheet_cell(out, json::serialize(value));
   }
 }
 
@@ -129,7 +129,7 @@ Result<std::string> csv_row(std::string_view line, const List& list) {
 
 /// Calls `visit` with each line of the list until it returns false.
 template <class Visit>
-Result<void> each_line(Files& files, const List& list, Visit visit) {
+Result<void> each_line(io::Files& files, const List& list, Visit visit) {
   const auto there = files.stat(list.path);
   if (!there) return there.error();
   if (!*there) return {};
@@ -155,7 +155,7 @@ Result<void> each_line(Files& files, const List& list, Visit visit) {
     held.erase(0, start);
     if (held.size() > line_bytes_max) {
       return Error{Errc::input, fmt::format("{}: a line is longer than {}: the file was changed",
-                                            list.path, size_text(line_bytes_max))};
+                                            list.path, util::size_text(line_bytes_max))};
     }
   }
   return {};  // a last line without a line end was still being written
@@ -165,7 +165,7 @@ Result<void> each_line(Files& files, const List& list, Visit visit) {
 using Reasons = std::map<std::string, std::uint64_t, std::less<>>;
 
 /// Counts the lines of a list by reason. Lines without a reason count under the empty one.
-Result<Reasons> reasons_in(Files& files, const List& list) {
+Result<Reasons> reasons_in(io::Files& files, const List& list) {
   constexpr std::string_view key = ",\"reason\":\"";  // quotes in a string are escaped
   Reasons reasons;
   auto counted = each_line(files, list, [&](std::string_view line) -> Result<bool> {
@@ -182,28 +182,28 @@ Result<Reasons> reasons_in(Files& files, const List& list) {
   return reasons;
 }
 
-Reasons rejected_reasons(const CensusReport& census) {
+Reasons rejected_reasons(const plan::CensusReport& census) {
   Reasons reasons;
   for (std::size_t i = 0; i < census.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    if (census.faults[i] > 0 && !is_doubtful(fault)) {
+    const auto fault = static_cast<input::Fault>(i);
+    if (census.faults[i] > 0 && !input::is_doubtful(fault)) {
       reasons[std::string(name(fault))] = census.faults[i];
     }
   }
   return reasons;
 }
 
-Reasons held_reasons(const CensusReport& census) {
+Reasons held_reasons(const plan::CensusReport& census) {
   Reasons reasons;
   for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
-    const auto verdict = static_cast<Verdict>(i);
-    if (census.verdicts[i] > 0 && is_held(verdict)) {
+    const auto verdict = static_cast<plan::Verdict>(i);
+    if (census.verdicts[i] > 0 && plan::is_held(verdict)) {
       reasons[std::string(name(verdict))] = census.verdicts[i];
     }
   }
   for (std::size_t i = 0; i < census.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    if (census.faults[i] > 0 && is_doubtful(fault)) {
+    const auto fault = static_cast<input::Fault>(i);
+    if (census.faults[i] > 0 && input::is_doubtful(fault)) {
       reasons[std::string(name(fault))] = census.faults[i];
     }
   }
@@ -238,12 +238,13 @@ bool are_samples(const Reasons& listed, const Reasons& counted) {
 
 /// Checks the list against the counts of the plan. Returns: a note for the user, or an empty text.
 /// Errors: input if they differ.
-Result<std::string> check_list(Files& files, const List& list, const Reasons& counted,
+Result<std::string> check_list(io::Files& files, const List& list, const Reasons& counted,
                                bool may_be_samples) {
   const auto wrong = [&](std::string_view how) {
-    return Error{Errc::input, fmt::format("{}: {} its plan counts {} rows there: restore it, or "
-                                          "plan the inputs again with another --job",
-                                          printable(list.path), how, count_text(total(counted)))};
+    return Error{Errc::input,
+                 fmt::format("{}: {} its plan counts {} rows there: restore it, or "
+                             "plan the inputs again with another --job",
+                             util::printable(list.path), how, util::count_text(total(counted)))};
   };
   const auto there = files.stat(list.path);
   if (!there) return there.error();
@@ -253,18 +254,19 @@ Result<std::string> check_list(Files& files, const List& list, const Reasons& co
   if (*listed == counted) return std::string();
   if (!may_be_samples || !are_samples(*listed, counted)) return wrong("was changed:");
   return fmt::format("{} of {} rejected rows are listed, as with --reject-samples",
-                     count_text(total(*listed)), count_text(total(counted)));
+                     util::count_text(total(*listed)), util::count_text(total(counted)));
 }
 
-Result<CensusReport> census_of(Files& files, const std::string& path) {
-  const auto plan = PlanReader::open(files, path);
+Result<plan::CensusReport> census_of(io::Files& files, const std::string& path) {
+  const auto plan = plan::PlanReader::open(files, path);
   if (!plan) return plan.error();
-  auto census = parse_census_report(plan->facts().census);
+  auto census = plan::parse_census_report(plan->facts().census);
   if (!census) return Error{census.error().code, fmt::format("{}: {}", path, census.error().what)};
   return census;
 }
 
-Result<void> show_list(Files& files, const List& list, ShowFormat format, const Output& output) {
+Result<void> show_list(io::Files& files, const List& list, ShowFormat format,
+                       const Output& output) {
   std::string out = format == ShowFormat::csv ? header_of(list.columns) : std::string();
   auto shown = each_line(files, list, [&](std::string_view line) -> Result<bool> {
     if (format == ShowFormat::ndjson) {
@@ -286,8 +288,8 @@ Result<void> show_list(Files& files, const List& list, ShowFormat format, const 
 
 /// Links whose delivery is or was in doubt.
 struct Doubtful {
-  LinkSet open;       // possibly delivered, will be sent again
-  LinkSet ambiguous;  // sent again and reported as already linked
+  send::LinkSet open;       // possibly delivered, will be sent again
+  send::LinkSet ambiguous;  // sent again and reported as already linked
 
   bool overlaps(std::uint64_t first, std::uint64_t count) const {
     return open.overlaps(first, count) || ambiguous.overlaps(first, count);
@@ -299,48 +301,50 @@ struct Doubtful {
 };
 
 /// An empty `doubt` omits that column.
-void append_link(std::string& out, const Link& link, Verdict verdict, std::string_view file,
-                 ShowFormat format, std::string_view doubt) {
+void append_link(std::string& out, const input::Link& link, plan::Verdict verdict,
+                 std::string_view file, ShowFormat format, std::string_view doubt) {
   if (format == ShowFormat::csv) {
-    append_sheet_cell(out, link.anon);
+    plan::append_sheet_cell(out, link.anon);
     out += ',';
-    append_sheet_cell(out, link.user);
+    plan::append_sheet_cell(out, link.user);
     out += fmt::format(",{},{},", name(link.op), name(verdict));
-    append_sheet_cell(out, file);
+    plan::append_sheet_cell(out, file);
     out += fmt::format(",{}{}{}\n", link.line, doubt.empty() ? "" : ",", doubt);
     return;
   }
   out += '{';
   if (link.sided) {
-    append_json_member(out, link.op == Op::alias ? "alias" : "anonymous_id", link.anon);
-    append_json_member(out, link.op == Op::alias ? "distinct_id" : "user_id", link.user);
+    util::append_json_member(out, link.op == input::Op::alias ? "alias" : "anonymous_id",
+                             link.anon);
+    util::append_json_member(out, link.op == input::Op::alias ? "distinct_id" : "user_id",
+                             link.user);
   } else {
-    append_json_key(out, "$distinct_ids");
+    util::append_json_key(out, "$distinct_ids");
     out += '[';
-    append_json_string(out, link.anon);
+    util::append_json_string(out, link.anon);
     out += ',';
-    append_json_string(out, link.user);
+    util::append_json_string(out, link.user);
     out += ']';
   }
-  append_json_member(out, "op", name(link.op));
-  append_json_member(out, "verdict", name(verdict));
-  append_json_member(out, "file", file);
-  append_json_member(out, "line", link.line);
-  if (!doubt.empty()) append_json_member(out, "doubt", doubt);
+  util::append_json_member(out, "op", name(link.op));
+  util::append_json_member(out, "verdict", name(verdict));
+  util::append_json_member(out, "file", file);
+  util::append_json_member(out, "line", link.line);
+  if (!doubt.empty()) util::append_json_member(out, "doubt", doubt);
   out += "}\n";
 }
 
 /// Prints the links of a plan, or only those that are or were in doubt.
-Result<void> show_links(Files& files, const std::string& path, const Doubtful* doubtful,
+Result<void> show_links(io::Files& files, const std::string& path, const Doubtful* doubtful,
                         ShowFormat format, const Output& output) {
-  const auto plan = PlanReader::open(files, path);
+  const auto plan = plan::PlanReader::open(files, path);
   if (!plan) return plan.error();
   std::string out;
   if (format == ShowFormat::csv) {
     out = fmt::format("anonymous_id,user_id,op,verdict,file,line{}\n",
                       doubtful != nullptr ? ",doubt" : "");
   }
-  PlanBlock block;
+  plan::PlanBlock block;
   for (std::size_t i = 0; i < plan->blocks(); ++i) {
     const auto& entry = plan->entry(i);
     if (doubtful != nullptr && !doubtful->overlaps(entry.first, entry.links_count)) continue;
@@ -367,11 +371,11 @@ Result<void> show_links(Files& files, const std::string& path, const Doubtful* d
 
 /// Prints the links in doubt, and those that were in doubt and count as delivered. Returns: a note
 /// for the user, or an empty text.
-Result<std::string> show_in_doubt(Files& files, const JobPaths& paths, const JobView& view,
-                                  ShowFormat format, const Output& output) {
+Result<std::string> show_in_doubt(io::Files& files, const plan::JobPaths& paths,
+                                  const JobView& view, ShowFormat format, const Output& output) {
   Doubtful doubtful{view.doubt.links, {}};
   const auto bytes = view.run ? view.run->checkpoint.ambiguous_bytes : 0;
-  const auto listed = read_refused(files, paths.run().ambiguous(), bytes);
+  const auto listed = plan::read_refused(files, paths.run().ambiguous(), bytes);
   if (!listed) return listed.error();
   for (const auto ordinal : *listed)
     doubtful.ambiguous.add(ordinal);
@@ -382,7 +386,7 @@ Result<std::string> show_in_doubt(Files& files, const JobPaths& paths, const Job
   return fmt::format(
       "{} links more are ambiguous: they were sent by an idmerge that did not list "
       "which",
-      count_text(view.ambiguous() - listed->size()));
+      util::count_text(view.ambiguous() - listed->size()));
 }
 
 }  // namespace
@@ -393,7 +397,7 @@ Output to_stdout() {
       const auto n = ::write(STDOUT_FILENO, text.data(), text.size());
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno == EPIPE) return false;
-      if (n <= 0) return system_error("stdout", errno);
+      if (n <= 0) return util::system_error("stdout", errno);
       text.remove_prefix(static_cast<std::size_t>(n));
     }
     return true;
@@ -405,7 +409,7 @@ Output for_terminal(Output output) {
     std::string shown;
     while (!text.empty()) {
       const auto end = text.find('\n');
-      shown += printable(text.substr(0, end));
+      shown += util::printable(text.substr(0, end));
       if (end == std::string_view::npos) break;
       shown += '\n';
       text.remove_prefix(end + 1);
@@ -418,9 +422,9 @@ Output to_reader() {
   return ::isatty(STDOUT_FILENO) == 1 ? for_terminal(to_stdout()) : to_stdout();
 }
 
-Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
+Result<std::string> show(io::Files& files, const Settings& settings, const util::IdMask& mask,
                          const Output& output) {
-  const auto paths = open_job(files, settings.job);
+  const auto paths = plan::open_job(files, settings.job);
   if (!paths) return paths.error();
   const auto format = settings.show_format;
   const auto done = [](const Result<void>& shown, std::string besides = {}) -> Result<std::string> {
@@ -465,4 +469,4 @@ Result<std::string> show(Files& files, const Settings& settings, const IdMask& m
   return std::string();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

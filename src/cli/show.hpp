@@ -15,7 +15,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Writes a piece of output. Returns: false if the reader is gone, which is no error (`| head`).
 using Output = std::function<Result<bool>(std::string_view)>;
@@ -33,7 +33,7 @@ Output to_reader();
 /// Prints what `settings.show` selects. Returns: a warning for stderr, or an empty text. Bounds:
 /// one block of the plan, or one line of a list, in memory. Errors: as view_job(); input for a list
 /// that differs from the counts of the plan.
-Result<std::string> show(Files& files, const Settings& settings, const IdMask& mask,
+Result<std::string> show(io::Files& files, const Settings& settings, const util::IdMask& mask,
                          const Output& output);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -7,11 +7,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 // State used by handlers: lock-free atomics with static storage.
-StopRequest stop_request;
+send::StopRequest stop_request;
 std::atomic<bool> status_asked = false;
 std::atomic<bool> ends_at_once = false;
 static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
@@ -54,7 +54,7 @@ Signals::~Signals() {
     handle(number, SIG_DFL, 0);
 }
 
-const StopRequest& Signals::stop() const {
+const send::StopRequest& Signals::stop() const {
   return stop_request;
 }
 
@@ -66,4 +66,4 @@ void Signals::end_at_once(bool at_once) {
   ends_at_once.store(at_once);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -7,7 +7,7 @@
 
 #include "send/sender.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Installs the signal handlers of the process. Requires: at most one instance at a time.
 ///
@@ -21,7 +21,7 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  const StopRequest& stop() const;
+  const send::StopRequest& stop() const;
 
   /// Returns whether a status was requested, and clears the request.
   bool take_status_request();
@@ -30,4 +30,4 @@ class Signals {
   void end_at_once(bool at_once);
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

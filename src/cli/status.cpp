@@ -16,11 +16,11 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 std::string run_text(const JobView& view, const std::string& owner) {
-  if (!owner.empty()) return fmt::format("at work: {}\n", printable(owner));
+  if (!owner.empty()) return fmt::format("at work: {}\n", util::printable(owner));
   if (!view.run) return "planned, nothing sent yet\n";
   const auto& checkpoint = view.run->checkpoint;
   if (checkpoint.finished) return "finished\n";
@@ -28,15 +28,15 @@ std::string run_text(const JobView& view, const std::string& owner) {
                               : fmt::format("stopped, exit {}\n", checkpoint.exit_code);
   if (view.doubt.links.size() > 0) {
     text += fmt::format("at most {} links may already have been delivered and will be sent again\n",
-                        count_text(view.doubt.links.size()));
+                        util::count_text(view.doubt.links.size()));
   }
   return text;
 }
 
 /// Describes the current rate and its origin.
-std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>& said) {
+std::string rate_line(const JobView& view, const Result<std::optional<send::SaidRate>>& said) {
   std::string note;
-  if (!said) note = fmt::format("note: {}: it is not heeded\n", printable(said.error().what));
+  if (!said) note = fmt::format("note: {}: it is not heeded\n", util::printable(said.error().what));
   std::string words;
   std::string_view origin;
   if (said && *said) {
@@ -46,21 +46,21 @@ std::string rate_line(const JobView& view, const Result<std::optional<SaidRate>>
     words = view.run->checkpoint.words.get("rate");
     origin = "as it was run with";
   } else {
-    const bool batches = view.plan.options.get("api") == name(Api::import);
-    words = rate_text(default_rate(batches ? Api::import : Api::identity));
+    const bool batches = view.plan.options.get("api") == name(plan::Api::import);
+    words = util::rate_text(default_rate(batches ? plan::Api::import : plan::Api::identity));
     origin = "the default";
   }
-  const auto table = Timetable::parse(words);
+  const auto table = send::Timetable::parse(words);
   std::string now;
   if (table && table->changes()) {
-    now = fmt::format("; now {}", pacing_text(table->at(local_week_time())));
+    now = fmt::format("; now {}", send::pacing_text(table->at(send::local_week_time())));
   }
   if (table && table->next_change({})) {
-    const auto zone = local_zone();
+    const auto zone = send::local_zone();
     if (!zone.problem.empty()) note += fmt::format("note: {}\n", zone.problem);
-    now += ", " + local_time_text(std::time(nullptr), zone);
+    now += ", " + send::local_time_text(std::time(nullptr), zone);
   }
-  return fmt::format("{}rate: {}, {}{}\n", note, printable(words), origin, now);
+  return fmt::format("{}rate: {}, {}{}\n", note, util::printable(words), origin, now);
 }
 
 /// Describes other limits on the pace: --rate-bytes, and a pause requested by the service.
@@ -70,53 +70,57 @@ std::string hold_lines(const JobView& view, bool is_at_work) {
   const auto& checkpoint = view.run->checkpoint;
   if (const auto* const bytes = checkpoint.words.find("rate-bytes");
       bytes != nullptr && *bytes != "0" && *bytes != "0/s") {
-    text += fmt::format("rate-bytes: {}, as it was run with\n", printable(*bytes));
+    text += fmt::format("rate-bytes: {}, as it was run with\n", util::printable(*bytes));
   }
   const auto now = std::chrono::system_clock::now();
   const auto& limit = checkpoint.limit;
   const auto rest = std::chrono::ceil<std::chrono::seconds>(limit.rest(now));
   if (limit.rate_per_s > 0) {
-    text += fmt::format("limited by the service: {} links/s {}\n", count_text(limit.rate_per_s),
-                        is_at_work ? "now" : "when it was last asked");
+    text +=
+        fmt::format("limited by the service: {} links/s {}\n", util::count_text(limit.rate_per_s),
+                    is_at_work ? "now" : "when it was last asked");
   }
   if (limit.paused_until_s > 0 && rest.count() > 0) {
-    text += fmt::format(
-        "paused: until {}, as the service asked, no run sends before; {} are left\n",
-        rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest), rough_duration_text(rest));
+    text +=
+        fmt::format("paused: until {}, as the service asked, no run sends before; {} are left\n",
+                    util::rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest),
+                    util::rough_duration_text(rest));
   }
   return text;
 }
 
 }  // namespace
 
-Result<std::string> status_text(Files& files, const std::string& job) {
-  const auto paths = open_job(files, job);
+Result<std::string> status_text(io::Files& files, const std::string& job) {
+  const auto paths = plan::open_job(files, job);
   if (!paths) return paths.error();
-  const auto owner = lock_owner(files, paths->run().lock());
+  const auto owner = io::lock_owner(files, paths->run().lock());
   if (!owner) return owner.error();
   const auto planned = files.stat(paths->plan());
   if (!planned) return planned.error();
   if (!*planned && !owner->empty()) {
-    return fmt::format("{}: planning, at work: {}\n", printable(job), printable(*owner));
+    return fmt::format("{}: planning, at work: {}\n", util::printable(job),
+                       util::printable(*owner));
   }
   const auto view = view_job(files, job);
   if (!view) return view.error();
 
-  auto out = fmt::format("{}: plan {}\n", printable(job), view->plan.id());
+  auto out = fmt::format("{}: plan {}\n", util::printable(job), view->plan.id());
   out += run_text(*view, *owner);
   if (view->run) {
     for (const auto& note : view->run->notes)
-      out += fmt::format("note: {}\n", printable(note));
+      out += fmt::format("note: {}\n", util::printable(note));
     const auto settled = view->delivered() + view->refused();
-    out += fmt::format("{} of {} links settled ({})\n", count_text(settled),
-                       count_text(view->to_send()), share_text(settled, view->to_send()));
+    out +=
+        fmt::format("{} of {} links settled ({})\n", util::count_text(settled),
+                    util::count_text(view->to_send()), util::share_text(settled, view->to_send()));
     if (view->spares_sent() > 0) {
       out += fmt::format("round {}: {} spares in place of refused links\n",
-                         view->run->checkpoint.round, count_text(view->spares_sent()));
+                         view->run->checkpoint.round, util::count_text(view->spares_sent()));
     }
   }
   if (!view->finished()) {
-    out += rate_line(*view, said_rate(files, paths->run()));
+    out += rate_line(*view, send::said_rate(files, paths->run()));
     out += hold_lines(*view, !owner->empty());
   }
   out += account_text(*view);
@@ -127,4 +131,4 @@ Result<std::string> status_text(Files& files, const std::string& job) {
   return out;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

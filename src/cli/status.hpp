@@ -9,10 +9,10 @@
 #include "io/files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Returns some lines for people; the last one is the command that continues the job, if there is
 /// one. Errors: as view_job().
-Result<std::string> status_text(Files& files, const std::string& job);
+Result<std::string> status_text(io::Files& files, const std::string& job);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

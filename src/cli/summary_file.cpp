@@ -12,13 +12,13 @@
 #include "io/input_list.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
 Error refused(const std::string& path, std::string_view why) {
-  return {Errc::usage, fmt::format("--summary: {}: {}", printable(path), why)};
+  return {Errc::usage, fmt::format("--summary: {}: {}", util::printable(path), why)};
 }
 
 /// Resolves symbolic links, including dangling ones.
@@ -70,15 +70,15 @@ Result<void> write_through(const std::string& path, std::string_view text) {
   // there is a reader. The second open then does not block.
   const Descriptor probe(::open(path.c_str(), flags | O_NONBLOCK));
   if (probe.fd < 0 && errno == ENXIO) {
-    return Error{Errc::usage, printable(path) + ": nobody reads it: start its reader first"};
+    return Error{Errc::usage, util::printable(path) + ": nobody reads it: start its reader first"};
   }
-  if (probe.fd < 0) return system_error(printable(path), errno);
+  if (probe.fd < 0) return util::system_error(util::printable(path), errno);
   const Descriptor out(::open(path.c_str(), flags));
-  if (out.fd < 0) return system_error(printable(path), errno);
+  if (out.fd < 0) return util::system_error(util::printable(path), errno);
   while (!text.empty()) {
     const auto count = ::write(out.fd, text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return system_error(printable(path), count < 0 ? errno : ENOSPC);
+    if (count <= 0) return util::system_error(util::printable(path), count < 0 ? errno : ENOSPC);
     text.remove_prefix(static_cast<std::size_t>(count));
   }
   return {};
@@ -101,8 +101,8 @@ Result<void> check_summary_place(const Settings& settings) {
   if (fs::exists(there) && !fs::is_regular_file(there)) return {};
   const auto place = followed(path);
   if (const auto job = job_around(place, settings); !job.empty()) {
-    return refused(
-        path, fmt::format("lies inside the job {}: name a file outside", printable(job.string())));
+    return refused(path, fmt::format("lies inside the job {}: name a file outside",
+                                     util::printable(job.string())));
   }
   if (!fs::is_directory(place.parent_path(), failed)) {
     return refused(path, "there is no such directory: make it first");
@@ -110,11 +110,12 @@ Result<void> check_summary_place(const Settings& settings) {
   const auto& named = settings.plan.intake.inputs;
   for (const auto& input : named) {
     if (fs::is_directory(input, failed) && lies_in(place, fs::canonical(input, failed))) {
-      return refused(
-          path, fmt::format("lies inside the input {}: name a file outside", printable(input)));
+      return refused(path, fmt::format("lies inside the input {}: name a file outside",
+                                       util::printable(input)));
     }
   }
-  if (const auto inputs = list_inputs(named)) {  // reading the inputs reports an error of listing
+  if (const auto inputs =
+          io::list_inputs(named)) {  // reading the inputs reports an error of listing
     for (const auto& input : inputs->paths) {
       if (input != "-" && same_file(place, input)) {
         return refused(path, "is an input, and would be lost: name another file");
@@ -131,7 +132,7 @@ Result<void> check_summary_place(const Settings& settings) {
   return {};
 }
 
-Result<void> write_summary_file(Files& files, const std::string& path, std::string_view text) {
+Result<void> write_summary_file(io::Files& files, const std::string& path, std::string_view text) {
   std::error_code failed;
   const auto there = fs::status(path, failed);
   const bool replaces = !fs::exists(there) || fs::is_regular_file(there);
@@ -142,4 +143,4 @@ Result<void> write_summary_file(Files& files, const std::string& path, std::stri
   return Error{written.error().code, fmt::format("--summary: {}", written.error().what)};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

@@ -12,7 +12,7 @@
 #include "io/files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::cli {
 
 /// Checks that --summary may be written to its path. Requires: the job's directory is known.
 /// Errors: usage for an input or a file named by another option, for a path inside a job or an
@@ -22,6 +22,6 @@ Result<void> check_summary_place(const Settings& settings);
 /// Writes the summary. Symbolic links are followed, a regular file is replaced, and anything else
 /// is written to (a FIFO, a device, a descriptor of the shell as /dev/fd/N). Errors: usage for a
 /// FIFO without a reader; outage.
-Result<void> write_summary_file(Files& files, const std::string& path, std::string_view text);
+Result<void> write_summary_file(io::Files& files, const std::string& path, std::string_view text);
 
-}  // namespace idmerge
+}  // namespace idmerge::cli

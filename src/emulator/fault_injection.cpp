@@ -11,7 +11,7 @@
 
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 /// Mixes the bits of a number.
@@ -81,7 +81,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
       return Error{Errc::usage,
                    fmt::format("--fail {}: no such mishap: use a status (503, 429-bare, 502-html), "
                                "html, status0, reset, hang, truncate, garbage or close",
-                               printable(part))};
+                               util::printable(part))};
     }
     const auto share =
         colon == std::string_view::npos ? std::nullopt : parse_share(part.substr(colon + 1));
@@ -89,7 +89,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
       return Error{Errc::usage,
                    fmt::format("--fail {}: no share of the requests: write {}:0.01 for one in a "
                                "hundred",
-                               printable(part), risk.name)};
+                               util::printable(part), risk.name)};
     }
     risk.share = *share;
     sum += *share;
@@ -131,4 +131,4 @@ bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
   return std::ldexp(static_cast<double>(drawn >> 11), -53) < share;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -18,7 +18,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 enum class Mishap : std::uint8_t {
   none,
@@ -80,4 +80,4 @@ class Chaos {
 bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
                     std::string_view second);
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -7,7 +7,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 constexpr std::string_view device_prefix = "$device:";
@@ -57,18 +57,19 @@ std::string_view name(Ruling ruling) {
     case Ruling::count:
       break;
   }
-  check_failed("a ruling", __FILE__, __LINE__);
+  util::check_failed("a ruling", __FILE__, __LINE__);
 }
 
 Graph::Graph(GraphOptions options) : options_(options) {
   if (options_.mode != IdentityMode::original) options_.cluster_max.reset();
 }
 
-Ruling Graph::link(Op op, std::string_view first, std::string_view second) {
+Ruling Graph::link(input::Op op, std::string_view first, std::string_view second) {
   if (options_.mode == IdentityMode::simplified) return Ruling::not_applicable;
-  if (options_.mode == IdentityMode::legacy && op != Op::alias) return Ruling::not_applicable;
-  if (op == Op::merge && second < first) std::swap(first, second);
-  if (op == Op::create) {
+  if (options_.mode == IdentityMode::legacy && op != input::Op::alias)
+    return Ruling::not_applicable;
+  if (op == input::Op::merge && second < first) std::swap(first, second);
+  if (op == input::Op::create) {
     if (first == second) return Ruling::same_ids;
     if (options_.uuid_only && !is_uuid_like(first)) return Ruling::not_a_guid;
   }
@@ -81,19 +82,19 @@ Ruling Graph::link_device(std::string_view device, std::string_view user) {
   // already.
   std::string named(device_prefix);
   named += device.starts_with(device_prefix) ? device.substr(device_prefix.size()) : device;
-  return unite(Op::create, named, user);
+  return unite(input::Op::create, named, user);
 }
 
-Ruling Graph::unite(Op op, std::string_view first, std::string_view second) {
+Ruling Graph::unite(input::Op op, std::string_view first, std::string_view second) {
   const Id a_known = find(first);
   const Id b_known = find(second);
   const auto key = [](Id a, Id b) { return std::uint64_t{a} << 32 | b; };
   auto& links = links_[static_cast<std::size_t>(op)];
   if (a_known != no_id && b_known != no_id && links.contains(key(a_known, b_known)))
     return Ruling::repeated;
-  if (op == Op::create && a_known != no_id && user_of_.contains(a_known))
+  if (op == input::Op::create && a_known != no_id && user_of_.contains(a_known))
     return Ruling::assigned_already;
-  if (op == Op::alias && a_known != no_id && alias_of_.contains(a_known))
+  if (op == input::Op::alias && a_known != no_id && alias_of_.contains(a_known))
     return Ruling::alias_exists;
   if (would_overflow(a_known, b_known, first == second)) return Ruling::too_many_ids;
 
@@ -101,8 +102,8 @@ Ruling Graph::unite(Op op, std::string_view first, std::string_view second) {
   const Id b = intern(second);
   links.insert(key(a, b));
   made_.push_back({a, b, op});
-  if (op == Op::create) user_of_.emplace(a, b);
-  if (op == Op::alias) alias_of_.emplace(a, b);
+  if (op == input::Op::create) user_of_.emplace(a, b);
+  if (op == input::Op::alias) alias_of_.emplace(a, b);
   Id large = root(a);
   Id small = root(b);
   if (large == small) return Ruling::linked;
@@ -184,10 +185,10 @@ void Graph::for_each_cluster(
   }
 }
 
-void Graph::for_each_link(const std::function<void(Op op, std::string_view first,
+void Graph::for_each_link(const std::function<void(input::Op op, std::string_view first,
                                                    std::string_view second)>& visit) const {
   for (const Made& made : made_)
     visit(made.op, names_[made.first], names_[made.second]);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -20,7 +20,7 @@
 
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 /// How the emulated project resolves identities; fixed for its lifetime.
 ///
@@ -72,7 +72,7 @@ class Graph {
   /// in any order. A refused link changes nothing; as on overflow in the service, the id stays
   /// outside. Whether the service refuses an identical create as already assigned is not published;
   /// here a repetition is a success. Source: mixpanel-facts section 2.1.
-  Ruling link(Op op, std::string_view first, std::string_view second);
+  Ruling link(input::Op op, std::string_view first, std::string_view second);
 
   /// Links a device to a user, as an event with both ids does in a simplified project. The member
   /// of the cluster is `$device:` followed by the device id.
@@ -90,7 +90,7 @@ class Graph {
       const std::function<void(const std::vector<std::string_view>& members)>& visit) const;
 
   /// Visits every distinct link in the order of acceptance.
-  void for_each_link(const std::function<void(Op op, std::string_view first,
+  void for_each_link(const std::function<void(input::Op op, std::string_view first,
                                               std::string_view second)>& visit) const;
 
   std::size_t distinct_links() const { return made_.size(); }
@@ -105,7 +105,7 @@ class Graph {
   struct Made {
     Id first;
     Id second;
-    Op op;
+    input::Op op;
   };
 
   Id find(std::string_view name) const;
@@ -113,7 +113,7 @@ class Graph {
   Id intern(std::string_view name);
   std::uint32_t size(Id id) const { return id == no_id ? 1 : size_[root(id)]; }
   bool would_overflow(Id a, Id b, bool same) const;
-  Ruling unite(Op op, std::string_view first, std::string_view second);
+  Ruling unite(input::Op op, std::string_view first, std::string_view second);
   std::vector<std::string_view> members(Id id) const;
 
   GraphOptions options_;
@@ -133,4 +133,4 @@ class Graph {
   std::size_t largest_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

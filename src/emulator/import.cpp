@@ -17,7 +17,7 @@
 #include "util/check.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 namespace json = boost::json;
@@ -263,7 +263,7 @@ ImportRefusal read_lines(std::string_view body, const ImportRules& rules,
 
 ImportRefusal inflate_gzip(std::string_view body, std::string& inflated) {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> inflater{
-      made(libdeflate_alloc_decompressor()), &libdeflate_free_decompressor};
+      util::made(libdeflate_alloc_decompressor()), &libdeflate_free_decompressor};
   inflated.resize(import_bytes_max);
   std::size_t filled = 0;
   while (!body.empty()) {  // a gzip file may have several members
@@ -331,4 +331,4 @@ std::string import_error(unsigned code, std::string_view reason) {
                      std::string_view{words.data(), words.size()});
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -29,7 +29,7 @@
 #include "emulator/identity_graph.hpp"
 #include "emulator/openapi.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 inline constexpr std::size_t import_events_max = 2000;
 inline constexpr std::size_t import_bytes_max = 10 * 1024 * 1024;  // inflated
@@ -81,4 +81,4 @@ std::string batch_refusal(std::string_view message);
 /// Returns an error of /import: {"code":413,"error":REASON,"status":"Request Entity Too Large"}.
 std::string import_error(unsigned code, std::string_view reason);
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

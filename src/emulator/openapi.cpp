@@ -10,7 +10,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 namespace json = boost::json;
@@ -75,24 +75,25 @@ std::string read_distinct_ids(const json::object& body, Claim& claim) {
   return {};
 }
 
-std::string read_object(Op op, const json::object& body, std::string_view token, Claim& claim) {
+std::string read_object(input::Op op, const json::object& body, std::string_view token,
+                        Claim& claim) {
   if (std::string reason = check_field(body, "$token"); !reason.empty()) return reason;
   if (!token.empty() && std::string_view{body.at("$token").get_string()} != token)
     return "$token: is not the token of this project";
   switch (op) {
-    case Op::create:
+    case input::Op::create:
       return read_two(body, "$anon_id", "$identified_id", claim);
-    case Op::alias:
+    case input::Op::alias:
       return read_two(body, "alias", "distinct_id", claim);
-    case Op::merge:
+    case input::Op::merge:
       return read_distinct_ids(body, claim);
   }
-  check_failed("an op", __FILE__, __LINE__);
+  util::check_failed("an op", __FILE__, __LINE__);
 }
 
 }  // namespace
 
-std::string read_claim(Op op, std::string_view body, std::string_view token, Claim& claim) {
+std::string read_claim(input::Op op, std::string_view body, std::string_view token, Claim& claim) {
   std::array<unsigned char, 4096> scratch;
   json::monotonic_resource memory(scratch.data(), scratch.size());
   json::error_code ec;
@@ -103,4 +104,4 @@ std::string read_claim(Op op, std::string_view body, std::string_view token, Cla
   return read_object(op, *object, token, claim);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -9,7 +9,7 @@
 
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 /// The two ids that a body asks to link, in the order of Graph::link. Reused from request to
 /// request.
@@ -27,6 +27,6 @@ inline constexpr std::size_t request_id_bytes_max = 255;
 ///
 /// Returns: the reason for a refusal, or an empty text; only then `claim` is valid. Source: the
 /// OpenAPI (schema of each operation).
-std::string read_claim(Op op, std::string_view body, std::string_view token, Claim& claim);
+std::string read_claim(input::Op op, std::string_view body, std::string_view token, Claim& claim);
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

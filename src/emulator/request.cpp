@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 char lower(char c) {
@@ -90,4 +90,4 @@ std::string basic_credentials(std::string_view bytes) {
   return text;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -10,7 +10,7 @@
 
 #include "emulator/fault_injection.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 struct Request {
   std::string_view method;
@@ -57,4 +57,4 @@ bool is_basic(std::string_view authorization, std::string_view encoded);
 /// Encodes `user:secret` as in an Authorization header, without the word Basic.
 std::string basic_credentials(std::string_view bytes);
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -8,7 +8,7 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 struct ParsedRequest {
   std::string method;
@@ -71,4 +71,4 @@ class RequestParser : public boost::beast::http::basic_parser<true> {
   ParsedRequest& request_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -8,7 +8,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 double seconds(std::chrono::steady_clock::duration duration) {
@@ -36,7 +36,7 @@ void Meter::count_arrival(std::uint64_t links, Instant now) {
   links_second_.add(links, now);
 }
 
-void Meter::count_ruling(Op op, Ruling ruling) {
+void Meter::count_ruling(input::Op op, Ruling ruling) {
   ++by_ruling_[static_cast<std::size_t>(ruling)];
   if (!is_accepted(ruling)) return;
   ++accepted_;
@@ -55,7 +55,7 @@ void Meter::count_mishap(std::size_t risk, bool after) {
 std::string Meter::json(const Graph& graph, const std::vector<Risk>& risks, double uptime_s) const {
   namespace json = boost::json;
   json::object by_op;
-  for (const Op op : {Op::create, Op::alias, Op::merge})
+  for (const input::Op op : {input::Op::create, input::Op::alias, input::Op::merge})
     by_op[name(op)] = by_op_[static_cast<std::size_t>(op)];
   json::object by_status;
   for (const auto& [status, count] : by_status_)
@@ -100,4 +100,4 @@ std::string Meter::json(const Graph& graph, const std::vector<Risk>& risks, doub
   return text;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

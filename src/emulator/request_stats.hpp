@@ -20,7 +20,7 @@
 #include "emulator/identity_graph.hpp"
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 /// The maximum of arrivals within any one second.
 ///
@@ -50,7 +50,7 @@ class Meter {
   explicit Meter(std::size_t risks) : struck_(risks) {}
 
   void count_arrival(std::uint64_t links, Instant now);
-  void count_ruling(Op op, Ruling ruling);
+  void count_ruling(input::Op op, Ruling ruling);
   void count_status(unsigned status) { ++by_status_[status]; }
   void count_malformed() { ++malformed_; }
   void count_unanswered() { ++unanswered_; }
@@ -105,4 +105,4 @@ class Meter {
   Instant last_{};
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -29,7 +29,7 @@
 #include "util/exceptions.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 namespace http = boost::beast::http;
@@ -37,8 +37,8 @@ using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
 
-using Socket = asio::basic_stream_socket<tcp, Executor>;
-using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
+using Socket = asio::basic_stream_socket<tcp, net::Executor>;
+using Acceptor = asio::basic_socket_acceptor<tcp, net::Executor>;
 
 constexpr std::size_t buffer_bytes = 32 * 1024;  // must hold any request head
 constexpr std::size_t answers_bytes_max = 64 * 1024;
@@ -48,7 +48,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
   const auto malformed = [&] {
     return Error{Errc::usage, fmt::format("--listen {}: is not ADDRESS:PORT: write 127.0.0.1:8080, "
                                           "[::1]:8080 or localhost:0",
-                                          printable(text))};
+                                          util::printable(text))};
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return malformed();
@@ -68,7 +68,7 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
     return Error{Errc::usage,
                  fmt::format("--listen {}: other machines could reach it: listen on 127.0.0.1, or "
                              "say --allow-remote",
-                             printable(text))};
+                             util::printable(text))};
   }
   return tcp::endpoint{address, port};
 }
@@ -98,7 +98,7 @@ struct Session {
   explicit Session(Socket connected) : socket(std::move(connected)) {}
 
   Socket socket;
-  Timer timer{socket.get_executor()};
+  net::Timer timer{socket.get_executor()};
   ParsedRequest request;
   std::optional<RequestParser> parser;
   std::unique_ptr<char[]> buffer = std::make_unique_for_overwrite<char[]>(buffer_bytes);
@@ -119,16 +119,16 @@ struct Emulator::Host {
   void serve_all();
   void end();
 
-  Task<> accept();
+  net::Task<> accept();
   void refuse(Socket& socket) const;
-  Task<> sweep();
-  Task<> serve(Session& session);
-  Task<bool> receive(Session& session);
-  Task<bool> fill(Session& session);
-  Task<bool> flush(Session& session);
-  Task<bool> answer(Session& session, bool keep_alive);
-  Task<> linger(Session& session);
-  Task<> turn_away(Session& session, error_code why);
+  net::Task<> sweep();
+  net::Task<> serve(Session& session);
+  net::Task<bool> receive(Session& session);
+  net::Task<bool> fill(Session& session);
+  net::Task<bool> flush(Session& session);
+  net::Task<bool> answer(Session& session, bool keep_alive);
+  net::Task<> linger(Session& session);
+  net::Task<> turn_away(Session& session, error_code why);
   void append(std::string& to, const Response& answer, const Session& session, bool keep_alive);
   void spoil(Session& session, const Response& answer, std::size_t start);
   void append_error(Session& session, unsigned status, std::string_view reason);
@@ -137,8 +137,8 @@ struct Emulator::Host {
   Service service;
   std::unique_ptr<asio::io_context> io = std::make_unique<asio::io_context>(1);
   Acceptor acceptor{*io};
-  Timer sweeper{*io};
-  Timer breather{*io};
+  net::Timer sweeper{*io};
+  net::Timer breather{*io};
   std::list<Session> sessions;
   HttpDate date;
   std::uint16_t port = 0;
@@ -161,7 +161,7 @@ Result<void> Emulator::Host::listen() {
   const tcp::endpoint bound = ec ? tcp::endpoint{} : acceptor.local_endpoint(ec);
   if (ec) {
     return Error{Errc::usage, fmt::format("--listen {}: {}: choose another address or port 0",
-                                          printable(options.listen), ec.message())};
+                                          util::printable(options.listen), ec.message())};
   }
   port = bound.port();
   const std::string address = bound.address().to_string();
@@ -181,7 +181,7 @@ void Emulator::Host::begin() {
 
 /// Serves until the end, or until an exception, which closes all connections.
 void Emulator::Host::serve_all() {
-  auto served = caught([this]() -> Result<void> {
+  auto served = util::caught([this]() -> Result<void> {
     begin();
     io->run();
     return {};
@@ -205,13 +205,13 @@ void Emulator::Host::end() {
   }
 }
 
-Task<> Emulator::Host::accept() {
+net::Task<> Emulator::Host::accept() {
   while (!ending) {
-    auto [ec, socket] = co_await acceptor.async_accept(use_tuple);
+    auto [ec, socket] = co_await acceptor.async_accept(net::use_tuple);
     if (ending) co_return;
     if (ec) {  // most likely out of descriptors; retry when some are closed
       breather.expires_after(std::chrono::milliseconds{50});
-      co_await breather.async_wait(use_tuple);
+      co_await breather.async_wait(net::use_tuple);
       continue;
     }
     if (sessions.size() >= options.connections_max) {
@@ -246,10 +246,10 @@ void Emulator::Host::refuse(Socket& socket) const {
 }
 
 /// Closes idle connections: one pass per second instead of a timer for each read.
-Task<> Emulator::Host::sweep() {
+net::Task<> Emulator::Host::sweep() {
   while (!ending) {
     sweeper.expires_after(std::chrono::seconds{1});
-    co_await sweeper.async_wait(use_tuple);
+    co_await sweeper.async_wait(net::use_tuple);
     const auto now = Clock::now();
     for (Session& session : sessions) {
       error_code ignored;
@@ -258,7 +258,7 @@ Task<> Emulator::Host::sweep() {
   }
 }
 
-Task<> Emulator::Host::serve(Session& session) {
+net::Task<> Emulator::Host::serve(Session& session) {
   bool more = true;
   while (more && !ending) {
     session.parser.emplace(session.request);
@@ -272,7 +272,7 @@ Task<> Emulator::Host::serve(Session& session) {
 /// Reads one request.
 ///
 /// Returns: false if there is none and the connection must be closed.
-Task<bool> Emulator::Host::receive(Session& session) {
+net::Task<bool> Emulator::Host::receive(Session& session) {
   RequestParser& parser = *session.parser;
   bool continued = false;
   for (;;) {
@@ -296,7 +296,7 @@ Task<bool> Emulator::Host::receive(Session& session) {
 }
 
 /// Reads bytes and appends them to those not parsed yet.
-Task<bool> Emulator::Host::fill(Session& session) {
+net::Task<bool> Emulator::Host::fill(Session& session) {
   char* const buffer = session.buffer.get();
   if (session.begin == session.end) {
     session.begin = session.end = 0;
@@ -307,16 +307,16 @@ Task<bool> Emulator::Host::fill(Session& session) {
   if (session.end == buffer_bytes) co_return false;  // the parser's own limits are lower
   session.expires = Clock::now() + options.idle;
   auto [ec, size] = co_await session.socket.async_read_some(
-      asio::buffer(buffer + session.end, buffer_bytes - session.end), use_tuple);
+      asio::buffer(buffer + session.end, buffer_bytes - session.end), net::use_tuple);
   session.end += size;
   co_return !ec;
 }
 
-Task<bool> Emulator::Host::flush(Session& session) {
+net::Task<bool> Emulator::Host::flush(Session& session) {
   if (session.answers.empty()) co_return true;
   session.expires = Clock::now() + options.idle;
   auto [ec, size] =
-      co_await asio::async_write(session.socket, asio::buffer(session.answers), use_tuple);
+      co_await asio::async_write(session.socket, asio::buffer(session.answers), net::use_tuple);
   if (session.answers.capacity() > answers_bytes_max) session.answers = {};
   session.answers.clear();
   co_return !ec;
@@ -325,7 +325,7 @@ Task<bool> Emulator::Host::flush(Session& session) {
 /// Answers the current request. The bytes may be buffered to be written with those of the next one.
 ///
 /// Returns: false if the connection must be closed.
-Task<bool> Emulator::Host::answer(Session& session, bool keep_alive) {
+net::Task<bool> Emulator::Host::answer(Session& session, bool keep_alive) {
   const ParsedRequest& request = session.request;
   if (request.version >= 11 && !request.has_host) {
     append_error(session, 400, "Host: is missing");
@@ -340,7 +340,7 @@ Task<bool> Emulator::Host::answer(Session& session, bool keep_alive) {
     if (!co_await flush(session)) co_return false;
     session.expires = Clock::time_point::max();
     session.timer.expires_after(options.latency);
-    auto [ec] = co_await session.timer.async_wait(use_tuple);
+    auto [ec] = co_await session.timer.async_wait(net::use_tuple);
     if (ec) co_return false;
   }
   if (answer.mishap == Mishap::reset || answer.mishap == Mishap::hang) {
@@ -354,7 +354,7 @@ Task<bool> Emulator::Host::answer(Session& session, bool keep_alive) {
     session.expires = Clock::time_point::max();
     while (!ec) {
       const auto [gone, size] = co_await session.socket.async_read_some(
-          asio::buffer(session.buffer.get(), buffer_bytes), use_tuple);
+          asio::buffer(session.buffer.get(), buffer_bytes), net::use_tuple);
       ec = gone;
     }
     co_return false;
@@ -411,7 +411,7 @@ void Emulator::Host::append_error(Session& session, unsigned status, std::string
 }
 
 /// Answers invalid HTTP.
-Task<> Emulator::Host::turn_away(Session& session, error_code why) {
+net::Task<> Emulator::Host::turn_away(Session& session, error_code why) {
   if (why == http::error::body_limit) {
     append_error(session, 413,
                  fmt::format("request exceeds max limit of {} bytes", options.body_bytes_max));
@@ -425,14 +425,14 @@ Task<> Emulator::Host::turn_away(Session& session, error_code why) {
 
 /// Writes the buffered answers, shuts down sending, and reads until the client closes, at most for
 /// `linger_time`: closing at once could reset the connection and lose the answer.
-Task<> Emulator::Host::linger(Session& session) {
+net::Task<> Emulator::Host::linger(Session& session) {
   if (!co_await flush(session)) co_return;
   error_code ec;
   session.socket.shutdown(Socket::shutdown_send, ec);
   session.expires = Clock::now() + linger_time;
   while (!ec) {
     const auto [gone, size] = co_await session.socket.async_read_some(
-        asio::buffer(session.buffer.get(), buffer_bytes), use_tuple);
+        asio::buffer(session.buffer.get(), buffer_bytes), net::use_tuple);
     ec = gone;
   }
 }
@@ -462,13 +462,13 @@ std::string Emulator::url() const {
 
 void Emulator::stop() {
   if (!host_->thread.joinable()) return;
-  const auto asked = caught([this]() -> Result<void> {
+  const auto asked = util::caught([this]() -> Result<void> {
     asio::post(*host_->io, [this] { host_->end(); });
     return {};
   });
   if (!asked) host_->io->stop();  // needs no memory; the destructors close what is open
   host_->thread.join();
-  if (!asked || host_->failed) leave_standing(std::move(host_->io));
+  if (!asked || host_->failed) net::leave_standing(std::move(host_->io));
 }
 
 std::optional<Error> Emulator::failure() const {
@@ -490,7 +490,7 @@ Result<void> run_emulator(const EmulatorOptions& options, std::FILE* out) {
   std::fflush(out);
   host.serve_all();
   if (host.failed) {
-    leave_standing(std::move(host.io));
+    net::leave_standing(std::move(host.io));
     return host.outcome;
   }
   fmt::print(out, "{}\n", host.service.stats(Clock::now()));
@@ -498,4 +498,4 @@ Result<void> run_emulator(const EmulatorOptions& options, std::FILE* out) {
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -18,7 +18,7 @@
 #include "emulator/service.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 struct EmulatorOptions {
   ServiceOptions service;
@@ -75,4 +75,4 @@ class Emulator {
 /// Errors: as Emulator::start.
 Result<void> run_emulator(const EmulatorOptions& options, std::FILE* out);
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -11,7 +11,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 namespace {
 
 constexpr std::string_view accepted = R"({"status":1})";
@@ -75,7 +75,7 @@ Response all_clusters(const Graph& graph) {
 
 Response all_links(const Graph& graph) {
   std::string body;
-  graph.for_each_link([&](Op op, std::string_view first, std::string_view second) {
+  graph.for_each_link([&](input::Op op, std::string_view first, std::string_view second) {
     (body += array_of({name(op), first, second})) += '\n';
   });
   return ndjson(std::move(body));
@@ -103,12 +103,12 @@ std::string_view sentence(Ruling ruling) {
 
 struct Route {
   std::string_view path;
-  Op op;
+  input::Op op;
 };
 constexpr std::array routes{
-    Route{"/identity/create", Op::create},
-    Route{"/identity/create-alias", Op::alias},
-    Route{"/identity/merge", Op::merge},
+    Route{"/identity/create", input::Op::create},
+    Route{"/identity/create-alias", input::Op::alias},
+    Route{"/identity/merge", input::Op::merge},
 };
 
 constexpr std::string_view rate_limited =
@@ -118,9 +118,9 @@ constexpr std::string_view rate_limited =
 constexpr std::string_view wrong_mode =
     "identity events are not allowed when project is using simplified identity management";
 
-Op op_of(ImportEvent::Kind kind) {
-  if (kind == ImportEvent::Kind::alias) return Op::alias;
-  return kind == ImportEvent::Kind::merge ? Op::merge : Op::create;
+input::Op op_of(ImportEvent::Kind kind) {
+  if (kind == ImportEvent::Kind::alias) return input::Op::alias;
+  return kind == ImportEvent::Kind::merge ? input::Op::merge : input::Op::create;
 }
 
 }  // namespace
@@ -175,7 +175,7 @@ std::string Service::stats(Instant now) const {
   return meter_.json(graph_, options_.risks, std::chrono::duration<double>(now - started_).count());
 }
 
-Response Service::answer_identity(Op op, const Request& request, Instant now) {
+Response Service::answer_identity(input::Op op, const Request& request, Instant now) {
   const Chaos::Draw draw = chaos_.draw(meter_.requests());
   meter_.count_arrival(1, now);
   Response answer;
@@ -227,7 +227,7 @@ Response Service::strike(Dialect dialect, const Chaos::Draw& draw, Response answ
   return struck;
 }
 
-Response Service::judge_identity(Op op, const Request& request, Instant now) {
+Response Service::judge_identity(input::Op op, const Request& request, Instant now) {
   if (!account_.empty() && !is_basic(request.authorization, account_))
     return refuse(401, "invalid credentials");
   if (const auto wait_s = over_limit(1, now)) {
@@ -334,7 +334,7 @@ Response Service::take_batch(bool strict) {
     }
     meter_.count_event(event.digest);
     if (event.kind == ImportEvent::Kind::other) continue;
-    const Op op = op_of(event.kind);
+    const input::Op op = op_of(event.kind);
     const auto& [first, second] = event.claim;
     meter_.count_ruling(op, event.kind == ImportEvent::Kind::device
                                 ? graph_.link_device(first, second)
@@ -376,4 +376,4 @@ std::optional<unsigned> Service::over_limit(double links, Instant now) {
   return std::nullopt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

@@ -48,7 +48,7 @@
 #include "emulator/request_stats.hpp"
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::emulator {
 
 /// Which of the two APIs is served; the other one is a 404, as on the real hosts.
 enum class EmulatedApi : std::uint8_t { both, identity, import };
@@ -111,10 +111,10 @@ class Service {
  private:
   enum class Dialect : std::uint8_t { identity, import };
 
-  Response answer_identity(Op op, const Request& request, Instant now);
+  Response answer_identity(input::Op op, const Request& request, Instant now);
   Response answer_import(const RequestTarget& target, const Request& request, Instant now);
   Response answer_watcher(std::string_view what, const RequestTarget& target, Instant now) const;
-  Response judge_identity(Op op, const Request& request, Instant now);
+  Response judge_identity(input::Op op, const Request& request, Instant now);
   Response judge_import(const RequestTarget& target, const Request& request,
                         const ImportRefusal& refusal, Instant now);
   ImportRefusal read_import(const Request& request);
@@ -143,4 +143,4 @@ class Service {
   Instant started_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::emulator

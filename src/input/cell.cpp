@@ -6,7 +6,7 @@
 #include <chrono>
 #include <utility>
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 /// Consumes a fixed-format text from the left. After a mismatch everything else fails too.
@@ -194,4 +194,4 @@ std::optional<std::int64_t> parse_order(std::string_view cell, OrderKind& kind) 
   return time->ns;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -13,7 +13,7 @@
 
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// The words that mean "no id": `\N`, as databases write it, and those the user configured.
 class NullWords {
@@ -70,4 +70,4 @@ inline constexpr std::string_view order_hint =
 /// Source: RFC 3339, section 5.6, with a blank instead of T as its note allows.
 std::optional<std::int64_t> parse_order(std::string_view cell, OrderKind& kind);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

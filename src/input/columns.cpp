@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr std::array<std::string_view, 5> anon_names{"anonymous_id", "anon_id", "$anon_id",
@@ -68,14 +68,14 @@ bool is_plausible_name(std::string_view text) {
          });
 }
 
-std::string shown(const std::string& name, const IdMask& mask) {
+std::string shown(const std::string& name, const util::IdMask& mask) {
   if (name.empty()) return "\"\"";
   return is_plausible_name(name) ? name : mask(name);
 }
 
 /// Formats the delimited fields of a text for a message, each masked.
 std::string masked_fields(std::string_view row, char delimiter, bool is_header,
-                          const IdMask& mask) {
+                          const util::IdMask& mask) {
   std::string text;
   while (true) {
     const auto cut = std::min(row.find(delimiter), row.size());
@@ -105,7 +105,7 @@ class Finder {
 
 class HeaderFinder final : public Finder {
  public:
-  HeaderFinder(const std::vector<std::string>& header, const IdMask& mask)
+  HeaderFinder(const std::vector<std::string>& header, const util::IdMask& mask)
       : header_(header), mask_(mask) {}
 
   Found find(const Wanted& wanted, const std::string& named) override {
@@ -169,7 +169,7 @@ class HeaderFinder final : public Finder {
   }
 
   const std::vector<std::string>& header_;
-  IdMask mask_;
+  util::IdMask mask_;
 };
 
 class NumberFinder final : public Finder {
@@ -204,7 +204,7 @@ class NumberFinder final : public Finder {
 
 class KeyFinder final : public Finder {
  public:
-  KeyFinder(const std::vector<std::string>& keys, const IdMask& mask, Fields& fields)
+  KeyFinder(const std::vector<std::string>& keys, const util::IdMask& mask, Fields& fields)
       : keys_(keys), mask_(mask), fields_(fields) {}
 
   Found find(const Wanted& wanted, const std::string& named) override {
@@ -279,7 +279,7 @@ class KeyFinder final : public Finder {
   }
 
   const std::vector<std::string>& keys_;
-  IdMask mask_;
+  util::IdMask mask_;
   Fields& fields_;
 };
 
@@ -444,7 +444,7 @@ std::span<const std::string_view> default_names_of_second(Op op) {
   return user_names;
 }
 
-std::string list_names(const std::vector<std::string>& names, const IdMask& mask) {
+std::string list_names(const std::vector<std::string>& names, const util::IdMask& mask) {
   std::string text;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (text.size() > 1500) return text + fmt::format(" and {} more", names.size() - i);
@@ -494,12 +494,12 @@ Result<Fields> choose_fields(const FieldNames& names, const std::vector<std::str
 }
 
 Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter,
-                             bool is_header, const IdMask& mask) {
+                             bool is_header, const util::IdMask& mask) {
   if (first_row.size() != 1) return {};
   for (const char other : {'\t', ';', '|', ','}) {
     if (other == delimiter || first_row.front().find(other) == std::string::npos) continue;
     const auto named = [](char c) {
-      return c == '\t' ? std::string("tab") : fmt::format("'{}'", printable({&c, 1}));
+      return c == '\t' ? std::string("tab") : fmt::format("'{}'", util::printable({&c, 1}));
     };
     const auto remedy = other == '\t'  ? std::string("--format tsv")
                         : other == ',' ? std::string("--format csv")
@@ -519,4 +519,4 @@ bool looks_like_data(const std::vector<std::string>& header) {
   });
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -19,7 +19,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// The field names that the user configured; empty where the default names apply.
 struct FieldNames {
@@ -31,12 +31,12 @@ struct FieldNames {
   std::string ids{};          // --id-fields
   std::string op_field{};     // --op-field
   std::string order_field{};  // --order-field
-  IdMask mask{true};  // for texts in messages that are probably not column names. --show-ids
+  util::IdMask mask{true};  // for texts in messages that are probably not column names. --show-ids
 };
 
 /// Formats names for a message. A table without a header has ids in place of names, so a text that
 /// is probably not a name is masked like an id.
-std::string list_names(const std::vector<std::string>& names, const IdMask& mask);
+std::string list_names(const std::vector<std::string>& names, const util::IdMask& mask);
 
 /// The two fields of a verb.
 struct Sides {
@@ -94,9 +94,9 @@ Result<Fields> choose_fields(const FieldNames& names, const std::vector<std::str
 /// Errors: usage. The message masks the whole row if it is not a header, else the fields that are
 /// probably not names.
 Result<void> check_delimiter(const std::vector<std::string>& first_row, char delimiter,
-                             bool is_header = true, const IdMask& mask = IdMask(true));
+                             bool is_header = true, const util::IdMask& mask = util::IdMask(true));
 
 /// Returns whether one of these names looks like a value: a UUID, a number, or an email address.
 bool looks_like_data(const std::vector<std::string>& header);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

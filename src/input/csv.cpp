@@ -9,7 +9,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
@@ -606,4 +606,4 @@ std::string_view CsvReader::cell(std::string_view raw, RowBlock& out) {
   return null_words_.contains(raw) ? std::string_view{} : raw;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

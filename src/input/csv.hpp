@@ -24,7 +24,7 @@
 #include "input/row.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 struct CsvOptions {
   char delimiter = ',';
@@ -146,4 +146,4 @@ class CsvReader {
   std::vector<CsvField> fields_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

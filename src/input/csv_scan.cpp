@@ -10,7 +10,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 /// One bit for each of 64 bytes, lowest bit first, set where the byte is that character.
@@ -172,4 +172,4 @@ void find_separators(std::string_view bytes, char delimiter, Separators& found) 
 #endif
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// The fields and rows found. Field `i` ends before the byte at `ends[i]`, which is a delimiter or
 /// newline; the fields of row `r` are those from `rows[r - 1]` (0 for the first row) to before
@@ -37,4 +37,4 @@ void find_separators(std::string_view bytes, char delimiter, Separators& found);
 /// The same without vector instructions: for other machines, and to check the result in tests.
 void find_separators_portably(std::string_view bytes, char delimiter, Separators& found);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

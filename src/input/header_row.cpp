@@ -10,7 +10,7 @@
 #include "input/id_text.hpp"
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
@@ -43,7 +43,7 @@ bool is_sign(char32_t code) {
 std::string squeezed(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const auto [code, length] = read_utf8(text);
+    const auto [code, length] = util::read_utf8(text);
     const auto bytes = std::max<std::size_t>(length, 1);
     if (code >= 0xFF01 && code <= 0xFF5E) {
       const auto c = static_cast<char>(code - 0xFF00 + ' ');
@@ -278,4 +278,4 @@ Error other_columns_at(std::uint64_t line) {
                       line)};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -20,7 +20,7 @@
 #include "input/columns.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 enum class RowKind : std::uint8_t {
   pair,
@@ -69,4 +69,4 @@ class HeaderRows {
 /// Returns the error for a row that names columns in another order.
 Error other_columns_at(std::uint64_t line);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

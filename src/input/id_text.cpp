@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 using std::string_view;
@@ -133,4 +133,4 @@ std::size_t find_control(string_view text) {
   return npos;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

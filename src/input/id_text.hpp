@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// The longest id that the service does not truncate. Units: bytes.
 inline constexpr std::size_t id_bytes_max = 255;
@@ -54,4 +54,4 @@ std::size_t find_bad_utf8(std::string_view text);
 /// paragraph separators. Requires: valid UTF-8 for the latter two.
 std::size_t find_control(std::string_view text);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

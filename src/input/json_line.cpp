@@ -8,7 +8,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr unsigned depth_max = 512;  // deeper lines are rejected: the stack is limited
@@ -214,4 +214,4 @@ void JsonLine::note_repeated(Mask pointers, std::uint32_t at) {
   fault_at_ = at;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -18,7 +18,7 @@
 #include "input/json_token.hpp"
 #include "input/row_fault.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// Finds the values at some pointers, line by line.
 class JsonLine {
@@ -108,4 +108,4 @@ class JsonLine {
   std::vector<char> decoded_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr std::uint32_t patience_min = 4;
@@ -101,4 +101,4 @@ bool JsonShape::take(const JsonText& text, const std::uint32_t* structural,
   return !parts_.empty() && found + absent_.size() == tokens.size();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

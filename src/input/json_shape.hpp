@@ -14,7 +14,7 @@
 
 #include "input/json_token.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 class JsonShape {
  public:
@@ -57,4 +57,4 @@ class JsonShape {
   JsonToken unwanted_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -6,7 +6,7 @@
 
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 bool is_digit(char c) {
@@ -98,9 +98,9 @@ std::optional<std::size_t> decode_json_string(std::string_view inner, std::vecto
       at += 6;
     }
     at += 6;
-    append_utf8(code, out);
+    util::append_utf8(code, out);
   }
   return std::nullopt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::input {
 
 /// The type of a value and its position in the batch.
 struct JsonToken {
@@ -112,4 +112,4 @@ inline bool read_json_scalar(const JsonText& text, const std::uint32_t* at, Json
   return true;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

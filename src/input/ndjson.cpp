@@ -11,7 +11,7 @@
 #include "util/check.hpp"
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
@@ -33,7 +33,7 @@ std::string_view without_cr(std::string_view line) {
 std::pair<Fault, std::size_t> find_bad_byte(std::string_view line) {
   std::size_t open = npos;
   for (std::size_t at = 0; at < line.size();) {
-    const auto length = read_utf8(line.substr(at)).bytes;
+    const auto length = util::read_utf8(line.substr(at)).bytes;
     if (length == 0) return {Fault::bad_utf8, at};
     const char c = line[at];
     if (open != npos && static_cast<unsigned char>(c) < 0x20) return {Fault::not_json, at};
@@ -413,4 +413,4 @@ void NdjsonReader::add_fault(std::string_view text, Fault fault, std::size_t fau
   row.fault_at = static_cast<std::uint32_t>(fault_at);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

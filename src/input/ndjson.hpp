@@ -26,7 +26,7 @@
 #include "input/row.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 struct NdjsonOptions {
   std::uint64_t row_max = 1U << 20U;      // Units: bytes without the line end
@@ -105,4 +105,4 @@ class NdjsonReader {
   std::size_t feed_size_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

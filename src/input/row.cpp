@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 std::string_view name(Op op) {
   static constexpr std::array<std::string_view, 3> names{"create", "alias", "merge"};
@@ -13,4 +13,4 @@ std::string_view name(Op op) {
   return names[static_cast<std::size_t>(op)];
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -14,7 +14,7 @@
 
 #include "input/row_fault.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 enum class Op : std::uint8_t { create, alias, merge };
 
@@ -87,4 +87,4 @@ struct Link {
   bool sided = true;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 struct Text {
@@ -109,4 +109,4 @@ std::string_view hint(Fault fault) {
   return text(fault).hint;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

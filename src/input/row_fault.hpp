@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::input {
 
 enum class Fault : std::uint8_t {
   none,
@@ -69,4 +69,4 @@ std::string_view sentence(Fault fault);
 /// Returns advice for the user.
 std::string_view hint(Fault fault);
 
-}  // namespace idmerge
+}  // namespace idmerge::input

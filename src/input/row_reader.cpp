@@ -16,7 +16,7 @@
 #include "io/input_list.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 namespace {
 
 constexpr std::size_t head_bytes = 64 << 10;  // from which format and keys are detected
@@ -177,7 +177,7 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const Int
         Errc::usage,
         fmt::format("line 1: names the separator \"{}\", as Excel does, and --delimiter is "
                     "another: leave --delimiter out, or remove the line: tail -n +2",
-                    printable(std::string_view(&*separator, 1)))};
+                    util::printable(std::string_view(&*separator, 1)))};
   }
   const CsvOptions csv{.delimiter = options.delimiter.value_or(
                            separator.value_or(format == Format::tsv ? '\t' : ',')),
@@ -223,11 +223,11 @@ Error no_header_in_ndjson() {
 /// Returns: the keys found in the first rows that are not too long. Errors: those of reading.
 Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
                                                        std::uint64_t row_max) {
-  auto source = Source::open(path, {});
+  auto source = io::Source::open(path, {});
   if (!source) return source.error();
   std::string row;
   bool too_long = false;
-  Chunk chunk;
+  io::Chunk chunk;
   do {
     if (auto read = source->next(chunk); !read) return read.error();
     for (std::string_view rest(chunk.bytes.data() + chunk.begin, chunk.end - chunk.begin);
@@ -357,7 +357,7 @@ struct Intake::State {
   Result<void> check_unchanged() const;
   Result<void> check_counts() const;
   InputFile& file() { return files[index]; }
-  SourceOptions source_options() const {
+  io::SourceOptions source_options() const {
     return {.chunk_bytes = std::max<std::size_t>(chunk_bytes, options.row_max / 4)};
   }
 
@@ -367,14 +367,14 @@ struct Intake::State {
   std::uint64_t bytes_total = 0;
   std::uint64_t bytes_before = 0;  // raw bytes of the files already read
 
-  std::map<std::size_t, Source> pipes;  // kept open: a writer is waiting
-  std::size_t index = 0;                // of the current file
-  std::optional<Source> source;
+  std::map<std::size_t, io::Source> pipes;  // kept open: a writer is waiting
+  std::size_t index = 0;                    // of the current file
+  std::optional<io::Source> source;
   Plan plan;
   bool last = false;      // the source has no more chunks
   bool use_left = false;  // feed `left` before reading more
   std::string left;       // bytes that the reader has not consumed
-  Chunk chunk;
+  io::Chunk chunk;
   OrderKind order_kind;
   std::uint64_t rows = 0;
   bool readable = false;       // at least one NDJSON row is an object
@@ -394,7 +394,7 @@ Result<void> Intake::State::look_at_heads() {
   std::vector<std::array<std::uint64_t, 2>> known;
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto& input = files[i];
-    auto opened = Source::open(input.path, {.head_bytes = head_bytes});
+    auto opened = io::Source::open(input.path, {.head_bytes = head_bytes});
     if (!opened) return opened.error();
     if (opened->is_pipe()) {
       input.is_pipe = true;
@@ -410,7 +410,7 @@ Result<void> Intake::State::look_at_heads() {
     input.size = opened->size();
     input.mtime_ns = opened->mtime_ns();
     bytes_total += input.size;
-    Chunk head;
+    io::Chunk head;
     if (auto read = opened->next(head); !read) return read.error();
     auto found =
         examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false, options);
@@ -425,9 +425,9 @@ Result<void> Intake::State::look_at_heads() {
 }
 
 Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t bytes) {
-  auto opened = Source::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
+  auto opened = io::Source::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
   if (!opened) return opened.error();
-  Chunk head;
+  io::Chunk head;
   if (auto read = opened->next(head); !read) return read.error();
   return examine_or_read_on({head.bytes.data() + head.begin, head.end - head.begin}, head.last,
                             path, false);
@@ -476,8 +476,8 @@ Result<void> Intake::State::check_alike(const std::string& path, const Plan& fou
 /// Opens the file at `index` and reads until its plan is known.
 Result<void> Intake::State::open_next() {
   const auto pipe = pipes.find(index);
-  auto opened = pipe == pipes.end() ? Source::open(file().path, source_options())
-                                    : Result<Source>(std::move(pipe->second));
+  auto opened = pipe == pipes.end() ? io::Source::open(file().path, source_options())
+                                    : Result<io::Source>(std::move(pipe->second));
   if (!opened) return opened.error();
   if (!opened->is_pipe() &&
       (opened->size() != file().size || opened->mtime_ns() != file().mtime_ns)) {
@@ -635,7 +635,7 @@ Result<void> Intake::State::close_file() {
 Result<void> Intake::State::check_unchanged() const {
   for (const auto& input : files) {
     if (input.is_pipe) continue;
-    const auto again = Source::open(input.path, {.head_bytes = 1});
+    const auto again = io::Source::open(input.path, {.head_bytes = 1});
     if (!again) return again.error();
     if (again->size() == input.size && again->mtime_ns() == input.mtime_ns) continue;
     return Error{Errc::input, fmt::format("{}: the file changed after it was read: wait until its "
@@ -677,7 +677,7 @@ Intake::~Intake() = default;
 
 Result<Intake> Intake::open(IntakeOptions options) {
   if (auto good = check_options(options); !good) return good.error();
-  auto inputs = list_inputs(options.inputs);
+  auto inputs = io::list_inputs(options.inputs);
   if (!inputs) return inputs.error();
   if (options.expect_files && inputs->paths.size() != *options.expect_files) {
     return Error{Errc::input,
@@ -724,4 +724,4 @@ std::uint64_t Intake::bytes_read() const {
   return state_->bytes_before + (state_->source ? state_->source->bytes_read() : 0);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::input

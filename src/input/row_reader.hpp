@@ -17,7 +17,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::input {
 
 enum class Format : std::uint8_t { automatic, csv, tsv, ndjson };
 
@@ -57,7 +57,7 @@ struct IntakeOptions {
   /// Flag: --last-row. Take a last row without a line end instead of holding it.
   bool take_last_row = false;
   /// Masks what may be an id in messages that list field names. Flag: --show-ids
-  IdMask mask{true};
+  util::IdMask mask{true};
   /// Flag: --allow ragged. Short rows lack their last fields; surplus fields are ignored.
   bool allow_ragged = false;
   /// Flag: --allow lazy-quotes. A quote that neither opens nor closes a field is literal.
@@ -142,4 +142,4 @@ class Intake {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::input

@@ -24,7 +24,7 @@
 #include "util/check.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 constexpr std::size_t raw_bytes = 256 << 10;
@@ -86,7 +86,7 @@ struct Source::State {
   struct stat opened {};
 
   // Used by the reading thread only, until it has finished.
-  XXH3_state_t* digest = made(XXH3_createState());
+  XXH3_state_t* digest = util::made(XXH3_createState());
   std::vector<char> raw;
   std::size_t raw_begin = 0;
   std::size_t raw_end = 0;
@@ -121,7 +121,7 @@ Result<std::size_t> Source::State::read_raw(std::span<char> into) {
     const auto count = ::read(descriptor, into.data() + made, into.size() - made);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      auto failure = system_error(path, errno);
+      auto failure = util::system_error(path, errno);
       if (failure.code == Errc::usage) failure.code = Errc::input;
       return failure;
     }
@@ -199,7 +199,7 @@ Result<void> Source::State::finish() {
   facts.digest = canonical_digest();
   if (pipe) return {};
   struct stat now {};
-  if (::fstat(descriptor, &now) != 0) return system_error(path, errno);
+  if (::fstat(descriptor, &now) != 0) return util::system_error(path, errno);
   facts.mtime_ns = changed_ns(opened);
   if (now.st_size != opened.st_size) {
     return changed(path, now.st_size > opened.st_size ? "the file grew" : "the file shrank");
@@ -236,7 +236,7 @@ Result<void> Source::State::read_on() {
 }
 
 void Source::State::work() {
-  auto result = caught([this] { return read_on(); });
+  auto result = util::caught([this] { return read_on(); });
   if (result) return;
   const std::lock_guard lock(mutex);
   failed_with = std::move(result);  // moved: there may be no memory to copy its error
@@ -244,7 +244,8 @@ void Source::State::work() {
 }
 
 Error cannot_open(const std::string& path, int error_number) {
-  if (error_number == EMFILE || error_number == ENFILE) return system_error(path, error_number);
+  if (error_number == EMFILE || error_number == ENFILE)
+    return util::system_error(path, error_number);
   return {Errc::input, fmt::format("{}: {}: check the path and its permissions", path,
                                    std::generic_category().message(error_number))};
 }
@@ -338,4 +339,4 @@ const SourceFacts& Source::facts() const {
   return state_->facts;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -17,7 +17,7 @@
 #include "io/inflate.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 /// Bytes of an input, from `begin` to `end`, with headroom before them for the unparsed rest of the
 /// previous chunk.
@@ -102,4 +102,4 @@ class Source {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -18,7 +18,7 @@
 #include "util/exceptions.hpp"
 #include "util/fault_point.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 constexpr int always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;  // opening a FIFO must not block
@@ -38,7 +38,7 @@ Error failed(const std::string& path, int negative_errno) {
                              ": is a symbolic link: links are not followed here, give the place "
                              "itself"};
   }
-  return system_error(path, -negative_errno);
+  return util::system_error(path, -negative_errno);
 }
 
 std::string leaf_of(const std::string& path) {
@@ -304,7 +304,7 @@ PartFile::PartFile(Files& files, std::string path, File file)
 PartFile::~PartFile() {
   if (!file_) return;
   // If the removal fails, the next begin() removes the file.
-  static_cast<void>(caught([this] { return files_->remove(file_.path()); }));
+  static_cast<void>(util::caught([this] { return files_->remove(file_.path()); }));
 }
 
 Result<PartFile> PartFile::begin(Files& files, const std::string& path) {
@@ -315,18 +315,18 @@ Result<PartFile> PartFile::begin(Files& files, const std::string& path) {
 
 Result<void> PartFile::commit() {
   const auto step = leaf_of(path_);
-  fault_point(step + "_write");
+  util::fault_point(step + "_write");
   if (auto done = file_.sync(); !done) return done.error();
-  fault_point(step + "_sync");
+  util::fault_point(step + "_sync");
   if (auto done = publish(); !done) return done.error();
   if (auto done = files_->sync_dir(parent_of(path_)); !done) return done.error();
-  fault_point(step + "_dir_sync");
+  util::fault_point(step + "_dir_sync");
   return {};
 }
 
 Result<void> PartFile::publish() {
   if (auto done = files_->rename(path_ + ".part", path_); !done) return done.error();
-  fault_point(leaf_of(path_) + "_rename");
+  util::fault_point(leaf_of(path_) + "_rename");
   // Closed, so that the destructor does not remove a `.part` file.
   return file_.close();
 }
@@ -454,4 +454,4 @@ int RealFiles::sys_disk(const char* path, DiskSpace& disk) {
   return 0;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -23,7 +23,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 class Files;
 class HeldFiles;
@@ -237,4 +237,4 @@ class PartFile {
 /// Returns: the directory part of a path, "." if there is none.
 std::string parent_of(const std::string& path);
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -10,7 +10,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 /// Returns whether a path has a component `..`, with which it may leave the directory in which it
@@ -139,4 +139,4 @@ int HeldFiles::sys_disk(const char* path, DiskSpace& disk) {
   return below_.sys_disk(path, disk);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -11,7 +11,7 @@
 
 #include "io/files.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 class HeldFiles final : public Files {
  public:
@@ -77,4 +77,4 @@ class HeldFiles final : public Files {
   std::function<bool()> allowed_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::io

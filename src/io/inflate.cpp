@@ -13,7 +13,7 @@
 #include "util/check.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 constexpr int zstd_window_log_max = 24;  // 16 MiB: all levels except zstd's --ultra and --long
@@ -75,7 +75,7 @@ struct Inflater::State {
       if (status == Z_MEM_ERROR) throw std::bad_alloc();
       IDMERGE_CHECK(status == Z_OK);
     } else if (kind == Compression::zstd) {
-      zstd = made(ZSTD_createDStream());
+      zstd = util::made(ZSTD_createDStream());
       ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, zstd_window_log_max);
     }
   }
@@ -290,4 +290,4 @@ Result<void> Inflater::finish() const {
       fmt::format("the {} stream ends in the middle", name(state_->compression)));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

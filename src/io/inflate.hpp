@@ -13,7 +13,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 enum class Compression : std::uint8_t { none, gzip, zstd };
 
@@ -55,4 +55,4 @@ class Inflater {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -11,7 +11,7 @@
 
 #include "io/chunk_reader.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 namespace fs = std::filesystem;
@@ -168,4 +168,4 @@ Result<Inputs> list_inputs(const std::vector<std::string>& named) {
   return inputs;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -11,7 +11,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 struct Inputs {
   std::vector<std::string> paths;        // "-" is standard input
@@ -27,4 +27,4 @@ Result<Inputs> list_inputs(const std::vector<std::string>& named);
 /// Natural order: digit sequences are compared by value, so that "part-2" precedes "part-10".
 bool natural_less(std::string_view a, std::string_view b);
 
-}  // namespace idmerge
+}  // namespace idmerge::io

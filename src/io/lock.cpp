@@ -11,13 +11,13 @@
 #include "util/key_values.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 namespace {
 
 constexpr std::size_t text_bytes_max = 4096;
 
 std::string text_of(const LockOwner& owner) {
-  KeyValues values{
+  util::KeyValues values{
       {"pid", std::to_string(owner.pid)}, {"host", owner.host}, {"since", owner.since}};
   if (!owner.process.empty()) values.set("process", owner.process);
   return values.text();
@@ -34,20 +34,20 @@ std::string text_of(const File& file) {
 /// only shown to people.
 std::string words_of(const std::string& text) {
   if (text.empty()) return {};
-  const auto values = KeyValues::parse(text);
+  const auto values = util::KeyValues::parse(text);
   std::uint64_t pid = 0;
-  if (!values || !parse_number(values->get("pid"), pid)) return "an unknown process";
+  if (!values || !util::parse_number(values->get("pid"), pid)) return "an unknown process";
   // A lock file must not send control characters to the terminal.
-  const auto shown = [&](std::string_view key) { return printable(values->get(key, "?")); };
+  const auto shown = [&](std::string_view key) { return util::printable(values->get(key, "?")); };
   return fmt::format("pid {} on {} since {}", pid, shown("host"), shown("since"));
 }
 
 /// Returns whether the text was written by another process of this machine that is still running.
 /// That process holds the original of the file.
 bool is_alive(const std::string& text, const LockOwner& me) {
-  const auto values = KeyValues::parse(text);
+  const auto values = util::KeyValues::parse(text);
   std::uint64_t pid = 0;
-  if (!values || !parse_number(values->get("pid"), pid) || pid == me.pid) return false;
+  if (!values || !util::parse_number(values->get("pid"), pid) || pid == me.pid) return false;
   const auto process = values->get("process");
   return !process.empty() && values->get("host") == me.host && process == process_of(pid);
 }
@@ -121,4 +121,4 @@ Result<std::string> lock_owner(Files& files, const std::string& path) {
   return owner.empty() ? std::string("a process that has just started") : owner;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -9,7 +9,7 @@
 
 #include "io/files.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 /// The process that holds the lock, as recorded in the lock file and shown in messages: "pid 4711
 /// on etl-7 since 2026-11-23T18:00:00Z".
@@ -55,4 +55,4 @@ class Lock {
 /// Returns: the current owner of the lock; empty if it is free. For `status`.
 Result<std::string> lock_owner(Files& files, const std::string& path);
 
-}  // namespace idmerge
+}  // namespace idmerge::io

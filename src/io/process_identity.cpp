@@ -8,7 +8,7 @@
 #include <fmt/chrono.h>
 #include <unistd.h>
 
-namespace idmerge {
+namespace idmerge::io {
 
 LockOwner lock_owner_here() {
   std::array<char, 256> host{};
@@ -27,4 +27,4 @@ std::string boot_here() {
   return boot;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -8,11 +8,11 @@
 
 #include "io/lock.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 LockOwner lock_owner_here();
 
 /// Returns: an id that changes with each boot of the machine; empty if the kernel provides none.
 std::string boot_here();
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -9,10 +9,10 @@
 #include "util/digest.hpp"
 #include "util/varint.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 SpillDir::SpillDir(Files& files, std::string dir, std::string_view owner)
-    : files_(&files), dir_(std::move(dir)), stem_(hex(digest(owner)).substr(0, 12)) {}
+    : files_(&files), dir_(std::move(dir)), stem_(util::hex(util::digest(owner)).substr(0, 12)) {}
 
 Result<File> SpillDir::create() {
   return files_->create_nameless(fmt::format("{}/spill-{}-{}", dir_, stem_, made_++));
@@ -33,8 +33,8 @@ void Spill::append(std::string_view bytes) {
 }
 
 void Spill::put_varint(std::uint64_t value) {
-  char bytes[varint_bytes_max];
-  const auto* const end = idmerge::put_varint(bytes, value);
+  char bytes[util::varint_bytes_max];
+  const auto* const end = idmerge::util::put_varint(bytes, value);
   append({bytes, static_cast<std::size_t>(end - bytes)});
 }
 
@@ -95,4 +95,4 @@ std::string_view SpillReader::get_text(std::size_t size) {
   return text;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -17,7 +17,7 @@
 #include "io/files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 /// Makes spill files in one directory.
 class SpillDir {
@@ -116,4 +116,4 @@ class SpillReader {
   Result<void> outcome_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -5,7 +5,7 @@
 
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 WriteBehind::~WriteBehind() {
   if (!thread_.joinable()) return;
@@ -45,7 +45,9 @@ void WriteBehind::run() {
     const Piece& piece = pieces_[first_];
     if (healthy_) {
       lock.unlock();
-      auto appended = caught([&] { return file_->append({piece.buffer.data(), piece.size}); });
+      auto appended = util::caught([&] {
+        return file_->append({piece.buffer.data(), piece.size});
+      });
       lock.lock();
       healthy_ = appended.has_value();
       outcome_ = std::move(appended);
@@ -56,4 +58,4 @@ void WriteBehind::run() {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::io

@@ -16,7 +16,7 @@
 #include "io/files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::io {
 
 class WriteBehind {
  public:
@@ -60,4 +60,4 @@ class WriteBehind {
   std::thread thread_;  // started by the first put()
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::io

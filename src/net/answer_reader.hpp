@@ -20,7 +20,7 @@
 #include "net/response.hpp"
 #include "net/response_parser.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 /// The kind of the bytes that arrive while no answer is expected.
 enum class Unasked : std::uint8_t {
@@ -234,4 +234,4 @@ class AnswerReader {
   std::size_t awaited_ = 0;        // expected answers
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

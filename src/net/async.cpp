@@ -13,7 +13,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 Task<void> join(std::vector<Task<void>> tasks) {
   if (tasks.empty()) co_return;
@@ -80,4 +80,4 @@ void Wake::complete() {
   asio::post(executor_, std::move(handler));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -22,6 +22,10 @@ namespace idmerge {
 
 namespace asio = boost::asio;
 
+}  // namespace idmerge
+
+namespace idmerge::net {
+
 using Executor = asio::io_context::executor_type;
 
 template <class T = void>
@@ -80,4 +84,4 @@ class Wake {
   bool notified_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

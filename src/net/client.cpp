@@ -16,7 +16,7 @@
 #include "util/check.hpp"
 #include "util/encoding.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 using std::chrono::steady_clock;
@@ -307,9 +307,9 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
     std::string credentials = proxy.username + ":";
     credentials += proxy.password.reveal();
     request += "Proxy-Authorization: Basic ";
-    append_base64(credentials, request);
+    util::append_base64(credentials, request);
     request += "\r\n";
-    wipe(credentials);
+    util::wipe(credentials);
   }
   request += "\r\n";
   const std::string subject = fmt::format("proxy {}:{}", proxy.host, proxy.port);
@@ -326,7 +326,7 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
     const bool good = co_await ready(step.want);
     if (!good) co_return outage("it did not answer in time");
   }
-  wipe(request);
+  util::wipe(request);
   answers.start_tunnel();
   boost::beast::error_code ec;
   while (!answers.parse(ec)) {
@@ -527,4 +527,4 @@ std::optional<Answer> Connection::received() {
   return std::nullopt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -20,7 +20,7 @@
 #include "net/response.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 /// The result of an exchange.
 enum class ReplyEnd : std::uint8_t {
@@ -117,4 +117,4 @@ class Connection {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -7,7 +7,7 @@
 
 #include <simdjson.h>
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 constexpr std::size_t token_bytes_max = 255;
@@ -100,4 +100,4 @@ std::string_view secret_problem(std::string_view secret) {
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

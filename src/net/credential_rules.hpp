@@ -11,7 +11,7 @@
 
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::net {
 
 /// Returns: why the text cannot be used, without quoting it: "why: what to do"; empty if it can.
 /// Lifetime: static.
@@ -19,4 +19,4 @@ std::string_view token_problem(std::string_view token);
 std::string_view user_name_problem(std::string_view user_name);
 std::string_view secret_problem(std::string_view secret);
 
-}  // namespace idmerge
+}  // namespace idmerge::net

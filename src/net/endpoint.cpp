@@ -10,7 +10,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 constexpr std::chrono::milliseconds tick{50};
@@ -237,4 +237,4 @@ void Endpoint::State::look() {
   if (busy) arm();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

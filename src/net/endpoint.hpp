@@ -22,7 +22,7 @@
 #include "util/clock.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 struct EndpointOptions {
   Target target;
@@ -106,4 +106,4 @@ class Endpoint {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -5,7 +5,7 @@
 
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 constexpr std::string_view ellipsis = "…";
@@ -28,20 +28,20 @@ std::size_t find_any_case(std::string_view text, std::string_view lower_word, st
 }
 
 bool is_space_or_acts(char32_t code) {
-  return code == ' ' || code == 0xa0 || steers_display(code) ||
+  return code == ' ' || code == 0xa0 || util::steers_display(code) ||
          (code >= 0x200b && code <= 0x200d) || (code >= 0x2060 && code <= 0x2065);
 }
 
 }  // namespace
 
-void append_clean(const Redactor& secrets, std::string_view raw, std::string& out,
+void append_clean(const util::Redactor& secrets, std::string_view raw, std::string& out,
                   std::size_t size_max) {
   const std::string redacted = secrets(raw);
   std::string_view text = redacted;
   const std::size_t start = out.size();
   bool space = false;
   while (!text.empty()) {
-    const auto [code, length] = read_utf8(text);
+    const auto [code, length] = util::read_utf8(text);
     const std::string_view bytes = length > 0 ? text.substr(0, length) : "?";
     text.remove_prefix(std::max<std::size_t>(length, 1));
     if (length > 0 && is_space_or_acts(code)) {
@@ -64,7 +64,7 @@ bool is_html(const Reply& reply) {
   return first != std::string_view::npos && reply.body[first] == '<';
 }
 
-void append_gist(const Redactor& secrets, const Reply& reply, std::string& out) {
+void append_gist(const util::Redactor& secrets, const Reply& reply, std::string& out) {
   std::string_view text = reply.body.substr(0, std::min<std::size_t>(reply.body.size(), 16'384));
   if (is_html(reply)) {
     const auto open = find_any_case(text, "<title", 0);
@@ -75,4 +75,4 @@ void append_gist(const Redactor& secrets, const Reply& reply, std::string& out) 
   append_clean(secrets, text, out);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

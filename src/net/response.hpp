@@ -13,7 +13,7 @@
 
 #include "util/redactor.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 /// A complete and well-formed HTTP answer.
 /// Lifetime: the views are valid until the next request on the connection that read it.
@@ -34,13 +34,13 @@ inline constexpr std::size_t message_bytes_max = 512;
 /// invisible characters become spaces, bytes that are not UTF-8 become '?', runs of spaces become
 /// one.
 /// Bounds: `out` grows to at most `size_max` bytes; "…" marks a truncation.
-void append_clean(const Redactor& secrets, std::string_view text, std::string& out,
+void append_clean(const util::Redactor& secrets, std::string_view text, std::string& out,
                   std::size_t size_max = message_bytes_max);
 
 /// Returns whether the body is HTML, judged by the content type or its first character.
 bool is_html(const Reply& reply);
 
 /// Appends a short form of the body: the title of an HTML page, or the beginning of the text.
-void append_gist(const Redactor& secrets, const Reply& reply, std::string& out);
+void append_gist(const util::Redactor& secrets, const Reply& reply, std::string& out);
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -12,7 +12,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
-namespace idmerge {
+namespace idmerge::net {
 
 /// The parts of a response that are kept; reused from response to response.
 struct ReplyParts {
@@ -103,4 +103,4 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
   unsigned status_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

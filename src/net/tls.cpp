@@ -20,7 +20,7 @@
 
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 std::string reason_of(unsigned long error) {
@@ -102,7 +102,8 @@ struct TrustPlace {
   const char* configured() const { return ::secure_getenv(variable); }
   std::string path() const { return configured() != nullptr ? configured() : fallback; }
   std::string text() const {
-    return configured() != nullptr ? fmt::format("{}={}", variable, printable(path())) : path();
+    return configured() != nullptr ? fmt::format("{}={}", variable, util::printable(path()))
+                                   : path();
   }
 };
 
@@ -406,4 +407,4 @@ Error TlsStream::error(std::string_view host) const {
   return {Errc::service, fmt::format("{}: TLS failed: {}", host, reason_of(ssl_error_))};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

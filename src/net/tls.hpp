@@ -16,7 +16,7 @@
 
 typedef struct ssl_st SSL;
 
-namespace idmerge {
+namespace idmerge::net {
 
 struct TlsOptions {
   std::string ca_cert;      // PEM file; default: the system's certificates. Flag: --ca-cert
@@ -102,4 +102,4 @@ class TlsContext {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::net

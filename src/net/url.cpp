@@ -12,7 +12,7 @@
 
 #include "net/credential_rules.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 namespace {
 
 Error usage(std::string what) {
@@ -282,14 +282,14 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
     auto password = percent_decoded(colon == std::string_view::npos ? "" : user.substr(colon + 1));
     if (!password) return password.error();
     if (!user_name_problem(*name).empty() || !secret_problem(*password).empty()) {
-      wipe(*password);
+      util::wipe(*password);
       return usage(
           "HTTPS_PROXY: its user name or password cannot be sent: a colon in the user name, "
           "quotes around it, a control character, or bytes that are not UTF-8: correct it");
     }
     proxy.username = std::move(*name);
-    proxy.password = Secret(*password);
-    wipe(*password);
+    proxy.password = util::Secret(*password);
+    util::wipe(*password);
   }
   while (rest.ends_with('/'))
     rest.remove_suffix(1);
@@ -326,4 +326,4 @@ bool exempt_from_proxy(const Target& target, std::string_view no_proxy) {
   return false;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::net

@@ -13,7 +13,7 @@
 #include "util/result.hpp"
 #include "util/secret.hpp"
 
-namespace idmerge {
+namespace idmerge::net {
 
 struct Target {
   bool tls = true;
@@ -44,7 +44,7 @@ struct Proxy {
   std::string host;
   std::uint16_t port = 0;
   std::string username;
-  Secret password;
+  util::Secret password;
 
   bool operator==(const Proxy&) const = default;
 };
@@ -61,4 +61,4 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment);
 /// `host:port` and `*`.
 bool exempt_from_proxy(const Target& target, std::string_view no_proxy);
 
-}  // namespace idmerge
+}  // namespace idmerge::net

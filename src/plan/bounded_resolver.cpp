@@ -11,7 +11,7 @@
 #include "util/check.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// Memory of the resolver per distinct link with 1.4 ids a link, free slots included. 62 bytes were
@@ -31,7 +31,7 @@ std::uint64_t share_for_census(std::uint64_t memory_bytes) {
 
 BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
                              const Fingerprinter& print, bool has_orders, PlanWriter& plan,
-                             Files& files, SpillDir& dir, Progress& progress)
+                             io::Files& files, io::SpillDir& dir, Progress& progress)
     : options_(options),
       bounds_(bounds),
       print_(print),
@@ -43,11 +43,11 @@ BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
       census_bytes_max_(share_for_census(bounds.memory_bytes)),
       census_(std::make_unique<Census>(options)) {}
 
-bool BoundedCensus::is_full(const RowBlock& block) const {
+bool BoundedCensus::is_full(const input::RowBlock& block) const {
   return !spilled_ && census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_;
 }
 
-Result<void> BoundedCensus::take(const RowBlock& block, std::span<const Judged> judged,
+Result<void> BoundedCensus::take(const input::RowBlock& block, std::span<const Judged> judged,
                                  std::vector<std::uint32_t>& fresh) {
   fresh.clear();
   if (!looked_ahead_) {
@@ -75,7 +75,8 @@ void BoundedCensus::foresee(double share_read) {
 }
 
 /// Estimates the total from the first block.
-Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Judged> judged) {
+Result<void> BoundedCensus::look_ahead(const input::RowBlock& block,
+                                       std::span<const Judged> judged) {
   looked_ahead_ = true;
   std::uint64_t pairs = 0;
   std::uint64_t id_bytes = 0;
@@ -83,7 +84,7 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   for (std::size_t i = 0; i < judged.size(); ++i) {
     if (judged[i].screened != Screened::pair) continue;
     ++pairs;
-    const Row& row = block.rows[i];
+    const input::Row& row = block.rows[i];
     id_bytes += row.anon.size() + row.user.size();
     packer.add({.anon = row.anon, .user = row.user, .line = row.line, .offset = row.offset});
   }
@@ -91,8 +92,8 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
   row_bytes_ = static_cast<double>(id_bytes) / static_cast<double>(pairs);
   packed_bytes_ = static_cast<double>(packer.bytes().size()) / static_cast<double>(pairs) +
                   (has_orders_ ? double{sizeof(std::int64_t)} : 0);
-  const Row& first = block.rows.front();
-  const Row& last = block.rows.back();
+  const input::Row& first = block.rows.front();
+  const input::Row& last = block.rows.back();
   const auto text_bytes = static_cast<double>(last.offset + last.text.size() + 1 - first.offset) /
                           static_cast<double>(block.rows.size());
   const auto rows = static_cast<double>(bounds_.input_rows.value_or(
@@ -106,24 +107,25 @@ Result<void> BoundedCensus::look_ahead(const RowBlock& block, std::span<const Ju
 
 Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_certain) {
   announced_ = is_certain;
-  const auto job = parent_of(plan_.part_path());
+  const auto job = io::parent_of(plan_.part_path());
   const auto job_disk = files_.disk_of(job);
   if (!job_disk) return job_disk.error();
   const auto spill_disk = dir_.disk();
   if (!spill_disk) return spill_disk.error();
   std::string uses;
   const auto use = [&](std::string_view what, std::uint64_t bytes, const std::string& dir,
-                       const DiskSpace& disk, std::string_view otherwise) -> Result<void> {
+                       const io::DiskSpace& disk, std::string_view otherwise) -> Result<void> {
     if (disk.free_bytes < bytes) {
-      return Error{Errc::outage,
-                   fmt::format("{}: {} of disk may be needed for {} beside {} of memory, and {} "
-                               "are free: raise --memory, or give {} a larger disk",
-                               dir, size_text(bytes), what, size_text(bounds_.memory_bytes),
-                               size_text(disk.free_bytes), otherwise)};
+      return Error{
+          Errc::outage,
+          fmt::format("{}: {} of disk may be needed for {} beside {} of memory, and {} "
+                      "are free: raise --memory, or give {} a larger disk",
+                      dir, util::size_text(bytes), what, util::size_text(bounds_.memory_bytes),
+                      util::size_text(disk.free_bytes), otherwise)};
     }
     uses += fmt::format("{}up to {} of disk will be used for {} in {}, where {} are free",
-                        uses.empty() ? "" : ", and ", size_text(bytes), what, dir,
-                        size_text(disk.free_bytes));
+                        uses.empty() ? "" : ", and ", util::size_text(bytes), what, dir,
+                        util::size_text(disk.free_bytes));
     return {};
   };
   Result<void> fits;
@@ -138,7 +140,7 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
   if (!fits) return fits;
   progress_.note(Weight::info, fmt::format("more than {} of memory holds: {} (the lists of what is "
                                            "held and rejected come on top of it)",
-                                           size_text(bounds_.memory_bytes), uses));
+                                           util::size_text(bounds_.memory_bytes), uses));
   return {};
 }
 
@@ -146,7 +148,7 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
 Result<void> BoundedCensus::begin_spill() {
   IDMERGE_CHECK(plan_.links() == census_->links());
   const auto so_far = census_->report();
-  PageArray<std::int64_t> ages;
+  util::PageArray<std::int64_t> ages;
   census_->give_ages(ages);
   census_.reset();
   if (!announced_) {
@@ -181,4 +183,4 @@ Result<std::vector<Obeyed>> BoundedCensus::judge(
   return obeyed;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

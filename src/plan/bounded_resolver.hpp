@@ -24,7 +24,7 @@
 #include "util/page_array.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class BoundedCensus {
  public:
@@ -35,17 +35,18 @@ class BoundedCensus {
   };
 
   BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
-                bool has_orders, PlanWriter& plan, Files& files, SpillDir& dir, Progress& progress);
+                bool has_orders, PlanWriter& plan, io::Files& files, io::SpillDir& dir,
+                Progress& progress);
 
   /// Returns whether one more block would exceed the memory limit. If so, take() reads back the
   /// plan, which must contain all links so far.
-  bool is_full(const RowBlock& block) const;
+  bool is_full(const input::RowBlock& block) const;
 
   /// Takes the rows of a block. `fresh` receives the rows that are the next links of the plan,
   /// which the caller adds; on disk there are none before judge().
   /// Errors: Errc::usage for more ids than can be numbered; Errc::outage when the disk fails or is
   /// too small.
-  Result<void> take(const RowBlock& block, std::span<const Judged> judged,
+  Result<void> take(const input::RowBlock& block, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& fresh);
 
   /// Counts for the rows of the last take().
@@ -72,7 +73,7 @@ class BoundedCensus {
   std::uint64_t links() const { return spilled_ ? plan_.links() : census_->links(); }
 
  private:
-  Result<void> look_ahead(const RowBlock& block, std::span<const Judged> judged);
+  Result<void> look_ahead(const input::RowBlock& block, std::span<const Judged> judged);
   Result<void> announce(const SpilledCensus::Need& need, bool is_certain);
   Result<void> begin_spill();
 
@@ -81,8 +82,8 @@ class BoundedCensus {
   Fingerprinter print_;
   bool has_orders_;
   PlanWriter& plan_;
-  Files& files_;
-  SpillDir& dir_;
+  io::Files& files_;
+  io::SpillDir& dir_;
   Progress& progress_;
   std::uint64_t census_bytes_max_;
   double row_bytes_ = 0;     // average size of both ids of a pair
@@ -92,7 +93,7 @@ class BoundedCensus {
   bool announced_ = false;
   std::unique_ptr<Census> census_;
   std::optional<SpilledCensus> spilled_;
-  PageArray<std::int64_t> orders_;
+  util::PageArray<std::int64_t> orders_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

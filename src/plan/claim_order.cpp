@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan/claim_order.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 void Seniority::note_first_user(IdNumber anon, std::int64_t order, bool first_row) {
   first_.grow_to_hold(std::size_t{anon} + 1);
@@ -25,15 +25,15 @@ std::optional<IdNumber> Seniority::winner(IdNumber anon) const {
 
 // A row without an order may be older or newer than all others, so no_order is final.
 void Seniority::improve(std::int64_t& kept, std::int64_t order) const {
-  if (kept == no_order) return;
-  if (order == no_order || before(order, kept)) kept = order;
+  if (kept == input::no_order) return;
+  if (order == input::no_order || before(order, kept)) kept = order;
 }
 
 // The result does not depend on the order of the claims: a tie is dropped when another claim beats
 // both.
 void Seniority::enter(Contest& contest, IdNumber user, std::int64_t order) const {
-  if (contest.order == no_order || order == no_order) {
-    contest = {no_order, no_id, true};
+  if (contest.order == input::no_order || order == input::no_order) {
+    contest = {input::no_order, no_id, true};
   } else if (before(order, contest.order)) {
     contest = {order, user, false};
   } else if (order == contest.order) {
@@ -46,4 +46,4 @@ std::size_t Seniority::bytes() const {
   return first_.bytes() + (others_.size() + contests_.size()) * bytes_a_node;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -18,7 +18,7 @@
 #include "plan/id_index.hpp"
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class Seniority {
  public:
@@ -37,7 +37,7 @@ class Seniority {
   std::int64_t age(IdNumber anon, IdNumber user, bool is_first_user) const {
     if (is_first_user) return first_[anon];
     const auto found = others_.find(pair_of(anon, user));
-    return found == others_.end() ? no_order : found->second;
+    return found == others_.end() ? input::no_order : found->second;
   }
 
   /// Determines the winners. `first_user(anon)` returns the first user that claimed the id.
@@ -74,9 +74,9 @@ class Seniority {
   void enter(Contest& contest, IdNumber user, std::int64_t order) const;
 
   Wins wins_;
-  PageArray<std::int64_t> first_;  // by anonymous id: the first user's claim
+  util::PageArray<std::int64_t> first_;  // by anonymous id: the first user's claim
   std::unordered_map<std::uint64_t, std::int64_t> others_;  // by pair
   std::unordered_map<IdNumber, Contest> contests_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 constexpr std::uint64_t hub_anons = 100;
@@ -37,7 +37,7 @@ void Clusters::connect(const ClaimedLink& link) {
   if (link.sided) ++ids_[link.user].anons;
   if (!all_) return;
   const bool joined = all_->connect(link.anon, link.user);
-  if (link.op != Op::merge || !options_.collapse) return;
+  if (link.op != input::Op::merge || !options_.collapse) return;
   // The service may refuse a link of another operation where it accepts a merge, so only merges
   // make a merge redundant.
   const bool needed = merges_ ? merges_->connect(link.anon, link.user) : joined;
@@ -144,4 +144,4 @@ void Clusters::report(CensusReport& report) {
   count_users(report);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -23,7 +23,7 @@
 #include "util/bit_array.hpp"
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
 
@@ -31,7 +31,7 @@ inline constexpr std::uint32_t no_component = 0xFFFFFFFFU;
 struct ClaimedLink {
   IdNumber anon = 0;  // unused if all clusters are stars
   IdNumber user = 0;
-  Op op = Op::create;
+  input::Op op = input::Op::create;
   bool sided = true;
   Verdict verdict = Verdict::send;
 };
@@ -79,16 +79,16 @@ class Clusters {
 
   CensusOptions options_;
   Scope scope_;
-  PageArray<IdState> ids_;
+  util::PageArray<IdState> ids_;
   std::optional<Forest> all_;
   std::optional<Forest> merges_;
-  BitArray spare_;  // by link; used once there is one
+  util::BitArray spare_;  // by link; used once there is one
   std::uint64_t connected_ = 0;
   std::uint64_t placed_ = 0;
   std::uint32_t components_ = 0;
   std::uint64_t example_ = 0;  // the number of the next example
-  BitArray hubs_;              // users counted as hubs; used once there is one
+  util::BitArray hubs_;        // users counted as hubs; used once there is one
   CensusReport found_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -12,7 +12,7 @@
 #include "plan/row_validator.hpp"
 #include "plan/verdict.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// Number of ineffective decisions of one kind that are named; the rest are counted.
@@ -45,7 +45,7 @@ Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified) {
   DecisionFile out{.path = file.path, .digest = file.digest, .decisions = {}};
   std::unordered_map<std::string_view, std::size_t> known;
   for (const auto& decision : file.decisions) {
-    const auto anon = wire_anon(decision.anon, simplified);
+    const auto anon = input::wire_anon(decision.anon, simplified);
     const auto [at, is_new] = known.try_emplace(anon, out.decisions.size());
     if (is_new) {
       out.decisions.push_back(decision);
@@ -71,7 +71,7 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
   return decided;
 }
 
-Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
+Result<void> find_oversize(io::Files& files, const std::string& path, const DecisionFile& file,
                            std::vector<Obeyed>& answers) {
   std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: its decision
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -115,4 +115,4 @@ void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, P
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -17,7 +17,7 @@
 #include "plan/rule_files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Returns: the decisions with their anonymous ids in wire form; see wire_anon().
 /// Errors: usage, with the line, for two different decisions about ids that have the same wire
@@ -31,11 +31,11 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
 /// plan at `path` holds for its size.
 /// Requires: one answer per decision, in the order of the file.
 /// Errors: as PlanReader; `answers` are incomplete then.
-Result<void> find_oversize(Files& files, const std::string& path, const DecisionFile& file,
+Result<void> find_oversize(io::Files& files, const std::string& path, const DecisionFile& file,
                            std::vector<Obeyed>& answers);
 
 /// Warns of decisions that have no effect, a few of each kind: in a file that grows over many runs,
 /// many concern ids that no longer occur, and these must not hide the others.
 void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -10,7 +10,7 @@
 #include "plan/row_validator.hpp"
 #include "plan/sheet_cell.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
@@ -137,9 +137,9 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
     for (const auto at : {places->anon, places->decision})
       fields[at].erase(0, fields[at].size() - read_sheet_cell(fields[at]).size());
     auto& decision = fields[places->decision];
-    if (is_blank(decision)) continue;
+    if (input::is_blank(decision)) continue;
     auto& anon = fields[places->anon];
-    if (is_blank(anon)) {
+    if (input::is_blank(anon)) {
       return wrong(records.line(),
                    "decides about no anonymous id: fill it in, or leave the decision empty: a "
                    "pair without sides cannot be decided about");
@@ -159,4 +159,4 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

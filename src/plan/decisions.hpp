@@ -14,7 +14,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 struct Decision {
   enum class Says : std::uint8_t {
@@ -35,4 +35,4 @@ struct Decision {
 /// Errors: usage, with the line.
 Result<std::vector<Decision>> parse_decisions(std::string_view text);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -15,7 +15,7 @@
 #include "input/id_text.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 struct Hash {
@@ -36,13 +36,13 @@ re2::StringPiece piece(std::string_view text) {
 
 /// What is wrong with an id that no row could have; empty if nothing is.
 std::string_view unlikely(std::string_view id) {
-  if (id.size() > id_bytes_max) return "is longer than any id that is sent: shorten it";
-  if (find_control(id) != std::string_view::npos) {
+  if (id.size() > input::id_bytes_max) return "is longer than any id that is sent: shorten it";
+  if (input::find_control(id) != std::string_view::npos) {
     return "contains a control character: write one id a line";
   }
   // A white-space character has one to three bytes.
   for (std::size_t n = 1; n <= std::min<std::size_t>(3, id.size()); ++n) {
-    if (!is_blank(id.substr(0, n)) && !is_blank(id.substr(id.size() - n))) continue;
+    if (!input::is_blank(id.substr(0, n)) && !input::is_blank(id.substr(id.size() - n))) continue;
     return "begins or ends with white space: remove it, or write it as /^...$/";
   }
   if (id.size() > 1 && id.front() == '"' && id.back() == '"') {
@@ -85,8 +85,8 @@ class Probe {
   }
 
   bool needs_word() const {
-    for (std::size_t i = 1; i + 1 < device_prefix.size(); ++i) {
-      std::string other(device_prefix);
+    for (std::size_t i = 1; i + 1 < input::device_prefix.size(); ++i) {
+      std::string other(input::device_prefix);
       other[i] = 'q';
       if (matches(other)) return false;
     }
@@ -118,7 +118,7 @@ bool begins_with_word(std::string_view expression) {
 
 Sight sight_of(const RE2& expression) {
   if (begins_with_word(expression.pattern())) return Sight::none;
-  std::string any(device_prefix);
+  std::string any(input::device_prefix);
   any += no_id;
   if (!RE2::PartialMatch(any, expression)) return Sight::asked;
   return Probe(expression, no_id).means_prefix(true) ? Sight::all : Sight::none;
@@ -140,7 +140,7 @@ struct DenyList::Rules {
         return Error{Errc::usage, std::string(wrong)};
       }
       ids.emplace(line);
-      names_prefixed = names_prefixed || has_device_prefix(line);
+      names_prefixed = names_prefixed || input::has_device_prefix(line);
       return {};
     }
     if (line.size() < 2 || !line.ends_with('/')) {
@@ -230,7 +230,7 @@ Result<DenyList> DenyList::parse(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty()) continue;
-    auto added = find_bad_utf8(line) == std::string_view::npos
+    auto added = input::find_bad_utf8(line) == std::string_view::npos
                      ? rules->add(line)
                      : Error{Errc::usage, "is not UTF-8: save the file as UTF-8"};
     if (!added) {
@@ -249,10 +249,11 @@ bool DenyList::denies(std::string_view id) const {
 bool DenyList::denies_device(std::string_view device) const {
   if (denies(device)) return true;
   if (!rules_->names_prefixed && !rules_->sees_prefixed) return false;
-  std::array<char, device_prefix.size() + id_bytes_max> text;
-  IDMERGE_CHECK(device.size() <= id_bytes_max);
-  const auto end = std::copy(device.begin(), device.end(),
-                             std::copy(device_prefix.begin(), device_prefix.end(), text.begin()));
+  std::array<char, input::device_prefix.size() + input::id_bytes_max> text;
+  IDMERGE_CHECK(device.size() <= input::id_bytes_max);
+  const auto end =
+      std::copy(device.begin(), device.end(),
+                std::copy(input::device_prefix.begin(), input::device_prefix.end(), text.begin()));
   const std::string_view prefixed(text.data(), static_cast<std::size_t>(end - text.begin()));
   return rules_->ids.find(prefixed) != rules_->ids.end() ||
          (rules_->sees_prefixed && rules_->any_sees(prefixed, device));
@@ -262,4 +263,4 @@ std::size_t DenyList::size() const {
   return rules_->ids.size() + rules_->expressions.size();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

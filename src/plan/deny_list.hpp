@@ -14,7 +14,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class DenyList {
  public:
@@ -44,4 +44,4 @@ class DenyList {
   std::unique_ptr<Rules> rules_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

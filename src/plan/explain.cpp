@@ -17,7 +17,7 @@
 #include "plan/row_validator.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 struct TextHash {
@@ -57,7 +57,7 @@ class Wanted {
   std::array<bool, 256> lengths_{};
 };
 
-KeptLink keep(const Link& link, const PlanBlock& block, std::size_t i) {
+KeptLink keep(const input::Link& link, const PlanBlock& block, std::size_t i) {
   return {.ordinal = block.first + i,
           .anon = std::string(link.anon),
           .user = std::string(link.user),
@@ -74,7 +74,7 @@ bool is_sent(Verdict verdict) {
 }
 
 /// Identifies the pair that a row or link names. The order of an unsided pair does not matter.
-std::string pair_key(Op op, bool sided, std::string_view a, std::string_view b) {
+std::string pair_key(input::Op op, bool sided, std::string_view a, std::string_view b) {
   if (!sided && b < a) std::swap(a, b);
   return fmt::format("{}{}{}:{}{}", static_cast<int>(op), sided ? 's' : 'u', a.size(), a, b);
 }
@@ -99,12 +99,13 @@ Result<void> each_link(const PlanReader& plan, Look look, Visit visit) {
 constexpr auto everywhere = [](Verdict, std::uint32_t) { return true; };
 
 Result<void> find_links(const PlanReader& plan, const Wanted& wanted, Explanation& out) {
-  return each_link(plan, everywhere, [&](const Link& link, const PlanBlock& block, std::size_t i) {
-    const auto anon = wanted.find(link.anon);
-    const auto user = wanted.find(link.user);
-    if (anon) out.ids[*anon].links.push_back(keep(link, block, i));
-    if (user && user != anon) out.ids[*user].links.push_back(keep(link, block, i));
-  });
+  return each_link(plan, everywhere,
+                   [&](const input::Link& link, const PlanBlock& block, std::size_t i) {
+                     const auto anon = wanted.find(link.anon);
+                     const auto user = wanted.find(link.user);
+                     if (anon) out.ids[*anon].links.push_back(keep(link, block, i));
+                     if (user && user != anon) out.ids[*user].links.push_back(keep(link, block, i));
+                   });
 }
 
 /// The distinct ids of links, in order of appearance.
@@ -132,13 +133,14 @@ Result<void> find_clusters(const PlanReader& plan, Explanation& out) {
   const auto look = [&](Verdict verdict, std::uint32_t component) {
     return is_sent(verdict) && clusters.contains(component);
   };
-  auto read = each_link(plan, look, [&](const Link& link, const PlanBlock& block, std::size_t i) {
-    if (!is_sent(block.verdicts[i])) return;
-    const auto found = clusters.find(block.components[i]);
-    if (found == clusters.end()) return;
-    found->second.add(link.anon);
-    found->second.add(link.user);
-  });
+  auto read =
+      each_link(plan, look, [&](const input::Link& link, const PlanBlock& block, std::size_t i) {
+        if (!is_sent(block.verdicts[i])) return;
+        const auto found = clusters.find(block.components[i]);
+        if (found == clusters.end()) return;
+        found->second.add(link.anon);
+        found->second.add(link.user);
+      });
   if (!read) return read;
   for (auto& id : out.ids) {
     for (const auto& link : id.links) {
@@ -153,7 +155,7 @@ Result<void> find_clusters(const PlanReader& plan, Explanation& out) {
 /// Clusters of held links, which have no component because they are not sent. Union-find over ids.
 class HeldClusters {
  public:
-  void add(const Link& link) {
+  void add(const input::Link& link) {
     const auto a = root(number(link.anon));
     const auto b = root(number(link.user));
     parents_[std::max(a, b)] = std::min(a, b);
@@ -221,18 +223,18 @@ Result<void> find_clashes(const PlanReader& plan, Explanation& out) {
       if (!known(explained.links) && !known(explained.clashes)) explained.clashes.push_back(link);
     }
   };
-  auto read =
-      each_link(plan, everywhere, [&](const Link& link, const PlanBlock& block, std::size_t i) {
-        if (block.verdicts[i] == Verdict::oversize && too_large) held.add(link);
-        if (!link.sided || (claimed.empty() && both_sides.empty())) return;
-        if (claimed.find(link.anon) == claimed.end() &&
-            both_sides.find(link.user) == both_sides.end()) {
-          return;
-        }
-        const auto kept = keep(link, block, i);
-        add(claimed, link.anon, kept);
-        add(both_sides, link.user, kept);
-      });
+  auto read = each_link(plan, everywhere,
+                        [&](const input::Link& link, const PlanBlock& block, std::size_t i) {
+                          if (block.verdicts[i] == Verdict::oversize && too_large) held.add(link);
+                          if (!link.sided || (claimed.empty() && both_sides.empty())) return;
+                          if (claimed.find(link.anon) == claimed.end() &&
+                              both_sides.find(link.user) == both_sides.end()) {
+                            return;
+                          }
+                          const auto kept = keep(link, block, i);
+                          add(claimed, link.anon, kept);
+                          add(both_sides, link.user, kept);
+                        });
   if (!read) return read;
   for (auto& id : out.ids) {
     const bool any = std::any_of(id.links.begin(), id.links.end(), [](const KeptLink& link) {
@@ -253,7 +255,7 @@ std::string why_unread(const PlanInput& input) {
   return {};
 }
 
-bool was_with_deny_list(const KeyValues& planned) {
+bool was_with_deny_list(const util::KeyValues& planned) {
   const auto* const digest = planned.find("deny_file");
   return digest != nullptr && !digest->empty();
 }
@@ -307,9 +309,9 @@ class Rereading {
     auto options = options_.intake;
     options.inputs = {inputs_[file].path};
     options.order_kind = order_kind_;
-    auto intake = Intake::open(std::move(options));
+    auto intake = input::Intake::open(std::move(options));
     if (!intake) return "it was changed: " + intake.error().what;
-    RowBlock block;
+    input::RowBlock block;
     for (;;) {
       const auto more = intake->next(block);
       // An error at the end, such as a field that no row has, may concern this file alone. The file
@@ -325,8 +327,8 @@ class Rereading {
     return intake->files().front().digest == inputs_[file].content ? "" : "it was changed";
   }
 
-  void take(Row& row, std::uint32_t file) {
-    const bool unreadable = row.fault != Fault::none;
+  void take(input::Row& row, std::uint32_t file) {
+    const bool unreadable = row.fault != input::Fault::none;
     if (unreadable) {
       for (const auto& [id, n] : wanted_.all()) {
         if (row.text.find(id) == std::string_view::npos) continue;
@@ -335,7 +337,7 @@ class Rereading {
       }
       return;
     }
-    const auto wire = wire_anon(row.anon, options_.screen.simplified);
+    const auto wire = input::wire_anon(row.anon, options_.screen.simplified);
     const auto anon = wanted_.find(wire);
     const auto user = wanted_.find(row.user);
     if (!anon && !user) return;
@@ -349,7 +351,7 @@ class Rereading {
     if (user && user != anon) judge(*user, kept, row, screened);
   }
 
-  void judge(std::size_t n, KeptRow kept, const Row& row, Screened screened) {
+  void judge(std::size_t n, KeptRow kept, const input::Row& row, Screened screened) {
     if (screened == Screened::faulty) {
       kept.fault = row.fault;
     } else if (screened != Screened::pair) {
@@ -362,7 +364,7 @@ class Rereading {
         kept.is =
             link.file == kept.file && link.line == kept.line ? RowIs::first : RowIs::duplicate;
       } else if (has_deny_list_) {
-        kept.fault = Fault::denied;
+        kept.fault = input::Fault::denied;
       }
     }
     out_.ids[n].rows.push_back(std::move(kept));
@@ -374,7 +376,7 @@ class Rereading {
   Explanation& out_;
   bool has_deny_list_;
   std::vector<std::unordered_map<std::string, std::size_t>> links_;  // of each id, by pair_key()
-  OrderKind order_kind_ = OrderKind::unknown;
+  input::OrderKind order_kind_ = input::OrderKind::unknown;
 };
 
 template <class Number>
@@ -385,7 +387,7 @@ bool read_number(std::string_view text, Number& number) {
 
 }  // namespace
 
-Result<PlanOptions> reading_options(const KeyValues& planned) {
+Result<PlanOptions> reading_options(const util::KeyValues& planned) {
   PlanOptions options;
   auto& intake = options.intake;
   const auto word = [&](std::string_view key) {
@@ -393,13 +395,14 @@ Result<PlanOptions> reading_options(const KeyValues& planned) {
     return found == nullptr ? std::string() : *found;
   };
   bool known = false;
-  for (const auto op : {Op::create, Op::alias, Op::merge}) {
+  for (const auto op : {input::Op::create, input::Op::alias, input::Op::merge}) {
     if (word("op") != name(op)) continue;
     intake.op = op;
     known = true;
   }
   bool format_known = false;
-  for (const auto format : {Format::automatic, Format::csv, Format::tsv, Format::ndjson}) {
+  for (const auto format :
+       {input::Format::automatic, input::Format::csv, input::Format::tsv, input::Format::ndjson}) {
     if (word("format") != name(format)) continue;
     intake.format = format;
     format_known = true;
@@ -442,7 +445,7 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   std::vector<std::string> wire_ids;
   std::unordered_set<std::string_view> known;  // wire forms of the `ids` seen so far
   for (const std::string_view id : ids) {
-    const auto wire = wire_anon(id, options->screen.simplified);
+    const auto wire = input::wire_anon(id, options->screen.simplified);
     if (!known.insert(wire).second) continue;
     wire_ids.emplace_back(wire);
     out.ids.push_back({.id = wire_ids.back()});
@@ -456,4 +459,4 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   return out;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -20,14 +20,14 @@
 #include "util/key_values.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// A link that owns its ids.
 struct KeptLink {
   std::uint64_t ordinal = 0;
   std::string anon;
   std::string user;
-  Op op = Op::create;
+  input::Op op = input::Op::create;
   bool sided = true;
   Verdict verdict = Verdict::send;
   std::uint32_t component = 0;
@@ -50,7 +50,7 @@ struct KeptRow {
   std::string anon{};  // both empty if the row is unreadable; then its text contains the id
   std::string user{};
   RowIs is = RowIs::rejected;
-  Fault fault = Fault::none;
+  input::Fault fault = input::Fault::none;
   std::optional<std::size_t> link{};  // index into the links of the id
 };
 
@@ -85,6 +85,6 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
 
 /// Returns: the options that a plan was made with, as far as they affect how inputs are read.
 /// Errors: input for a value that no plan has.
-Result<PlanOptions> reading_options(const KeyValues& planned);
+Result<PlanOptions> reading_options(const util::KeyValues& planned);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -13,7 +13,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "SipHash reads little-endian words");
@@ -365,4 +365,4 @@ void FingerprintBatch::finish(Group& group) const {
   group.count = 0;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::plan {
 
 using Secret16 = std::array<std::uint8_t, 16>;
 
@@ -79,4 +79,4 @@ class FingerprintBatch {
   std::array<Group, 8> groups_{};  // by number of whole words
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

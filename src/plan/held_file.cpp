@@ -23,7 +23,7 @@
 #include "plan/verdict.hpp"
 #include "util/json_writer.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// These limits bound what a line repeats of other lines, so that the file grows with the input and
@@ -81,9 +81,9 @@ Words words(Verdict verdict) {
 
 std::string reason(Verdict verdict, const Words& words) {
   std::string reason;
-  append_json_member(reason, "reason", name(verdict));
-  append_json_member(reason, "message", words.message);
-  append_json_member(reason, "hint", words.hint);
+  util::append_json_member(reason, "reason", name(verdict));
+  util::append_json_member(reason, "message", words.message);
+  util::append_json_member(reason, "hint", words.hint);
   return reason;
 }
 
@@ -129,13 +129,13 @@ class Texts {
 /// Held links that own their ids, in order.
 struct HeldLinks {
   struct Held {
-    Link link;
+    input::Link link;
     Verdict verdict = Verdict::send;
   };
   std::vector<Held> links;
   Texts texts;
 
-  void keep(const Link& link, Verdict verdict) {
+  void keep(const input::Link& link, Verdict verdict) {
     auto& kept = links.emplace_back(Held{link, verdict}).link;
     kept.anon = texts.keep(link.anon);
     kept.user = texts.keep(link.user);
@@ -168,7 +168,7 @@ class Clashes {
 
   /// Step 1: every held link in order. Returns: what is known of its id; null if its line needs
   /// nothing.
-  const Known* note_held(const Link& link, Verdict verdict) {
+  const Known* note_held(const input::Link& link, Verdict verdict) {
     if (!is_disputed(verdict) && verdict != Verdict::both_sides) return nullptr;
     auto found = known_.find(link.anon);
     if (found == known_.end()) found = known_.emplace(keep_held(link.anon), Known{}).first;
@@ -185,7 +185,7 @@ class Clashes {
     return &known;
   }
 
-  const Known* find(const Link& link) const {
+  const Known* find(const input::Link& link) const {
     const auto found = known_.find(link.anon);
     return found == known_.end() ? nullptr : &found->second;
   }
@@ -194,7 +194,7 @@ class Clashes {
   bool wants_others() const { return wants_others_; }
 
   /// Step 2: every link in order, or at least those that name one of the ids.
-  void note_other(const Link& link, Verdict verdict) {
+  void note_other(const input::Link& link, Verdict verdict) {
     if (!link.sided) return;
     const auto won = known_.find(link.anon);
     if (won != known_.end() && won->second.has_winner && verdict != Verdict::outranked &&
@@ -208,7 +208,7 @@ class Clashes {
   }
 
   /// Step 3: appends the line about a held link. `known`: null if it conflicts with nothing.
-  void append_line(std::string& out, const Link& link, Verdict verdict, const Known* known,
+  void append_line(std::string& out, const input::Link& link, Verdict verdict, const Known* known,
                    const std::vector<PlanInput>& inputs) const {
     out += '{';
     append_link(out, link, inputs);
@@ -225,23 +225,23 @@ class Clashes {
                            const std::vector<PlanInput>& inputs) {
     out += '{';
     if (other.id.size() <= id_repeated_max) {
-      append_json_member(out, key, other.id);
+      util::append_json_member(out, key, other.id);
     } else {
-      append_json_member(out, "id_bytes", other.id.size());
+      util::append_json_member(out, "id_bytes", other.id.size());
     }
-    append_json_member(out, "file", inputs[other.file].path);
-    append_json_member(out, "line", other.line);
+    util::append_json_member(out, "file", inputs[other.file].path);
+    util::append_json_member(out, "line", other.line);
     out += '}';
   }
 
   // A user makes at most one claim per operation on an id, which is fewer than are kept.
-  static bool has_rival(const Known& known, const Link& link) {
+  static bool has_rival(const Known& known, const input::Link& link) {
     return std::any_of(known.claims.begin(), known.claims.end(),
                        [&](const Other& claim) { return claim.id != link.user; });
   }
 
   /// Returns: how many other claims the line about a link names.
-  static std::size_t named_max(const Known& known, const Link& link) {
+  static std::size_t named_max(const Known& known, const input::Link& link) {
     if (known.claims_count <= small_conflict_max) return small_conflict_max;
     const auto& first = known.claims.front();
     const bool is_first =
@@ -249,9 +249,9 @@ class Clashes {
     return is_first ? clashes_named_max : 1;
   }
 
-  static void append_rivals(std::string& out, const Known& known, const Link& link,
+  static void append_rivals(std::string& out, const Known& known, const input::Link& link,
                             std::string_view key, const std::vector<PlanInput>& inputs) {
-    append_json_key(out, "clashes_with");
+    util::append_json_key(out, "clashes_with");
     out += '[';
     const auto max = named_max(known, link);
     std::uint64_t own = 0;
@@ -267,21 +267,21 @@ class Clashes {
     out += ']';
     // At least one claim is this user's, even if it is not among those kept.
     const auto others = known.claims_count - std::max<std::uint64_t>(own, 1);
-    if (others > named) append_json_member(out, "more_clashes", others - named);
+    if (others > named) util::append_json_member(out, "more_clashes", others - named);
   }
 
-  static void append_clashes(std::string& out, const Known& known, const Link& link,
+  static void append_clashes(std::string& out, const Known& known, const input::Link& link,
                              Verdict verdict, const std::vector<PlanInput>& inputs) {
     const auto keys = id_keys(link);
     if (verdict == Verdict::outranked && !known.winner.id.empty()) {
-      append_json_key(out, "won_by");
+      util::append_json_key(out, "won_by");
       append_other(out, keys.user, known.winner, inputs);
     }
     if (is_disputed(verdict)) {
       append_rivals(out, known, link, keys.user, inputs);
     }
     if (verdict == Verdict::both_sides && !known.side.id.empty()) {
-      append_json_key(out, "clashes_with");
+      util::append_json_key(out, "clashes_with");
       out += '[';
       append_other(out, keys.anon, known.side, inputs);
       out += ']';
@@ -316,7 +316,7 @@ template <class Visit>
 Result<void> each_packed(const PlanReader& plan, const Stretch& blocks, bool only_held,
                          Visit visit) {
   PlanBlock block;
-  Link link;
+  input::Link link;
   for (auto i = blocks.begin; i < blocks.end; ++i) {
     if (only_held) {
       if (auto read = plan.read_columns(i, block); !read) return read.error();
@@ -357,7 +357,7 @@ Result<std::uint64_t> estimate_bytes(const PlanReader& plan) {
 /// Buffers lines for a file.
 class LineFile {
  public:
-  explicit LineFile(PartFile& part) : part_(part) {}
+  explicit LineFile(io::PartFile& part) : part_(part) {}
 
   std::string& text() { return text_; }
 
@@ -371,13 +371,13 @@ class LineFile {
   }
 
  private:
-  PartFile& part_;
+  io::PartFile& part_;
   std::string text_;
 };
 
 Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
   HeldLinks held;
-  auto read = each_packed(plan, blocks, true, [&](auto, const Link& link, Verdict verdict) {
+  auto read = each_packed(plan, blocks, true, [&](auto, const input::Link& link, Verdict verdict) {
     held.keep(link, verdict);
     return Result<void>();
   });
@@ -443,7 +443,7 @@ Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::He
   return {};
 }
 
-using Visit = std::function<void(const Link& link, Verdict verdict)>;
+using Visit = std::function<void(const input::Link& link, Verdict verdict)>;
 
 /// Requires: `each_link` visits every link of the plan.
 Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>& inputs,
@@ -458,8 +458,8 @@ Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>
       known.push_back(clashes.note_held(link, verdict));
   }
   if (clashes.wants_others()) {
-    auto read =
-        each_link([&](const Link& link, Verdict verdict) { clashes.note_other(link, verdict); });
+    auto read = each_link(
+        [&](const input::Link& link, Verdict verdict) { clashes.note_other(link, verdict); });
     if (!read) return read;
   }
   std::span<const Clashes::Known* const> rest(known);
@@ -490,12 +490,12 @@ class Sieve {
 /// A link in a partition file. `ordinal` is set for held links only.
 struct Record {
   std::uint64_t ordinal = 0;
-  Link link;
+  input::Link link;
   Verdict verdict = Verdict::send;
   bool held = false;
 };
 
-void put(Spill& file, const Record& record) {
+void put(io::Spill& file, const Record& record) {
   const auto& link = record.link;
   const std::uint8_t head[]{
       static_cast<std::uint8_t>(static_cast<unsigned>(record.verdict) << 1U | record.held),
@@ -510,14 +510,14 @@ void put(Spill& file, const Record& record) {
 }
 
 /// Lifetime: the ids are valid until the next read.
-Record get(SpillReader& in) {
+Record get(io::SpillReader& in) {
   Record record;
   const auto head = in.get<std::uint8_t>();
   record.verdict = static_cast<Verdict>(head >> 1U);
   record.held = (head & 1U) != 0;
   const auto kind = in.get<std::uint8_t>();
   auto& link = record.link;
-  link.op = static_cast<Op>(kind >> 1U);
+  link.op = static_cast<input::Op>(kind >> 1U);
   link.sided = (kind & 1U) != 0;
   record.ordinal = in.get_varint();
   link.line = in.get_varint();
@@ -536,10 +536,10 @@ std::size_t hash(std::string_view id) {
   return std::hash<std::string_view>()(id);
 }
 
-Result<std::vector<Spill>> make_spills(SpillDir& dir, std::size_t count) {
-  std::vector<Spill> spills;
+Result<std::vector<io::Spill>> make_spills(io::SpillDir& dir, std::size_t count) {
+  std::vector<io::Spill> spills;
   for (std::size_t i = 0; i < count; ++i) {
-    auto spill = Spill::create(dir, part_buffer_bytes);
+    auto spill = io::Spill::create(dir, part_buffer_bytes);
     if (!spill) return spill.error();
     spills.push_back(std::move(*spill));
   }
@@ -549,7 +549,7 @@ Result<std::vector<Spill>> make_spills(SpillDir& dir, std::size_t count) {
 /// Writes the held links, and after them the links that may conflict with them, each to the
 /// partition of the id in question.
 Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
-                        std::vector<Spill>& parts) {
+                        std::vector<io::Spill>& parts) {
   Sieve sieve(memory_bytes / 8);
   bool wants_others = false;
   const auto send = [&](std::size_t at, const Record& record) {
@@ -557,24 +557,25 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
     put(part, record);
     return part.healthy() ? Result<void>() : part.flush();
   };
-  auto read =
-      each_packed(plan, all_of(plan), true, [&](auto ordinal, const Link& link, Verdict verdict) {
-        const auto at = hash(link.anon);
-        if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
-          sieve.put(at);
-          wants_others = true;
-        }
-        return send(at, {ordinal, link, verdict, true});
-      });
+  auto read = each_packed(plan, all_of(plan), true,
+                          [&](auto ordinal, const input::Link& link, Verdict verdict) {
+                            const auto at = hash(link.anon);
+                            if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
+                              sieve.put(at);
+                              wants_others = true;
+                            }
+                            return send(at, {ordinal, link, verdict, true});
+                          });
   if (read && wants_others) {
-    read = each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
-      if (!link.sided) return Result<void>();
-      for (const auto at : {hash(link.anon), hash(link.user)}) {
-        if (!sieve.passes(at)) continue;
-        if (auto sent = send(at, {0, link, verdict, false}); !sent) return sent;
-      }
-      return Result<void>();
-    });
+    read =
+        each_packed(plan, all_of(plan), false, [&](auto, const input::Link& link, Verdict verdict) {
+          if (!link.sided) return Result<void>();
+          for (const auto at : {hash(link.anon), hash(link.user)}) {
+            if (!sieve.passes(at)) continue;
+            if (auto sent = send(at, {0, link, verdict, false}); !sent) return sent;
+          }
+          return Result<void>();
+        });
   }
   for (auto& part : parts) {
     if (read) read = part.flush();
@@ -583,9 +584,10 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
 }
 
 /// Writes the lines of one partition, each preceded by its ordinal and length.
-Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs, Spill& lines) {
+Result<void> write_part(const io::Spill& part, const std::vector<PlanInput>& inputs,
+                        io::Spill& lines) {
   Clashes clashes(false);
-  for (SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
+  for (io::SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
     const auto record = get(in);
     if (auto read = in.outcome(); !read) return read;
     if (record.held) {
@@ -595,7 +597,7 @@ Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs,
     }
   }
   std::string line;
-  for (SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
+  for (io::SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
     const auto record = get(in);
     if (auto read = in.outcome(); !read) return read;
     if (!record.held) break;
@@ -609,9 +611,9 @@ Result<void> write_part(const Spill& part, const std::vector<PlanInput>& inputs,
 }
 
 /// Merges the lines of all partitions by ordinal.
-Result<void> merge_lines(const Spill& lines, const std::vector<std::uint64_t>& ends,
+Result<void> merge_lines(const io::Spill& lines, const std::vector<std::uint64_t>& ends,
                          LineFile& out) {
-  std::vector<SpillReader> readers;
+  std::vector<io::SpillReader> readers;
   using Next = std::pair<std::uint64_t, std::size_t>;  // ordinal, partition
   std::priority_queue<Next, std::vector<Next>, std::greater<>> queue;
   const auto step = [&](std::size_t part) -> Result<void> {
@@ -637,7 +639,7 @@ Result<void> merge_lines(const Spill& lines, const std::vector<std::uint64_t>& e
   return {};
 }
 
-Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, SpillDir& dir,
+Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, io::SpillDir& dir,
                             std::uint64_t memory_bytes, LineFile& out) {
   auto parts = make_spills(dir, parts_count);
   if (!parts) return parts.error();
@@ -648,7 +650,7 @@ Result<void> write_in_parts(const PlanReader& plan, std::size_t parts_count, Spi
   for (auto& part : *parts) {
     if (auto written = write_part(part, plan.facts().inputs, (*lines)[0]); !written) return written;
     ends.push_back((*lines)[0].size_bytes());
-    part = Spill();  // frees the disk space
+    part = io::Spill();  // frees the disk space
   }
   return merge_lines((*lines)[0], ends, out);
 }
@@ -659,7 +661,7 @@ std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
   return held * (bytes_a_held_link + bytes_a_link);
 }
 
-Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
+Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
                                const Census& census) {
   const auto any_held = [&](std::uint64_t first, std::uint32_t count) {
@@ -674,7 +676,7 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
     const auto read = plan.each_block(
         files,
         [&](std::uint64_t ordinal, LinkCursor& links) {
-          for (Link link; links.next(link); ++ordinal) {
+          for (input::Link link; links.next(link); ++ordinal) {
             const auto verdict = census.claimed(ordinal);
             if (is_held(verdict)) held.keep(link, verdict);
           }
@@ -689,11 +691,11 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
   if (!held) return held.error();
   const auto each_link = [&](const Visit& visit) {
     return plan.each_block(files, [&](std::uint64_t ordinal, LinkCursor& links) {
-      for (Link link; links.next(link);)
+      for (input::Link link; links.next(link);)
         visit(link, census.claimed(ordinal++));
     });
   };
-  auto file = PartFile::begin(files, job.held());
+  auto file = io::PartFile::begin(files, job.held());
   if (!file) return file.error();
   LineFile out(*file);
   out.text() = rows;
@@ -704,9 +706,9 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
   return HeldPart{std::move(*file), count_of(*held)};
 }
 
-Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes) {
-  auto part = PartFile::begin(files, job.held());
+Result<void> write_held(io::Files& files, const JobPaths& job, std::string_view rows,
+                        const PlanReader& plan, io::SpillDir& dir, std::uint64_t memory_bytes) {
+  auto part = io::PartFile::begin(files, job.held());
   if (!part) return part.error();
   LineFile out(*part);
   out.text() = rows;
@@ -717,10 +719,11 @@ Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows
     parts = std::min<std::uint64_t>(*need / (memory_bytes / 2 + 1) + 1, parts_max);
   }
   const auto each_link = [&](const Visit& visit) {
-    return each_packed(plan, all_of(plan), false, [&](auto, const Link& link, Verdict verdict) {
-      visit(link, verdict);
-      return Result<void>();
-    });
+    return each_packed(plan, all_of(plan), false,
+                       [&](auto, const input::Link& link, Verdict verdict) {
+                         visit(link, verdict);
+                         return Result<void>();
+                       });
   };
   Result<void> written;
   if (parts > 1) {
@@ -734,4 +737,4 @@ Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows
   return written ? part->commit() : written;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -18,7 +18,7 @@
 #include "plan/resolver.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Returns: the memory needed for the lines of `held` links. Units: bytes; `bytes_a_link` is the
 /// size of a link in the plan.
@@ -27,7 +27,7 @@ std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link);
 /// The file under its temporary name; durable. It is complete if `links` is the number of all held
 /// links.
 struct HeldPart {
-  PartFile file;
+  io::PartFile file;
   std::uint64_t links = 0;
 };
 
@@ -36,7 +36,7 @@ struct HeldPart {
 ///
 /// Requires: PlanWriter::end_links() was called.
 /// Bounds: held_bytes(). Errors: Errc::outage if the disk fails.
-Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_view rows,
+Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
                                const Census& census);
 
@@ -45,7 +45,7 @@ Result<HeldPart> write_claimed(Files& files, const JobPaths& job, std::string_vi
 /// Bounds: held_bytes(), up to half of `memory_bytes` (0: no limit); beyond that, files in `dir`.
 /// Errors: Errc::input for a damaged plan, Errc::outage when the disk fails; no new file exists
 /// then.
-Result<void> write_held(Files& files, const JobPaths& job, std::string_view rows,
-                        const PlanReader& plan, SpillDir& dir, std::uint64_t memory_bytes);
+Result<void> write_held(io::Files& files, const JobPaths& job, std::string_view rows,
+                        const PlanReader& plan, io::SpillDir& dir, std::uint64_t memory_bytes);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 constexpr std::size_t slots_min = 4096;
@@ -128,4 +128,4 @@ void PairSet::grow() {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -14,7 +14,7 @@
 #include "plan/fingerprint.hpp"
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Units: dense numbers from 0.
 using IdNumber = std::uint32_t;
@@ -74,7 +74,7 @@ class IdIndex {
   void place(const Slot& slot);
   void stretch(std::size_t slots);
 
-  PageArray<Slot, PageSize::huge> slots_;
+  util::PageArray<Slot, util::PageSize::huge> slots_;
   std::size_t count_ = 0;
   std::size_t limit_ = 0;  // the table grows when count_ reaches it
 };
@@ -96,4 +96,4 @@ class PairSet {
   std::size_t count_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

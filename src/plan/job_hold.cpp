@@ -8,13 +8,13 @@
 
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
-Hold::Hold(Files& files, JobPaths job, RunPaths run)
+Hold::Hold(io::Files& files, JobPaths job, RunPaths run)
     : job_(std::move(job)), run_(std::move(run)), files_(files) {}
 
-Result<std::unique_ptr<Hold>> Hold::take(Files& files, const JobPaths& job, const RunPaths& run,
-                                         Work work, const LockOwner& me) {
+Result<std::unique_ptr<Hold>> Hold::take(io::Files& files, const JobPaths& job, const RunPaths& run,
+                                         Work work, const io::LockOwner& me) {
   std::unique_ptr<Hold> hold(new Hold(files, job, run));
   if (auto held = hold->hold_dirs(); !held) return held.error();
   if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
@@ -38,8 +38,8 @@ Result<void> Hold::hold_dirs() {
   return {};
 }
 
-Result<void> Hold::lock_all(Work work, const LockOwner& me) {
-  auto lock = Lock::take(files_, run_.lock(), me);
+Result<void> Hold::lock_all(Work work, const io::LockOwner& me) {
+  auto lock = io::Lock::take(files_, run_.lock(), me);
   if (!lock) return lock.error();
   lock_.emplace(std::move(*lock));
   const auto stat = lock_->stat();
@@ -131,7 +131,7 @@ Error Hold::loss_of(const Known& known, bool is_replaced) {
       way = is_replaced ? ", and it is gone: look what stands there now"
                         : ", and is gone: restore it; without it all links are sent again";
     } else {
-      way = fmt::format(", and {} now {}: {}", is_replaced ? "it is" : "is", printable(place),
+      way = fmt::format(", and {} now {}: {}", is_replaced ? "it is" : "is", util::printable(place),
                         is_job ? "go on there" : "put it back, then go on");
     }
   } else {
@@ -143,4 +143,4 @@ Error Hold::loss_of(const Known& known, bool is_replaced) {
           fmt::format("{}: {} while idmerge worked in the job{}", known.path, what, way)};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

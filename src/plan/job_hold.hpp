@@ -17,7 +17,7 @@
 #include "plan/job_paths.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// What a process does with a job. A rehearsal uses only a run directory of its own and may run
 /// concurrently with another process.
@@ -30,15 +30,16 @@ class Hold {
   /// only the files are locked.
   ///
   /// Errors: Errc::locked; as Lock::take() and Files::open_dir().
-  static Result<std::unique_ptr<Hold>> take(Files& files, const JobPaths& job, const RunPaths& run,
-                                            Work work, const LockOwner& me);
+  static Result<std::unique_ptr<Hold>> take(io::Files& files, const JobPaths& job,
+                                            const RunPaths& run, Work work,
+                                            const io::LockOwner& me);
 
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
   /// Returns: a Files on which the paths of the job lead to the held directories, even after they
   /// were renamed. It refuses to create or replace files once is_whole() is false.
-  Files& files() { return files_; }
+  io::Files& files() { return files_; }
 
   /// See Lock::died().
   const std::string& died() const { return lock_->died(); }
@@ -77,24 +78,24 @@ class Hold {
   struct Known {
     enum class Kind : std::uint8_t { job, run, lock, plan } kind;
     std::string path;
-    FileStat stat;
+    io::FileStat stat;
   };
 
-  Hold(Files& files, JobPaths job, RunPaths run);
+  Hold(io::Files& files, JobPaths job, RunPaths run);
   Result<void> hold_dirs();
-  Result<void> lock_all(Work work, const LockOwner& me);
+  Result<void> lock_all(Work work, const io::LockOwner& me);
   Result<void> lock_dir(const std::string& dir);
   Result<void> lock_plan();
   Error loss_of(const Known& known, bool is_replaced);
 
   JobPaths job_;
   RunPaths run_;
-  HeldFiles files_;  // declared before its open files, so that it outlives them
-  std::optional<Lock> lock_;
-  File plan_;
+  io::HeldFiles files_;  // declared before its open files, so that it outlives them
+  std::optional<io::Lock> lock_;
+  io::File plan_;
   std::vector<Known> known_;
   std::string identity_;
   std::optional<Error> lost_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -7,25 +7,25 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 Error refused(const std::string& dir, std::string_view why) {
   return {Errc::usage, fmt::format("{}: {}", dir, why)};
 }
 
-Result<void> check_directory(const std::string& dir, const FileStat& stat) {
-  if (stat.kind == FileStat::Kind::link) {
+Result<void> check_directory(const std::string& dir, const io::FileStat& stat) {
+  if (stat.kind == io::FileStat::Kind::link) {
     return refused(dir, "is a symbolic link: give the directory itself");
   }
-  if (stat.kind != FileStat::Kind::directory) {
+  if (stat.kind != io::FileStat::Kind::directory) {
     return refused(dir, "is not a directory: name one that holds a job, or will");
   }
   return {};
 }
 
 /// Refuses a directory that another user could have prepared.
-Result<void> check_ours(const std::string& dir, const FileStat& stat) {
+Result<void> check_ours(const std::string& dir, const io::FileStat& stat) {
   if (auto checked = check_directory(dir, stat); !checked) return checked;
   if (stat.uid != ::geteuid()) {
     return refused(dir,
@@ -39,7 +39,7 @@ Result<void> check_ours(const std::string& dir, const FileStat& stat) {
 
 /// Create a directory unless it exists and passes check_ours(). Its name is synced in either case,
 /// because the process that created it may have died before it synced the name.
-Result<void> make_ours(Files& files, const std::string& dir) {
+Result<void> make_ours(io::Files& files, const std::string& dir) {
   auto stat = files.stat(dir);
   if (!stat) return stat.error();
   if (!*stat) {
@@ -52,12 +52,12 @@ Result<void> make_ours(Files& files, const std::string& dir) {
   if (*stat) {
     if (auto checked = check_ours(dir, **stat); !checked) return checked;
   }
-  return files.sync_dir(parent_of(dir));
+  return files.sync_dir(io::parent_of(dir));
 }
 
 /// Create the missing parents of `dir`, accessible only to their owner, like the job.
-Result<void> make_parents(Files& files, const std::string& dir) {
-  const auto parent = parent_of(dir);
+Result<void> make_parents(io::Files& files, const std::string& dir) {
+  const auto parent = io::parent_of(dir);
   const auto there = files.stat(parent);
   if (!there) return there.error();
   if (*there) return {};
@@ -66,7 +66,7 @@ Result<void> make_parents(Files& files, const std::string& dir) {
     const auto now = files.stat(parent);
     if (!now || !*now) return made;
   }
-  return files.sync_dir(parent_of(parent));
+  return files.sync_dir(io::parent_of(parent));
 }
 
 /// Remove trailing slashes, so that parent_of() returns the parent.
@@ -81,7 +81,7 @@ constexpr std::string_view mark = ".gitignore";
 constexpr std::string_view mark_under_way = ".gitignore.part";
 
 /// Returns whether the file begins with the magic bytes of a plan.
-bool is_plan(Files& files, const std::string& path) {
+bool is_plan(io::Files& files, const std::string& path) {
   constexpr std::string_view magic = "idmplan\n";  // plan/plan_file
   const auto file = files.open(path);
   if (!file) return false;
@@ -92,7 +92,7 @@ bool is_plan(Files& files, const std::string& path) {
 
 /// Returns whether the directory is a job, is empty, or contains only what a killed make_job()
 /// leaves. A copy made without dot files is recognized by its plan.
-Result<bool> is_job(Files& files, const JobPaths& job) {
+Result<bool> is_job(io::Files& files, const JobPaths& job) {
   const auto names = files.list(job.dir);
   if (!names) return names.error();
   const auto has = [&](std::string_view name) {
@@ -104,7 +104,7 @@ Result<bool> is_job(Files& files, const JobPaths& job) {
 
 /// No lock exists yet, so several processes may do this at once, and each removes the `.part` file
 /// that another has not yet renamed. Hence the retries.
-Result<void> make_mark(Files& files, const std::string& path) {
+Result<void> make_mark(io::Files& files, const std::string& path) {
   constexpr int tries_max = 10;
   for (int tries = 1;; ++tries) {
     const auto marked = files.stat(path);
@@ -117,7 +117,7 @@ Result<void> make_mark(Files& files, const std::string& path) {
 
 /// A directory that is not a job is reported before its permissions are checked: advice on
 /// permissions would be wrong for it.
-Result<void> check_job(Files& files, const JobPaths& job, const FileStat& stat,
+Result<void> check_job(io::Files& files, const JobPaths& job, const io::FileStat& stat,
                        std::string_view otherwise) {
   if (auto checked = check_directory(job.dir, stat); !checked) return checked;
   const auto known = is_job(files, job);
@@ -132,7 +132,7 @@ std::string RunPaths::journal(std::uint64_t generation) const {
   return fmt::format("{}/journal.{}", dir, generation);
 }
 
-Result<JobPaths> make_job(Files& files, const std::string& dir) {
+Result<JobPaths> make_job(io::Files& files, const std::string& dir) {
   JobPaths job{trimmed(dir)};
   const auto stat = files.stat(job.dir);
   if (!stat) return stat.error();
@@ -151,7 +151,7 @@ Result<JobPaths> make_job(Files& files, const std::string& dir) {
   return job;
 }
 
-Result<JobPaths> open_job(Files& files, const std::string& dir) {
+Result<JobPaths> open_job(io::Files& files, const std::string& dir) {
   JobPaths job{trimmed(dir)};
   const auto stat = files.stat(job.dir);
   if (!stat) return stat.error();
@@ -163,7 +163,8 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
     const auto found = files.stat(part);
     if (!found) return found.error();
     if (!*found) continue;  // a copy may lack empty directories
-    if ((*found)->kind != FileStat::Kind::directory && (*found)->kind != FileStat::Kind::link) {
+    if ((*found)->kind != io::FileStat::Kind::directory &&
+        (*found)->kind != io::FileStat::Kind::link) {
       return Error{
           Errc::input,
           fmt::format("{}: is not a directory, so that nobody knows what was sent: restore "
@@ -176,7 +177,7 @@ Result<JobPaths> open_job(Files& files, const std::string& dir) {
   return job;
 }
 
-Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job) {
+Result<RunPaths> make_rehearsal(io::Files& files, const JobPaths& job) {
   auto run = job.run("rehearsal");
   for (const auto& part : {job.dir + "/runs", run.dir}) {
     if (auto done = make_ours(files, part); !done) return done.error();
@@ -184,7 +185,7 @@ Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job) {
   return run;
 }
 
-Result<void> empty_rehearsal(Files& files, const RunPaths& run) {
+Result<void> empty_rehearsal(io::Files& files, const RunPaths& run) {
   const auto names = files.list(run.dir);
   if (!names) return names.error();
   for (const auto& name : *names) {
@@ -194,4 +195,4 @@ Result<void> empty_rehearsal(Files& files, const RunPaths& run) {
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

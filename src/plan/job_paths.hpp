@@ -17,7 +17,7 @@
 
 #include "io/files.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// The paths of one shard's run.
 struct RunPaths {
@@ -48,19 +48,19 @@ struct JobPaths {
 ///
 /// Errors: as open_job(), except that the directory may be absent; Errc::usage if it contains other
 /// files.
-Result<JobPaths> make_job(Files& files, const std::string& dir);
+Result<JobPaths> make_job(io::Files& files, const std::string& dir);
 
 /// Check that an existing directory is a job.
 ///
 /// Errors: Errc::usage if it is absent, not a job, a symbolic link, owned by another user or
 /// writable by others; Errc::input if a directory of its run is not a directory.
-Result<JobPaths> open_job(Files& files, const std::string& dir);
+Result<JobPaths> open_job(io::Files& files, const std::string& dir);
 
 /// Create the directories for the temporary run of a rehearsal, `<job>/runs/rehearsal`, as far as
 /// they do not exist.
-Result<RunPaths> make_rehearsal(Files& files, const JobPaths& job);
+Result<RunPaths> make_rehearsal(io::Files& files, const JobPaths& job);
 
 /// Remove the files of the previous rehearsal. Requires: this process holds its lock.
-Result<void> empty_rehearsal(Files& files, const RunPaths& run);
+Result<void> empty_rehearsal(io::Files& files, const RunPaths& run);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -9,7 +9,7 @@
 #include "plan/row_validator.hpp"
 #include "util/varint.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "packed rows are little-endian");
@@ -77,8 +77,8 @@ void unpack_uuid(const PackedUuid& packed, char* at) {
 }
 
 void append_varint(std::string& out, std::uint64_t value) {
-  char bytes[varint_bytes_max];
-  out.append(bytes, put_varint(bytes, value));
+  char bytes[util::varint_bytes_max];
+  out.append(bytes, util::put_varint(bytes, value));
 }
 
 Form put_text(std::string& out, std::string_view id) {
@@ -98,8 +98,8 @@ Form put_uuid(std::string& out, std::string_view id) {
 }
 
 Form put_id(std::string& out, std::string_view id) {
-  if (id.size() == uuid_bytes ||
-      (id.size() == device_prefix.size() + uuid_bytes && id.starts_with(device_prefix))) {
+  if (id.size() == uuid_bytes || (id.size() == input::device_prefix.size() + uuid_bytes &&
+                                  id.starts_with(input::device_prefix))) {
     return put_uuid(out, id);
   }
   if (id.size() <= number_digits_max && !id.empty() && id[0] >= '1' && id[0] <= '9') {
@@ -116,7 +116,7 @@ Form put_id(std::string& out, std::string_view id) {
 
 }  // namespace
 
-void RowPacker::add(const Link& row) {
+void RowPacker::add(const input::Link& row) {
   const auto head_at = bytes_.size();
   bytes_ += '\0';
   auto head = static_cast<unsigned>(row.op) | (row.sided ? sided_flag : 0U);
@@ -126,8 +126,8 @@ void RowPacker::add(const Link& row) {
     file_ = row.file;
     line_ = offset_ = 0;
   }
-  append_varint(bytes_, zigzag(row.line - line_));
-  append_varint(bytes_, zigzag(row.offset - offset_));
+  append_varint(bytes_, util::zigzag(row.line - line_));
+  append_varint(bytes_, util::zigzag(row.offset - offset_));
   if (has_orders_) bytes_.append(reinterpret_cast<const char*>(&row.order), sizeof row.order);
   head |= put_id(bytes_, row.anon) << anon_shift;
   head |= put_id(bytes_, row.user) << user_shift;
@@ -153,7 +153,7 @@ bool RowCursor::take(std::size_t size, std::string_view& bytes) {
 bool RowCursor::take_varint(std::uint64_t& value) {
   const auto* at = rest_.data();
   const auto* const end = at + rest_.size();
-  const bool good = get_varint(at, end, value);
+  const bool good = util::get_varint(at, end, value);
   rest_ = {at, static_cast<std::size_t>(end - at)};
   return good;
 }
@@ -174,18 +174,18 @@ bool RowCursor::take_id(unsigned form, Text& into, std::string_view& id) {
   if (!take(packed_uuid_bytes, bytes)) return false;
   PackedUuid packed;
   std::memcpy(packed.data(), bytes.data(), sizeof packed);
-  const auto prefix = form == device_uuid ? device_prefix : std::string_view();
+  const auto prefix = form == device_uuid ? input::device_prefix : std::string_view();
   std::copy(prefix.begin(), prefix.end(), into.begin());
   unpack_uuid(packed, into.data() + prefix.size());
   id = {into.data(), prefix.size() + uuid_bytes};
   return true;
 }
 
-bool RowCursor::next(Link& row) {
+bool RowCursor::next(input::Link& row) {
   std::string_view byte;
   if (!take(1, byte)) return false;
   const auto head = static_cast<unsigned char>(byte[0]);
-  row.op = static_cast<Op>(head & 3U);
+  row.op = static_cast<input::Op>(head & 3U);
   row.sided = (head & sided_flag) != 0;
   if ((head & file_flag) != 0) {
     std::uint64_t file = 0;
@@ -196,8 +196,8 @@ bool RowCursor::next(Link& row) {
   std::uint64_t line = 0;
   std::uint64_t offset = 0;
   if (!take_varint(line) || !take_varint(offset)) return false;
-  row.line += unzigzag(line);
-  row.offset += unzigzag(offset);
+  row.line += util::unzigzag(line);
+  row.offset += util::unzigzag(offset);
   if (has_orders_) {
     if (!take(sizeof row.order, byte)) return false;
     std::memcpy(&row.order, byte.data(), sizeof row.order);
@@ -206,4 +206,4 @@ bool RowCursor::next(Link& row) {
          take_id(head >> user_shift & 3U, user_, row.user);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

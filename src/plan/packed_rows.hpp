@@ -13,14 +13,14 @@
 
 #include "input/row.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class RowPacker {
  public:
   /// Requires: the reader gets the same `has_orders`.
   explicit RowPacker(bool has_orders) : has_orders_(has_orders) {}
 
-  void add(const Link& row);
+  void add(const input::Link& row);
 
   bool full() const { return bytes_.size() >= bytes_max; }
   std::uint32_t count() const { return count_; }
@@ -48,7 +48,7 @@ class RowCursor {
   /// Read the next row. Requires: `row` is the one passed to the previous call, because rows are
   /// stored as differences. Returns: false at the end and if the row cannot be decoded. Lifetime:
   /// the ids of the row are valid until the next call and while the packed bytes exist.
-  bool next(Link& row);
+  bool next(input::Link& row);
 
  private:
   static constexpr std::size_t text_bytes = 64;
@@ -63,4 +63,4 @@ class RowCursor {
   Text anon_{}, user_{};  // text of ids that were stored in binary
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

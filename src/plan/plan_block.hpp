@@ -32,7 +32,7 @@
 #include "input/row.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Packs links into a buffer that is reused for each block.
 class BlockPacker {
@@ -43,7 +43,7 @@ class BlockPacker {
 
   BlockPacker();
 
-  void add(const Link& link);
+  void add(const input::Link& link);
 
   bool full() const { return used_ >= bytes_max || count_ >= links_max; }
   std::uint32_t count() const { return count_; }
@@ -73,13 +73,13 @@ class LinkCursor {
   /// Read the next link. Requires: `link` is the one passed to the previous call, because links are
   /// stored as differences. Returns: false at the end and if the link cannot be decoded. Lifetime:
   /// the ids of the link are views into the packed bytes.
-  bool next(Link& link);
+  bool next(input::Link& link);
 
   /// Returns whether all links have been read without an error.
   bool at_end() const { return at_ == end_ && !is_broken_; }
 
  private:
-  bool read(Link& link);
+  bool read(input::Link& link);
   bool text(std::uint64_t size, std::string_view& value);
 
   const char* at_;
@@ -91,6 +91,7 @@ class LinkCursor {
 ///
 /// Lifetime: the ids are views into `bytes`.
 /// Errors: Errc::input, with the reason, unless `bytes` are exactly `count` links.
-Result<void> unpack_links(std::string_view bytes, std::uint32_t count, std::vector<Link>& links);
+Result<void> unpack_links(std::string_view bytes, std::uint32_t count,
+                          std::vector<input::Link>& links);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -11,7 +11,7 @@
 #include "util/check.hpp"
 #include "util/fault_point.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the plan is little-endian");
@@ -41,7 +41,7 @@ class Out {
     static_assert(std::is_integral_v<T>);
     bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
-  void put(const Digest& digest) {
+  void put(const util::Digest& digest) {
     bytes_.append(reinterpret_cast<const char*>(digest.data()), digest.size());
   }
   void put(const Part& part) {
@@ -77,7 +77,7 @@ class In {
     Part part;
     part.offset = get<std::uint64_t>();
     part.size_bytes = get<std::uint64_t>();
-    part.digest = get<Digest>();
+    part.digest = get<util::Digest>();
     return part;
   }
   std::string_view get_text() { return raw(get<std::uint32_t>()); }
@@ -125,7 +125,7 @@ bool parse_inputs(std::string_view listed, std::string_view placed, std::vector<
   for (std::uint32_t i = 0; i < count && in.ok() && place.ok(); ++i) {
     PlanInput input;
     input.size_bytes = in.get<std::uint64_t>();
-    input.content = in.get<Digest>();
+    input.content = in.get<util::Digest>();
     input.rows = in.get<std::uint64_t>();
     input.blank_lines = in.get<std::uint64_t>();
     input.format = in.get_text();
@@ -136,8 +136,8 @@ bool parse_inputs(std::string_view listed, std::string_view placed, std::vector<
 }
 
 /// The digest of the plan's contents, independent of offsets in the file.
-Digest plan_digest(const Sections& sections, std::uint32_t flags, std::uint64_t links,
-                   const std::vector<PlanBlockEntry>& blocks) {
+util::Digest plan_digest(const Sections& sections, std::uint32_t flags, std::uint64_t links,
+                         const std::vector<PlanBlockEntry>& blocks) {
   Out out;
   out.put(sections[header].digest);
   out.put(flags);
@@ -148,7 +148,7 @@ Digest plan_digest(const Sections& sections, std::uint32_t flags, std::uint64_t 
   }
   out.put(sections[inputs].digest);
   out.put(sections[census].digest);
-  return digest(out.bytes());
+  return util::digest(out.bytes());
 }
 
 template <class T>
@@ -164,13 +164,13 @@ constexpr std::uint64_t column_bytes(bool has_orders) {
 
 // Writer ----------------------------------------------------------------------------------------
 
-PlanWriter::PlanWriter(PartFile file, PlanFacts facts)
+PlanWriter::PlanWriter(io::PartFile file, PlanFacts facts)
     : target_(std::make_unique<Target>(std::move(file))), facts_(std::move(facts)) {}
 
-Result<PlanWriter> PlanWriter::create(Files& files, const std::string& path,
-                                      const PlanPreamble& about, const KeyValues& options,
+Result<PlanWriter> PlanWriter::create(io::Files& files, const std::string& path,
+                                      const PlanPreamble& about, const util::KeyValues& options,
                                       bool has_orders) {
-  auto file = PartFile::begin(files, path);
+  auto file = io::PartFile::begin(files, path);
   if (!file) return file.error();
   PlanFacts facts;
   facts.preamble = about;
@@ -198,11 +198,11 @@ void PlanWriter::append(std::string_view bytes) {
 }
 
 void PlanWriter::append_section(std::string_view bytes) {
-  sections_.push_back({offset_, bytes.size(), digest(bytes)});
+  sections_.push_back({offset_, bytes.size(), util::digest(bytes)});
   append(bytes);
 }
 
-void PlanWriter::add(const Link& link) {
+void PlanWriter::add(const input::Link& link) {
   IDMERGE_CHECK(!links_done_);
   packer_.add(link);
   ++links_;
@@ -210,7 +210,8 @@ void PlanWriter::add(const Link& link) {
     close_block();
 }
 
-Result<void> PlanWriter::each_block(Files& files, const Visit& visit, const Wanted& wanted) const {
+Result<void> PlanWriter::each_block(io::Files& files, const Visit& visit,
+                                    const Wanted& wanted) const {
   if (auto drained = target_->behind.drain(); !drained) return drained;
   const auto& path = target_->file.path();
   const auto written = files.open(path);
@@ -226,7 +227,7 @@ Result<void> PlanWriter::each_block(Files& files, const Visit& visit, const Want
     bytes.resize(entry.links.size_bytes);
     const auto read = written->read_at(entry.links.offset, bytes);
     if (!read) return read.error();
-    if (*read != bytes.size() || digest(bytes) != entry.links.digest ||
+    if (*read != bytes.size() || util::digest(bytes) != entry.links.digest ||
         !visit_all(entry.first, bytes)) {
       return Error{Errc::outage,
                    path + ": reads otherwise than it was written: check the disk and run again"};
@@ -241,12 +242,12 @@ void PlanWriter::close_block() {
   PlanBlockEntry entry;
   entry.first = links_ - packer_.count();
   entry.links_count = packer_.count();
-  entry.links = {offset_, bytes.size(), digest(bytes)};
+  entry.links = {offset_, bytes.size(), util::digest(bytes)};
   index_.push_back(entry);
   offset_ += bytes.size();
   packer_.swap(buffer_);
   target_->behind.put(buffer_, entry.links.size_bytes);
-  fault_point("plan_block");
+  util::fault_point("plan_block");
 }
 
 void PlanWriter::end_links() {
@@ -279,13 +280,13 @@ void PlanWriter::columns(std::span<const Verdict> verdicts,
 void PlanWriter::close_columns() {
   verdicts_ += components_;
   verdicts_ += orders_;
-  index_[column_block_].columns = {offset_, verdicts_.size(), digest(verdicts_)};
+  index_[column_block_].columns = {offset_, verdicts_.size(), util::digest(verdicts_)};
   append(verdicts_);
   verdicts_.clear();
   components_.clear();
   orders_.clear();
   ++column_block_;
-  fault_point("plan_columns");
+  util::fault_point("plan_columns");
 }
 
 Result<PlanFacts> PlanWriter::write_rest(std::vector<PlanInput> input_list,
@@ -318,7 +319,7 @@ Result<PlanFacts> PlanWriter::write_rest(std::vector<PlanInput> input_list,
   footer.put(flags);
   footer.put(version);
   footer.put(facts_.digest);
-  footer.put(checksum(footer.bytes()));
+  footer.put(util::checksum(footer.bytes()));
   footer.put_raw(magic);
   append(footer.bytes());
   if (auto drained = target_->behind.drain(); !drained) return drained.error();
@@ -343,22 +344,22 @@ struct Footer {
   std::uint64_t links = 0;
   std::uint64_t blocks = 0;
   std::uint32_t flags = 0;
-  Digest digest{};
+  util::Digest digest{};
 };
 
-Result<std::string> read_part(const File& file, const Part& part, std::string_view name) {
+Result<std::string> read_part(const io::File& file, const Part& part, std::string_view name) {
   std::string bytes(part.size_bytes, '\0');
   const auto count = file.read_at(part.offset, bytes);
   if (!count) return count.error();
   if (*count != bytes.size()) return damaged(file.path(), "was cut while it was read");
-  if (digest(bytes) != part.digest) {
+  if (util::digest(bytes) != part.digest) {
     return damaged(file.path(), fmt::format("the {} changed", name));
   }
   return bytes;
 }
 
 /// Checks that the file is a plan of the version that this program reads.
-Result<void> check_magic(const File& file) {
+Result<void> check_magic(const io::File& file) {
   std::array<char, 16> bytes{};
   const auto count = file.read_at(0, bytes);
   if (!count) return count.error();
@@ -376,7 +377,7 @@ Result<void> check_magic(const File& file) {
   return {};
 }
 
-Result<Footer> read_footer(const File& file, std::uint64_t size_bytes) {
+Result<Footer> read_footer(const io::File& file, std::uint64_t size_bytes) {
   if (size_bytes < preamble_bytes + footer_bytes) return damaged(file.path(), "was cut short");
   std::string bytes(footer_bytes, '\0');
   const auto count = file.read_at(size_bytes - footer_bytes, bytes);
@@ -390,11 +391,11 @@ Result<Footer> read_footer(const File& file, std::uint64_t size_bytes) {
   footer.blocks = in.get<std::uint64_t>();
   footer.flags = in.get<std::uint32_t>();
   const auto found_version = in.get<std::uint32_t>();
-  footer.digest = in.get<Digest>();
+  footer.digest = in.get<util::Digest>();
   const auto sum = in.get<std::uint64_t>();
   const auto end = in.raw(magic.size());
   if (!in.ok_at_end() || end != magic) return damaged(file.path(), "was cut short or extended");
-  if (sum != checksum(text.substr(0, footer_checked_bytes)) || found_version != version ||
+  if (sum != util::checksum(text.substr(0, footer_checked_bytes)) || found_version != version ||
       footer.flags > orders_flag) {
     return damaged(file.path(), "the footer was changed");
   }
@@ -448,7 +449,8 @@ bool is_gapless(const Footer& footer, const std::vector<PlanBlockEntry>& blocks,
 }
 
 /// Read the sections that the footer lists.
-Result<std::array<std::string, section_count>> read_sections(const File& file, const Footer& footer,
+Result<std::array<std::string, section_count>> read_sections(const io::File& file,
+                                                             const Footer& footer,
                                                              std::uint64_t size_bytes) {
   std::array<std::string, section_count> texts;
   for (std::size_t i = 0; i < section_count; ++i) {
@@ -475,7 +477,7 @@ PlanPreamble parse_preamble(std::string_view bytes) {
 
 }  // namespace
 
-Result<PlanReader> PlanReader::open(Files& files, const std::string& path) {
+Result<PlanReader> PlanReader::open(io::Files& files, const std::string& path) {
   const auto there = files.stat(path);
   if (!there) return there.error();
   if (!*there) return Error{Errc::input, path + ": there is no plan: make one with idmerge plan"};
@@ -498,7 +500,7 @@ Result<PlanReader> PlanReader::open(Files& files, const std::string& path) {
       footer->digest) {
     return damaged(path, "the plan id does not fit the contents");
   }
-  auto options = KeyValues::parse((*texts)[header]);
+  auto options = util::KeyValues::parse((*texts)[header]);
   if (!options) return damaged(path, "the options: " + options.error().what);
   auto& facts = reader.facts_;
   if (!parse_inputs((*texts)[inputs], (*texts)[places], facts.inputs)) {
@@ -513,9 +515,9 @@ Result<PlanReader> PlanReader::open(Files& files, const std::string& path) {
   return reader;
 }
 
-Result<void> PlanReader::make_durable(Files& files) {
+Result<void> PlanReader::make_durable(io::Files& files) {
   if (auto done = file_.sync(); !done) return done;
-  return files.sync_dir(parent_of(file_.path()));
+  return files.sync_dir(io::parent_of(file_.path()));
 }
 
 Result<void> PlanReader::check_blocks() const {
@@ -540,7 +542,7 @@ Result<void> PlanReader::read_part(std::size_t block, const Part& part, std::vec
   const std::span<char> into(bytes.data() + at, part.size_bytes);
   const auto count = file_.read_at(part.offset, into);
   if (!count) return count.error();
-  if (*count != into.size() || digest({into.data(), into.size()}) != part.digest) {
+  if (*count != into.size() || util::digest({into.data(), into.size()}) != part.digest) {
     return damaged(file_.path(), fmt::format("block {} was changed", block));
   }
   return {};
@@ -605,4 +607,4 @@ void PlanReader::use_orders(std::size_t block, PlanBlock& into) const {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

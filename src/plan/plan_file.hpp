@@ -67,7 +67,7 @@
 #include "util/key_values.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Facts about a plan that the plan id does not cover.
 struct PlanPreamble {
@@ -79,7 +79,7 @@ struct PlanPreamble {
 /// An input that was read.
 struct PlanInput {
   std::uint64_t size_bytes = 0;  // as stored, before inflating
-  Digest content{};
+  util::Digest content{};
   std::uint64_t rows = 0;
   std::uint64_t blank_lines = 0;
   std::string format;  // "csv", "csv.gz"
@@ -90,15 +90,15 @@ struct PlanInput {
 /// Everything in a plan except its links.
 struct PlanFacts {
   PlanPreamble preamble;
-  KeyValues options;
+  util::KeyValues options;
   std::vector<PlanInput> inputs;
   std::string census;
   std::uint64_t links = 0;
   bool has_orders = false;
-  Digest digest{};
+  util::Digest digest{};
 
   /// The plan id: the first 12 hexadecimal digits of the digest.
-  std::string id() const { return hex(digest).substr(0, 12); }
+  std::string id() const { return util::hex(digest).substr(0, 12); }
 };
 
 /// The location of a block, as in the index.
@@ -106,7 +106,7 @@ struct PlanBlockEntry {
   struct Part {
     std::uint64_t offset = 0;
     std::uint64_t size_bytes = 0;
-    Digest digest{};
+    util::Digest digest{};
   };
   std::uint64_t first = 0;
   std::uint32_t links_count = 0;
@@ -122,8 +122,8 @@ struct PlanBlockEntry {
 /// with 80 bytes per block.
 class PlanWriter {
  public:
-  static Result<PlanWriter> create(Files& files, const std::string& path,
-                                   const PlanPreamble& preamble, const KeyValues& options,
+  static Result<PlanWriter> create(io::Files& files, const std::string& path,
+                                   const PlanPreamble& preamble, const util::KeyValues& options,
                                    bool has_orders);
 
   /// Append a link; its ordinal is the number of links before it. `Link::order` is ignored: orders
@@ -131,7 +131,7 @@ class PlanWriter {
   ///
   /// Requires: neither end_links() nor columns() has been called.
   /// Errors: stored; healthy() tells whether there was one, write_rest() returns it.
-  void add(const Link& link);
+  void add(const input::Link& link);
 
   /// Returns whether no write has failed so far.
   bool healthy() const { return target_->behind.healthy(); }
@@ -155,7 +155,7 @@ class PlanWriter {
   ///
   /// Thread safety: after end_links() on any thread, also concurrently with columns().
   /// Errors: Errc::outage if the disk fails or returns other bytes than were written.
-  Result<void> each_block(Files& files, const Visit& visit, const Wanted& wanted = {}) const;
+  Result<void> each_block(io::Files& files, const Visit& visit, const Wanted& wanted = {}) const;
 
   /// Declare that no more links will be added. columns() calls this if the caller has not.
   void end_links();
@@ -178,7 +178,7 @@ class PlanWriter {
   Result<void> publish() { return target_->file.publish(); }
 
  private:
-  PlanWriter(PartFile file, PlanFacts facts);
+  PlanWriter(io::PartFile file, PlanFacts facts);
 
   void append(std::string_view bytes);
   void append_section(std::string_view bytes);
@@ -186,9 +186,9 @@ class PlanWriter {
   void close_columns();
 
   struct Target {
-    explicit Target(PartFile part) : file(std::move(part)), behind(file) {}
-    PartFile file;
-    WriteBehind behind;
+    explicit Target(io::PartFile part) : file(std::move(part)), behind(file) {}
+    io::PartFile file;
+    io::WriteBehind behind;
   };
 
   std::unique_ptr<Target> target_;
@@ -210,7 +210,7 @@ class PlanWriter {
 /// Lifetime: all views are valid until the next read into the same block.
 struct PlanBlock {
   std::uint64_t first = 0;
-  std::vector<Link> links;
+  std::vector<input::Link> links;
   std::span<const Verdict> verdicts;
   std::vector<std::uint32_t> components;
   std::vector<char> bytes;
@@ -225,10 +225,10 @@ class PlanReader {
   ///
   /// Bounds: time and memory are proportional to the number of blocks. Errors: Errc::input for a
   /// plan that is absent, truncated, extended, changed or of another version.
-  static Result<PlanReader> open(Files& files, const std::string& path);
+  static Result<PlanReader> open(io::Files& files, const std::string& path);
 
   /// Sync the plan and its name; call this before the first link is sent.
-  Result<void> make_durable(Files& files);
+  Result<void> make_durable(io::Files& files);
 
   /// Read and verify all blocks, so that damage is found before the first link is sent.
   ///
@@ -260,15 +260,15 @@ class PlanReader {
   Result<void> read_columns(std::size_t block, PlanBlock& into) const;
 
  private:
-  explicit PlanReader(File file) : file_(std::move(file)) {}
+  explicit PlanReader(io::File file) : file_(std::move(file)) {}
   Result<void> read_part(std::size_t block, const PlanBlockEntry::Part& part,
                          std::vector<char>& bytes, std::size_t at) const;
   Result<void> use_columns(std::size_t block, std::size_t at, PlanBlock& into) const;
   void use_orders(std::size_t block, PlanBlock& into) const;
 
-  File file_;
+  io::File file_;
   PlanFacts facts_;
   std::vector<PlanBlockEntry> index_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

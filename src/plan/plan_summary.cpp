@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// Calls `field(key, number)` for every number of the report, in the order of the text, and `late`
@@ -24,9 +24,10 @@ void each_number(Report& report, Field field, Late late) {
   field("skipped_user", report.skipped_user);
   field("skipped_both", report.skipped_both);
   for (std::size_t i = 1; i < report.faults.size(); ++i) {
-    const auto fault = static_cast<Fault>(i);
-    const auto key = fmt::format("{}.{}", is_doubtful(fault) ? "held" : "rejected", name(fault));
-    is_late(fault) ? late(key, report.faults[i]) : field(key, report.faults[i]);
+    const auto fault = static_cast<input::Fault>(i);
+    const auto key =
+        fmt::format("{}.{}", input::is_doubtful(fault) ? "held" : "rejected", name(fault));
+    input::is_late(fault) ? late(key, report.faults[i]) : field(key, report.faults[i]);
   }
   field("unreadable_orders", report.unreadable_orders.rows);
   field("unreadable_orders.file", report.unreadable_orders.file);
@@ -37,7 +38,7 @@ void each_number(Report& report, Field field, Late late) {
     field(fmt::format("verdict.{}", name(static_cast<Verdict>(i))), report.verdicts[i]);
   }
   for (std::size_t i = 0; i < report.to_send.size(); ++i) {
-    field(fmt::format("to_send.{}", name(static_cast<Op>(i))), report.to_send[i]);
+    field(fmt::format("to_send.{}", name(static_cast<input::Op>(i))), report.to_send[i]);
   }
   field("unsided", report.unsided);
   field("anon.distinct", report.anon.distinct);
@@ -145,7 +146,7 @@ std::uint64_t CensusReport::rejected() const {
 std::uint64_t CensusReport::held_rows() const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < faults.size(); ++i) {
-    if (is_doubtful(static_cast<Fault>(i))) sum += faults[i];
+    if (input::is_doubtful(static_cast<input::Fault>(i))) sum += faults[i];
   }
   return sum;
 }
@@ -171,7 +172,7 @@ double CensusReport::user_share() const {
 }
 
 double CensusReport::uuid_lead() const {
-  if (unsided > 0 || to_send[static_cast<std::size_t>(Op::alias)] > 0) return 0;
+  if (unsided > 0 || to_send[static_cast<std::size_t>(input::Op::alias)] > 0) return 0;
   if (anon.distinct == 0 || user.distinct == 0) return 0;
   const auto share = [](const SideReport& side) {
     return static_cast<double>(side.uuids) / static_cast<double>(side.distinct);
@@ -243,4 +244,4 @@ Result<CensusReport> parse_census_report(std::string_view text) {
   return report;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -16,7 +16,7 @@
 #include "plan/verdict.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// One of the largest clusters. Units: `ids` counts both sides.
 struct ClusterSize {
@@ -78,7 +78,7 @@ struct CensusReport {
   std::uint64_t blank_lines = 0;                                       // not rows
   std::uint64_t duplicates = 0;                                        // rows that repeat a pair
   std::uint64_t skipped_anon = 0, skipped_user = 0, skipped_both = 0;  // by blank side
-  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> faults{};
+  std::array<std::uint64_t, static_cast<std::size_t>(input::Fault::count)> faults{};
   UnreadableOrders unreadable_orders;  // links and duplicates
 
   // Links: distinct pairs, by verdict, and those to send by operation.
@@ -159,4 +159,4 @@ std::string to_text(const CensusReport& report);
 /// Errors: Errc::input for a key that is missing, unknown or not a number.
 Result<CensusReport> parse_census_report(std::string_view text);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -31,7 +31,7 @@
 #include "util/exceptions.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -46,7 +46,7 @@ constexpr std::chrono::milliseconds report_every{100};
 /// Rows with the results of validation, and the indices of those that the resolver found to be new
 /// links.
 struct JudgedBlock {
-  RowBlock rows;
+  input::RowBlock rows;
   std::vector<Judged> judged;
   std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
@@ -55,7 +55,7 @@ struct JudgedBlock {
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
-using JudgedBelt = Belt<JudgedBlock, blocks_under_way>;
+using JudgedBelt = util::Belt<JudgedBlock, blocks_under_way>;
 
 /// Detects a column that numbers the rows instead of naming ids: each value is one more than that
 /// of the row before.
@@ -94,12 +94,13 @@ class RowNumbers {
 /// because the resolver thread has more to do.
 class Judging {
  public:
-  Judging(Intake& intake, const PlanOptions& options, const Secret16& secret, JudgedBelt& belt)
+  Judging(input::Intake& intake, const PlanOptions& options, const Secret16& secret,
+          JudgedBelt& belt)
       : intake_(intake),
         screen_(options.screen),
         prints_(Fingerprinter(secret)),
         belt_(belt),
-        may_have_escapes_(options.intake.format == Format::tsv ||
+        may_have_escapes_(options.intake.format == input::Format::tsv ||
                           (options.intake.delimiter && *options.intake.delimiter < ' ')) {}
 
   /// Starts the thread. It ends after the last row, after an error, or when the queue has ended.
@@ -119,7 +120,7 @@ class Judging {
 
  private:
   void run() {
-    outcome_ = caught([this] { return judge_all(); });
+    outcome_ = util::caught([this] { return judge_all(); });
     belt_.end();
   }
 
@@ -160,8 +161,8 @@ class Judging {
     prints_.finish();
   }
 
-  void look_at(const Row& row, JudgedBlock& block) {
-    if (row.sided && has_device_prefix(row.anon)) ++block.looks.prefixed;
+  void look_at(const input::Row& row, JudgedBlock& block) {
+    if (row.sided && input::has_device_prefix(row.anon)) ++block.looks.prefixed;
     if (is_padded(row.anon) || is_padded(row.user)) ++block.looks.padded;
     if (is_whole_decimal(row.anon)) ++block.looks.anon_decimals;
     if (is_whole_decimal(row.user)) ++block.looks.user_decimals;
@@ -173,7 +174,7 @@ class Judging {
     user_numbers_.look(row.user, block.rows.file, row.line);
   }
 
-  Intake& intake_;
+  input::Intake& intake_;
   ScreenOptions screen_;
   FingerprintBatch prints_;
   JudgedBelt& belt_;
@@ -212,7 +213,7 @@ class Packing {
 
  private:
   void run() {
-    outcome_ = caught([&] { return pack_all(); });
+    outcome_ = util::caught([&] { return pack_all(); });
     if (outcome_) return;
     counted_.end();
     judged_.end();
@@ -229,7 +230,7 @@ class Packing {
 
   void pack(const JudgedBlock& block) {
     for (const auto i : block.fresh) {
-      const Row& row = block.rows.rows[i];
+      const input::Row& row = block.rows.rows[i];
       plan_.add({.anon = row.anon,
                  .user = row.user,
                  .line = row.line,
@@ -242,7 +243,7 @@ class Packing {
 
   PlanWriter& plan_;
   JudgedBelt& judged_;
-  Belt<JudgedBlock*, blocks_under_way> counted_;
+  util::Belt<JudgedBlock*, blocks_under_way> counted_;
   Result<void> outcome_;
   std::thread thread_;
 };
@@ -250,14 +251,14 @@ class Packing {
 /// `rejected.ndjson` while it is being written.
 class RejectedFile {
  public:
-  static Result<RejectedFile> begin(Files& files, const std::string& path,
+  static Result<RejectedFile> begin(io::Files& files, const std::string& path,
                                     std::optional<std::uint64_t> samples_max) {
-    auto part = PartFile::begin(files, path);
+    auto part = io::PartFile::begin(files, path);
     if (!part) return part.error();
     return RejectedFile(std::move(*part), samples_max);
   }
 
-  Result<void> add(const Row& row, std::string_view file) {
+  Result<void> add(const input::Row& row, std::string_view file) {
     auto& count = counts_[static_cast<std::size_t>(row.fault)];
     if (samples_max_ && count >= *samples_max_) return {};
     ++count;
@@ -271,7 +272,7 @@ class RejectedFile {
   }
 
  private:
-  RejectedFile(PartFile part, std::optional<std::uint64_t> samples_max)
+  RejectedFile(io::PartFile part, std::optional<std::uint64_t> samples_max)
       : part_(std::move(part)), samples_max_(samples_max) {}
 
   Result<void> write() {
@@ -280,9 +281,9 @@ class RejectedFile {
     return written;
   }
 
-  PartFile part_;
+  io::PartFile part_;
   std::optional<std::uint64_t> samples_max_;
-  std::array<std::uint64_t, static_cast<std::size_t>(Fault::count)> counts_{};
+  std::array<std::uint64_t, static_cast<std::size_t>(input::Fault::count)> counts_{};
   std::string buffer_;
 };
 
@@ -291,7 +292,7 @@ struct HeldRows {
   std::string lines;   // of held.ndjson, about these rows
   std::string places;  // "pairs.fifo: line 3, ..."
 
-  void add(const Row& row, std::string_view path) {
+  void add(const input::Row& row, std::string_view path) {
     append_faulty(lines, row, path);
     if (!places.empty()) places += ", ";
     places += fmt::format("{}: line {}", path == "-" ? "stdin" : path, row.line);
@@ -301,7 +302,7 @@ struct HeldRows {
 /// Loop of the resolver thread. `held_rows` receives the rows that are held as a whole.
 /// Requires: `inputs` is a copy of Intake::files() made before the first block, because the
 /// validation thread changes the original.
-Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
+Result<void> count_all(JudgedBelt& belt, const std::vector<input::InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
                        Packing& packing, RejectedFile& rejected, HeldRows& held_rows, Hold& hold,
                        Progress& progress) {
@@ -317,7 +318,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
       if (block->judged[i].screened != Screened::faulty) continue;
       const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
-      if (is_doubtful(row.fault)) {
+      if (input::is_doubtful(row.fault)) {
         held_rows.add(row, path);
       } else if (auto added = rejected.add(row, path); !added) {
         return added;
@@ -340,7 +341,7 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<InputFile>& inputs,
   return packing.finish();
 }
 
-std::vector<PlanInput> plan_inputs(const Intake& intake) {
+std::vector<PlanInput> plan_inputs(const input::Intake& intake) {
   std::vector<PlanInput> inputs;
   for (const auto& file : intake.files()) {
     auto format = std::string(name(file.format));
@@ -364,7 +365,7 @@ constexpr std::string_view wire_forms_key = "wire_forms";
 constexpr std::string_view last_row_key = "last_row";
 
 /// Records the first rows that a person should check. Those of pipes are not known yet.
-void add_first_rows(const std::vector<InputFile>& files, KeyValues& words) {
+void add_first_rows(const std::vector<input::InputFile>& files, util::KeyValues& words) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (files[i].first_row.empty()) continue;
     words.set(first_row_key(i), fmt::format("{}", fmt::join(files[i].first_row, "\n")));
@@ -389,9 +390,9 @@ std::string how_it_differs(std::string_view key, std::string_view planned, std::
 
 }  // namespace
 
-KeyValues plan_words(const PlanOptions& options) {
-  const IntakeOptions& intake = options.intake;
-  KeyValues words;
+util::KeyValues plan_words(const PlanOptions& options) {
+  const input::IntakeOptions& intake = options.intake;
+  util::KeyValues words;
   words.set("op", std::string(name(intake.op)));
   words.set("api", options.api);
   words.set("project_mode", options.project_mode);
@@ -438,7 +439,7 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
     return refuse("which took X and $device:X for two ids, where the project has one");
   }
   const auto verbs = verbs_of(mode);
-  for (const auto op : {Op::create, Op::alias, Op::merge}) {
+  for (const auto op : {input::Op::create, input::Op::alias, input::Op::merge}) {
     if (verbs.contains(op) || census.to_send[static_cast<std::size_t>(op)] == 0) continue;
     return refuse(
         fmt::format("which did not reject rows with the verb {}, where a {} project has "
@@ -451,15 +452,15 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
 namespace {
 
 /// Makes the plan in a job that this process has locked.
-Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
+Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& intake,
                           const PlanOptions& options, Progress& progress) {
-  Files& files = hold.files();
+  io::Files& files = hold.files();
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
   const bool has_orders = !options.intake.order_field.empty();
   auto words = plan_words(options);
   add_first_rows(intake.files(), words);
-  auto plan = PlanWriter::create(files, paths.plan(), {secret, unix_now_s(), options.memory_bytes},
-                                 words, has_orders);
+  auto plan = PlanWriter::create(
+      files, paths.plan(), {secret, util::unix_now_s(), options.memory_bytes}, words, has_orders);
   if (!plan) return plan.error();
   auto rejected = RejectedFile::begin(files, paths.rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
@@ -470,7 +471,8 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
   const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
                                      .input_bytes = bytes_total,
                                      .input_rows = options.intake.expect_rows};
-  SpillDir spill_dir(files, options.spill_dir.empty() ? paths.dir : options.spill_dir, paths.dir);
+  io::SpillDir spill_dir(files, options.spill_dir.empty() ? paths.dir : options.spill_dir,
+                         paths.dir);
   std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
                                       has_orders, *plan, files, spill_dir, progress);
   auto decisions = in_wire_form(options.decisions, options.screen.simplified);
@@ -516,7 +518,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
     progress.note(Weight::info,
                   fmt::format("{}: {}: {}", file.path == "-" ? "stdin" : file.path,
                               options.intake.no_header ? "no header; the first row" : "header",
-                              list_names(file.first_row, options.intake.mask)));
+                              input::list_names(file.first_row, options.intake.mask)));
   }
   for (const auto& file : intake.files()) {
     if (file.long_rows == 0) continue;
@@ -564,17 +566,17 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, Intake& intake,
 
 }  // namespace
 
-Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
+Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, io::Files& files,
                             Progress& progress) {
-  const BatchScheduling batch;
-  auto intake = Intake::open(options.intake);
+  const util::BatchScheduling batch;
+  auto intake = input::Intake::open(options.intake);
   if (!intake) return intake.error();
   for (const auto& path : intake->passed_over())
     progress.note(Weight::info, path);
 
   const auto paths = make_job(files, job);
   if (!paths) return paths.error();
-  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, lock_owner_here());
+  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, io::lock_owner_here());
   if (!hold) return hold.error();
   auto made = plan_in(**hold, *paths, *intake, options, progress);
   if (!made) return (*hold)->reason_of(made.error());
@@ -594,7 +596,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     return Error{Errc::usage,
                  fmt::format("{}: {}", last_row_key, how_it_differs(last_row_key, "take", "hold"))};
   }
-  const auto intake = Intake::open(options.intake);
+  const auto intake = input::Intake::open(options.intake);
   if (!intake) return intake.error();
   const auto& inputs = intake->files();
   if (inputs.size() != plan.inputs.size()) {
@@ -615,7 +617,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     // Compare contents: another file of the same size may have been given the same name and time.
     bool same = inputs[i].size == planned.size_bytes;
     if (same) {
-      const auto content = Source::digest_of(inputs[i].path);
+      const auto content = io::Source::digest_of(inputs[i].path);
       if (!content) return content.error();
       same = *content == planned.content;
     }
@@ -627,4 +629,4 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

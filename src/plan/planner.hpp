@@ -20,10 +20,10 @@
 #include "plan/rule_files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 struct PlanOptions {
-  IntakeOptions intake;
+  input::IntakeOptions intake;
   ScreenOptions screen;
   CensusOptions census;
 
@@ -52,7 +52,7 @@ struct PlanOptions {
 };
 
 /// Returns: the options that a plan depends on, as it records them.
-KeyValues plan_words(const PlanOptions& options);
+util::KeyValues plan_words(const PlanOptions& options);
 
 /// Returns: the key under which a plan records InputFile::first_row of an input, if that is not
 /// empty. The value has one cell per line.
@@ -70,7 +70,7 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census);
 /// plan/spilled_resolver.
 /// Errors: usage and input as Intake, outage when the disk fails or cannot hold the spill files,
 /// locked; no new plan exists then.
-Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, Files& files,
+Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, io::Files& files,
                             Progress& progress);
 
 /// Checks whether this plan is the one that make_plan() would make of these inputs with these
@@ -80,4 +80,4 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 /// Errors: usage, naming the first option that differs; input, naming the first input that differs.
 Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

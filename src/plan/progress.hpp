@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Progress of the planner. Bounds: reported at most a few times per second.
 struct PlanningNow {
@@ -51,4 +51,4 @@ class Progress {
   virtual void note(Weight, std::string_view) {}
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

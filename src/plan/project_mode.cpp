@@ -8,7 +8,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 std::string_view name(Api api) {
   return api == Api::identity ? "identity" : "import";
@@ -28,7 +28,7 @@ std::optional<ProjectMode> parse_project_mode(std::string_view text) {
   return std::nullopt;
 }
 
-Result<void> check_op(Api api, ProjectMode mode, Op op) {
+Result<void> check_op(Api api, ProjectMode mode, input::Op op) {
   const auto usage = [&](std::string_view why) {
     return Error{Errc::usage, fmt::format("--op {}: {}", name(op), why)};
   };
@@ -41,22 +41,24 @@ Result<void> check_op(Api api, ProjectMode mode, Op op) {
     case ProjectMode::original:
       return {};
     case ProjectMode::simplified:
-      if (op == Op::create) return {};
+      if (op == input::Op::create) return {};
       return usage(
           "a project with simplified identity merge takes create only: two users cannot "
           "be merged there: use --op create");
     case ProjectMode::legacy:
       break;
   }
-  if (op == Op::alias) return {};
+  if (op == input::Op::alias) return {};
   return usage("a legacy project takes alias only: use --op alias");
 }
 
-Verbs verbs_of(ProjectMode mode) {
-  const auto has = [&](Op op) { return check_op(Api::identity, mode, op).has_value(); };
-  return {.create = has(Op::create), .alias = has(Op::alias), .merge = has(Op::merge)};
+input::Verbs verbs_of(ProjectMode mode) {
+  const auto has = [&](input::Op op) { return check_op(Api::identity, mode, op).has_value(); };
+  return {.create = has(input::Op::create),
+          .alias = has(input::Op::alias),
+          .merge = has(input::Op::merge)};
 }
 
 // ---- The parts of a dialect
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

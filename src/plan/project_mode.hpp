@@ -11,7 +11,7 @@
 #include "input/row.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 enum class Api : std::uint8_t { identity, import };
 enum class ProjectMode : std::uint8_t { none, original, simplified, legacy };
@@ -25,9 +25,9 @@ std::optional<ProjectMode> parse_project_mode(std::string_view text);
 
 /// Does a project of this mode have this operation, and can this API carry it?
 /// Errors: usage, naming the operation that it has, or the mode that is missing.
-Result<void> check_op(Api api, ProjectMode mode, Op op);
+Result<void> check_op(Api api, ProjectMode mode, input::Op op);
 
 /// The operations of a project of this mode; all while the mode is not known.
-Verbs verbs_of(ProjectMode mode);
+input::Verbs verbs_of(ProjectMode mode);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 constexpr std::uint32_t conflict_bit = 0x80000000U;
@@ -37,8 +37,8 @@ constexpr std::size_t foresee_from_ids = 1U << 18U;
 /// with empty slots.
 constexpr std::size_t foresee_factor = 40;
 
-Op op_of(std::uint8_t flags) {
-  return static_cast<Op>(flags & op_bits);
+input::Op op_of(std::uint8_t flags) {
+  return static_cast<input::Op>(flags & op_bits);
 }
 bool is_sided(std::uint8_t flags) {
   return (flags & sided_bit) != 0;
@@ -51,7 +51,7 @@ Census::Census(const CensusOptions& options) : options_(options) {
   if (options_.on_conflict == OnConflict::latest) seniority_.emplace(Seniority::Wins::latest);
 }
 
-Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> judged,
+Result<void> Census::take(std::span<const input::Row> rows, std::span<const Judged> judged,
                           std::vector<std::uint32_t>& new_links) {
   IDMERGE_CHECK(rows.size() == judged.size());
   if (index_.size() + 2 * rows.size() > ids_max) {
@@ -93,7 +93,7 @@ Result<void> Census::take(std::span<const Row> rows, std::span<const Judged> jud
   return {};
 }
 
-void count_unpaired(const Row& row, Screened screened, CensusReport& report) {
+void count_unpaired(const input::Row& row, Screened screened, CensusReport& report) {
   switch (screened) {
     case Screened::pair:
       IDMERGE_CHECK(false);
@@ -119,7 +119,7 @@ void note_side(SideReport& side, IdForm form) {
   if (form == IdForm::uuid_v4) ++side.uuid_v4;
 }
 
-bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form) {
+bool Census::is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm anon_form) {
   if (!row.sided) return is_new_unsided(anon, user);
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
@@ -154,7 +154,7 @@ bool Census::is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_fo
 }
 
 // Counts every row, including one that repeats a pair.
-void Census::note_order(IdNumber anon, IdNumber user, const Row& row) {
+void Census::note_order(IdNumber anon, IdNumber user, const input::Row& row) {
   const auto first_user = first_claim_[anon] & claim_mask;
   if (first_user == 0 || first_user == user + 1) {
     seniority_->note_first_user(anon, row.order, first_user == 0);
@@ -167,7 +167,7 @@ bool Census::is_new_unsided(IdNumber first, IdNumber second) {
   return unsided_.insert(std::min(first, second), std::max(first, second));
 }
 
-void Census::add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form) {
+void Census::add_link(IdNumber anon, IdNumber user, const input::Row& row, IdForm user_form) {
   if (row.sided) {
     if (is_user_.set(user)) note_side(report_.user, user_form);
   } else {
@@ -181,12 +181,13 @@ void Census::add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_
 }
 
 bool Census::only_stars() const {
-  return !several_ops_ && only_op_ == Op::create && report_.unsided == 0 &&
+  return !several_ops_ && only_op_ == input::Op::create && report_.unsided == 0 &&
          (options_.on_conflict != OnConflict::send || report_.conflicted_anons == 0);
 }
 
 bool Census::several_ops() const {
-  return several_ops_ || (report_.unsided != 0 && only_op_.value_or(Op::merge) != Op::merge);
+  return several_ops_ ||
+         (report_.unsided != 0 && only_op_.value_or(input::Op::merge) != input::Op::merge);
 }
 
 ClaimedLink Census::link(std::uint64_t ordinal) const {
@@ -283,7 +284,7 @@ void Census::judge(const Columns& columns, const std::function<void()>& on_claim
   IDMERGE_CHECK(report_.adds_up());
 }
 
-void Census::give_ages(PageArray<std::int64_t>& ages) {
+void Census::give_ages(util::PageArray<std::int64_t>& ages) {
   if (!seniority_) return;
   index_.release();  // its memory is reused for the ages
   ages.grow(links_);
@@ -292,13 +293,13 @@ void Census::give_ages(PageArray<std::int64_t>& ages) {
     const auto first_user = (first_claim_[link_anon_[i]] & claim_mask) - 1;
     ages[i] = is_sided(link_flags_[i])
                   ? seniority_->age(link_anon_[i], link_user_[i], first_user == link_user_[i])
-                  : no_order;
+                  : input::no_order;
   }
 }
 
 /// Returns whether the anonymous id of this sided link is a user elsewhere, which is not allowed.
 bool Census::is_both_sides(std::uint64_t link) const {
-  return is_user_.test(link_anon_[link]) && op_of(link_flags_[link]) != Op::alias;
+  return is_user_.test(link_anon_[link]) && op_of(link_flags_[link]) != input::Op::alias;
 }
 
 // Conflicts and both-sides are evaluated on all distinct pairs at once: a row that is itself held
@@ -410,4 +411,4 @@ std::size_t Census::bytes_after(std::size_t rows) const {
   return index_.room() > 2 * rows ? now : now + index_.bytes() / 2;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

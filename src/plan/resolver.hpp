@@ -36,7 +36,7 @@
 #include "util/bit_array.hpp"
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// A validated row, with the fingerprints of its ids if it is a pair.
 struct Judged {
@@ -68,7 +68,7 @@ enum class Obeyed : std::uint8_t {
 };
 
 /// Counts a row that is not a pair.
-void count_unpaired(const Row& row, Screened screened, CensusReport& report);
+void count_unpaired(const input::Row& row, Screened screened, CensusReport& report);
 
 /// Counts a distinct id of a side.
 void note_side(SideReport& side, IdForm form);
@@ -81,7 +81,7 @@ class Census {
   /// seen before. Their order is that of the link ordinals.
   /// Bounds: 16 bytes per slot of the index, 4 bytes and a bit per id, 9 bytes per link.
   /// Errors: Errc::usage when there are more ids than the resolver can number.
-  Result<void> take(std::span<const Row> rows, std::span<const Judged> judged,
+  Result<void> take(std::span<const input::Row> rows, std::span<const Judged> judged,
                     std::vector<std::uint32_t>& new_links);
 
   /// Reports the progress through the inputs, so that the index grows to its expected final size
@@ -127,7 +127,7 @@ class Census {
   /// If the order of rows resolves conflicts, stores the age of the claim of each link, according
   /// to all rows so far; otherwise does nothing. Requires: no further calls, as the index is
   /// released.
-  void give_ages(PageArray<std::int64_t>& ages);
+  void give_ages(util::PageArray<std::int64_t>& ages);
 
   /// The part of judge() that considers the claims on each id alone, for a resolver of a part of
   /// the ids (see plan/spilled_resolver). Requires: every row of an anonymous id has been taken
@@ -168,12 +168,12 @@ class Census {
   // A link's flags: operation in bits 0-1, sided in bit 2, verdict in bits 3-7.
   static constexpr unsigned verdict_shift = 3;
 
-  bool is_new(IdNumber anon, IdNumber user, const Row& row, IdForm anon_form);
+  bool is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm anon_form);
   void hold_ids(std::size_t ids);
   void hold_links(std::uint64_t links);
-  void note_order(IdNumber anon, IdNumber user, const Row& row);
+  void note_order(IdNumber anon, IdNumber user, const input::Row& row);
   bool is_new_unsided(IdNumber first, IdNumber second);
-  void add_link(IdNumber anon, IdNumber user, const Row& row, IdForm user_form);
+  void add_link(IdNumber anon, IdNumber user, const input::Row& row, IdForm user_form);
 
   bool is_both_sides(std::uint64_t link) const;
   void set_verdict(std::uint64_t link, Verdict verdict);
@@ -183,18 +183,19 @@ class Census {
   CensusOptions options_;
   CensusReport report_;
   IdIndex index_;
-  PageArray<IdNumber> first_claim_;   // by anonymous id: its first user plus one, with conflict_bit
-  BitArray is_user_;                  // ids that a sided link names as user
-  BitArray sighted_;                  // those of them that were passed to sight()
-  PageArray<std::uint8_t> first_op_;  // of the first claim; used once operations differ
-  std::optional<Op> only_op_;         // of the first sided row
+  util::PageArray<IdNumber>
+      first_claim_;         // by anonymous id: its first user plus one, with conflict_bit
+  util::BitArray is_user_;  // ids that a sided link names as user
+  util::BitArray sighted_;  // those of them that were passed to sight()
+  util::PageArray<std::uint8_t> first_op_;  // of the first claim; used once operations differ
+  std::optional<input::Op> only_op_;        // of the first sided row
   bool several_ops_ = false;
   std::array<PairSet, 3> claims_;  // by operation: pairs that are not the first claim
   PairSet unsided_;
   std::optional<Seniority> seniority_;  // if the order of rows resolves conflicts
-  PageArray<IdNumber> link_anon_;
-  PageArray<IdNumber> link_user_;
-  PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
+  util::PageArray<IdNumber> link_anon_;
+  util::PageArray<IdNumber> link_user_;
+  util::PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
   struct Settled {
     Decision::Says says;
     IdNumber user;
@@ -209,4 +210,4 @@ class Census {
   double share_when_grown_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

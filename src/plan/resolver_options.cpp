@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 std::string_view name(OnConflict on_conflict) {
   static constexpr std::array<std::string_view, 4> names{"hold", "earliest", "latest", "send"};
@@ -13,4 +13,4 @@ std::string_view name(OnConflict on_conflict) {
   return names[static_cast<std::size_t>(on_conflict)];
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

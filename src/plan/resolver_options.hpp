@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::plan {
 
 enum class OnConflict : std::uint8_t {
   hold,      // every link of an anonymous id with two users waits for a person
@@ -25,4 +25,4 @@ struct CensusOptions {
   std::uint32_t max_cluster = 499;  // ids of both sides; 0 = no limit. Flag: --max-cluster
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

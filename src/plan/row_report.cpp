@@ -8,7 +8,7 @@
 
 #include "util/json_writer.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// Start of the line about a refused link; the ordinal of the link follows.
@@ -18,12 +18,12 @@ constexpr std::size_t piece_bytes = 256 * 1024;
 
 }  // namespace
 
-IdKeys id_keys(const Link& link) {
-  if (link.op == Op::alias) return {"alias", "distinct_id"};
+IdKeys id_keys(const input::Link& link) {
+  if (link.op == input::Op::alias) return {"alias", "distinct_id"};
   return {"anonymous_id", "user_id"};
 }
 
-RowPlace fault_place(const Row& row) {
+RowPlace fault_place(const input::Row& row) {
   const auto at = std::min<std::size_t>(row.fault_at, row.text.size());
   const auto before = row.text.substr(0, at);
   const auto lines = static_cast<std::uint64_t>(std::count(before.begin(), before.end(), '\n'));
@@ -32,52 +32,52 @@ RowPlace fault_place(const Row& row) {
                                                                  : row.fault_at - line_start};
 }
 
-void append_faulty(std::string& out, const Row& row, std::string_view file) {
+void append_faulty(std::string& out, const input::Row& row, std::string_view file) {
   const auto [line, column] = fault_place(row);
   out += '{';
-  append_json_member(out, "file", file);
-  append_json_member(out, "line", line);
-  append_json_member(out, "column", column);
-  append_json_member(out, "byte_offset", row.offset + row.fault_at);
-  append_json_member(out, "reason", name(row.fault));
-  append_json_member(out, "message", sentence(row.fault));
-  append_json_member(out, "hint", hint(row.fault));
-  append_json_member(out, "row", row.text);
+  util::append_json_member(out, "file", file);
+  util::append_json_member(out, "line", line);
+  util::append_json_member(out, "column", column);
+  util::append_json_member(out, "byte_offset", row.offset + row.fault_at);
+  util::append_json_member(out, "reason", name(row.fault));
+  util::append_json_member(out, "message", sentence(row.fault));
+  util::append_json_member(out, "hint", input::hint(row.fault));
+  util::append_json_member(out, "row", row.text);
   out += "}\n";
 }
 
-void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs) {
+void append_link(std::string& out, const input::Link& link, const std::vector<PlanInput>& inputs) {
   if (link.sided) {
-    append_json_member(out, id_keys(link).anon, link.anon);
-    append_json_member(out, id_keys(link).user, link.user);
+    util::append_json_member(out, id_keys(link).anon, link.anon);
+    util::append_json_member(out, id_keys(link).user, link.user);
   } else {
-    append_json_key(out, "$distinct_ids");
+    util::append_json_key(out, "$distinct_ids");
     out += '[';
-    append_json_string(out, link.anon);
+    util::append_json_string(out, link.anon);
     out += ',';
-    append_json_string(out, link.user);
+    util::append_json_string(out, link.user);
     out += ']';
   }
-  append_json_member(out, "op", name(link.op));
-  append_json_member(out, "file", inputs[link.file].path);
-  append_json_member(out, "line", link.line);
-  append_json_member(out, "byte_offset", link.offset);
+  util::append_json_member(out, "op", name(link.op));
+  util::append_json_member(out, "file", inputs[link.file].path);
+  util::append_json_member(out, "line", link.line);
+  util::append_json_member(out, "byte_offset", link.offset);
 }
 
-std::string refused_letter(std::uint64_t ordinal, const Link& link,
+std::string refused_letter(std::uint64_t ordinal, const input::Link& link,
                            const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts) {
   std::string out(letter_start);
   out += std::to_string(ordinal);
   append_link(out, link, inputs);
-  append_json_member(out, "status", status);
-  append_json_member(out, "message", message);
-  append_json_member(out, "attempts", attempts);
+  util::append_json_member(out, "status", status);
+  util::append_json_member(out, "message", message);
+  util::append_json_member(out, "attempts", attempts);
   out += '}';
   return out;
 }
 
-Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
+Result<std::vector<std::uint64_t>> read_refused(io::Files& files, const std::string& path,
                                                 std::uint64_t bytes) {
   std::vector<std::uint64_t> ordinals;
   if (bytes == 0) return ordinals;
@@ -103,9 +103,9 @@ Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string&
       std::uint64_t ordinal = 0;
       const auto number_end = letter.find(',');
       if (!letter.starts_with(letter_start) || number_end == std::string::npos ||
-          !parse_number(std::string_view(letter).substr(letter_start.size(),
-                                                        number_end - letter_start.size()),
-                        ordinal)) {
+          !util::parse_number(std::string_view(letter).substr(letter_start.size(),
+                                                              number_end - letter_start.size()),
+                              ordinal)) {
         return wrong();
       }
       ordinals.push_back(ordinal);
@@ -118,4 +118,4 @@ Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string&
   return ordinals;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

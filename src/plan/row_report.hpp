@@ -15,30 +15,30 @@
 #include "plan/plan_file.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Position of a row's fault, or of its unreadable order, in the input. Units: lines, and bytes of
 /// the line, both from 1.
 struct RowPlace {
   std::uint64_t line = 0, column = 0;
 };
-RowPlace fault_place(const Row& row);
+RowPlace fault_place(const input::Row& row);
 
 /// Appends the line about a faulty row, including the newline.
-void append_faulty(std::string& out, const Row& row, std::string_view file);
+void append_faulty(std::string& out, const input::Row& row, std::string_view file);
 
 /// The default field names of both sides, which make a line valid input.
 struct IdKeys {
   std::string_view anon, user;
 };
-IdKeys id_keys(const Link& link);
+IdKeys id_keys(const input::Link& link);
 
 /// Appends the JSON members of a link (ids, operation and place) without braces.
-void append_link(std::string& out, const Link& link, const std::vector<PlanInput>& inputs);
+void append_link(std::string& out, const input::Link& link, const std::vector<PlanInput>& inputs);
 
 /// Returns: the line about a link that the service refused, without newline. Its first member is
 /// the ordinal.
-std::string refused_letter(std::uint64_t ordinal, const Link& link,
+std::string refused_letter(std::uint64_t ordinal, const input::Link& link,
                            const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts);
 
@@ -46,7 +46,7 @@ std::string refused_letter(std::uint64_t ordinal, const Link& link,
 /// `refused.ndjson`.
 /// Bounds: 8 bytes per link, and one line.
 /// Errors: Errc::input for a line that is not a report about a refused link.
-Result<std::vector<std::uint64_t>> read_refused(Files& files, const std::string& path,
+Result<std::vector<std::uint64_t>> read_refused(io::Files& files, const std::string& path,
                                                 std::uint64_t bytes);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 using std::string_view;
@@ -233,31 +233,32 @@ bool plain_ascii(string_view text) {
 }
 
 struct Finding {
-  Fault fault = Fault::none;
+  input::Fault fault = input::Fault::none;
   std::size_t at = 0;
 };
 
 Finding examine(string_view id, IdForm form) {
   if (form == IdForm::uuid_v4) return {};  // plain, short, and its 4 is no zero
   if (!plain_ascii(id)) {
-    if (const auto at = find_bad_utf8(id); at != npos) return {Fault::bad_utf8, at};
-    if (const auto at = find_control(id); at != npos) return {Fault::control_byte, at};
+    if (const auto at = input::find_bad_utf8(id); at != npos) return {input::Fault::bad_utf8, at};
+    if (const auto at = input::find_control(id); at != npos)
+      return {input::Fault::control_byte, at};
   }
-  if (id.size() > id_bytes_max) return {Fault::id_too_long, id_bytes_max};
-  if (is_placeholder(id)) return {Fault::placeholder, 0};
-  if (is_scientific(id)) return {Fault::scientific, 0};
-  if (is_spreadsheet_text(id)) return {Fault::spreadsheet, 0};
+  if (id.size() > input::id_bytes_max) return {input::Fault::id_too_long, input::id_bytes_max};
+  if (is_placeholder(id)) return {input::Fault::placeholder, 0};
+  if (is_scientific(id)) return {input::Fault::scientific, 0};
+  if (is_spreadsheet_text(id)) return {input::Fault::spreadsheet, 0};
   return {};
 }
 
 /// Where a finding within an id stands in the row: behind the quote that opens its field, if one
 /// does. Exact unless doubled quotes or escapes stand before it.
-std::size_t place(const Row& row, std::size_t field_at, const Finding& found) {
+std::size_t place(const input::Row& row, std::size_t field_at, const Finding& found) {
   const bool quoted = field_at < row.text.size() && row.text[field_at] == '"';
-  return field_at + found.at + (quoted && found.fault != Fault::placeholder ? 1 : 0);
+  return field_at + found.at + (quoted && found.fault != input::Fault::placeholder ? 1 : 0);
 }
 
-Screened mark(Row& row, Fault fault, std::size_t at) {
+Screened mark(input::Row& row, input::Fault fault, std::size_t at) {
   row.fault = fault;
   row.fault_at = static_cast<std::uint32_t>(at);
   return Screened::faulty;
@@ -269,8 +270,9 @@ bool is_placeholder(string_view id) {
   if (id.empty()) return true;
   if (is_dress(id.front()) || is_dress(id.back()) || id.front() == '$') {
     if (id.size() > disguised_bytes_max) return false;
-    id = undressed(id);
-    if (id.starts_with(device_prefix)) id = undressed(id.substr(device_prefix.size()));
+    id = input::undressed(id);
+    if (id.starts_with(input::device_prefix))
+      id = input::undressed(id.substr(input::device_prefix.size()));
     if (id.empty()) return true;
   }
   if (id.front() == '0' || id.front() == '-') {
@@ -323,18 +325,19 @@ bool is_whole_decimal(string_view id) {
 }
 
 bool is_padded(string_view id) {
-  if (id.empty() || (!may_be_space(id.front()) && !may_be_space(id.back()))) return false;
-  if (leading_space(id) > 0) return true;
+  if (id.empty() || (!input::may_be_space(id.front()) && !input::may_be_space(id.back())))
+    return false;
+  if (input::leading_space(id) > 0) return true;
   constexpr std::size_t space_bytes_max = 3;
   for (std::size_t bytes = 1; bytes <= std::min(space_bytes_max, id.size()); ++bytes) {
-    if (leading_space(id.substr(id.size() - bytes)) == bytes) return true;
+    if (input::leading_space(id.substr(id.size() - bytes)) == bytes) return true;
   }
   return false;
 }
 
 UuidForm uuid_form(string_view id) {
-  if (id.size() == device_prefix.size() + 36 && has_device_prefix(id)) {
-    id.remove_prefix(device_prefix.size());
+  if (id.size() == input::device_prefix.size() + 36 && input::has_device_prefix(id)) {
+    id.remove_prefix(input::device_prefix.size());
   }
   if (id.size() != 36) return UuidForm::none;
   if (id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-') return UuidForm::none;
@@ -350,7 +353,8 @@ UuidForm uuid_form(string_view id) {
 }
 
 IdForm id_form(string_view id) {
-  if (has_device_prefix(id) && has_device_prefix(id.substr(device_prefix.size()))) {
+  if (input::has_device_prefix(id) &&
+      input::has_device_prefix(id.substr(input::device_prefix.size()))) {
     return IdForm::doubled_prefix;
   }
   switch (uuid_form(id)) {
@@ -364,46 +368,46 @@ IdForm id_form(string_view id) {
   return IdForm::other;
 }
 
-Screened screen(Row& row, const ScreenOptions& options, IdForms* forms) {
-  if (row.fault != Fault::none) return Screened::faulty;
+Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms) {
+  if (row.fault != input::Fault::none) return Screened::faulty;
 
-  const bool anon_blank = is_blank(row.anon);
-  const bool user_blank = is_blank(row.user);
+  const bool anon_blank = input::is_blank(row.anon);
+  const bool user_blank = input::is_blank(row.user);
   if (anon_blank || user_blank) {
     if (options.reject_blank) {
-      return mark(row, Fault::blank_id, anon_blank ? row.anon_at : row.user_at);
+      return mark(row, input::Fault::blank_id, anon_blank ? row.anon_at : row.user_at);
     }
     if (anon_blank && user_blank) return Screened::skipped_both;
     return anon_blank ? Screened::skipped_anon : Screened::skipped_user;
   }
 
-  const auto anon = wire_anon(row.anon, options.simplified);
+  const auto anon = input::wire_anon(row.anon, options.simplified);
   const auto prefix = row.anon.size() - anon.size();
   row.anon = anon;
-  if (options.simplified && has_device_prefix(anon)) {
-    return mark(row, Fault::doubled_prefix, row.anon_at);
+  if (options.simplified && input::has_device_prefix(anon)) {
+    return mark(row, input::Fault::doubled_prefix, row.anon_at);
   }
-  if (prefix > 0 && is_blank(anon)) return mark(row, Fault::placeholder, row.anon_at);
+  if (prefix > 0 && input::is_blank(anon)) return mark(row, input::Fault::placeholder, row.anon_at);
   const IdForms looks{id_form(row.anon), id_form(row.user)};
-  if (auto found = examine(row.anon, looks.anon); found.fault != Fault::none) {
-    if (found.fault != Fault::placeholder) found.at += prefix;
+  if (auto found = examine(row.anon, looks.anon); found.fault != input::Fault::none) {
+    if (found.fault != input::Fault::placeholder) found.at += prefix;
     return mark(row, found.fault, place(row, row.anon_at, found));
   }
-  if (const auto found = examine(row.user, looks.user); found.fault != Fault::none) {
+  if (const auto found = examine(row.user, looks.user); found.fault != input::Fault::none) {
     return mark(row, found.fault, place(row, row.user_at, found));
   }
-  if (row.anon == row.user) return mark(row, Fault::same_ids, row.user_at);
-  if (row.sided && row.op != Op::alias && has_device_prefix(row.user)) {
-    return mark(row, Fault::device_user, row.user_at);
+  if (row.anon == row.user) return mark(row, input::Fault::same_ids, row.user_at);
+  if (row.sided && row.op != input::Op::alias && input::has_device_prefix(row.user)) {
+    return mark(row, input::Fault::device_user, row.user_at);
   }
   if (options.deny) {
     const bool denied =
         options.simplified ? options.deny->denies_device(row.anon) : options.deny->denies(row.anon);
-    if (denied) return mark(row, Fault::denied, row.anon_at);
-    if (options.deny->denies(row.user)) return mark(row, Fault::denied, row.user_at);
+    if (denied) return mark(row, input::Fault::denied, row.anon_at);
+    if (options.deny->denies(row.user)) return mark(row, input::Fault::denied, row.user_at);
   }
   if (forms != nullptr) *forms = looks;
   return Screened::pair;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -21,7 +21,7 @@
 #include "input/row_fault.hpp"
 #include "plan/deny_list.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 struct ScreenOptions {
   bool reject_blank = false;               // reject blank sides, not skip them. Flag: --blank
@@ -53,7 +53,7 @@ struct IdForms {
 /// cannot be used. The forms of a pair's ids are stored in `forms`, unless it is null.
 ///
 /// Requires: called once per row, because each call removes a prefix.
-Screened screen(Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
+Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
 
 /// Returns whether an id is a value that means "no id" in many systems, in any case, also within
 /// quotes or white space or after one $device: prefix; or only zeros and dashes.
@@ -82,4 +82,4 @@ bool is_whole_decimal(std::string_view id);
 /// Source: github.com/capitalone/giraffez/issues/37
 bool is_padded(std::string_view id);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

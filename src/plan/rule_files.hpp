@@ -14,7 +14,7 @@
 #include "plan/deny_list.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 struct DenyFile {
   std::string digest;  // of its bytes, hexadecimal; empty: no file
@@ -29,7 +29,7 @@ struct DecisionFile {
 
 /// Read --deny-file and --decisions. Bounds: 256 MiB.
 /// Errors: usage, with file and line.
-Result<DenyFile> read_deny_file(Files& files, const std::string& path);
-Result<DecisionFile> read_decision_file(Files& files, const std::string& path);
+Result<DenyFile> read_deny_file(io::Files& files, const std::string& path);
+Result<DecisionFile> read_decision_file(io::Files& files, const std::string& path);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "plan/sheet_cell.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 constexpr char guard = '\'';
@@ -29,4 +29,4 @@ std::string_view read_sheet_cell(std::string_view field) {
   return field;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// Appends a CSV field that no spreadsheet evaluates as a formula, quoted where RFC 4180 requires.
 void append_sheet_cell(std::string& out, std::string_view field);
@@ -20,4 +20,4 @@ void append_sheet_cell(std::string& out, std::string_view field);
 /// unchanged.
 std::string_view read_sheet_cell(std::string_view field);
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -14,7 +14,7 @@
 #include "util/check.hpp"
 #include "util/fault_point.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 namespace {
 
 /// Fixed, so that a partition fits any memory limit while few files are open.
@@ -44,7 +44,7 @@ std::uint8_t pack(const ClaimedLink& link) {
                                    static_cast<unsigned>(link.verdict) << 3U);
 }
 void unpack(std::uint8_t packed, ClaimedLink& link) {
-  link.op = static_cast<Op>(packed & 3U);
+  link.op = static_cast<input::Op>(packed & 3U);
   link.sided = (packed & 4U) != 0;
   link.verdict = static_cast<Verdict>(packed >> 3U);
 }
@@ -78,7 +78,7 @@ class Record {
   std::size_t size_ = 0;
 };
 
-Fingerprint get_print(SpillReader& in) {
+Fingerprint get_print(io::SpillReader& in) {
   Fingerprint print;
   print.low = in.get<std::uint64_t>();
   print.high = in.get<std::uint32_t>();
@@ -91,12 +91,12 @@ Error too_many_ids() {
 
 /// Reads a range of results of a partition. `row` is the row of the next result.
 struct Stretch {
-  SpillReader in;
+  io::SpillReader in;
   IdNumber first_id;
   std::uint64_t row = 0;
   bool is_over = false;
 
-  Stretch(const Spill& spill, std::uint64_t begin, std::uint64_t end, IdNumber first)
+  Stretch(const io::Spill& spill, std::uint64_t begin, std::uint64_t end, IdNumber first)
       : in(spill, begin, end, stretch_buffer_bytes), first_id(first) {
     next();
   }
@@ -109,7 +109,7 @@ struct Stretch {
 }  // namespace
 
 SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& print,
-                             bool has_orders, const CensusReport& so_far, SpillDir& dir)
+                             bool has_orders, const CensusReport& so_far, io::SpillDir& dir)
     : options_(options),
       print_(print),
       has_orders_(has_orders),
@@ -121,14 +121,14 @@ SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& 
 
 Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const Fingerprinter& print,
                                            bool has_orders, const CensusReport& so_far,
-                                           SpillDir& dir) {
+                                           io::SpillDir& dir) {
   SpilledCensus census(options, print, has_orders, so_far, dir);
   for (std::size_t i = 0; i < parts_count; ++i) {
-    auto file = Spill::create(dir, part_buffer_bytes);
+    auto file = io::Spill::create(dir, part_buffer_bytes);
     if (!file) return file.error();
     census.parts_.push_back({.file = std::move(*file)});
   }
-  auto rows = Spill::create(dir, file_buffer_bytes);
+  auto rows = io::Spill::create(dir, file_buffer_bytes);
   if (!rows) return rows.error();
   census.rows_file_.push_back(std::move(*rows));
   return census;
@@ -145,11 +145,11 @@ SpilledCensus::Need SpilledCensus::need_of(std::uint64_t rows, double row_bytes,
           static_cast<std::uint64_t>(static_cast<double>(rows) * in_plan)};
 }
 
-Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
+Result<void> SpilledCensus::take_planned(const PlanWriter& plan, io::Files& files,
                                          std::span<const std::int64_t> ages) {
   IDMERGE_CHECK(rows_ == 0);
   auto read = plan.each_block(files, [&](std::uint64_t, LinkCursor& links) {
-    for (Link link; links.next(link);) {
+    for (input::Link link; links.next(link);) {
       if (!ages.empty()) link.order = ages[rows_];
       note_doubled(link, rows_);
       const auto prints = print_(link.anon, link.user);
@@ -163,22 +163,22 @@ Result<void> SpilledCensus::take_planned(const PlanWriter& plan, Files& files,
   return read;
 }
 
-Result<void> SpilledCensus::take(const RowBlock& block, std::span<const Judged> judged) {
+Result<void> SpilledCensus::take(const input::RowBlock& block, std::span<const Judged> judged) {
   for (std::size_t i = 0; i < judged.size(); ++i) {
-    const Row& row = block.rows[i];
+    const input::Row& row = block.rows[i];
     ++report_.read;
     if (judged[i].screened != Screened::pair) {
       count_unpaired(row, judged[i].screened, report_);
       continue;
     }
-    const Link link{.anon = row.anon,
-                    .user = row.user,
-                    .line = row.line,
-                    .offset = row.offset,
-                    .order = row.order,
-                    .file = block.file,
-                    .op = row.op,
-                    .sided = row.sided};
+    const input::Link link{.anon = row.anon,
+                           .user = row.user,
+                           .line = row.line,
+                           .offset = row.offset,
+                           .order = row.order,
+                           .file = block.file,
+                           .op = row.op,
+                           .sided = row.sided};
     packer_.add(link);
     if (packer_.full()) close_rows();
     take_pair(link, judged[i]);
@@ -189,7 +189,7 @@ Result<void> SpilledCensus::take(const RowBlock& block, std::span<const Judged> 
   return rows_file_[0].healthy() ? Result<void>() : rows_file_[0].flush();
 }
 
-void SpilledCensus::take_pair(const Link& link, const Judged& judged) {
+void SpilledCensus::take_pair(const input::Link& link, const Judged& judged) {
   if (link.sided) {
     sided_ops_[static_cast<std::size_t>(link.op)] = true;
     put_claim(judged.anon, judged.user, link, judged.forms.anon);
@@ -207,8 +207,8 @@ void SpilledCensus::take_pair(const Link& link, const Judged& judged) {
   ++rows_;
 }
 
-void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other, const Link& link,
-                              IdForm form) {
+void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other,
+                              const input::Link& link, IdForm form) {
   Part& part = parts_[part_of(id)];
   Record record;
   record.put(static_cast<std::uint8_t>(static_cast<unsigned>(link.op) << op_shift |
@@ -235,25 +235,25 @@ void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_use
 
 /// Format: u32 rows, u32 bytes, the packed rows.
 void SpilledCensus::close_rows() {
-  Spill& file = rows_file_[0];
+  io::Spill& file = rows_file_[0];
   const auto bytes = packer_.bytes();
   file.put(packer_.count());
   file.put(static_cast<std::uint32_t>(bytes.size()));
   file.append(bytes);
   packer_.clear();
-  fault_point("spill_rows");
+  util::fault_point("spill_rows");
 }
 
 bool SpilledCensus::only_stars() const {
-  const bool only_create = sided_ops_[static_cast<std::size_t>(Op::create)] &&
-                           !sided_ops_[static_cast<std::size_t>(Op::alias)] &&
-                           !sided_ops_[static_cast<std::size_t>(Op::merge)];
+  const bool only_create = sided_ops_[static_cast<std::size_t>(input::Op::create)] &&
+                           !sided_ops_[static_cast<std::size_t>(input::Op::alias)] &&
+                           !sided_ops_[static_cast<std::size_t>(input::Op::merge)];
   return only_create && !is_any_unsided_ && options_.on_conflict != OnConflict::send;
 }
 
 bool SpilledCensus::several_ops() const {
   const auto ops = std::count(sided_ops_.begin(), sided_ops_.end(), true);
-  const bool only_merge = ops == 1 && sided_ops_[static_cast<std::size_t>(Op::merge)];
+  const bool only_merge = ops == 1 && sided_ops_[static_cast<std::size_t>(input::Op::merge)];
   return ops > 1 || (is_any_unsided_ && ops == 1 && !only_merge);
 }
 
@@ -273,7 +273,7 @@ Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t
 // Each thread takes every other partition and has its own files.
 Result<void> SpilledCensus::judge_parts() {
   for (std::size_t i = 0; i < 2 * judges_count; ++i) {
-    auto file = Spill::create(*dir_, file_buffer_bytes);
+    auto file = io::Spill::create(*dir_, file_buffer_bytes);
     if (!file) return file.error();
     said_.push_back(std::move(*file));
   }
@@ -311,23 +311,23 @@ Result<void> SpilledCensus::judge_parts() {
 
 Result<void> SpilledCensus::judge_part(std::size_t number) {
   Part& part = parts_[number];
-  Spill& file = part.file;
-  Spill& said_of_claims = said_[number % judges_count * 2];
-  Spill& said_of_users = said_[number % judges_count * 2 + 1];
+  io::Spill& file = part.file;
+  io::Spill& said_of_claims = said_[number % judges_count * 2];
+  io::Spill& said_of_users = said_[number % judges_count * 2 + 1];
   if (auto done = file.flush(); !done) return done;
-  SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
+  io::SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
   Census census(options_);
   // Partitions have about the same size.
   if (number >= judges_count) census.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
-  PageArray<std::uint32_t> given;  // by number in `census`: number in the partition, plus one
-  PageArray<std::uint64_t> link_rows;
+  util::PageArray<std::uint32_t> given;  // by number in `census`: number in the partition, plus one
+  util::PageArray<std::uint64_t> link_rows;
   std::uint64_t links = 0;
   std::uint64_t last_user_row = 0;
   std::uint64_t row = 0;
   SideReport users;
 
-  std::vector<Row> claims;
+  std::vector<input::Row> claims;
   std::vector<Judged> judged;
   std::vector<std::uint64_t> claim_rows;
   struct Sighting {
@@ -384,8 +384,8 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
       sightings.push_back({id, row, form, (head & sided_bit) != 0});
       if (sightings.size() == claims_a_piece) take_sightings();
     } else {
-      Row& claim = claims.emplace_back();
-      claim.op = static_cast<Op>(head >> op_shift & 3U);
+      input::Row& claim = claims.emplace_back();
+      claim.op = static_cast<input::Op>(head >> op_shift & 3U);
       claim.sided = (head & sided_bit) != 0;
       const auto other = get_print(in);
       if (claims_rank_) claim.order = in.get<std::int64_t>();
@@ -417,8 +417,8 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   }
   part.claims.end = said_of_claims.size_bytes();
   part.users.end = said_of_users.size_bytes();
-  part.file = Spill();  // frees the disk space
-  fault_point("spill_part");
+  part.file = io::Spill();  // frees the disk space
+  util::fault_point("spill_part");
   part.links = links;
   part.ids_seen = census.ids();
   part.report = census.report();
@@ -444,7 +444,7 @@ void SpilledCensus::obey_in(std::size_t part, Census& census) {
 }
 
 /// Records the first link of each of the first ids with a doubled prefix.
-void SpilledCensus::note_doubled(const Link& link, std::uint64_t ordinal) {
+void SpilledCensus::note_doubled(const input::Link& link, std::uint64_t ordinal) {
   if (doubled_.size() == doubled_named_max || !link.sided) return;
   if (id_form(link.anon) != IdForm::doubled_prefix) return;
   if (std::find(doubled_.begin(), doubled_.end(), link.anon) != doubled_.end()) return;
@@ -453,10 +453,10 @@ void SpilledCensus::note_doubled(const Link& link, std::uint64_t ordinal) {
 }
 
 Result<void> SpilledCensus::join(PlanWriter& plan) {
-  auto made = Spill::create(*dir_, file_buffer_bytes);
+  auto made = io::Spill::create(*dir_, file_buffer_bytes);
   if (!made) return made.error();
   links_file_.push_back(std::move(*made));
-  Spill& out = links_file_[0];
+  io::Spill& out = links_file_[0];
   const bool numbers_all = !only_stars();
   std::vector<Stretch> claims;
   std::vector<Stretch> users;
@@ -469,11 +469,11 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
   // One entry per row of the window. Verdict::count means that the row is not a new link.
   std::vector<ClaimedLink> window(std::min<std::uint64_t>(rows_a_window, rows_));
 
-  SpillReader rows(rows_file_[0], 0, rows_file_[0].size_bytes(), file_buffer_bytes);
+  io::SpillReader rows(rows_file_[0], 0, rows_file_[0].size_bytes(), file_buffer_bytes);
   std::string packed;
   std::uint32_t left = 0;  // unread rows of the current block
   RowCursor cursor({}, has_orders_);
-  Link link;
+  input::Link link;
   for (std::uint64_t begin = 0; begin < rows_; begin += rows_a_window) {
     const auto end = std::min<std::uint64_t>(begin + rows_a_window, rows_);
     for (auto& known : window)
@@ -524,14 +524,14 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
     }
     if (!plan.healthy()) return plan.error();
     if (!out.healthy()) return out.flush();
-    fault_point("spill_join");
+    util::fault_point("spill_join");
   }
   return out.flush();
 }
 
 Result<void> SpilledCensus::each_piece(const Visit& visit) const {
-  const Spill& file = links_file_[0];
-  SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
+  const io::Spill& file = links_file_[0];
+  io::SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
   std::vector<ClaimedLink> piece;
   std::vector<std::int64_t> orders;
@@ -587,4 +587,4 @@ Result<void> SpilledCensus::hand_out(PlanWriter& plan,
   return {};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

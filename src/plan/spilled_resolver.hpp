@@ -35,13 +35,14 @@
 #include "plan/resolver.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class SpilledCensus {
  public:
   /// Requires: `so_far` counts the rows that were taken before, whose links are in the plan.
   static Result<SpilledCensus> begin(const CensusOptions& options, const Fingerprinter& print,
-                                     bool has_orders, const CensusReport& so_far, SpillDir& dir);
+                                     bool has_orders, const CensusReport& so_far,
+                                     io::SpillDir& dir);
 
   /// Disk space for the rest of the input: for the spill files, and for the rest of the plan.
   /// Units: bytes; `row_bytes` for both ids of a row together, `packed_bytes` for a packed row.
@@ -53,11 +54,11 @@ class SpilledCensus {
 
   /// Takes the links that are already in the plan. `ages` are those of their claims if the order of
   /// rows resolves conflicts, otherwise empty.
-  Result<void> take_planned(const PlanWriter& plan, Files& files,
+  Result<void> take_planned(const PlanWriter& plan, io::Files& files,
                             std::span<const std::int64_t> ages);
 
   /// Takes the rows of a block; rows that are not pairs are only counted.
-  Result<void> take(const RowBlock& block, std::span<const Judged> judged);
+  Result<void> take(const input::RowBlock& block, std::span<const Judged> judged);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
   void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
@@ -79,14 +80,15 @@ class SpilledCensus {
 
  private:
   SpilledCensus(const CensusOptions& options, const Fingerprinter& print, bool has_orders,
-                const CensusReport& so_far, SpillDir& dir);
+                const CensusReport& so_far, io::SpillDir& dir);
 
-  void take_pair(const Link& link, const Judged& judged);
-  void put_claim(const Fingerprint& id, const Fingerprint& other, const Link& link, IdForm form);
+  void take_pair(const input::Link& link, const Judged& judged);
+  void put_claim(const Fingerprint& id, const Fingerprint& other, const input::Link& link,
+                 IdForm form);
   void put_sighting(const Fingerprint& id, IdForm form, bool is_user);
   void close_rows();
   void obey_in(std::size_t part, Census& census);
-  void note_doubled(const Link& link, std::uint64_t ordinal);
+  void note_doubled(const input::Link& link, std::uint64_t ordinal);
 
   Result<void> judge_parts();
   Result<void> judge_part(std::size_t part);
@@ -106,10 +108,10 @@ class SpilledCensus {
   bool has_orders_;   // the plan has an order column
   bool claims_rank_;  // orders resolve conflicts
   CensusReport report_;
-  SpillDir* dir_;
+  io::SpillDir* dir_;
 
   struct Part {
-    Spill file;
+    io::Spill file;
     std::uint64_t last_row = 0;
     std::vector<std::size_t> decisions{};  // indices of the decisions about its ids
 
@@ -126,9 +128,10 @@ class SpilledCensus {
     CensusReport report{};
   };
   std::vector<Part> parts_;
-  std::vector<Spill> rows_file_;  // one file; these three are created by the step that fills them
-  std::vector<Spill> said_;       // results of the partitions; per thread: of claims, of users
-  std::vector<Spill> links_file_;
+  std::vector<io::Spill>
+      rows_file_;                // one file; these three are created by the step that fills them
+  std::vector<io::Spill> said_;  // results of the partitions; per thread: of claims, of users
+  std::vector<io::Spill> links_file_;
   RowPacker packer_;                  // the current block of rows
   std::uint64_t planned_ = 0;         // rows already in the plan, which come first
   std::uint64_t rows_ = 0;            // pairs
@@ -140,4 +143,4 @@ class SpilledCensus {
   std::vector<Obeyed> obeyed_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

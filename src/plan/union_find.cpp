@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 Forest::Forest(std::size_t ids) {
   IDMERGE_CHECK(ids <= 0x7FFFFFFFU);
@@ -37,4 +37,4 @@ std::uint32_t Forest::cluster_size(IdNumber id) {
   return static_cast<std::uint32_t>(-parent_[root(id)]);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

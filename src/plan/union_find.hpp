@@ -9,7 +9,7 @@
 #include "plan/id_index.hpp"
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 class Forest {
  public:
@@ -25,7 +25,7 @@ class Forest {
   std::uint32_t cluster_size(IdNumber id);
 
  private:
-  PageArray<std::int32_t> parent_;
+  util::PageArray<std::int32_t> parent_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::plan {
 
 std::string_view name(Verdict verdict) {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Verdict::count)> names{
@@ -15,4 +15,4 @@ std::string_view name(Verdict verdict) {
   return names[static_cast<std::size_t>(verdict)];
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::plan {
 
 /// The decision about a link.
 enum class Verdict : std::uint8_t {
@@ -34,4 +34,4 @@ constexpr bool is_held(Verdict verdict) {
          verdict == Verdict::oversize || verdict == Verdict::outranked;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::plan

@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
@@ -335,4 +335,4 @@ double Throttle::requests_per_s() const {
   return are_requests_cut() ? 1'000.0 / static_cast<double>(cut_request_lasts.count()) : 0;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

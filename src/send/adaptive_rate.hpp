@@ -21,7 +21,7 @@
 #include "send/token_bucket.hpp"
 #include "util/clock.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// What is known about the service's limit, to be passed to a later process.
 struct KnownLimit {
@@ -161,4 +161,4 @@ class Throttle {
   std::int64_t tenth_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -8,7 +8,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -179,4 +179,4 @@ std::uint64_t Chance::bits() {
   return mixed ^ (mixed >> 31);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

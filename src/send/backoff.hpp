@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct BackoffOptions {
   std::chrono::milliseconds min{2'000};   // Flag: --backoff-min
@@ -59,4 +59,4 @@ class Chance {
   std::uint64_t state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

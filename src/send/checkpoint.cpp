@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::string_view first_word = "idmerge checkpoint ";
@@ -51,8 +51,8 @@ bool split(std::string_view text, char between, Take take) {
     const auto middle = item.find(between);
     std::uint64_t left = 0;
     std::uint64_t right = 0;
-    if (middle == std::string_view::npos || !parse_number(item.substr(0, middle), left) ||
-        !parse_number(item.substr(middle + 1), right) || !take(left, right)) {
+    if (middle == std::string_view::npos || !util::parse_number(item.substr(0, middle), left) ||
+        !util::parse_number(item.substr(middle + 1), right) || !take(left, right)) {
       return false;
     }
     text.remove_prefix(std::min(end + 1, text.size()));
@@ -63,7 +63,7 @@ bool split(std::string_view text, char between, Take take) {
 /// Reads the values in the order in which they are written.
 class Fields {
  public:
-  explicit Fields(const KeyValues& values) : at_(values.begin()), end_(values.end()) {}
+  explicit Fields(const util::KeyValues& values) : at_(values.begin()), end_(values.end()) {}
 
   /// Returns: the value of the next key, which must be `key`.
   std::string_view next(std::string_view key) {
@@ -82,14 +82,14 @@ class Fields {
   }
 
   void number(std::string_view key, std::uint64_t& value) {
-    check(parse_number(next(key), value), key);
+    check(util::parse_number(next(key), value), key);
   }
 
   void hexadecimal(std::string_view key, std::uint64_t& value) {
     check(parse_hex64(next(key), value), key);
   }
 
-  void words(KeyValues& values) {
+  void words(util::KeyValues& values) {
     for (; at_ != end_; ++at_) {
       const std::string_view key = at_->first;
       check(key.size() > word_prefix.size() && key.substr(0, word_prefix.size()) == word_prefix,
@@ -103,7 +103,7 @@ class Fields {
   std::string_view wrong() const { return wrong_; }
 
  private:
-  decltype(std::declval<const KeyValues&>().begin()) at_;
+  decltype(std::declval<const util::KeyValues&>().begin()) at_;
   decltype(at_) end_;
   std::string_view wrong_;
 };
@@ -156,9 +156,9 @@ void read_ledger(Fields& fields, LedgerState& ledger) {
 }
 
 /// Read the fields in their order. Returns: the first invalid key, or an empty string.
-std::string_view read_fields(const KeyValues& values, Checkpoint& checkpoint) {
+std::string_view read_fields(const util::KeyValues& values, Checkpoint& checkpoint) {
   Fields fields(values);
-  fields.check(parse_hex(fields.next("plan"), checkpoint.plan), "plan");
+  fields.check(util::parse_hex(fields.next("plan"), checkpoint.plan), "plan");
   checkpoint.target = fields.next("target");
   fields.number("generation", checkpoint.generation);
   fields.hexadecimal("journal_chain", checkpoint.journal_chain);
@@ -238,11 +238,11 @@ Error damaged(std::string_view name, std::string_view what) {
 
 std::string checkpoint_text(const Checkpoint& checkpoint) {
   const auto& ledger = checkpoint.ledger;
-  KeyValues values;
+  util::KeyValues values;
   const auto number = [&](std::string_view key, auto value) {
     values.set(key, std::to_string(value));
   };
-  values.set("plan", hex(checkpoint.plan));
+  values.set("plan", util::hex(checkpoint.plan));
   values.set("target", checkpoint.target);
   number("generation", checkpoint.generation);
   values.set("journal_chain", hex64(checkpoint.journal_chain));
@@ -287,8 +287,8 @@ std::string checkpoint_text(const Checkpoint& checkpoint) {
     values.set(std::string(word_prefix) + key, value);
   }
   auto text = std::string(checkpoint.old_window ? old_first_line : first_line) + values.text();
-  const auto sum = checksum(text);
-  return text + KeyValues{{"checksum", hex64(sum)}}.text();
+  const auto sum = util::checksum(text);
+  return text + util::KeyValues{{"checksum", hex64(sum)}}.text();
 }
 
 Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name) {
@@ -298,7 +298,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
     return damaged(name, "was cut short");
   }
   const auto body = text.substr(0, sum_at);
-  if (text.substr(sum_at) != KeyValues{{"checksum", hex64(checksum(body))}}.text()) {
+  if (text.substr(sum_at) != util::KeyValues{{"checksum", hex64(util::checksum(body))}}.text()) {
     return damaged(name, "was changed or cut");
   }
   // Checked after the checksum, so that a flipped bit is not taken for another version.
@@ -311,7 +311,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
                     "links again",
                     name, line.substr(first_word.size(), line.size() - 1 - first_word.size()))};
   }
-  const auto values = KeyValues::parse(body.substr(line.size()));
+  const auto values = util::KeyValues::parse(body.substr(line.size()));
   if (!values) return damaged(name, values.error().what);
   Checkpoint checkpoint;
   if (line == old_first_line) checkpoint.old_window.emplace();
@@ -326,11 +326,12 @@ Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name
   return checkpoint;
 }
 
-Result<void> save_checkpoint(Files& files, const std::string& path, const Checkpoint& checkpoint) {
+Result<void> save_checkpoint(io::Files& files, const std::string& path,
+                             const Checkpoint& checkpoint) {
   return files.replace(path, checkpoint_text(checkpoint));
 }
 
-Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::string& path) {
+Result<std::optional<Checkpoint>> load_checkpoint(io::Files& files, const std::string& path) {
   const auto there = files.stat(path);
   if (!there) return there.error();
   if (!*there) return std::optional<Checkpoint>();
@@ -341,4 +342,4 @@ Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::strin
   return std::optional<Checkpoint>(std::move(*checkpoint));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -62,7 +62,7 @@
 #include "util/key_values.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The bound on links in doubt in a checkpoint of version 3: after a kill the first in_flight_max
 /// pending links, after a power loss `ahead_max` more.
@@ -73,7 +73,7 @@ struct OldWindow {
 
 struct Checkpoint {
   std::optional<OldWindow> old_window;  // only in version 3, which is no longer written
-  Digest plan{};                        // of the complete plan
+  util::Digest plan{};                  // of the complete plan
   std::string target;               // fingerprint of host, project and API, computed by the sender
   std::uint64_t generation = 0;     // of the journal that follows this checkpoint
   std::uint64_t journal_chain = 0;  // the checksum from which that journal starts
@@ -101,7 +101,7 @@ struct Checkpoint {
   std::uint64_t letters_chain = 0;    // its checksum (send/dead_letters.hpp)
   std::uint64_t ambiguous_bytes = 0;  // length of ambiguous.ndjson
   std::uint64_t ambiguous_chain = 0;
-  KeyValues words;  // recorded settings: host, project, token fingerprint, rate
+  util::KeyValues words;  // recorded settings: host, project, token fingerprint, rate
 
   // Totals of all rounds.
   std::uint64_t delivered() const { return delivered_before + ledger.delivered; }
@@ -126,9 +126,10 @@ std::string checkpoint_text(const Checkpoint& checkpoint);
 Result<Checkpoint> parse_checkpoint(std::string_view text, std::string_view name);
 
 /// Replace the checkpoint at `path` durably.
-Result<void> save_checkpoint(Files& files, const std::string& path, const Checkpoint& checkpoint);
+Result<void> save_checkpoint(io::Files& files, const std::string& path,
+                             const Checkpoint& checkpoint);
 
 /// Load the checkpoint at `path`. Returns: nullopt if there is none.
-Result<std::optional<Checkpoint>> load_checkpoint(Files& files, const std::string& path);
+Result<std::optional<Checkpoint>> load_checkpoint(io::Files& files, const std::string& path);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -9,14 +9,14 @@
 #include "util/digest.hpp"
 #include "util/fault_point.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::size_t chunk_bytes = 256 << 10;
 
 }  // namespace
 
-Result<DeadLetters> DeadLetters::open(Files& files, const std::string& path, LettersEnd end) {
+Result<DeadLetters> DeadLetters::open(io::Files& files, const std::string& path, LettersEnd end) {
   auto file = files.open_append(path);
   if (!file) return file.error();
   const auto stat = file->stat();
@@ -27,7 +27,7 @@ Result<DeadLetters> DeadLetters::open(Files& files, const std::string& path, Let
   }
   if (stat->size_bytes > end.bytes) {
     if (auto done = file->cut(end.bytes); !done) return done.error();
-    fault_point("letters_cut");
+    util::fault_point("letters_cut");
   }
   return DeadLetters(std::move(*file), end);
 }
@@ -37,7 +37,7 @@ LettersEnd DeadLetters::add(std::string_view line) {
   const auto at = buffer_.size();
   buffer_ += line;
   buffer_ += '\n';
-  end_.chain = checksum(std::string_view(buffer_).substr(at), end_.chain);
+  end_.chain = util::checksum(std::string_view(buffer_).substr(at), end_.chain);
   end_.bytes += line.size() + 1;
   return end_;
 }
@@ -46,7 +46,7 @@ Result<void> DeadLetters::flush() {
   if (buffer_.empty()) return {};
   if (auto done = file_.append(buffer_); !done) return done.error();
   buffer_.clear();
-  fault_point("letters_flush");
+  util::fault_point("letters_flush");
   return {};
 }
 
@@ -76,7 +76,7 @@ Result<void> DeadLetters::take_back(const std::vector<LettersEnd>& begins) {
   return flush();
 }
 
-Result<LettersCheck> LettersCheck::open(Files& files, const std::string& path) {
+Result<LettersCheck> LettersCheck::open(io::Files& files, const std::string& path) {
   LettersCheck check;
   const auto there = files.stat(path);
   if (!there) return there.error();
@@ -106,7 +106,7 @@ Result<bool> LettersCheck::reaches(LettersEnd end) {
     for (auto newline = chunk.find('\n'); newline != std::string_view::npos;
          newline = chunk.find('\n')) {
       letter += chunk.substr(0, newline + 1);
-      at.chain = checksum(letter, at.chain);
+      at.chain = util::checksum(letter, at.chain);
       at.bytes += letter.size();
       letter.clear();
       chunk.remove_prefix(newline + 1);
@@ -118,4 +118,4 @@ Result<bool> LettersCheck::reaches(LettersEnd end) {
   return true;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -15,7 +15,7 @@
 #include "io/files.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The end of a file of dead letters: its length, and the checksum of all letters up to there. The
 /// checksum is XXH3-64 of each letter, seeded with the checksum before it.
@@ -32,7 +32,7 @@ class DeadLetters {
   /// Open the file, creating it if absent, and cut it to `end`.
   ///
   /// Errors: Errc::input if it is shorter.
-  static Result<DeadLetters> open(Files& files, const std::string& path, LettersEnd end);
+  static Result<DeadLetters> open(io::Files& files, const std::string& path, LettersEnd end);
 
   /// Add a letter: one line of JSON without its newline. Written by flush(). Returns: the new end.
   LettersEnd add(std::string_view line);
@@ -48,9 +48,9 @@ class DeadLetters {
   LettersEnd end() const { return end_; }
 
  private:
-  DeadLetters(File file, LettersEnd end) : file_(std::move(file)), end_(end) {}
+  DeadLetters(io::File file, LettersEnd end) : file_(std::move(file)), end_(end) {}
 
-  File file_;
+  io::File file_;
   LettersEnd end_;
   std::string buffer_;
 };
@@ -59,7 +59,7 @@ class DeadLetters {
 class LettersCheck {
  public:
   /// An absent file is treated as empty.
-  static Result<LettersCheck> open(Files& files, const std::string& path);
+  static Result<LettersCheck> open(io::Files& files, const std::string& path);
 
   /// Returns whether the file matches this end, reading on from at(). Moves at() to it if so.
   Result<bool> reaches(LettersEnd end);
@@ -68,10 +68,10 @@ class LettersCheck {
   std::uint64_t size_bytes() const { return size_bytes_; }
 
  private:
-  File file_;
+  io::File file_;
   std::uint64_t size_bytes_ = 0;
   LettersEnd at_;
   std::string buffer_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// An id of up to this length is only matched as a word of its own: "1" does not match in "401".
@@ -100,10 +100,10 @@ bool is_within_mail(std::string_view words, std::size_t at, std::size_t end) {
 
 }  // namespace
 
-bool says(std::string_view words, std::string_view phrase, std::span<const Link> links) {
+bool says(std::string_view words, std::string_view phrase, std::span<const input::Link> links) {
   const std::string text = in_lower_case(words);
   for (auto at = text.find(phrase); at != std::string::npos; at = text.find(phrase, at + 1)) {
-    const bool is_of_id = std::any_of(links.begin(), links.end(), [&](const Link& link) {
+    const bool is_of_id = std::any_of(links.begin(), links.end(), [&](const input::Link& link) {
       return is_part_of(text, at, phrase, link.anon) || is_part_of(text, at, phrase, link.user);
     });
     if (!is_of_id && !is_within_mail(text, at, at + phrase.size())) return true;
@@ -111,7 +111,8 @@ bool says(std::string_view words, std::string_view phrase, std::span<const Link>
   return false;
 }
 
-std::string mask_ids(std::string_view words, std::span<const Link> links, const IdMask& mask) {
+std::string mask_ids(std::string_view words, std::span<const input::Link> links,
+                     const util::IdMask& mask) {
   if (mask.shows()) return std::string(words);
   std::vector<Place> places;
   for (const auto& link : links) {
@@ -135,4 +136,4 @@ std::string mask_ids(std::string_view words, std::span<const Link> links, const 
   return out += words.substr(done);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -17,7 +17,7 @@
 #include "util/encoding.hpp"
 #include "util/version.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::size_t known_bytes_max = 256;
@@ -32,22 +32,23 @@ Result<void> check_options(const DialectOptions& options, std::string_view host,
   if (options.token.empty()) {
     return usage("project token: it is missing: set MIXPANEL_TOKEN, or name a --credentials file");
   }
-  if (const auto why = token_problem(options.token.reveal()); !why.empty()) {
+  if (const auto why = net::token_problem(options.token.reveal()); !why.empty()) {
     return usage(fmt::format("project token: {}", why));
   }
   if (options.username.empty()) {
     return usage(
         "user name: it is missing: set MIXPANEL_USERNAME and MIXPANEL_SECRET of a service account");
   }
-  if (const auto why = user_name_problem(options.username.reveal()); !why.empty()) {
+  if (const auto why = net::user_name_problem(options.username.reveal()); !why.empty()) {
     return usage(fmt::format("user name: {}", why));
   }
-  if (const auto why = secret_problem(options.secret.reveal()); !why.empty()) {
+  if (const auto why = net::secret_problem(options.secret.reveal()); !why.empty()) {
     return usage(fmt::format("secret: {}", why));
   }
   if (host.empty() || !is_graphic(host)) return usage("target: its host is not a host name");
-  if (options.api == Api::import) {
-    if (options.mode == ProjectMode::none) return check_op(Api::import, options.mode, Op::create);
+  if (options.api == plan::Api::import) {
+    if (options.mode == plan::ProjectMode::none)
+      return plan::check_op(plan::Api::import, options.mode, input::Op::create);
     const std::string& id = options.project_id;
     if (id.empty() || id.size() > 20 || id.find_first_not_of("0123456789") != std::string::npos) {
       return usage(
@@ -64,12 +65,12 @@ Result<void> check_options(const DialectOptions& options, std::string_view host,
 }  // namespace
 
 struct Dialect::Parts {
-  Api api = Api::identity;
-  ProjectMode mode = ProjectMode::none;
+  plan::Api api = plan::Api::identity;
+  plan::ProjectMode mode = plan::ProjectMode::none;
   std::size_t links_max = 1;
-  std::array<Secret, 3> heads;  // by operation; they hold the Authorization header
-  std::string token_json;       // the token as it ends a body: ,"$token":"..."}
-  Redactor secrets;
+  std::array<util::Secret, 3> heads;  // by operation; they hold the Authorization header
+  std::string token_json;             // the token as it ends a body: ,"$token":"..."}
+  util::Redactor secrets;
   std::string body;
   std::optional<ImportWriter> import;
   simdjson::dom::parser json;
@@ -78,17 +79,18 @@ struct Dialect::Parts {
   std::string known_good;
   std::size_t known_good_links = 0;
 
-  ~Parts() { wipe(token_json); }
+  ~Parts() { util::wipe(token_json); }
 
-  static void append_request(const Secret& head, std::string_view content, std::string& out);
-  void encode_identity(const Link& link, std::string& out);
-  void decode_answer(const Reply& reply, std::span<const Link> links, Outcome& outcome);
-  void decode_passing(const Reply& reply, Outcome& outcome);
-  void decode_identity_ok(const Reply& reply, std::span<const Link> links, Outcome& outcome);
-  void decode_identity_bad(const Reply& reply, Outcome& outcome);
-  bool took_nothing(const Reply& reply);
-  void append_said(const Reply& reply, std::string& out);
-  void foreign(const Reply& reply, Outcome& outcome);
+  static void append_request(const util::Secret& head, std::string_view content, std::string& out);
+  void encode_identity(const input::Link& link, std::string& out);
+  void decode_answer(const net::Reply& reply, std::span<const input::Link> links, Outcome& outcome);
+  void decode_passing(const net::Reply& reply, Outcome& outcome);
+  void decode_identity_ok(const net::Reply& reply, std::span<const input::Link> links,
+                          Outcome& outcome);
+  void decode_identity_bad(const net::Reply& reply, Outcome& outcome);
+  bool took_nothing(const net::Reply& reply);
+  void append_said(const net::Reply& reply, std::string& out);
+  void foreign(const net::Reply& reply, Outcome& outcome);
 };
 
 Dialect::Dialect(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -107,25 +109,25 @@ Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view ho
   for (const auto& [user, password] : options.other_logins)
     parts->secrets.hide_login(user, password);
   parts->token_json = ",\"$token\":";
-  append_json(options.token.reveal(), parts->token_json);
+  util::append_json(options.token.reveal(), parts->token_json);
   parts->token_json += '}';
 
   std::string credentials(options.username.reveal());
   credentials += ':';
   credentials += options.secret.reveal();
   std::string encoded;
-  append_base64(credentials, encoded);
+  util::append_base64(credentials, encoded);
   const auto head = [&](std::string_view path, std::string_view more) {
     std::string text = fmt::format(
         "POST {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: idmerge/{}\r\n"
         "Accept: application/json\r\nContent-Type: application/json\r\n{}"
         "Authorization: Basic {}\r\nContent-Length: ",
-        base, path, host, version(), more, encoded);
-    Secret kept(text);
-    wipe(text);
+        base, path, host, util::version(), more, encoded);
+    util::Secret kept(text);
+    util::wipe(text);
     return kept;
   };
-  if (options.api == Api::identity) {
+  if (options.api == plan::Api::identity) {
     parts->heads = {head("/identity/create", ""), head("/identity/create-alias", ""),
                     head("/identity/merge", "")};
   } else {
@@ -134,8 +136,8 @@ Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view ho
     parts->import.emplace(options);
     parts->links_max = options.batch_links_max;
   }
-  wipe(credentials);
-  wipe(encoded);
+  util::wipe(credentials);
+  util::wipe(encoded);
   return Dialect(std::move(parts));
 }
 
@@ -143,9 +145,9 @@ std::size_t Dialect::links_max() const {
   return parts_->links_max;
 }
 
-std::size_t Dialect::encode(std::span<const Link> links, std::string& out) {
+std::size_t Dialect::encode(std::span<const input::Link> links, std::string& out) {
   IDMERGE_CHECK(!links.empty());
-  if (parts_->api == Api::identity) {
+  if (parts_->api == plan::Api::identity) {
     parts_->encode_identity(links.front(), out);
     return 1;
   }
@@ -154,7 +156,7 @@ std::size_t Dialect::encode(std::span<const Link> links, std::string& out) {
   return count;
 }
 
-void Dialect::Parts::append_request(const Secret& head, std::string_view content,
+void Dialect::Parts::append_request(const util::Secret& head, std::string_view content,
                                     std::string& out) {
   const fmt::format_int length(content.size());
   out += head.reveal();
@@ -163,26 +165,26 @@ void Dialect::Parts::append_request(const Secret& head, std::string_view content
   out += content;
 }
 
-void Dialect::Parts::encode_identity(const Link& link, std::string& out) {
+void Dialect::Parts::encode_identity(const input::Link& link, std::string& out) {
   body.clear();
   switch (link.op) {
-    case Op::create:
+    case input::Op::create:
       body += R"({"$identified_id":)";
-      append_json(link.user, body);
+      util::append_json(link.user, body);
       body += R"(,"$anon_id":)";
-      append_json(link.anon, body);
+      util::append_json(link.anon, body);
       break;
-    case Op::alias:
+    case input::Op::alias:
       body += R"({"alias":)";
-      append_json(link.anon, body);
+      util::append_json(link.anon, body);
       body += R"(,"distinct_id":)";
-      append_json(link.user, body);
+      util::append_json(link.user, body);
       break;
-    case Op::merge:
+    case input::Op::merge:
       body += R"({"$distinct_ids":[)";
-      append_json(link.anon, body);
+      util::append_json(link.anon, body);
       body += ',';
-      append_json(link.user, body);
+      util::append_json(link.user, body);
       body += ']';
       break;
   }
@@ -192,7 +194,8 @@ void Dialect::Parts::encode_identity(const Link& link, std::string& out) {
 
 // ---- Answers
 
-void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& outcome) {
+void Dialect::decode(const net::Reply& reply, std::span<const input::Link> links,
+                     Outcome& outcome) {
   IDMERGE_CHECK(!links.empty());
   Parts& parts = *parts_;
   outcome.message.clear();
@@ -214,7 +217,7 @@ void Dialect::decode(const Reply& reply, std::span<const Link> links, Outcome& o
   }
 }
 
-void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> links,
+void Dialect::Parts::decode_answer(const net::Reply& reply, std::span<const input::Link> links,
                                    Outcome& outcome) {
   const unsigned status = reply.status;
   if (status == 401 || status == 403) {
@@ -223,7 +226,7 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
     append_said(reply, outcome.message);
   } else if (status == 408 || status == 429 || (status >= 500 && status <= 599)) {
     decode_passing(reply, outcome);
-  } else if (api == Api::import) {
+  } else if (api == plan::Api::import) {
     const bool own = status == 200 || status == 400 || status == 413;
     if (!own || !decode_import(json, secrets, reply, links, mode, outcome)) foreign(reply, outcome);
   } else if (status == 200) {
@@ -237,8 +240,8 @@ void Dialect::Parts::decode_answer(const Reply& reply, std::span<const Link> lin
 
 // What stands between answers 400 too, with a page for people, and no link is refused by that. The
 // API's own word for it is not specified, so any other body will do, unless it says "done".
-void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
-  if (is_html(reply)) return foreign(reply, outcome);
+void Dialect::Parts::decode_identity_bad(const net::Reply& reply, Outcome& outcome) {
+  if (net::is_html(reply)) return foreign(reply, outcome);
   simdjson::dom::object object;
   if (parse_object(json, reply, object)) {
     simdjson::dom::element code;
@@ -252,7 +255,7 @@ void Dialect::Parts::decode_identity_bad(const Reply& reply, Outcome& outcome) {
   if (outcome.message.empty()) outcome.message = "the service answered 400 without a reason";
 }
 
-void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
+void Dialect::Parts::decode_passing(const net::Reply& reply, Outcome& outcome) {
   if (!reply.retry_after.empty()) {
     const auto date = parse_http_date(reply.date);
     outcome.retry_after =
@@ -269,7 +272,7 @@ void Dialect::Parts::decode_passing(const Reply& reply, Outcome& outcome) {
   }
 }
 
-void Dialect::Parts::decode_identity_ok(const Reply& reply, std::span<const Link> links,
+void Dialect::Parts::decode_identity_ok(const net::Reply& reply, std::span<const input::Link> links,
                                         Outcome& outcome) {
   // Whatever says otherwise than `status` does is doubt, and doubt is foreign.
   simdjson::dom::object object;
@@ -287,8 +290,9 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, std::span<const Link
     outcome.kind = OutcomeKind::delivered;
   } else if (status == 0) {
     outcome.kind = OutcomeKind::refused;
-    append_clean(secrets, error.empty() ? "the service answered status 0 without a reason" : error,
-                 outcome.message);
+    net::append_clean(secrets,
+                      error.empty() ? "the service answered status 0 without a reason" : error,
+                      outcome.message);
     // Source: mixpanel-facts 1.6: this refusal was seen to be a passing one.
     if (says(error, "temporary failure", links)) {
       outcome.kind = OutcomeKind::retry;
@@ -300,42 +304,42 @@ void Dialect::Parts::decode_identity_ok(const Reply& reply, std::span<const Link
 }
 
 /// Of an answer that says no by its status: does its body not say otherwise?
-bool Dialect::Parts::took_nothing(const Reply& reply) {
+bool Dialect::Parts::took_nothing(const net::Reply& reply) {
   simdjson::dom::object object;
   return !parse_object(json, reply, object) || !says_taken(object);
 }
 
-void Dialect::Parts::append_said(const Reply& reply, std::string& out) {
+void Dialect::Parts::append_said(const net::Reply& reply, std::string& out) {
   simdjson::dom::object object;
   std::string_view error;
   if (parse_object(json, reply, object) && !object["error"].get(error) && !error.empty()) {
-    append_clean(secrets, error, out);
+    net::append_clean(secrets, error, out);
   } else {
-    append_gist(secrets, reply, out);
+    net::append_gist(secrets, reply, out);
   }
 }
 
-void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
+void Dialect::Parts::foreign(const net::Reply& reply, Outcome& outcome) {
   outcome.kind = OutcomeKind::foreign;
   std::string& out = outcome.message;
   out = fmt::format("the target answered {}", reply.status);
   if (!reply.content_type.empty()) {
     out += ' ';
-    append_clean(secrets, reply.content_type, out, 64);
+    net::append_clean(secrets, reply.content_type, out, 64);
   }
   if (!reply.location.empty()) {
     out += " to ";
-    append_clean(secrets, reply.location, out, 160);
+    net::append_clean(secrets, reply.location, out, 160);
   }
   std::string gist;
-  append_gist(secrets, reply, gist);
+  net::append_gist(secrets, reply, gist);
   if (!gist.empty()) {
     out += " \"";
-    append_clean(secrets, gist, out, 320);
+    net::append_clean(secrets, gist, out, 320);
     out += '"';
   }
   if (reply.status == 404 || reply.status == 405) {
-    out += api == Api::identity
+    out += api == plan::Api::identity
                ? ": it has no Identity API at this path: check --to, or use --api import, "
                  "Mixpanel's public ingestion"
                : ": it has no /import at this path: check --to";
@@ -343,7 +347,7 @@ void Dialect::Parts::foreign(const Reply& reply, Outcome& outcome) {
     out += ": redirects are not followed with credentials: give the final URL with --to";
   } else {
     out += fmt::format(": this is not how {} answers: check --to and what stands between",
-                       api == Api::identity ? "the Identity API" : "/import");
+                       api == plan::Api::identity ? "the Identity API" : "/import");
   }
 }
 
@@ -466,7 +470,7 @@ struct Word {
 
 class Words {
  public:
-  Words(std::string_view text, const Link& link) : rest_(text), link_(link) {}
+  Words(std::string_view text, const input::Link& link) : rest_(text), link_(link) {}
 
   std::optional<Word> next() {
     Word word;
@@ -526,20 +530,20 @@ class Words {
     };
     try_id(link_.user);
     try_id(link_.anon);
-    try_id(std::string(device_prefix).append(link_.anon));
+    try_id(std::string(input::device_prefix).append(link_.anon));
     return length;
   }
 
   std::size_t word_length() const {
     const auto end = std::min(rest_.find_first_of(" =,;()[]{}<>|\"`\\"), rest_.size());
     const auto colon = rest_.substr(0, end).find(':');
-    const bool is_labelled = colon != std::string_view::npos && !has_device_prefix(rest_) &&
+    const bool is_labelled = colon != std::string_view::npos && !input::has_device_prefix(rest_) &&
                              is_known(rest_.substr(0, colon));
     return is_labelled ? colon : end;
   }
 
   std::string_view rest_;
-  const Link& link_;
+  const input::Link& link_;
 };
 
 /// What a text says, apart from the ids of a link.
@@ -548,7 +552,7 @@ struct Said {
   bool names_another = false;
 };
 
-Said read(std::string_view message, const Link& link) {
+Said read(std::string_view message, const input::Link& link) {
   Said said;
   bool introduced = false;
   bool referred = false;
@@ -580,11 +584,11 @@ Said read(std::string_view message, const Link& link) {
 
 }  // namespace
 
-bool may_mean_ours(std::string_view message, const Link& link) {
+bool may_mean_ours(std::string_view message, const input::Link& link) {
   if (message.ends_with("…")) return false;  // whom the rest names is not known
   const Said said = read(message, link);
   return holds_any(said.prose, already_linked) && !holds_any(said.prose, another_user) &&
          !said.names_another;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

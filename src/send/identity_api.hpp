@@ -21,7 +21,7 @@
 #include "send/service_api.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 class Dialect {
  public:
@@ -44,10 +44,10 @@ class Dialect {
   /// carries.
   ///
   /// Bounds: at least 1, at most links_max() and as many as fit into batch_bytes_max.
-  std::size_t encode(std::span<const Link> links, std::string& out);
+  std::size_t encode(std::span<const input::Link> links, std::string& out);
 
   /// Say what the answer to a request with `links` means. Never fails, whatever the bytes are.
-  void decode(const Reply& reply, std::span<const Link> links, Outcome& outcome);
+  void decode(const net::Reply& reply, std::span<const input::Link> links, Outcome& outcome);
 
  private:
   struct Parts;
@@ -62,6 +62,6 @@ class Dialect {
 /// request, a page of the documentation, a day).
 /// Source: mixpanel-facts 2.1: errAnonDistinctIdAssignedAlready and errAliasAlreadyExists do not
 /// say to whom.
-bool may_mean_ours(std::string_view message, const Link& link);
+bool may_mean_ours(std::string_view message, const input::Link& link);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

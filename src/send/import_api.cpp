@@ -19,7 +19,7 @@
 #include "util/encoding.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 // The fastest level: beyond it, half a core buys a few percent of the bytes.
@@ -58,9 +58,9 @@ void append_length(std::size_t length, std::string& out) {
 
 }  // namespace
 
-void append_insert_id(const Link& link, std::string& out) {
+void append_insert_id(const input::Link& link, std::string& out) {
   static_assert(2 * crypto_shorthash_siphashx24_BYTES == hash_digits);
-  if (link.op == Op::create && is_insert_id(link.anon)) {
+  if (link.op == input::Op::create && is_insert_id(link.anon)) {
     out += link.anon;
     return;
   }
@@ -89,22 +89,22 @@ ImportWriter::ImportWriter(const DialectOptions& options)
     : mode_(options.mode),
       links_max_(options.batch_links_max),
       bytes_max_(options.batch_bytes_max),
-      compressor_(made(libdeflate_alloc_compressor(gzip_level))) {
+      compressor_(util::made(libdeflate_alloc_compressor(gzip_level))) {
   IDMERGE_CHECK(links_max_ > 0);
   common_ = ",\"token\":";
-  append_json(options.token.reveal(), common_);
+  util::append_json(options.token.reveal(), common_);
   common_ += fmt::format(",\"time\":{},\"$insert_id\":\"", options.pinned_time_s);
 }
 
 ImportWriter::~ImportWriter() {
-  wipe(common_);
+  util::wipe(common_);
 }
 
 void ImportWriter::Free::operator()(libdeflate_compressor* compressor) const {
   libdeflate_free_compressor(compressor);
 }
 
-std::size_t ImportWriter::write(std::span<const Link> links) {
+std::size_t ImportWriter::write(std::span<const input::Link> links) {
   IDMERGE_CHECK(!links.empty());
   const std::size_t most = std::min(links.size(), links_max_);
   body_.assign(1, '[');
@@ -122,36 +122,36 @@ std::size_t ImportWriter::write(std::span<const Link> links) {
   return count;
 }
 
-void ImportWriter::append_event(const Link& link) {
-  if (mode_ == ProjectMode::simplified) {
+void ImportWriter::append_event(const input::Link& link) {
+  if (mode_ == plan::ProjectMode::simplified) {
     // The service derives the distinct id from the two, and puts the prefix before the device's. An
     // id that had it already would create a phantom, another verb make a user a device.
-    IDMERGE_CHECK(link.op == Op::create && !has_device_prefix(link.anon));
+    IDMERGE_CHECK(link.op == input::Op::create && !input::has_device_prefix(link.anon));
     body_ += R"({"event":")";
     body_ += simplified_event;
     body_ += R"(","properties":{"$device_id":)";
-    append_json(link.anon, body_);
+    util::append_json(link.anon, body_);
     body_ += R"(,"$user_id":)";
-    append_json(link.user, body_);
-  } else if (link.op == Op::create) {
+    util::append_json(link.user, body_);
+  } else if (link.op == input::Op::create) {
     body_ += R"({"event":"$identify","properties":{"$identified_id":)";
-    append_json(link.user, body_);
+    util::append_json(link.user, body_);
     body_ += R"(,"$anon_id":)";
-    append_json(link.anon, body_);
+    util::append_json(link.anon, body_);
     body_ += R"(,"distinct_id":)";
-    append_json(link.user, body_);
-  } else if (link.op == Op::alias) {
+    util::append_json(link.user, body_);
+  } else if (link.op == input::Op::alias) {
     body_ += R"({"event":"$create_alias","properties":{"alias":)";
-    append_json(link.anon, body_);
+    util::append_json(link.anon, body_);
     body_ += R"(,"distinct_id":)";
-    append_json(link.user, body_);
+    util::append_json(link.user, body_);
   } else {
     body_ += R"({"event":"$merge","properties":{"$distinct_ids":[)";
-    append_json(link.anon, body_);
+    util::append_json(link.anon, body_);
     body_ += ',';
-    append_json(link.user, body_);
+    util::append_json(link.user, body_);
     body_ += R"(],"distinct_id":)";
-    append_json(link.user, body_);
+    util::append_json(link.user, body_);
   }
   body_ += common_;
   append_insert_id(link, body_);
@@ -190,10 +190,11 @@ constexpr std::string_view is_not_simplified =
     "the project does not use simplified identity merge: plan again with --project-mode original "
     "(or legacy), as its settings show it";
 
-std::string_view remedy_for(std::string_view field, std::string_view message, ProjectMode mode,
-                            std::span<const Link> links) {
+std::string_view remedy_for(std::string_view field, std::string_view message,
+                            plan::ProjectMode mode, std::span<const input::Link> links) {
   if (says(message, "identity events are not allowed", links)) return is_simplified;
-  if (mode != ProjectMode::simplified || !says(message, "must not be missing", links)) return {};
+  if (mode != plan::ProjectMode::simplified || !says(message, "must not be missing", links))
+    return {};
   const bool about_distinct_id =
       says(field, "distinct_id", links) || says(message, "distinct_id", links);
   return about_distinct_id ? is_not_simplified : std::string_view();
@@ -225,18 +226,18 @@ bool has_error_or_failure(simdjson::dom::object object) {
 
 class BatchReader {
  public:
-  BatchReader(const Redactor& secrets, std::span<const Link> links, ProjectMode mode,
-              Outcome& outcome)
+  BatchReader(const util::Redactor& secrets, std::span<const input::Link> links,
+              plan::ProjectMode mode, Outcome& outcome)
       : secrets_(secrets), links_(links), mode_(mode), outcome_(outcome) {}
 
-  BatchWords read(simdjson::dom::parser& json, const Reply& reply) {
+  BatchWords read(simdjson::dom::parser& json, const net::Reply& reply) {
     simdjson::dom::object object;
     if (!parse_object(json, reply, object)) return words_;
     words_.readable = true;
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
     if (!object["error"].get(text)) {
-      append_clean(secrets_, text, words_.error);
+      net::append_clean(secrets_, text, words_.error);
       words_.about_project = says(text, "project", links_);
       words_.remedy = remedy_for("", text, mode_, links_);
     }
@@ -281,10 +282,10 @@ class BatchReader {
     }
     std::string said;
     if (!field.empty()) {
-      append_clean(secrets_, field, said, 100);
+      net::append_clean(secrets_, field, said, 100);
       said += ": ";
     }
-    append_clean(secrets_, message, said);
+    net::append_clean(secrets_, message, said);
     if (words_.remedy.empty()) words_.remedy = remedy_for(field, message, mode_, links_);
     if (!link) {
       words_.vague = true;
@@ -354,9 +355,9 @@ class BatchReader {
     return found == by_id_.end() ? std::nullopt : found->second;
   }
 
-  const Redactor& secrets_;
-  std::span<const Link> links_;
-  ProjectMode mode_;
+  const util::Redactor& secrets_;
+  std::span<const input::Link> links_;
+  plan::ProjectMode mode_;
   Outcome& outcome_;
   BatchWords words_;
   std::vector<char> named_;  // by link: was it named already?
@@ -378,7 +379,7 @@ bool took_nothing(const BatchWords& words, std::size_t refused, std::size_t link
          (!words.named || refused == links || (refused == 0 && words.vague));
 }
 
-bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& outcome) {
+bool decode_ok(const BatchWords& words, std::span<const input::Link> links, Outcome& outcome) {
   if (!words.readable || !words.ok || !words.imported || words.contradicts) return false;
   const auto count = static_cast<std::int64_t>(links.size());
   const auto refused = static_cast<std::int64_t>(outcome.refusals.size());
@@ -393,8 +394,8 @@ bool decode_ok(const BatchWords& words, std::span<const Link> links, Outcome& ou
   return true;
 }
 
-bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
-                        std::span<const Link> links, Outcome& outcome) {
+bool decode_bad_request(const util::Redactor& secrets, const BatchWords& words,
+                        std::span<const input::Link> links, Outcome& outcome) {
   if (!words.readable) return false;
   const std::size_t refused = outcome.refusals.size();
   outcome.took_nothing = took_nothing(words, refused, links.size());
@@ -403,7 +404,7 @@ bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
   const bool may_be_none = words.imported ? *words.imported == 0 : !words.named;
   if (!words.named && may_be_none && !words.contradicts && words.about_project) {
     outcome.kind = OutcomeKind::wrong_project;
-    append_clean(secrets, words.error, outcome.message, 400);
+    net::append_clean(secrets, words.error, outcome.message, 400);
     outcome.message += ": check --project-id and the service account's role";
     return true;
   }
@@ -427,7 +428,8 @@ bool decode_bad_request(const Redactor& secrets, const BatchWords& words,
 
 }  // namespace
 
-bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object) {
+bool parse_object(simdjson::dom::parser& json, const net::Reply& reply,
+                  simdjson::dom::object& object) {
   if (reply.body_cut || reply.body.empty()) return false;
   const auto error = json.parse(reply.body.data(), reply.body.size(), true).get(object);
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
@@ -507,8 +509,9 @@ bool says_failed(simdjson::dom::object object) {
          (member.get(count) || count <= 0);
 }
 
-bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
-                   std::span<const Link> links, ProjectMode mode, Outcome& outcome) {
+bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
+                   const net::Reply& reply, std::span<const input::Link> links,
+                   plan::ProjectMode mode, Outcome& outcome) {
   const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, reply);
   if (!words.remedy.empty() && reply.status != 413) {
     outcome.kind = OutcomeKind::wrong_mode;
@@ -526,7 +529,7 @@ bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const R
     simdjson::dom::object object;
     const bool belied = parse_object(json, reply, object) && says_taken(object);
     refuse_or_split(words.error, links.size(), outcome);
-    outcome.took_nothing = !belied && !is_html(reply);
+    outcome.took_nothing = !belied && !net::is_html(reply);
     return true;
   }
   const bool known = reply.status == 200 ? decode_ok(words, links, outcome)
@@ -538,4 +541,4 @@ bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const R
   return known;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -22,7 +22,7 @@
 
 struct libdeflate_compressor;
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Append the id by which the service tells repeated events; it depends on the operation and both
 /// ids alone. For `create` it is the anonymous id itself where that is spelled as such an id may be
@@ -31,7 +31,7 @@ namespace idmerge {
 /// Shape: no two links of the same distinct id (the user id) and event have the same one.
 /// Source: mixpanel-facts 1.3: at most 36 letters, digits and '-'; 1.6: the service compares event,
 /// time, distinct id and insert id.
-void append_insert_id(const Link& link, std::string& out);
+void append_insert_id(const input::Link& link, std::string& out);
 
 class ImportWriter {
  public:
@@ -42,7 +42,7 @@ class ImportWriter {
 
   /// Make the body for as many of `links` as fit, and say how many these are: at least one.
   /// Shape: a JSON array of events; ends with the next call.
-  std::size_t write(std::span<const Link> links);
+  std::size_t write(std::span<const input::Link> links);
 
   std::string_view body() const { return body_; }
 
@@ -54,9 +54,9 @@ class ImportWriter {
     void operator()(libdeflate_compressor* compressor) const;
   };
 
-  void append_event(const Link& link);
+  void append_event(const input::Link& link);
 
-  ProjectMode mode_;
+  plan::ProjectMode mode_;
   std::size_t links_max_;
   std::size_t bytes_max_;
   std::string common_;  // of all events: token and time
@@ -67,7 +67,8 @@ class ImportWriter {
 
 /// The object that an answer is, which lives until `json` parses the next one; false when it is
 /// none, or was cut.
-bool parse_object(simdjson::dom::parser& json, const Reply& reply, simdjson::dom::object& object);
+bool parse_object(simdjson::dom::parser& json, const net::Reply& reply,
+                  simdjson::dom::object& object);
 
 /// Does a member `code` say something else than the status it came with?
 bool contradicts(simdjson::dom::element code, unsigned status);
@@ -91,7 +92,8 @@ bool means_none(simdjson::dom::element member);
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///
 /// Shape: sets kind, message and refusals of `outcome`; false when it is not an answer of this API.
-bool decode_import(simdjson::dom::parser& json, const Redactor& secrets, const Reply& reply,
-                   std::span<const Link> links, ProjectMode mode, Outcome& outcome);
+bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
+                   const net::Reply& reply, std::span<const input::Link> links,
+                   plan::ProjectMode mode, Outcome& outcome);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

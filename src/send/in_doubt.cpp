@@ -5,7 +5,7 @@
 
 #include "plan/verdict.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// The bounds of the pending links that a run may have sent without a record.
@@ -35,9 +35,9 @@ bool is_open(const Ledger& ledger, std::uint64_t ordinal) {
 }
 
 /// Add the links within reach that are to be sent, pending and not parked.
-Result<void> add_within(Reach reach, const Ledger& ledger, const PlanReader& plan,
+Result<void> add_within(Reach reach, const Ledger& ledger, const plan::PlanReader& plan,
                         LinkSet& in_doubt) {
-  PlanBlock block;
+  plan::PlanBlock block;
   auto ordinal = ledger.watermark();
   const auto links_end = std::min(plan.links(), reach.end);
   while (reach.links_max > 0 && ordinal < links_end) {
@@ -45,7 +45,7 @@ Result<void> add_within(Reach reach, const Ledger& ledger, const PlanReader& pla
     const auto end = std::min<std::uint64_t>(block.first + block.verdicts.size(), links_end);
     for (; reach.links_max > 0 && ordinal < end; ++ordinal) {
       const auto verdict = block.verdicts[static_cast<std::size_t>(ordinal - block.first)];
-      if (verdict != Verdict::send || !is_open(ledger, ordinal)) continue;
+      if (verdict != plan::Verdict::send || !is_open(ledger, ordinal)) continue;
       in_doubt.add(ordinal);
       --reach.links_max;
     }
@@ -72,8 +72,8 @@ bool is_only_bounded(const RunState& state, std::string_view boot) {
          (checkpoint.old_window || state.journal_lost || is_power_lost(checkpoint, boot));
 }
 
-Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
-                             std::span<const std::uint64_t> spares) {
+Result<Doubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
+                             std::string_view boot, std::span<const std::uint64_t> spares) {
   const auto& checkpoint = state.checkpoint;
   const auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
@@ -98,4 +98,4 @@ Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std:
   return doubt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

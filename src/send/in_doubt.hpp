@@ -21,7 +21,7 @@
 #include "send/run_log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct Doubt {
   bool died = false;        // the previous run did not end in order
@@ -39,7 +39,7 @@ bool is_only_bounded(const RunState& state, std::string_view boot);
 /// one or one other than the checkpoint's counts as a power loss. `spares` are the spares of the
 /// round in ascending order (send/spare_rounds finds them); they are used only if is_only_bounded()
 /// and the round is not 0. Errors: Errc::input when the plan is damaged.
-Result<Doubt> links_in_doubt(const RunState& state, const PlanReader& plan, std::string_view boot,
-                             std::span<const std::uint64_t> spares = {});
+Result<Doubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
+                             std::string_view boot, std::span<const std::uint64_t> spares = {});
 
-}  // namespace idmerge
+}  // namespace idmerge::send

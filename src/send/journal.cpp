@@ -8,7 +8,7 @@
 
 #include "util/fault_point.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::string_view magic = "idmjrnl\n";
@@ -21,7 +21,7 @@ struct Head {
   char magic[8];
   std::uint32_t version;
   std::uint32_t zero;
-  Digest plan;
+  util::Digest plan;
   std::uint64_t generation;
   std::uint64_t chain;
   std::uint64_t zero_too;
@@ -50,7 +50,7 @@ std::string_view bytes_of(const T& value) {
 /// Returns: the checksum of a head or an entry without its last eight bytes, the checksum field.
 template <class T>
 std::uint64_t checksum_of(const T& value, std::uint64_t seed) {
-  return checksum(bytes_of(value).substr(0, sizeof value - sizeof value.checksum), seed);
+  return util::checksum(bytes_of(value).substr(0, sizeof value - sizeof value.checksum), seed);
 }
 
 bool is_kind(std::uint8_t byte, std::uint32_t journal_version) {
@@ -68,10 +68,10 @@ bool is_kind(std::uint8_t byte, std::uint32_t journal_version) {
 
 }  // namespace
 
-Journal::Journal(File file, std::uint64_t generation, std::uint64_t chain)
+Journal::Journal(io::File file, std::uint64_t generation, std::uint64_t chain)
     : file_(std::move(file)), generation_(generation), chain_(chain) {}
 
-Result<Journal> Journal::create(Files& files, const std::string& path, const Digest& plan,
+Result<Journal> Journal::create(io::Files& files, const std::string& path, const util::Digest& plan,
                                 std::uint64_t generation, std::uint64_t chain) {
   auto file = files.create(path);
   if (!file) return file.error();
@@ -83,7 +83,7 @@ Result<Journal> Journal::create(Files& files, const std::string& path, const Dig
   head.chain = chain;
   head.checksum = checksum_of(head, 0);
   if (auto done = file->append(bytes_of(head)); !done) return done.error();
-  fault_point("journal_create");
+  util::fault_point("journal_create");
   return Journal(std::move(*file), generation, chain);
 }
 
@@ -105,12 +105,12 @@ Result<void> Journal::flush() {
   if (buffer_.empty()) return {};
   if (auto done = file_.append(buffer_); !done) return done.error();
   buffer_.clear();
-  fault_point("journal_flush");
+  util::fault_point("journal_flush");
   return {};
 }
 
 Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
-                                  const Digest& plan) {
+                                  const util::Digest& plan) {
   JournalText text;
   text.lost_bytes = bytes.size();
   Head head{};
@@ -129,7 +129,7 @@ Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
   }
   if (head.plan != plan) {
     return Error{Errc::input, fmt::format("{}: belongs to plan {}: it is not of this job", name,
-                                          hex(head.plan).substr(0, 12))};
+                                          util::hex(head.plan).substr(0, 12))};
   }
   text.version = head.version;
   text.generation = head.generation;
@@ -156,4 +156,4 @@ Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
   return text;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

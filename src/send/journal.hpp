@@ -40,7 +40,7 @@
 #include "util/digest.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The event that an entry records. The numbers are those in the file.
 enum class EntryKind : std::uint8_t {
@@ -67,7 +67,7 @@ struct JournalEntry {
 class Journal {
  public:
   /// Create `path` as the generation that follows a journal with the final checksum `chain`.
-  static Result<Journal> create(Files& files, const std::string& path, const Digest& plan,
+  static Result<Journal> create(io::Files& files, const std::string& path, const util::Digest& plan,
                                 std::uint64_t generation, std::uint64_t chain);
 
   void add(const JournalEntry& entry);
@@ -82,9 +82,9 @@ class Journal {
   std::uint64_t chain() const { return chain_; }
 
  private:
-  Journal(File file, std::uint64_t generation, std::uint64_t chain);
+  Journal(io::File file, std::uint64_t generation, std::uint64_t chain);
 
-  File file_;
+  io::File file_;
   std::uint64_t generation_;
   std::uint64_t chain_;
   std::string buffer_;
@@ -106,6 +106,6 @@ struct JournalText {
 /// is truncated or has a wrong checksum was torn by a crash; this is not an error: there are no
 /// entries and all bytes count as lost.
 Result<JournalText> parse_journal(std::string_view bytes, std::string_view name,
-                                  const Digest& plan);
+                                  const util::Digest& plan);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

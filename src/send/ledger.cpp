@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::uint64_t words = Ledger::window_max / 64;
@@ -212,4 +212,4 @@ Result<Ledger> Ledger::restore(const LedgerState& state) {
   return ledger;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

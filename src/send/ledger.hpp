@@ -15,7 +15,7 @@
 #include "send/tally.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// A link that is retried at the end, and its number of attempts so far.
 struct ParkedLink {
@@ -137,4 +137,4 @@ class Ledger {
   LinkSet reopened_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

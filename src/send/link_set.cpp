@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 std::uint64_t end_of(const LinkRange& range) {
@@ -91,4 +91,4 @@ std::uint64_t LinkSet::size() const {
   return sum;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

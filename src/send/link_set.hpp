@@ -9,7 +9,7 @@
 #include <initializer_list>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct LinkRange {
   std::uint64_t first = 0;
@@ -58,4 +58,4 @@ class LinkSet {
   std::vector<LinkRange> ranges_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

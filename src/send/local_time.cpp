@@ -14,7 +14,7 @@
 
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::string_view default_zone_file = "/etc/localtime";
@@ -114,14 +114,14 @@ LocalZone local_zone() {
   if (std::find(utc_names.begin(), utc_names.end(), text) != utc_names.end()) return {"UTC", {}};
   return {"UTC", fmt::format("TZ={}: this machine has no such time zone, so hours are those of "
                              "UTC: correct TZ, or install tzdata",
-                             printable(variable))};
+                             util::printable(variable))};
 }
 
 std::string local_time_text(std::time_t now, const LocalZone& zone) {
   std::tm local{};
   ::localtime_r(&now, &local);
-  auto text =
-      fmt::format("local time {:02}:{:02} {}", local.tm_hour, local.tm_min, printable(zone.name));
+  auto text = fmt::format("local time {:02}:{:02} {}", local.tm_hour, local.tm_min,
+                          util::printable(zone.name));
   if (zone.name != "UTC") text += ", " + offset_text(local.tm_gmtoff);
   return text;
 }
@@ -130,4 +130,4 @@ std::string local_time_text() {
   return local_time_text(std::time(nullptr), local_zone());
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

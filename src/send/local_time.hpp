@@ -11,7 +11,7 @@
 
 #include "send/rate_schedule.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Returns: the time of the week by this machine's clock and time zone.
 WeekTime local_week_time();
@@ -30,4 +30,4 @@ std::string local_time_text(std::time_t now, const LocalZone& zone);
 /// The same for the current time.
 std::string local_time_text();
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -13,24 +13,25 @@
 #include "send/spare_rounds.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// Key in the checkpoint for the directory in which it was written.
 constexpr std::string_view directory_word = "directory";
 
-Result<RunPaths> run_paths(Files& files, const JobPaths& job, bool rehearsal) {
-  if (rehearsal) return make_rehearsal(files, job);
+Result<plan::RunPaths> run_paths(io::Files& files, const plan::JobPaths& job, bool rehearsal) {
+  if (rehearsal) return plan::make_rehearsal(files, job);
   return job.run();
 }
 
 /// Warns if the directory is not the one in which the previous run worked. After a reboot the
 /// kernel may number directories differently, so there is no warning then.
-void note_copy(const RunState& state, const Hold& hold, const RunPaths& paths, Progress& progress) {
+void note_copy(const RunState& state, const plan::Hold& hold, const plan::RunPaths& paths,
+               plan::Progress& progress) {
   const auto before = state.checkpoint.words.get(directory_word);
   if (before.empty() || before == hold.identity()) return;
-  if (state.checkpoint.boot.empty() || state.checkpoint.boot != boot_here()) return;
-  progress.note(Weight::warning,
+  if (state.checkpoint.boot.empty() || state.checkpoint.boot != io::boot_here()) return;
+  progress.note(plan::Weight::warning,
                 fmt::format("{}: is a copy of the directory in which the job was begun, or was "
                             "restored: should the first one still be there, go on with one of "
                             "them only, as both would send the same links",
@@ -38,12 +39,12 @@ void note_copy(const RunState& state, const Hold& hold, const RunPaths& paths, P
 }
 
 /// Reports what an earlier run left behind.
-void note_resume(const RunState& state, const Doubt& doubt, Progress& progress) {
+void note_resume(const RunState& state, const Doubt& doubt, plan::Progress& progress) {
   for (const auto& sentence : state.notes)
-    progress.note(Weight::warning, sentence);
+    progress.note(plan::Weight::warning, sentence);
   if (doubt.links.empty()) return;
   progress.note(
-      Weight::info,
+      plan::Weight::info,
       fmt::format("re-sending at most {} links that may already have been delivered{}: they are "
                   "what show --in-doubt lists",
                   doubt.links.size(), doubt.power_lost ? ", since the machine was restarted" : ""));
@@ -66,11 +67,11 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
   return std::min(Ledger::window_max, in_flight_max + static_cast<std::uint64_t>(links));
 }
 
-std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan) {
+std::string target_fingerprint(const SendOptions& options, const plan::PlanFacts& plan) {
   const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
                                 name(options.dialect.api), name(options.dialect.mode),
                                 options.dialect.project_id, options.dialect.token.reveal());
-  const auto print = Fingerprinter(plan.preamble.secret)(text);
+  const auto print = plan::Fingerprinter(plan.preamble.secret)(text);
   return fmt::format("{:016x}{:08x}", print.low, print.high);
 }
 
@@ -94,31 +95,32 @@ SendReport Outset::report() const {
   return report;
 }
 
-Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
-                           Progress& progress) {
-  const auto job_paths = open_job(files, job);
+Result<Outset> read_outset(const SendOptions& options, const std::string& job, io::Files& files,
+                           plan::Progress& progress) {
+  const auto job_paths = plan::open_job(files, job);
   if (!job_paths) return job_paths.error();
   auto paths = run_paths(files, *job_paths, options.rehearsal);
   if (!paths) return paths.error();
-  auto taken = Hold::take(files, *job_paths, *paths,
-                          options.rehearsal ? Work::rehearsing : Work::sending, lock_owner_here());
+  auto taken = plan::Hold::take(files, *job_paths, *paths,
+                                options.rehearsal ? plan::Work::rehearsing : plan::Work::sending,
+                                io::lock_owner_here());
   if (!taken) return taken.error();
-  const std::shared_ptr<Hold> hold = std::move(*taken);
+  const std::shared_ptr<plan::Hold> hold = std::move(*taken);
   if (options.rehearsal) {
-    if (auto done = empty_rehearsal(hold->files(), *paths); !done) return done.error();
+    if (auto done = plan::empty_rehearsal(hold->files(), *paths); !done) return done.error();
   }
-  auto plan = PlanReader::open(hold->files(), job_paths->plan());
+  auto plan = plan::PlanReader::open(hold->files(), job_paths->plan());
   if (!plan) return plan.error();
   if (options.plan && *options.plan != plan->facts().digest) {
     return Error{Errc::input,
                  fmt::format("{}: another plan took the place of {}: nothing was sent; "
                              "look at it first",
-                             job_paths->plan(), hex(*options.plan).substr(0, 12))};
+                             job_paths->plan(), util::hex(*options.plan).substr(0, 12))};
   }
-  const auto census = parse_census_report(plan->facts().census);
+  const auto census = plan::parse_census_report(plan->facts().census);
   if (!census) return census.error();
   if (!hold->died().empty()) {
-    progress.note(Weight::info, fmt::format("taking over from {}, which died", hold->died()));
+    progress.note(plan::Weight::info, fmt::format("taking over from {}, which died", hold->died()));
   }
   auto state = read_run(hold->files(), *paths, plan->facts().digest);
   if (!state) return state.error();
@@ -126,7 +128,7 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
   Outset outset{hold, std::move(*plan), std::move(*paths), std::move(*state)};
   outset.to_send = census->sendable();
   outset.spares = census->spares();
-  outset.pinned_time_s = unix_now_s();
+  outset.pinned_time_s = util::unix_now_s();
   if (const auto& before = outset.state; before && !outset.is_finished()) {
     note_copy(*before, *hold, outset.paths, progress);
     auto doubt = find_doubt(hold->files(), outset.paths, outset.plan, *before);
@@ -139,8 +141,8 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, F
 }
 
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
-                         std::uint64_t in_flight_max, Files& files) {
-  const PlanFacts& plan = outset.plan.facts();
+                         std::uint64_t in_flight_max, io::Files& files) {
+  const plan::PlanFacts& plan = outset.plan.facts();
   // Checks the whole plan: a power loss may have torn blocks that were not synced.
   if (!outset.state) {
     if (auto whole = outset.plan.check_blocks(); !whole) return whole.error();
@@ -155,7 +157,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
     first.pinned_time_s = outset.pinned_time_s;
     first.in_flight_max = in_flight_max;
     first.ceiling = std::min(plan.links, ahead_max(options, allowed, in_flight_max));
-    first.boot = boot_here();
+    first.boot = io::boot_here();
     first.words = options.words;
     first.words.set(directory_word, outset.hold->identity());
     first.ledger.links = plan.links;
@@ -173,11 +175,11 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
   checkpoint.in_flight_max = in_flight_max;
   checkpoint.ceiling = std::min(
       plan.links, checkpoint.ledger.watermark + ahead_max(options, allowed, in_flight_max));
-  checkpoint.boot = boot_here();
+  checkpoint.boot = io::boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);
   checkpoint.words.set(directory_word, outset.hold->identity());
   return RunLog::resume(files, outset.paths, std::move(*outset.state));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

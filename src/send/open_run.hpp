@@ -22,13 +22,13 @@
 #include "send/send_options.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// A job that this process has locked, as it was found.
 struct Outset {
-  std::shared_ptr<Hold> hold;  // gives access to the files of the job
-  PlanReader plan;
-  RunPaths paths;
+  std::shared_ptr<plan::Hold> hold;  // gives access to the files of the job
+  plan::PlanReader plan;
+  plan::RunPaths paths;
   std::optional<RunState> state;  // none if the run has not begun
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
   std::uint64_t spares = 0;       // links of the plan with the verdict `spare`
@@ -43,8 +43,8 @@ struct Outset {
 
 /// Locks a job and reads its plan and its run.
 /// Errors: input for files that are absent, damaged, or not of the expected plan; locked.
-Result<Outset> read_outset(const SendOptions& options, const std::string& job, Files& files,
-                           Progress& progress);
+Result<Outset> read_outset(const SendOptions& options, const std::string& job, io::Files& files,
+                           plan::Progress& progress);
 
 /// Returns: how many links the ceiling of a checkpoint is ahead of the next link: four times as
 /// many as the rate allows until the next checkpoint, so that only a disk that stalls for seconds
@@ -61,13 +61,13 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
 /// were to be sent.
 /// Errors: usage when the job was begun with another target, project or token.
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
-                         std::uint64_t in_flight_max, Files& files);
+                         std::uint64_t in_flight_max, io::Files& files);
 
 /// Returns: the target as recorded in the checkpoint. It reveals no secret, and the same target has
 /// different values in different jobs.
-std::string target_fingerprint(const SendOptions& options, const PlanFacts& plan);
+std::string target_fingerprint(const SendOptions& options, const plan::PlanFacts& plan);
 
 /// Fills in the counts of a job. Units: `sendable` links of the plan.
 void fill_counts(SendReport& report, const Checkpoint& now, std::uint64_t sendable);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

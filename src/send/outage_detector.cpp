@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "send/outage_detector.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 void Health::success(Instant now) {
   ever_succeeded_ = true;
@@ -29,4 +29,4 @@ std::chrono::milliseconds Health::failing_for(Instant now) const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - *failing_since_);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -13,7 +13,7 @@
 
 #include "util/clock.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 class Health {
  public:
@@ -58,4 +58,4 @@ class Health {
   std::string last_failure_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

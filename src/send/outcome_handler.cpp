@@ -6,7 +6,7 @@
 #include "plan/row_report.hpp"
 #include "send/id_redaction.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// Number of answers from which the share of refusals is meaningful.
@@ -47,8 +47,8 @@ void Settler::refuse(const Batch& batch, const Part& part, const Outcome& outcom
 void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
                          std::string_view message, const Tries& tries) {
   const auto ordinal = batch.ordinals[i];
-  const Link& link = batch.links[i];
-  const auto letter = refused_letter(ordinal, link, inputs_, status, message, tries.sent);
+  const input::Link& link = batch.links[i];
+  const auto letter = plan::refused_letter(ordinal, link, inputs_, status, message, tries.sent);
   const bool in_doubt = tries.in_doubt || recorder_.log().was_in_doubt(ordinal);
   if (in_doubt && may_mean_ours(message, link)) {
     recorder_.deliver_ambiguous(ordinal, tries.sent, letter);
@@ -58,7 +58,7 @@ void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
   look_at_refusals(link, message);
 }
 
-void Settler::look_at_refusals(const Link& link, std::string_view message) {
+void Settler::look_at_refusals(const input::Link& link, std::string_view message) {
   if (too_many_) return;
   const auto refused = recorder_.refused();
   const auto settled = recorder_.settled();
@@ -73,4 +73,4 @@ void Settler::look_at_refusals(const Link& link, std::string_view message) {
                                 refused, settled, mask_ids(message, {&link, 1}, mask_), letters_)};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

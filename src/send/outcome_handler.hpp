@@ -18,7 +18,7 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Refusals that stop the job. Flag: --max-refused
 struct RefusedMax {
@@ -30,8 +30,8 @@ class Settler {
  public:
   /// Lifetime: `inputs` and `recorder` must outlive this object. `letters` is the path of the list
   /// of refused links, for errors; `mask` applies to the ids in errors.
-  Settler(const std::vector<PlanInput>& inputs, Recorder& recorder, RefusedMax max,
-          std::string letters, IdMask mask)
+  Settler(const std::vector<plan::PlanInput>& inputs, Recorder& recorder, RefusedMax max,
+          std::string letters, util::IdMask mask)
       : inputs_(inputs),
         recorder_(recorder),
         max_(max),
@@ -50,14 +50,14 @@ class Settler {
  private:
   void refuse_one(const Batch& batch, std::size_t i, unsigned status, std::string_view message,
                   const Tries& tries);
-  void look_at_refusals(const Link& link, std::string_view message);
+  void look_at_refusals(const input::Link& link, std::string_view message);
 
-  const std::vector<PlanInput>& inputs_;
+  const std::vector<plan::PlanInput>& inputs_;
   Recorder& recorder_;
   RefusedMax max_;
   std::string letters_;
-  IdMask mask_;
+  util::IdMask mask_;
   std::optional<Error> too_many_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 // Requests that were sent within slightly more than a second can arrive within one: the first of a
@@ -99,4 +99,4 @@ bool Pace::follow(Instant now) {
   return true;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

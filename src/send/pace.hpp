@@ -14,7 +14,7 @@
 #include "send/backoff.hpp"
 #include "send/rate_limiter.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The user's limits.
 struct Allowance {
@@ -91,4 +91,4 @@ class Pace {
   std::uint64_t limited_count_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::size_t at,
                             std::uint64_t ahead) {
@@ -14,7 +14,7 @@ std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::siz
   return ordinals[at + static_cast<std::size_t>(ahead)];
 }
 
-PlanCursor::PlanCursor(const PlanReader& plan, RunLog& log)
+PlanCursor::PlanCursor(const plan::PlanReader& plan, RunLog& log)
     : plan_(plan), log_(log), next_(log.ledger().watermark()), put_away_before_(log.put_away()) {
   send_again(log.ledger().reopened());
 }
@@ -73,13 +73,13 @@ Result<std::uint64_t> PlanCursor::ceiling_ahead() {
     foreseen_to_send_ = 0;
   }
   while (foreseen_to_send_ < ahead_ && foreseen_end_ < plan_.links()) {
-    PlanBlock& block = foreseen_block_;
+    plan::PlanBlock& block = foreseen_block_;
     if (foreseen_end_ < block.first || foreseen_end_ >= block.first + block.verdicts.size()) {
       const auto read = plan_.read_columns(plan_.find_block(foreseen_end_), block);
       if (!read) return read.error();
     }
     const auto at = static_cast<std::size_t>(foreseen_end_ - block.first);
-    if (block.verdicts[at] == Verdict::send) ++foreseen_to_send_;
+    if (block.verdicts[at] == plan::Verdict::send) ++foreseen_to_send_;
     ++foreseen_end_;
   }
   return foreseen_end_;
@@ -92,8 +92,8 @@ Result<void> PlanCursor::foresee() {
   return {};
 }
 
-void PlanCursor::step_over(Verdict verdict) {
-  if (next_ < foreseen_end_ && verdict == Verdict::send) --foreseen_to_send_;
+void PlanCursor::step_over(plan::Verdict verdict) {
+  if (next_ < foreseen_end_ && verdict == plan::Verdict::send) --foreseen_to_send_;
   ++next_;
 }
 
@@ -121,13 +121,13 @@ bool PlanCursor::skip_to_wanted() {
   return true;
 }
 
-Verdict PlanCursor::verdict() const {
+plan::Verdict PlanCursor::verdict() const {
   return current_->block.verdicts[static_cast<std::size_t>(next_ - current_->block.first)];
 }
 
 bool PlanCursor::is_wanted() const {
   // In a round, skip_to_wanted() has moved to a link of the list.
-  return wanted_ || verdict() == Verdict::send;
+  return wanted_ || verdict() == plan::Verdict::send;
 }
 
 Result<BlockInUse*> PlanCursor::load(std::size_t index) {
@@ -227,4 +227,4 @@ void PlanCursor::release(Batch& batch) {
   batch.links.clear();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

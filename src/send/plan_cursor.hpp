@@ -17,7 +17,7 @@
 #include "send/run_log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Returns: the ceiling of a round that has reached the link `at` of its list, so that `ahead` more
 /// of its links may be sent. UINT64_MAX: all of them.
@@ -28,12 +28,12 @@ std::uint64_t round_ceiling(const std::vector<std::uint64_t>& ordinals, std::siz
 /// ordinals are ascending.
 struct Batch {
   std::vector<std::uint64_t> ordinals;
-  std::vector<Link> links;
+  std::vector<input::Link> links;
   struct BlockInUse* block = nullptr;
 };
 
 struct BlockInUse {
-  PlanBlock block;
+  plan::PlanBlock block;
   std::size_t batches = 0;
 };
 
@@ -47,7 +47,7 @@ enum class Taken : std::uint8_t {
 class PlanCursor {
  public:
   /// Starts at the watermark. Lifetime: `plan` and `log` must outlive the cursor.
-  PlanCursor(const PlanReader& plan, RunLog& log);
+  PlanCursor(const plan::PlanReader& plan, RunLog& log);
 
   /// Limits the number of settled links over all runs. Links in flight count as settled, so that
   /// not one link too many is sent.
@@ -86,13 +86,13 @@ class PlanCursor {
   Result<BlockInUse*> load(std::size_t index);
   Result<Taken> take_again(std::size_t links_max, Batch& batch);
   Result<std::uint64_t> ceiling_ahead();
-  void step_over(Verdict verdict);
+  void step_over(plan::Verdict verdict);
   bool skip_to_wanted();
-  Verdict verdict() const;
+  plan::Verdict verdict() const;
   bool is_wanted() const;
   std::uint64_t allowance() const;
 
-  const PlanReader& plan_;
+  const plan::PlanReader& plan_;
   RunLog& log_;
   std::vector<std::unique_ptr<BlockInUse>> blocks_;
   BlockInUse* current_ = nullptr;
@@ -100,7 +100,7 @@ class PlanCursor {
   std::optional<std::vector<std::uint64_t>> wanted_;  // list of a round; else verdicts decide
   std::size_t wanted_at_ = 0;
   std::uint64_t ahead_ = 0;
-  PlanBlock foreseen_block_;            // columns only
+  plan::PlanBlock foreseen_block_;      // columns only
   std::uint64_t foreseen_end_ = 0;      // one past the last link whose verdict was read
   std::uint64_t foreseen_to_send_ = 0;  // links to be sent between next_ and foreseen_end_
   std::uint64_t settled_max_ = UINT64_MAX;
@@ -112,4 +112,4 @@ class PlanCursor {
   bool parked_listed_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

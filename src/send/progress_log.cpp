@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// Minimum interval of entries, so that three weeks take about 8 MB.
@@ -20,10 +20,10 @@ constexpr std::int64_t time_s_max = std::int64_t{1} << 40;
 constexpr std::size_t checksum_digits = 16;
 constexpr std::size_t parked_max = 16;
 
-std::uint64_t line_checksum(std::string_view text, const Digest& plan) {
+std::uint64_t line_checksum(std::string_view text, const util::Digest& plan) {
   std::uint64_t seed = 0;
   std::memcpy(&seed, plan.data(), sizeof seed);
-  return checksum(text, seed);
+  return util::checksum(text, seed);
 }
 
 std::string line_text(const TimelineEntry& entry) {
@@ -51,7 +51,7 @@ bool take_list(std::string_view text, std::vector<std::uint64_t>& numbers) {
   return std::is_sorted(numbers.begin(), numbers.end());
 }
 
-std::optional<TimelineEntry> parse_line(std::string_view line, const Digest& plan) {
+std::optional<TimelineEntry> parse_line(std::string_view line, const util::Digest& plan) {
   TimelineEntry entry;
   auto rest = line;
   if (!take(rest, entry.time_s) || !take(rest, entry.round) || !take(rest, entry.settled) ||
@@ -88,12 +88,12 @@ TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) 
   return entry;
 }
 
-std::string timeline_line(const TimelineEntry& entry, const Digest& plan) {
+std::string timeline_line(const TimelineEntry& entry, const util::Digest& plan) {
   const auto text = line_text(entry);
   return fmt::format("{}{:0{}x}\n", text, line_checksum(text, plan), checksum_digits);
 }
 
-std::vector<TimelineEntry> parse_timeline(std::string_view text, const Digest& plan) {
+std::vector<TimelineEntry> parse_timeline(std::string_view text, const util::Digest& plan) {
   std::vector<TimelineEntry> entries;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -136,7 +136,7 @@ Result<void> Timeline::open() {
   return {};
 }
 
-Result<void> Timeline::append(const TimelineEntry& entry, const Digest& plan) {
+Result<void> Timeline::append(const TimelineEntry& entry, const util::Digest& plan) {
   if (!file_) {
     if (auto opened = open(); !opened) return opened;
   }
@@ -158,8 +158,8 @@ void Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
   if (append(entry, checkpoint.plan)) {
     last_ = std::move(entry);
   } else {
-    file_ = File();  // open() then ends a torn line, so that it does not damage the next one
+    file_ = io::File();  // open() then ends a torn line, so that it does not damage the next one
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -31,7 +31,7 @@
 #include "util/digest.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct TimelineEntry {
   std::int64_t time_s = 0;                 // since 1970, rounded down
@@ -46,11 +46,11 @@ struct TimelineEntry {
 TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s);
 
 /// Returns: the line of an entry, including its newline.
-std::string timeline_line(const TimelineEntry& entry, const Digest& plan);
+std::string timeline_line(const TimelineEntry& entry, const util::Digest& plan);
 
 /// Returns: the entries of all valid lines in their order. Their times may decrease, because the
 /// clock may be set back.
-std::vector<TimelineEntry> parse_timeline(std::string_view text, const Digest& plan);
+std::vector<TimelineEntry> parse_timeline(std::string_view text, const util::Digest& plan);
 
 /// Units: seconds since 1970.
 struct TimeSpan {
@@ -68,7 +68,7 @@ TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t r
 /// Appends to the timeline of one plan's run. Thread safety: used by the disk thread.
 class Timeline {
  public:
-  Timeline(Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
+  Timeline(io::Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
 
   /// Append an entry for a checkpoint that was taken at this time, if there is progress since the
   /// last entry, and if the last entry is old enough, of another round or of a later time, or the
@@ -79,12 +79,12 @@ class Timeline {
 
  private:
   Result<void> open();
-  Result<void> append(const TimelineEntry& entry, const Digest& plan);
+  Result<void> append(const TimelineEntry& entry, const util::Digest& plan);
 
-  Files* files_;
+  io::Files* files_;
   std::string path_;
-  File file_;
+  io::File file_;
   std::optional<TimelineEntry> last_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

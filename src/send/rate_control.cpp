@@ -10,12 +10,12 @@
 #include "send/local_time.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::size_t words_bytes_max = 16'384;
 
-bool is_same(const std::optional<FileStat>& a, const std::optional<FileStat>& b) {
+bool is_same(const std::optional<io::FileStat>& a, const std::optional<io::FileStat>& b) {
   if (a.has_value() != b.has_value()) return false;
   return !a ||
          (a->inode == b->inode && a->mtime_ns == b->mtime_ns && a->size_bytes == b->size_bytes);
@@ -23,12 +23,12 @@ bool is_same(const std::optional<FileStat>& a, const std::optional<FileStat>& b)
 
 std::string text_of(const Allowance& allowed) {
   if (allowed.paused) return "nothing is sent";
-  if (allowed.links_per_s > 0) return rate_text({allowed.links_per_s, false}, true);
-  if (allowed.requests_per_s > 0) return rate_text({allowed.requests_per_s, true}, true);
+  if (allowed.links_per_s > 0) return util::rate_text({allowed.links_per_s, false}, true);
+  if (allowed.requests_per_s > 0) return util::rate_text({allowed.requests_per_s, true}, true);
   return "no limit";
 }
 
-Result<SaidRate> read_said(Files& files, const std::string& path) {
+Result<SaidRate> read_said(io::Files& files, const std::string& path) {
   auto text = files.read_all(path, words_bytes_max);
   if (!text) return text.error();
   text->resize(std::min(text->find('\n'), text->size()));
@@ -39,7 +39,7 @@ Result<SaidRate> read_said(Files& files, const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths) {
+Result<std::optional<SaidRate>> said_rate(io::Files& files, const plan::RunPaths& paths) {
   const auto there = files.stat(paths.rate());
   if (!there) return there.error();
   if (!*there) return std::optional<SaidRate>();
@@ -48,7 +48,7 @@ Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths) {
   return std::optional(std::move(*said));
 }
 
-Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words) {
+Result<void> say_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words) {
   if (const auto table = Timetable::parse(words); !table) return table.error();
   if (words.size() >= words_bytes_max) {
     return Error{Errc::usage, fmt::format("is longer than {} bytes: shorten it", words_bytes_max)};
@@ -56,8 +56,8 @@ Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view word
   return files.replace(paths.rate(), fmt::format("{}\n", words));
 }
 
-Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
-             Progress& progress)
+Rates::Rates(const SendOptions& options, std::size_t links_max, io::Files& files,
+             const plan::RunPaths& paths, plan::Progress& progress)
     : options_(options),
       links_max_(static_cast<double>(links_max)),
       files_(files),
@@ -70,7 +70,7 @@ Rates::Rates(const SendOptions& options, std::size_t links_max, Files& files, co
   if (const auto removed = files_.remove(path_); removed) {
     seen_.reset();
   } else {
-    progress_.note(Weight::warning, removed.error().what);
+    progress_.note(plan::Weight::warning, removed.error().what);
   }
 }
 
@@ -81,7 +81,7 @@ Allowance Rates::look() {
   const Allowance now =
       of(table.at(options_.week_clock ? options_.week_clock() : local_week_time()));
   if (last_ && !(now == *last_)) {
-    progress_.note(Weight::info, fmt::format("rate: {} from now on", text_of(now)));
+    progress_.note(plan::Weight::info, fmt::format("rate: {} from now on", text_of(now)));
   }
   last_ = now;
   return now;
@@ -90,8 +90,8 @@ Allowance Rates::look() {
 void Rates::say_zone() {
   if (std::exchange(zone_is_said_, true)) return;
   const auto zone = local_zone();
-  if (!zone.problem.empty()) progress_.note(Weight::warning, zone.problem);
-  progress_.note(Weight::info,
+  if (!zone.problem.empty()) progress_.note(plan::Weight::warning, zone.problem);
+  progress_.note(plan::Weight::info,
                  fmt::format("rate: by {}", local_time_text(std::time(nullptr), zone)));
 }
 
@@ -107,8 +107,8 @@ void Rates::look_at_file() {
   if (said) {
     said_ = std::move(said->table);
   } else {
-    progress_.note(Weight::warning,
-                   fmt::format("{}: the rate stays as it is", printable(said.error().what)));
+    progress_.note(plan::Weight::warning,
+                   fmt::format("{}: the rate stays as it is", util::printable(said.error().what)));
   }
 }
 
@@ -121,4 +121,4 @@ Allowance Rates::of(const Pacing& pacing) const {
           .paused = pacing.paused};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

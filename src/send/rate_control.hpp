@@ -19,11 +19,11 @@
 #include "send/rate_schedule.hpp"
 #include "send/send_options.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Sets the rate of a run from now on, whether it is running or not.
 /// Errors: usage for an invalid rate or schedule; outage.
-Result<void> say_rate(Files& files, const RunPaths& paths, std::string_view words);
+Result<void> say_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words);
 
 /// A rate as given by `idmerge rate`.
 struct SaidRate {
@@ -34,15 +34,15 @@ struct SaidRate {
 /// Returns: the rate last given by `idmerge rate`; nullopt if there is none, or if a later run had
 /// a rate of its own.
 /// Errors: usage for an invalid rate or schedule, which is not respected.
-Result<std::optional<SaidRate>> said_rate(Files& files, const RunPaths& paths);
+Result<std::optional<SaidRate>> said_rate(io::Files& files, const plan::RunPaths& paths);
 
 class Rates {
  public:
   /// Discards a rate given by `idmerge rate` if the options specify one for this run.
   /// Lifetime: `files`, `progress` and `options` must outlive this object. Units: `links_max` is
   /// the maximum number of links per request.
-  Rates(const SendOptions& options, std::size_t links_max, Files& files, const RunPaths& paths,
-        Progress& progress);
+  Rates(const SendOptions& options, std::size_t links_max, io::Files& files,
+        const plan::RunPaths& paths, plan::Progress& progress);
 
   /// Returns: the rate allowed at this moment. Reports a change of it, and once the time zone of a
   /// schedule. Each call makes one stat() of the file; it is called about twenty times per second.
@@ -55,13 +55,13 @@ class Rates {
 
   const SendOptions& options_;
   double links_max_;
-  Files& files_;
+  io::Files& files_;
   std::string path_;
-  Progress& progress_;
-  std::optional<FileStat> seen_;  // the file when it was last checked
+  plan::Progress& progress_;
+  std::optional<io::FileStat> seen_;  // the file when it was last checked
   std::optional<Timetable> said_;
   std::optional<Allowance> last_;
   bool zone_is_said_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

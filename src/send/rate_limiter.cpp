@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 Turnstile::Turnstile(TurnOptions options)
     : buckets_{Bucket(options.links), Bucket(options.service), Bucket(options.service_requests),
@@ -85,4 +85,4 @@ TurnOptions Turnstile::options() const {
       buckets_.requests.options(), buckets_.bytes.options(),   closed_};
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -10,7 +10,7 @@
 
 #include "send/token_bucket.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The limits, which all apply together. A rate of 0 is unlimited.
 struct TurnOptions {
@@ -84,4 +84,4 @@ class Turnstile {
   bool closed_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -9,7 +9,7 @@
 
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 using namespace std::chrono_literals;
@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 7> days{"mon", "tue", "wed", "thu", "fri"
 constexpr std::string_view form = "write for example 08:00,20/s 19:00,200/s Sat-00:00,pause";
 
 Error wrong(std::string_view text, std::string_view why) {
-  return {Errc::usage, fmt::format("\"{}\" {}: {}", printable(text), why, form)};
+  return {Errc::usage, fmt::format("\"{}\" {}: {}", util::printable(text), why, form)};
 }
 
 Result<Pacing> parse_pacing(std::string_view text) {
@@ -28,7 +28,7 @@ Result<Pacing> parse_pacing(std::string_view text) {
     return Error{Errc::usage,
                  "\"off\" may be read in two ways: write 0 for no limit, or pause for nothing"};
   }
-  const auto rate = parse_rate(text);
+  const auto rate = util::parse_rate(text);
   if (!rate) return rate.error();
   return Pacing{*rate, false};
 }
@@ -63,7 +63,7 @@ WeekTime week_time(int weekday, int hour, int minute, int second) {
 }
 
 std::string pacing_text(const Pacing& pacing) {
-  return pacing.paused ? "pause" : rate_text(pacing.rate);
+  return pacing.paused ? "pause" : util::rate_text(pacing.rate);
 }
 
 Result<Timetable> Timetable::parse(std::string_view text) {
@@ -131,4 +131,4 @@ std::optional<WeekTime> Timetable::next_change(WeekTime now) const {
   return std::nullopt;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -19,7 +19,7 @@
 #include "util/result.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// A time of the week. Units: since Monday 00:00, below one week.
 using WeekTime = std::chrono::seconds;
@@ -29,7 +29,7 @@ WeekTime week_time(int weekday, int hour, int minute, int second);
 
 /// The rate that applies at some time.
 struct Pacing {
-  Rate rate;            // 0 = unlimited
+  util::Rate rate;      // 0 = unlimited
   bool paused = false;  // nothing is sent
 
   bool operator==(const Pacing&) const = default;
@@ -41,8 +41,8 @@ std::string pacing_text(const Pacing& pacing);
 class Timetable {
  public:
   /// One rate at all times.
-  Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}  // NOLINT: implicit on purpose
-  Timetable(Rate always) : Timetable(Pacing{always, false}) {}   // NOLINT
+  Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}       // NOLINT: implicit on purpose
+  Timetable(util::Rate always) : Timetable(Pacing{always, false}) {}  // NOLINT
 
   /// Parses "500/s", "pause", or entries "[DAY-]HH:MM,RATE" separated by spaces or semicolons.
   /// Bounds: at most 200 entries. Errors: usage, with an example of what to write.
@@ -72,4 +72,4 @@ class Timetable {
   std::vector<Entry> entries_;  // by time; the last one applies until the first of the next week
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -9,7 +9,7 @@
 #include "util/fault_point.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::string_view journal_prefix = "journal.";
@@ -17,7 +17,7 @@ constexpr std::size_t journal_bytes_max = std::size_t{4} << 30;
 constexpr int read_attempts = 20;
 
 /// The generations of the journals in a run's directory, ascending.
-Result<std::vector<std::uint64_t>> list_journals(Files& files, const RunPaths& paths) {
+Result<std::vector<std::uint64_t>> list_journals(io::Files& files, const plan::RunPaths& paths) {
   std::vector<std::uint64_t> generations;
   const auto there = files.stat(paths.dir);
   if (!there) return there.error();
@@ -27,7 +27,7 @@ Result<std::vector<std::uint64_t>> list_journals(Files& files, const RunPaths& p
   for (const std::string_view name : *names) {
     std::uint64_t generation = 0;
     if (name.substr(0, journal_prefix.size()) == journal_prefix &&
-        parse_number(name.substr(journal_prefix.size()), generation)) {
+        util::parse_number(name.substr(journal_prefix.size()), generation)) {
       generations.push_back(generation);
     }
   }
@@ -152,7 +152,7 @@ class Replay {
   std::uint64_t chain_;
 };
 
-Error no_checkpoint(const RunPaths& paths, std::string_view witness) {
+Error no_checkpoint(const plan::RunPaths& paths, std::string_view witness) {
   return {Errc::input, fmt::format("{}: is gone, while {} shows that links were sent: restore it, "
                                    "or start a new job",
                                    paths.checkpoint(), witness)};
@@ -160,7 +160,8 @@ Error no_checkpoint(const RunPaths& paths, std::string_view witness) {
 
 /// Check that nothing was sent, although there is no checkpoint: the first one is durable before
 /// the first link is sent.
-Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& plan) {
+Result<void> check_unbegun(io::Files& files, const plan::RunPaths& paths,
+                           const util::Digest& plan) {
   for (const auto& path : {paths.refused(), paths.ambiguous()}) {
     const auto letters = files.stat(path);
     if (!letters) return letters.error();
@@ -186,7 +187,7 @@ Result<void> check_unbegun(Files& files, const RunPaths& paths, const Digest& pl
 
 /// Open a file of dead letters and verify it up to the end that the checkpoint records.
 /// Errors: Errc::input if it does not match.
-Result<LettersCheck> open_letters(Files& files, const std::string& path, LettersEnd end) {
+Result<LettersCheck> open_letters(io::Files& files, const std::string& path, LettersEnd end) {
   auto letters = LettersCheck::open(files, path);
   if (!letters) return letters;
   const auto whole = letters->reaches(end);
@@ -200,7 +201,7 @@ Result<LettersCheck> open_letters(Files& files, const std::string& path, Letters
 }
 
 /// Read everything once. If another process works on the run, the result may mix two states.
-Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
+Result<RunState> read_once(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint) {
   RunState state;
   state.checkpoint = std::move(checkpoint);
   auto ledger = Ledger::restore(state.checkpoint.ledger);
@@ -236,7 +237,7 @@ Result<RunState> read_once(Files& files, const RunPaths& paths, Checkpoint check
   return state;
 }
 
-Result<void> remove_journals(Files& files, const RunPaths& paths, std::uint64_t below) {
+Result<void> remove_journals(io::Files& files, const plan::RunPaths& paths, std::uint64_t below) {
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
   for (const auto generation : *journals) {
@@ -281,7 +282,8 @@ LinkSet pending_of(const LinkSet& links, const Ledger& ledger) {
   return pending;
 }
 
-Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan) {
+Result<std::optional<RunState>> read_run(io::Files& files, const plan::RunPaths& paths,
+                                         const util::Digest& plan) {
   for (int attempt = 1;; ++attempt) {
     auto before = load_checkpoint(files, paths.checkpoint());
     if (!before) return before.error();
@@ -293,10 +295,11 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
       return unbegun.error();
     }
     if ((*before)->plan != plan) {
-      return Error{Errc::input, fmt::format("{}: belongs to plan {}, and the plan here is {}: "
-                                            "restore both, or start a new job",
-                                            paths.checkpoint(), hex((*before)->plan).substr(0, 12),
-                                            hex(plan).substr(0, 12))};
+      return Error{Errc::input,
+                   fmt::format("{}: belongs to plan {}, and the plan here is {}: "
+                               "restore both, or start a new job",
+                               paths.checkpoint(), util::hex((*before)->plan).substr(0, 12),
+                               util::hex(plan).substr(0, 12))};
     }
     const auto generation = (*before)->generation;
     auto state = read_once(files, paths, std::move(**before));
@@ -312,14 +315,14 @@ Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, co
 
 // RunSaver --------------------------------------------------------------------------------------
 
-RunSaver::RunSaver(Files& files, RunPaths paths, File letters, File ambiguous)
+RunSaver::RunSaver(io::Files& files, plan::RunPaths paths, io::File letters, io::File ambiguous)
     : files_(&files),
       paths_(std::move(paths)),
       letters_(std::move(letters)),
       ambiguous_(std::move(ambiguous)),
       timeline_(files, paths_.timeline()) {}
 
-Result<RunSaver> RunSaver::open(Files& files, const RunPaths& paths) {
+Result<RunSaver> RunSaver::open(io::Files& files, const plan::RunPaths& paths) {
   auto letters = files.open_append(paths.refused());
   if (!letters) return letters.error();
   auto ambiguous = files.open_append(paths.ambiguous());
@@ -329,18 +332,18 @@ Result<RunSaver> RunSaver::open(Files& files, const RunPaths& paths) {
 
 Result<void> RunSaver::save(const Snapshot& snapshot) {
   if (auto done = letters_.sync(); !done) return done.error();
-  fault_point("letters_sync");
+  util::fault_point("letters_sync");
   if (const auto bytes = snapshot.checkpoint.ambiguous_bytes; bytes != ambiguous_synced_) {
     if (auto done = ambiguous_.sync(); !done) return done.error();
     ambiguous_synced_ = bytes;
-    fault_point("ambiguous_sync");
+    util::fault_point("ambiguous_sync");
   }
   if (auto done = save_checkpoint(*files_, paths_.checkpoint(), snapshot.checkpoint); !done) {
     return done.error();
   }
   for (auto old = snapshot.journal_before; old < snapshot.checkpoint.generation; ++old) {
     if (auto done = files_->remove(paths_.journal(old)); !done) return done.error();
-    fault_point("journal_remove");
+    util::fault_point("journal_remove");
   }
   timeline_.note(snapshot.checkpoint, snapshot.taken_s);
   return {};
@@ -348,8 +351,8 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
 
 // RunLog ----------------------------------------------------------------------------------------
 
-RunLog::RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
-               DeadLetters ambiguous, Journal journal)
+RunLog::RunLog(io::Files& files, plan::RunPaths paths, Checkpoint facts, Ledger ledger,
+               DeadLetters letters, DeadLetters ambiguous, Journal journal)
     : files_(&files),
       paths_(std::move(paths)),
       facts_(std::move(facts)),
@@ -361,7 +364,7 @@ RunLog::RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, De
       durable_ceiling_(facts_.ceiling) {}
 
 /// Prepare all files of the run for a new checkpoint, then save it.
-Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint checkpoint) {
+Result<RunLog> RunLog::start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint) {
   auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
   auto letters = DeadLetters::open(files, paths.refused(), letters_end(checkpoint));
@@ -374,7 +377,7 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
   // The saver removes nothing here; stale journals of any number are removed below.
-  const Snapshot snapshot{checkpoint, checkpoint.generation, unix_now_s()};
+  const Snapshot snapshot{checkpoint, checkpoint.generation, util::unix_now_s()};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
     return done.error();
@@ -383,7 +386,7 @@ Result<RunLog> RunLog::start(Files& files, const RunPaths& paths, Checkpoint che
                 std::move(*ambiguous), std::move(*journal));
 }
 
-Result<RunLog> RunLog::begin(Files& files, const RunPaths& paths, Checkpoint first) {
+Result<RunLog> RunLog::begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first) {
   const auto there = read_run(files, paths, first.plan);
   if (!there) return there.error();
   if (*there) {
@@ -392,20 +395,20 @@ Result<RunLog> RunLog::begin(Files& files, const RunPaths& paths, Checkpoint fir
   const auto journals = list_journals(files, paths);
   if (!journals) return journals.error();
   first.generation = journals->empty() ? 1 : journals->back() + 1;
-  first.journal_chain =
-      checksum(first.target, static_cast<std::uint64_t>(first.pinned_time_s) + first.generation);
+  first.journal_chain = util::checksum(
+      first.target, static_cast<std::uint64_t>(first.pinned_time_s) + first.generation);
   first.letters_bytes = first.letters_chain = 0;
   first.ambiguous_bytes = first.ambiguous_chain = 0;
   return start(files, paths, std::move(first));
 }
 
-Result<RunLog> RunLog::resume(Files& files, const RunPaths& paths, RunState state) {
+Result<RunLog> RunLog::resume(io::Files& files, const plan::RunPaths& paths, RunState state) {
   auto& checkpoint = state.checkpoint;
   checkpoint.old_window.reset();
   checkpoint.finished = false;
   checkpoint.exit_code = 0;
   checkpoint.generation = state.generation_top + 1;
-  checkpoint.journal_chain = checksum(hex(checkpoint.plan), checkpoint.journal_chain);
+  checkpoint.journal_chain = util::checksum(util::hex(checkpoint.plan), checkpoint.journal_chain);
   return start(files, paths, std::move(checkpoint));
 }
 
@@ -570,7 +573,7 @@ Result<Snapshot> RunLog::snapshot() {
   facts_.journal_chain = journal_.chain();
   recent_letters_.clear();
   recent_ambiguous_.clear();
-  return Snapshot{now(), before, unix_now_s()};
+  return Snapshot{now(), before, util::unix_now_s()};
 }
 
 Result<Snapshot> RunLog::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
@@ -596,4 +599,4 @@ Result<Snapshot> RunLog::last_snapshot(bool finished, int exit_code) {
   return snapshot();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -33,7 +33,7 @@
 #include "send/progress_log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The state of a run on disk. `checkpoint` is the saved one with the journals applied: only its
 /// ledger, its letters and its links in doubt differ from the file.
@@ -56,7 +56,8 @@ LinkSet pending_of(const LinkSet& links, const Ledger& ledger);
 ///
 /// Returns: nullopt if the run has not begun.
 /// Errors: Errc::input if checkpoint or dead letters are damaged or belong to another plan.
-Result<std::optional<RunState>> read_run(Files& files, const RunPaths& paths, const Digest& plan);
+Result<std::optional<RunState>> read_run(io::Files& files, const plan::RunPaths& paths,
+                                         const util::Digest& plan);
 
 /// Links whose outcomes were taken back.
 struct TakenBack {
@@ -75,7 +76,7 @@ struct Snapshot {
 /// Saves snapshots. Thread safety: used by the disk thread during a run.
 class RunSaver {
  public:
-  static Result<RunSaver> open(Files& files, const RunPaths& paths);
+  static Result<RunSaver> open(io::Files& files, const plan::RunPaths& paths);
 
   /// Sync the dead letters, replace the checkpoint, remove the older journals, and append the
   /// progress to the timeline.
@@ -84,12 +85,12 @@ class RunSaver {
   Result<void> save(const Snapshot& snapshot);
 
  private:
-  RunSaver(Files& files, RunPaths paths, File letters, File ambiguous);
+  RunSaver(io::Files& files, plan::RunPaths paths, io::File letters, io::File ambiguous);
 
-  Files* files_;
-  RunPaths paths_;
-  File letters_;  // separate handles: the io thread appends through its own
-  File ambiguous_;
+  io::Files* files_;
+  plan::RunPaths paths_;
+  io::File letters_;  // separate handles: the io thread appends through its own
+  io::File ambiguous_;
   std::uint64_t ambiguous_synced_ = 0;  // length of ambiguous.ndjson at its last sync
   Timeline timeline_;
 };
@@ -102,14 +103,14 @@ class RunLog {
   /// Requires: `first` has plan, target, words, pinned time, in_flight_max, ceiling, boot and
   /// ledger.links.
   /// Errors: Errc::usage if the run has begun already.
-  static Result<RunLog> begin(Files& files, const RunPaths& paths, Checkpoint first);
+  static Result<RunLog> begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first);
 
   /// Resume from the state that read_run() returned: cut the dead letters, save a checkpoint with
   /// the journals applied, and begin a new generation. The run counts as unfinished again.
   ///
   /// Requires: the caller has updated words, boot, in_flight_max, ceiling and the links in doubt in
   /// `state`.
-  static Result<RunLog> resume(Files& files, const RunPaths& paths, RunState state);
+  static Result<RunLog> resume(io::Files& files, const plan::RunPaths& paths, RunState state);
 
   const Ledger& ledger() const { return ledger_; }
 
@@ -216,9 +217,9 @@ class RunLog {
   Result<Snapshot> last_snapshot(bool finished, int exit_code);
 
  private:
-  RunLog(Files& files, RunPaths paths, Checkpoint facts, Ledger ledger, DeadLetters letters,
-         DeadLetters ambiguous, Journal journal);
-  static Result<RunLog> start(Files& files, const RunPaths& paths, Checkpoint checkpoint);
+  RunLog(io::Files& files, plan::RunPaths paths, Checkpoint facts, Ledger ledger,
+         DeadLetters letters, DeadLetters ambiguous, Journal journal);
+  static Result<RunLog> start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint);
   void add_entry(JournalEntry entry, LettersEnd end);
   void settle(std::uint64_t first, std::uint32_t count);
 
@@ -230,8 +231,8 @@ class RunLog {
   std::vector<LettersEnd> reopen_listed(const std::vector<RecentLetter>& letters,
                                         const LinkSet& answered, Settled as, LinkSet& links);
 
-  Files* files_;
-  RunPaths paths_;
+  io::Files* files_;
+  plan::RunPaths paths_;
   Checkpoint facts_;  // its in_doubt has the links in doubt before this run, even if settled since
   Ledger ledger_;
   DeadLetters letters_;
@@ -246,4 +247,4 @@ class RunLog {
   bool broken_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// Above this number of recorded answers a snapshot is due, which clears them.
@@ -198,4 +198,4 @@ void Recorder::break_off(const Error& error) {
   broken_(error);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -24,7 +24,7 @@
 #include "util/clock.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Result of taking back the outcomes of connections whose answers are in doubt.
 struct Doubted {
@@ -126,4 +126,4 @@ class Recorder {
   DiskThread disk_;  // last member: its thread must end before the others are destroyed
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

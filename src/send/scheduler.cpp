@@ -8,7 +8,7 @@
 
 #include "send/worker.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 using std::chrono::steady_clock;
@@ -44,7 +44,7 @@ struct Gate::Waiter {
   Gate& gate;
   Lane& lane;
   Cost cost;
-  Wake wake;
+  net::Wake wake;
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
   State state = State::waiting;
@@ -59,7 +59,7 @@ bool Gate::try_pass(const Cost& cost, Instant now) {
   return !closed_ && waiting_ == 0 && turnstile_.try_pass(cost, now);
 }
 
-Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
+net::Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
   if (lane.connection.is_open() && try_pass(cost, steady_clock::now())) co_return true;
   if (closed_) co_return false;
 
@@ -225,4 +225,4 @@ void Gate::dismiss_all() {
   disarm();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -19,7 +19,7 @@
 #include "send/rate_limiter.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct Lane;
 
@@ -44,7 +44,7 @@ class Gate {
   /// claimed.
   /// Errors: those of Connection::open; no permit is claimed.
   /// Cancel: the worker leaves the queue; no permit is claimed.
-  Task<Result<bool>> pass(Lane& lane, Cost cost);
+  net::Task<Result<bool>> pass(Lane& lane, Cost cost);
 
   /// The worker sends no more requests: gives its connection to a waiting worker that has none.
   void hand_over(Lane& lane);
@@ -80,8 +80,8 @@ class Gate {
   void give_up(Waiter& waiter);
   void leave(Waiter& waiter);
 
-  Executor executor_;
-  Timer timer_;
+  net::Executor executor_;
+  net::Timer timer_;
   Instant armed_for_ = Instant::max();  // expiry of the timer; max: not armed
   Turnstile& turnstile_;
   Waiter* first_ = nullptr;
@@ -91,4 +91,4 @@ class Gate {
   bool closed_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -19,15 +19,15 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct SendOptions {
-  Target target;
-  TlsOptions tls;
-  std::optional<Proxy> proxy;
+  net::Target target;
+  net::TlsOptions tls;
+  std::optional<net::Proxy> proxy;
   DialectOptions dialect;  // API, token, credentials; the job provides the pinned time
 
-  Timetable rate = Rate{500, false};  // Flag: --rate
+  Timetable rate = util::Rate{500, false};  // Flag: --rate
 
   /// Units: links. Empty: a tenth of a second at the rate, but at least one request. Flag: --burst
   std::optional<double> burst;
@@ -68,17 +68,17 @@ struct SendOptions {
   std::function<Result<DialectOptions>()> reread;
 
   /// Masks ids in messages of the service that are shown to people. Flag: --show-ids
-  IdMask mask{true};
+  util::IdMask mask{true};
 
   /// Returns why a service in this process has ended, if it has; nothing will restart it.
   std::function<std::optional<Error>()> service_failure;
 
   /// Settings that the checkpoint records at the first real run, so that `run --job` alone resumes
   /// it.
-  KeyValues words;
+  util::KeyValues words;
 
   /// Digest of the approved plan. If another plan has replaced it meanwhile, nothing is sent.
-  std::optional<Digest> plan;
+  std::optional<util::Digest> plan;
 
   /// A rehearsal stores its progress separately and leaves the job unchanged. Flag: --rehearse
   bool rehearsal = false;
@@ -122,4 +122,4 @@ class StopRequest {
   std::atomic<int> signal_ = 0;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -29,7 +29,7 @@
 #include "send/worker.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 using std::chrono::milliseconds;
@@ -60,16 +60,17 @@ PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, c
 }
 
 /// Logins to mask in answers, in addition to those in the requests.
-std::vector<std::pair<Secret, Secret>> logins_to_hide(const SendOptions& options) {
+std::vector<std::pair<util::Secret, util::Secret>> logins_to_hide(const SendOptions& options) {
   if (!options.proxy) return {};
-  return {{Secret(options.proxy->username), options.proxy->password}};
+  return {{util::Secret(options.proxy->username), options.proxy->password}};
 }
 
 class Sender {
  public:
   Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
-         RunSaver saver, Dialect dialect, Endpoint endpoint, Rates& rates,
-         std::uint64_t in_flight_max, Files& files, Progress& progress, const StopRequest& stop)
+         RunSaver saver, Dialect dialect, net::Endpoint endpoint, Rates& rates,
+         std::uint64_t in_flight_max, io::Files& files, plan::Progress& progress,
+         const StopRequest& stop)
       : options_(options),
         outset_(outset),
         dialect_(std::move(dialect)),
@@ -105,7 +106,7 @@ class Sender {
   void run(asio::io_context& io) {
     if (const auto resumed = rounds_.resume(); !resumed) stop(resumed.error());
     do {
-      run_task(io, all());
+      net::run_task(io, all());
     } while (begin_round());
     note_loss();
     // If the job was moved as a whole, the next run finds all outcomes in its new place.
@@ -129,17 +130,17 @@ class Sender {
   /// The exit code of the command, as far as sending decides it; the outcomes of other rows are not
   /// known here.
   int exit_code_now() const {
-    if (stop_) return exit_code(stop_->code, limits_.signal_number());
-    return recorder_.ledger().is_done() && rounds_.over() ? 0 : exit_code(Errc::outage);
+    if (stop_) return util::exit_code(stop_->code, limits_.signal_number());
+    return recorder_.ledger().is_done() && rounds_.over() ? 0 : util::exit_code(Errc::outage);
   }
 
-  Task<void> all() {
-    std::vector<Task<void>> tasks;
+  net::Task<void> all() {
+    std::vector<net::Task<void>> tasks;
     lanes_active_ = lanes_sending_ = lanes_.size();
     for (auto& lane : lanes_)
       tasks.push_back(run_lane(*lane));
     tasks.push_back(watch());
-    co_await join(std::move(tasks));
+    co_await net::join(std::move(tasks));
   }
 
   /// Begins the next round of spares, after all links of the previous round are settled.
@@ -152,7 +153,7 @@ class Sender {
 
   // --- Workers -----------------------------------------------------------------------------------
 
-  Task<void> run_lane(Lane& lane) {
+  net::Task<void> run_lane(Lane& lane) {
     while (true) {
       co_await send_all(lane, Source::plan);
       // The last worker retries the parked links once, when all others are done.
@@ -171,7 +172,7 @@ class Sender {
   }
 
   /// Sends until the source has no more links or the run stops.
-  Task<void> send_all(Lane& lane, Source source) {
+  net::Task<void> send_all(Lane& lane, Source source) {
     while (!stop_) {
       const Taken taken = fill(lane, source);
       if (lane.has_parts()) {
@@ -215,7 +216,7 @@ class Sender {
   }
 
   /// Sends the requests that are due and have a permit, with one write, and handles their answers.
-  Task<void> send_pipe(Lane& lane) {
+  net::Task<void> send_pipe(Lane& lane) {
     const Instant now = Clock::now();
     gather(lane, now);
     if (lane.pipe.empty()) {
@@ -226,7 +227,7 @@ class Sender {
     if (!recorder_.write_attempts()) co_return;
     if (lane.pipe.size() == 1) {
       Flight& flight = *lane.pipe.front();
-      const Answer answer = co_await lane.connection.exchange(flight.request);
+      const net::Answer answer = co_await lane.connection.exchange(flight.request);
       take_answer(lane, flight, answer, Clock::now());
       if (answer.surplus) look_at_lines(&lane);
     } else {
@@ -293,7 +294,7 @@ class Sender {
 
   /// Waits until a request may be sent: for the end of its backoff, or for a permit from the
   /// scheduler, which also provides a connection if the worker has none.
-  Task<void> wait_for_turn(Lane& lane, Instant now) {
+  net::Task<void> wait_for_turn(Lane& lane, Instant now) {
     if (stop_) co_return;
     Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
     if (flight == nullptr) {
@@ -317,7 +318,7 @@ class Sender {
 
   /// Opens a connection for a permit whose connection has ended. On failure the permit is given up,
   /// so that the workers do not all send at once when the service is back.
-  Task<void> open(Lane& lane) {
+  net::Task<void> open(Lane& lane) {
     const auto opened = co_await lane.connection.open();
     if (opened) {
       lane.failures = 0;
@@ -329,7 +330,7 @@ class Sender {
     }
   }
 
-  Task<void> bear_failed_open(Lane& lane, Error error) {
+  net::Task<void> bear_failed_open(Lane& lane, Error error) {
     // An invalid certificate means that this may be the wrong service, unless another of its
     // machines was accepted before.
     if (error.code != Errc::outage && !health_.ever_succeeded()) {
@@ -340,10 +341,10 @@ class Sender {
     co_await wait(lane, next_backoff(++lane.failures));
   }
 
-  Task<void> wait(Lane& lane, std::chrono::nanoseconds time) {
+  net::Task<void> wait(Lane& lane, std::chrono::nanoseconds time) {
     if (stop_) co_return;
     lane.timer.expires_after(time);
-    co_await lane.timer.async_wait(use_tuple);
+    co_await lane.timer.async_wait(net::use_tuple);
   }
 
   std::chrono::nanoseconds next_backoff(std::uint32_t failures) {
@@ -353,8 +354,8 @@ class Sender {
   // --- Answers -----------------------------------------------------------------------------------
 
   /// Records the outcomes of a request's links, or determines how the request continues.
-  void take_answer(Lane& lane, Flight& flight, const Answer& answer, Instant now) {
-    const bool answered = answer.end == ReplyEnd::answered;
+  void take_answer(Lane& lane, Flight& flight, const net::Answer& answer, Instant now) {
+    const bool answered = answer.end == net::ReplyEnd::answered;
     // If the connection was closed while idle, nothing was sent and the permit remains valid.
     flight.passed = answer.stale && !answer.sent;
     if (&flight == lane.suspect) lane.suspect = nullptr;
@@ -379,7 +380,7 @@ class Sender {
       return;
     }
     // With TLS 1.2, open() would have reported this; treat it in the same way.
-    if (answer.end == ReplyEnd::refused && !health_.ever_succeeded()) {
+    if (answer.end == net::ReplyEnd::refused && !health_.ever_succeeded()) {
       stop({Errc::service, std::string(answer.what)});
       return;
     }
@@ -434,7 +435,7 @@ class Sender {
       note += fmt::format("; {} that it answered before are on disk and stay as they are",
                           settled_for_good);
     }
-    progress_.note(Weight::warning, note);
+    progress_.note(plan::Weight::warning, note);
   }
 
   /// Called when an attempt has not settled the next slice. If it may have been delivered all the
@@ -453,7 +454,7 @@ class Sender {
   }
 
   /// Source: the answer table of design section 6.
-  Next judge(Lane& lane, Flight& flight, const Reply& reply, Instant now) {
+  Next judge(Lane& lane, Flight& flight, const net::Reply& reply, Instant now) {
     const Part& part = flight.next();
     Outcome& outcome = lane.outcome;
     dialect_.decode(reply, flight.links(part), outcome);
@@ -541,7 +542,7 @@ class Sender {
   /// The note omits the value, because anything from the service may contain a secret.
   void note_unreadable_retry_after() {
     if (std::exchange(unreadable_noted_, true)) return;
-    progress_.note(Weight::warning,
+    progress_.note(plan::Weight::warning,
                    "the service sends a Retry-After that is neither seconds nor a date: waiting by "
                    "--backoff-min and --backoff-max");
   }
@@ -553,9 +554,9 @@ class Sender {
     const auto rest = pace_.turnstile().paused_until() - now;
     if (rest <= rest.zero()) return;
     health_.failure(now, limited_words);
-    progress_.note(Weight::info,
+    progress_.note(plan::Weight::info,
                    fmt::format("the service asked an earlier run to wait: {} are left",
-                               rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
+                               util::rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
     give_up_in_pause(now);
   }
 
@@ -578,13 +579,13 @@ class Sender {
     fresh->pinned_time_s = outset_.pinned_time_s;
     // Answers to requests with the old credentials are still to come.
     fresh->other_logins = logins_to_hide(options_);
-    fresh->other_logins.emplace_back(Secret(), options_.dialect.token);
+    fresh->other_logins.emplace_back(util::Secret(), options_.dialect.token);
     fresh->other_logins.emplace_back(options_.dialect.username, options_.dialect.secret);
     auto dialect = Dialect::make(*fresh, options_.target.authority(), options_.target.base);
     if (!dialect) return false;
     dialect_ = std::move(*dialect);
     ++credentials_;
-    progress_.note(Weight::info,
+    progress_.note(plan::Weight::info,
                    "the service no longer takes the credentials: they were read again");
     return true;
   }
@@ -613,10 +614,10 @@ class Sender {
   // --- The clock ---------------------------------------------------------------------------------
 
   /// Handles everything except requests: progress, durability, time limits, signals.
-  Task<void> watch() {
+  net::Task<void> watch() {
     while (lanes_active_ > 0) {
       tick_.expires_after(tick_every);
-      co_await tick_.async_wait(use_tuple);
+      co_await tick_.async_wait(net::use_tuple);
       const auto now = Clock::now();
       report(now);
       if (lanes_active_ == 0) co_return;  // run() saves at the end of each round and of the run
@@ -626,10 +627,10 @@ class Sender {
       follow_rates(now);
       if (const auto reason = limits_.look(now, health_)) stop(*reason);
       if (const auto note = limits_.outage_note(now, health_)) {
-        progress_.note(Weight::warning, *note);
+        progress_.note(plan::Weight::warning, *note);
       }
       // After the drain time, remaining requests are aborted; the next run sends them again.
-      if (const auto note = limits_.drain_note(now)) progress_.note(Weight::info, *note);
+      if (const auto note = limits_.drain_note(now)) progress_.note(plan::Weight::info, *note);
       if (stop_ && limits_.drained(now)) {
         for (auto& lane : lanes_)
           lane->connection.close();
@@ -711,7 +712,7 @@ class Sender {
   const SendOptions& options_;
   const Outset& outset_;
   Dialect dialect_;
-  Endpoint endpoint_;
+  net::Endpoint endpoint_;
   Rates& rates_;
   std::uint64_t in_flight_max_;
   Pace pace_;
@@ -723,9 +724,9 @@ class Sender {
   Health health_;
   Limits limits_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  Timer tick_;
+  net::Timer tick_;
   Chance chance_;
-  Progress& progress_;
+  plan::Progress& progress_;
 
   std::optional<Error> stop_;
   std::string_view unfit_;
@@ -743,15 +744,15 @@ class Sender {
 
 }  // namespace
 
-Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
-                             Progress& progress, const StopRequest& stop,
-                             std::shared_ptr<Hold>* keep) {
+Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
+                             plan::Progress& progress, const StopRequest& stop,
+                             std::shared_ptr<plan::Hold>* keep) {
   auto outset = read_outset(options, job, files, progress);
   if (!outset) return outset.error();
   SendReport report = outset->report();
   if (keep != nullptr) *keep = outset->hold;
   if (report.nothing_to_do) return report;
-  Files& held = outset->hold->files();
+  io::Files& held = outset->hold->files();
 
   auto dialect_options = options.dialect;
   dialect_options.pinned_time_s = outset->pinned_time_s;
@@ -759,12 +760,12 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   auto dialect = Dialect::make(dialect_options, options.target.authority(), options.target.base);
   if (!dialect) return dialect.error();
   auto io = std::make_unique<asio::io_context>(1);
-  EndpointOptions endpoint_options;
+  net::EndpointOptions endpoint_options;
   endpoint_options.target = options.target;
   endpoint_options.tls = options.tls;
   endpoint_options.proxy = options.proxy;
   endpoint_options.timeout = options.timeout;
-  auto endpoint = Endpoint::make(*io, std::move(endpoint_options));
+  auto endpoint = net::Endpoint::make(*io, std::move(endpoint_options));
   if (!endpoint) return endpoint.error();
 
   const auto in_flight_max =
@@ -777,12 +778,12 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
 
   Sender sender(*io, options, *outset, *log, std::move(*saver), std::move(*dialect),
                 std::move(*endpoint), rates, in_flight_max, held, progress, stop);
-  const auto ran = caught([&]() -> Result<void> {
+  const auto ran = util::caught([&]() -> Result<void> {
     sender.run(*io);
     return {};
   });
   if (!ran) {
-    leave_standing(std::move(io));
+    net::leave_standing(std::move(io));
     return ran.error();
   }
   fill_counts(report, log->now(), outset->to_send);
@@ -790,4 +791,4 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   return report;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -16,7 +16,7 @@
 #include "plan/progress.hpp"
 #include "send/send_options.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Send all remaining links of the plan of `job`, and keep its checkpoint up to date.
 ///
@@ -25,8 +25,8 @@ namespace idmerge {
 /// Errors: only what prevents the start (no plan, damaged, another target, locked). The end of a
 /// run that has started is reported in `SendReport::stop`; the checkpoint is then saved, unless
 /// the disk failed or the job is gone.
-Result<SendReport> send_plan(const SendOptions& options, const std::string& job, Files& files,
-                             Progress& progress, const StopRequest& stop,
-                             std::shared_ptr<Hold>* keep = nullptr);
+Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
+                             plan::Progress& progress, const StopRequest& stop,
+                             std::shared_ptr<plan::Hold>* keep = nullptr);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -16,19 +16,19 @@
 #include "plan/project_mode.hpp"
 #include "util/secret.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct DialectOptions {
-  Api api = Api::identity;               // Flag: --api
-  ProjectMode mode = ProjectMode::none;  // needed for import. Flag: --project-mode
-  std::string project_id;                // digits; for import. Flag: --project-id
-  Secret token;                          // of the project, in every body
-  Secret username;                       // of the service account
-  Secret secret;                         // of the service account; may be empty
+  plan::Api api = plan::Api::identity;               // Flag: --api
+  plan::ProjectMode mode = plan::ProjectMode::none;  // needed for import. Flag: --project-mode
+  std::string project_id;                            // digits; for import. Flag: --project-id
+  util::Secret token;                                // of the project, in every body
+  util::Secret username;                             // of the service account
+  util::Secret secret;                               // of the service account; may be empty
 
   /// Whose passwords must not appear in what is kept of an answer either, each with its user name:
   /// those of a proxy, and earlier ones of the above. A token has no user name.
-  std::vector<std::pair<Secret, Secret>> other_logins = {};
+  std::vector<std::pair<util::Secret, util::Secret>> other_logins = {};
 
   /// When the links of a job are said to have been made (import): pinned in the checkpoint, so that
   /// a repeated batch is recognised by the service. Units: seconds since 1970.
@@ -78,4 +78,4 @@ struct Outcome {
   std::string message;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

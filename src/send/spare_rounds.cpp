@@ -17,7 +17,7 @@
 #include "send/spares.hpp"
 #include "send/stop_conditions.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 using Component = std::uint32_t;
@@ -30,7 +30,7 @@ class Components {
       add(member);
   }
   void add(Component component) {
-    if (component == no_component) return;
+    if (component == plan::no_component) return;
     if (component >= bits_.size()) bits_.resize(component + std::size_t{1});
     bits_[component] = true;
   }
@@ -48,7 +48,7 @@ struct Size {
 
 class Search {
  public:
-  Search(const PlanReader& plan, const std::vector<std::uint64_t>& refused,
+  Search(const plan::PlanReader& plan, const std::vector<std::uint64_t>& refused,
          const std::function<bool()>& stopped)
       : plan_(plan), refused_(refused), stopped_(stopped) {}
 
@@ -106,7 +106,7 @@ class Search {
         if (!lost_.has(block_.components[n])) continue;
         auto& size = sizes[block_.components[n]];
         ++size.links;
-        size.has_spares = size.has_spares || block_.verdicts[n] == Verdict::spare;
+        size.has_spares = size.has_spares || block_.verdicts[n] == plan::Verdict::spare;
       }
     }
     for (const auto& [component, size] : sizes) {
@@ -135,30 +135,30 @@ class Search {
   }
 
   void add(std::size_t n) {
-    const Link& link = block_.links[n];
-    if (link.op != Op::merge) return;
+    const input::Link& link = block_.links[n];
+    if (link.op != input::Op::merge) return;
     const auto ordinal = block_.first + n;
     links_.push_back({.ordinal = ordinal,
                       .a = ids_->find_or_add(print_(link.anon)),
                       .b = ids_->find_or_add(print_(link.user)),
-                      .is_spare = block_.verdicts[n] == Verdict::spare,
+                      .is_spare = block_.verdicts[n] == plan::Verdict::spare,
                       .refused = std::binary_search(refused_.begin(), refused_.end(), ordinal)});
   }
 
-  const PlanReader& plan_;
+  const plan::PlanReader& plan_;
   const std::vector<std::uint64_t>& refused_;
   const std::function<bool()>& stopped_;
-  Fingerprinter print_{plan_.facts().preamble.secret};
-  PlanBlock block_;
+  plan::Fingerprinter print_{plan_.facts().preamble.secret};
+  plan::PlanBlock block_;
   Components lost_;
   std::vector<std::pair<Component, Size>> sizes_;
-  std::optional<IdIndex> ids_;  // of the loaded clusters
+  std::optional<plan::IdIndex> ids_;  // of the loaded clusters
   std::vector<SpareLink> links_;
 };
 
 }  // namespace
 
-Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
+Result<std::vector<std::uint64_t>> find_spares(const plan::PlanReader& plan,
                                                const std::vector<std::uint64_t>& refused,
                                                std::uint64_t round,
                                                const std::function<bool()>& stopped,
@@ -166,11 +166,12 @@ Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
   return Search(plan, refused, stopped).find(round, links_max);
 }
 
-Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths& paths,
-                                                    const PlanReader& plan, const Checkpoint& now,
+Result<std::vector<std::uint64_t>> spares_under_way(io::Files& files, const plan::RunPaths& paths,
+                                                    const plan::PlanReader& plan,
+                                                    const Checkpoint& now,
                                                     const std::function<bool()>& stopped) {
   if (now.round == 0) return std::vector<std::uint64_t>();
-  const auto refused = read_refused(files, paths.refused(), now.letters_bytes);
+  const auto refused = plan::read_refused(files, paths.refused(), now.letters_bytes);
   if (!refused) return refused.error();
   auto spares = find_spares(plan, *refused, now.round, stopped);
   if (spares && spares->size() != now.round_links) {
@@ -182,21 +183,21 @@ Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths
   return spares;
 }
 
-Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
-                         const RunState& state) {
+Result<Doubt> find_doubt(io::Files& files, const plan::RunPaths& paths,
+                         const plan::PlanReader& plan, const RunState& state) {
   std::vector<std::uint64_t> spares;
-  if (is_only_bounded(state, boot_here())) {
+  if (is_only_bounded(state, io::boot_here())) {
     auto found = spares_under_way(files, paths, plan, state.checkpoint, [] { return false; });
     if (!found) return found.error();
     spares = std::move(*found);
   }
-  return links_in_doubt(state, plan, boot_here(), spares);
+  return links_in_doubt(state, plan, io::boot_here(), spares);
 }
 
 Result<std::vector<std::uint64_t>> Rounds::spares_of(std::uint64_t round) {
   const auto bytes = recorder_.write_letters();
   if (!bytes) return bytes.error();
-  const auto refused = read_refused(files_, paths_.refused(), *bytes);
+  const auto refused = plan::read_refused(files_, paths_.refused(), *bytes);
   if (!refused) return refused.error();
   return find_spares(plan_, *refused, round, [this] { return stop_.asked() > 0; });
 }
@@ -222,10 +223,11 @@ Result<bool> Rounds::begin_next(bool stopping) {
   if (options_.canary && log.settled() >= *options_.canary) return canary_reached(log.settled());
   const auto ceiling = std::min(round_ceiling(*spares, 0, cursor_.ahead()), plan_.links());
   if (auto begun = recorder_.begin_round(spares->size(), ceiling); !begun) return begun.error();
-  progress_.note(Weight::info, fmt::format("round {}: {} spares are sent in place of refused links",
-                                           log.facts().round, spares->size()));
+  progress_.note(plan::Weight::info,
+                 fmt::format("round {}: {} spares are sent in place of refused links",
+                             log.facts().round, spares->size()));
   cursor_.begin_round(std::move(*spares));
   return true;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -23,7 +23,7 @@
 #include "send/send_options.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Links of the clusters that are in memory together. A single larger cluster is loaded completely.
 inline constexpr std::size_t spare_links_max = 1 << 20;
@@ -36,7 +36,7 @@ inline constexpr std::size_t spare_links_max = 1 << 20;
 /// Bounds: 12 bytes per refused link, a bit per component, 40 bytes per link in memory.
 /// Errors: Errc::input when the plan is damaged or has no such link, Errc::interrupted when
 /// stopped.
-Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
+Result<std::vector<std::uint64_t>> find_spares(const plan::PlanReader& plan,
                                                const std::vector<std::uint64_t>& refused,
                                                std::uint64_t round,
                                                const std::function<bool()>& stopped,
@@ -45,22 +45,23 @@ Result<std::vector<std::uint64_t>> find_spares(const PlanReader& plan,
 /// Returns: the spares of the current round of a run, computed from plan and dead letters; none in
 /// round 0.
 /// Errors: Errc::input if the checkpoint counts another number of them; as find_spares().
-Result<std::vector<std::uint64_t>> spares_under_way(Files& files, const RunPaths& paths,
-                                                    const PlanReader& plan, const Checkpoint& now,
+Result<std::vector<std::uint64_t>> spares_under_way(io::Files& files, const plan::RunPaths& paths,
+                                                    const plan::PlanReader& plan,
+                                                    const Checkpoint& now,
                                                     const std::function<bool()>& stopped);
 
 /// Returns: the links in doubt after the run that left `state`, in any round.
 /// Errors: as spares_under_way() and links_in_doubt().
-Result<Doubt> find_doubt(Files& files, const RunPaths& paths, const PlanReader& plan,
-                         const RunState& state);
+Result<Doubt> find_doubt(io::Files& files, const plan::RunPaths& paths,
+                         const plan::PlanReader& plan, const RunState& state);
 
 /// The rounds of one run.
 class Rounds {
  public:
   /// Lifetime: all arguments must outlive this object.
-  Rounds(const SendOptions& options, const PlanReader& plan, const RunPaths& paths,
-         std::uint64_t spares, Files& files, Recorder& recorder, PlanCursor& cursor,
-         Progress& progress, const StopRequest& stop)
+  Rounds(const SendOptions& options, const plan::PlanReader& plan, const plan::RunPaths& paths,
+         std::uint64_t spares, io::Files& files, Recorder& recorder, PlanCursor& cursor,
+         plan::Progress& progress, const StopRequest& stop)
       : options_(options),
         plan_(plan),
         paths_(paths),
@@ -90,15 +91,15 @@ class Rounds {
   Result<std::vector<std::uint64_t>> spares_of(std::uint64_t round);
 
   const SendOptions& options_;
-  const PlanReader& plan_;
-  const RunPaths& paths_;
+  const plan::PlanReader& plan_;
+  const plan::RunPaths& paths_;
   const std::uint64_t spares_;  // of the plan
-  Files& files_;
+  io::Files& files_;
   Recorder& recorder_;
   PlanCursor& cursor_;
-  Progress& progress_;
+  plan::Progress& progress_;
   const StopRequest& stop_;
   bool over_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

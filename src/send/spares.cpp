@@ -4,13 +4,13 @@
 #include "plan/union_find.hpp"
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 /// Selects unsent spares that connect components of `delivered`, and adds them to it. Returns:
 /// indexes into `links`.
 std::vector<std::size_t> choose(std::span<const SpareLink> links, const std::vector<bool>& sent,
-                                Forest& delivered) {
+                                plan::Forest& delivered) {
   std::vector<std::size_t> chosen;
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (!sent[i] && delivered.connect(links[i].a, links[i].b)) chosen.push_back(i);
@@ -27,7 +27,7 @@ std::vector<std::uint64_t> spares_of_round(std::span<const SpareLink> links, std
   for (std::size_t i = 0; i < links.size(); ++i)
     sent[i] = !links[i].is_spare;
   while (true) {
-    Forest delivered(ids);
+    plan::Forest delivered(ids);
     for (std::size_t i = 0; i < links.size(); ++i) {
       if (sent[i] && !links[i].refused) delivered.connect(links[i].a, links[i].b);
     }
@@ -45,4 +45,4 @@ std::vector<std::uint64_t> spares_of_round(std::span<const SpareLink> links, std
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -20,13 +20,13 @@
 
 #include "plan/id_index.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// A merge in a cluster with a refused link.
 struct SpareLink {
   std::uint64_t ordinal = 0;
-  IdNumber a = 0;
-  IdNumber b = 0;
+  plan::IdNumber a = 0;
+  plan::IdNumber b = 0;
   bool is_spare = false;  // false: sent before the first round
   bool refused = false;   // in any round so far
 };
@@ -39,4 +39,4 @@ struct SpareLink {
 std::vector<std::uint64_t> spares_of_round(std::span<const SpareLink> links, std::size_t ids,
                                            std::uint64_t round);
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -8,7 +8,7 @@
 #include "util/log.hpp"
 #include "util/units.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::chrono::milliseconds outage_noted_after{10'000};
@@ -42,7 +42,7 @@ std::optional<Error> Limits::look(Instant now, const Health& health) const {
   if (failing_for >= options_.give_up_after) {
     return Error{Errc::outage,
                  fmt::format("nothing succeeded for {} (--give-up-after), last: {}",
-                             rough_duration_text(failing_for), health.last_failure())};
+                             util::rough_duration_text(failing_for), health.last_failure())};
   }
   return std::nullopt;
 }
@@ -54,8 +54,8 @@ std::optional<Error> Limits::look_at_pause(Instant until, Instant now, WallTime 
   return Error{Errc::outage,
                fmt::format("the service asked for a pause until {} (for {}), longer than "
                            "--give-up-after: go on after that, an earlier run ends like this one",
-                           rfc3339(std::chrono::ceil<std::chrono::seconds>(wall_now + rest)),
-                           rough_duration_text(rest_s))};
+                           util::rfc3339(std::chrono::ceil<std::chrono::seconds>(wall_now + rest)),
+                           util::rough_duration_text(rest_s))};
 }
 
 std::optional<std::string> Limits::outage_note(Instant now, const Health& health) {
@@ -82,4 +82,4 @@ std::chrono::milliseconds Limits::elapsed(Instant now) const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -15,7 +15,7 @@
 #include "send/send_options.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Returns: the error that ends a canary. Units: links settled in total.
 Error canary_reached(std::uint64_t settled);
@@ -66,4 +66,4 @@ class Limits {
   bool drain_noted_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -6,7 +6,7 @@
 #include "util/check.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 DiskThread::DiskThread(RunSaver saver, std::function<void()> done)
     : saver_(std::move(saver)), done_(std::move(done)), thread_(&DiskThread::run, this) {}
@@ -56,13 +56,13 @@ void DiskThread::run() {
     if (!wanted_) return;
     const auto snapshot = *std::exchange(wanted_, std::nullopt);
     lock.unlock();
-    auto saved = caught([&] { return saver_.save(snapshot); });
+    auto saved = util::caught([&] { return saver_.save(snapshot); });
     lock.lock();
     ended_ = std::move(saved);
     lock.unlock();
     changed_.notify_one();
     // If done() throws, the owner learns of the save at its next collect().
-    static_cast<void>(caught([this] {
+    static_cast<void>(util::caught([this] {
       done_();
       return Result<void>();
     }));
@@ -79,4 +79,4 @@ void DiskThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -14,7 +14,7 @@
 #include "send/run_log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 class DiskThread {
  public:
@@ -58,4 +58,4 @@ class DiskThread {
   std::thread thread_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

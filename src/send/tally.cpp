@@ -5,7 +5,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 constexpr std::size_t fates = static_cast<std::size_t>(Fate::count);
@@ -37,4 +37,4 @@ bool Tally::adds_up() const {
   return read == delivered + duplicate + skipped + rejected + held + refused + pending;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

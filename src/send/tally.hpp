@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// The outcome of a row.
 enum class Fate : std::uint8_t {
@@ -44,4 +44,4 @@ struct Tally {
   bool adds_up() const;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

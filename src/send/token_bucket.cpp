@@ -7,7 +7,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 namespace {
 
 // An instant further away than this counts as never, so that no sum of instants overflows.
@@ -55,4 +55,4 @@ void Bucket::set_rate(BucketOptions options, Instant now) {
   taken_ = options_.burst - std::min(there, options_.burst);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -12,7 +12,7 @@
 
 #include "util/clock.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 struct BucketOptions {
   double rate_per_s = 0;  // tokens; 0 = unlimited
@@ -46,4 +46,4 @@ class Bucket {
   double taken_ = 0;  // ... if these had not been taken since: full again at base + taken / rate
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -6,7 +6,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 void Flight::begin(bool in_doubt, std::uint32_t failures_limit) {
   parts.assign(1, {0, batch.links.size(), {.in_doubt = in_doubt}});
@@ -111,4 +111,4 @@ void Lane::adapt_pipe(bool answered) {
   pipe_max = answered ? std::min(2 * pipe_max, flights.size()) : 1;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::send

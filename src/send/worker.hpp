@@ -19,7 +19,7 @@
 #include "send/identity_api.hpp"
 #include "send/plan_cursor.hpp"
 
-namespace idmerge {
+namespace idmerge::send {
 
 /// Attempts of a request.
 struct Tries {
@@ -53,7 +53,7 @@ struct Flight {
   bool has_parts() const { return !parts.empty(); }
   Part& next() { return parts.back(); }
 
-  std::span<const Link> links(const Part& part) const {
+  std::span<const input::Link> links(const Part& part) const {
     return std::span(batch.links).subspan(part.first, part.count);
   }
 
@@ -84,11 +84,11 @@ struct Flight {
 
 struct Lane {
   /// Units: `pipeline` is the maximum of requests in flight on the connection.
-  Lane(asio::io_context& io, Endpoint& endpoint, std::size_t pipeline)
+  Lane(asio::io_context& io, net::Endpoint& endpoint, std::size_t pipeline)
       : connection(endpoint), timer(io), flights(pipeline) {}
 
-  Connection connection;
-  Timer timer;  // for backoff and other waits
+  net::Connection connection;
+  net::Timer timer;  // for backoff and other waits
   std::vector<Flight> flights;
   std::size_t first = 0;  // index of the flight that is sent first; rotates, so that none starves
   std::vector<Flight*> pipe;  // in-flight requests, in the order of their answers
@@ -131,4 +131,4 @@ struct Lane {
   void adapt_pipe(bool answered);
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::send

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 bool set_policy(int policy) {
@@ -20,4 +20,4 @@ BatchScheduling::~BatchScheduling() {
   if (changed_) set_policy(SCHED_OTHER);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -5,7 +5,7 @@
 // other wake each other constantly, and each context switch costs them their caches.
 #pragma once
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Sets the scheduling policy of the calling thread to SCHED_BATCH for the lifetime of the object.
 /// Threads started meanwhile inherit the policy and keep it until they end. A thread with another
@@ -22,4 +22,4 @@ class BatchScheduling {
   bool changed_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

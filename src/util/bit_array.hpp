@@ -9,7 +9,7 @@
 
 #include "util/page_array.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Bits by index, all unset initially.
 class BitArray {
@@ -47,4 +47,4 @@ class BitArray {
   PageArray<std::uint64_t> words_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

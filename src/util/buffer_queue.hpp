@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <mutex>
 
-namespace idmerge {
+namespace idmerge::util {
 
 template <class Item, std::size_t count>
 class Belt {
@@ -81,4 +81,4 @@ class Belt {
   bool ended_ = false;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

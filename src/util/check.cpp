@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace idmerge {
+namespace idmerge::util {
 
 void check_failed(const char* condition, const char* file, int line) noexcept {
   std::fprintf(stderr, "idmerge: bug: %s:%d: %s does not hold; the job can be resumed\n", file,
@@ -12,4 +12,4 @@ void check_failed(const char* condition, const char* file, int line) noexcept {
   std::abort();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

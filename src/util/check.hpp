@@ -4,12 +4,13 @@
 // late costs more than the check. Not for conditions that input, disk or network can cause.
 #pragma once
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Prints the condition and its location to stderr and aborts.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line) noexcept;
 
-}  // namespace idmerge
+}  // namespace idmerge::util
 
-#define IDMERGE_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::idmerge::check_failed(#condition, __FILE__, __LINE__))
+#define IDMERGE_CHECK(condition)      \
+  ((condition) ? static_cast<void>(0) \
+               : ::idmerge::util::check_failed(#condition, __FILE__, __LINE__))

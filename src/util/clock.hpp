@@ -6,12 +6,20 @@
 
 #include <chrono>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Of the clock that never steps: deadlines, rates.
 using Instant = std::chrono::steady_clock::time_point;
 
 /// Of the clock that people set: what must outlive the process.
 using WallTime = std::chrono::system_clock::time_point;
+
+}  // namespace idmerge::util
+
+/// In many signatures, and so without a qualification.
+namespace idmerge {
+
+using util::Instant;
+using util::WallTime;
 
 }  // namespace idmerge

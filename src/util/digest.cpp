@@ -8,7 +8,7 @@
 #include "util/check.hpp"
 #include "util/exceptions.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
@@ -73,4 +73,4 @@ Digest Digester::digest() const {
   return canonical(XXH3_128bits_digest(state_->xxh3));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// A 128-bit digest, in the byte order in which it is stored and printed.
 using Digest = std::array<std::uint8_t, 16>;
@@ -47,4 +47,4 @@ class Digester {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

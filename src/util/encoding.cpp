@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 bool is_plain(char c) {
@@ -68,4 +68,4 @@ void append_base64(std::string_view bytes, std::string& out) {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

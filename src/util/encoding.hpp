@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Appends `text` as a JSON string with its quotes. Quotes, backslashes and control characters are
 /// escaped; all other bytes are copied.
@@ -18,4 +18,4 @@ void append_json(std::string_view text, std::string& out);
 /// Source: RFC 4648 section 4.
 void append_base64(std::string_view bytes, std::string& out);
 
-}  // namespace idmerge
+}  // namespace idmerge::util

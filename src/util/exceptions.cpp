@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr std::string_view memory_words =
@@ -102,4 +102,4 @@ void end_in_words() {
   std::set_terminate(on_terminate);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

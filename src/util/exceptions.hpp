@@ -11,7 +11,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Returns the error for an exception: outage for EMFILE, ENFILE, EAGAIN and ENOMEM; internal for
 /// anything else, including std::bad_alloc.
@@ -42,4 +42,4 @@ T* made(T* thing) {
 /// can end the process there. For the job this is as safe as any other kill.
 void end_in_words();
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 /// The parsed value of IDMERGE_FAULT.
@@ -52,5 +52,5 @@ void fault_point(std::string_view step) {
   if (--order.times_left == 0) std::raise(SIGKILL);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util
 #endif

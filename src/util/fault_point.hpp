@@ -12,7 +12,7 @@
 
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Kills this process (SIGKILL) if IDMERGE_FAULT is `after:<step>`, or, with `after:<step>:<n>`,
 /// when the step is reached for the n-th time. With `log:<file>`, appends each step that is reached
@@ -26,4 +26,4 @@ void fault_point(std::string_view step);
 inline void fault_point(std::string_view) {}
 #endif
 
-}  // namespace idmerge
+}  // namespace idmerge::util

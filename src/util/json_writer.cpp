@@ -8,7 +8,7 @@
 
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 /// Appends an ASCII byte that has to be escaped.
@@ -91,4 +91,4 @@ void append_json_member(std::string& out, std::string_view key, std::uint64_t va
   fmt::format_to(std::back_inserter(out), "{}", value);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Appends `bytes` as a JSON string, quotes included. Characters that steer a display (see
 /// steers_display()) are escaped too.
@@ -22,4 +22,4 @@ void append_json_key(std::string& out, std::string_view key);
 void append_json_member(std::string& out, std::string_view key, std::string_view value);
 void append_json_member(std::string& out, std::string_view key, std::uint64_t value);
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -8,7 +8,7 @@
 
 #include "util/check.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
@@ -123,4 +123,4 @@ bool parse_number(std::string_view text, std::uint64_t& number) {
   return error == std::errc() && at == end;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -13,7 +13,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// An ordered list of keys and values. Keys consist of a-z, 0-9, '_', '-' and '.', and are unique;
 /// values are any bytes.
@@ -51,4 +51,4 @@ class KeyValues {
 /// Parses a whole decimal number as in checkpoints: digits only, no leading zero.
 bool parse_number(std::string_view text, std::uint64_t& number);
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -10,7 +10,7 @@
 
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 std::string_view length_class(std::size_t bytes) {
@@ -198,4 +198,4 @@ Log::Write Log::to_stderr() {
   };
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

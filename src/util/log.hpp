@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Escapes everything that could control a terminal: control bytes as \n, \t or \x1b; C1 controls,
 /// line separators and direction overrides as \u{202e}; bytes that are not UTF-8 as \xff.
@@ -99,4 +99,4 @@ class Log {
   std::vector<std::string> kept_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -6,7 +6,7 @@
 #include <limits>
 #include <sstream>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
@@ -62,4 +62,4 @@ std::uint64_t memory_to_use() {
   return std::min(memory_limit_bytes() / 2, used_at_most);
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

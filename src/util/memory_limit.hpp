@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// Returns the lowest limit of the machine, the cgroup (v2 or v1) and all its parents. `proc` and
 /// `cgroup` are the mount points of the kernel's files; tests pass other directories. Units: bytes.
@@ -18,4 +18,4 @@ std::uint64_t memory_limit_bytes(const std::string& proc = "/proc",
 /// Returns the default of --memory: half of the limit, at most 4 GiB. Units: bytes.
 std::uint64_t memory_to_use();
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -10,7 +10,7 @@
 
 #include <sys/mman.h>
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr std::size_t page = 4096;
@@ -112,4 +112,4 @@ void free_pages(void* memory, std::size_t bytes) noexcept {
   if (memory != nullptr) munmap(memory, mapped(bytes));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace idmerge {
+namespace idmerge::util {
 
 enum class PageSize : std::uint8_t { small, huge };
 
@@ -88,4 +88,4 @@ class PageArray {
   std::size_t populated_ = 0;  // elements whose pages are populated
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

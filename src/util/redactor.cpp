@@ -9,7 +9,7 @@
 
 #include "util/utf8.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 constexpr std::string_view ellipsis = "…";
@@ -831,4 +831,4 @@ std::string Redactor::operator()(std::string_view text) const {
   return out;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

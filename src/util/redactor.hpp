@@ -16,7 +16,7 @@
 
 #include "util/secret.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 class Redactor {
  public:
@@ -77,4 +77,4 @@ class Redactor {
   std::size_t bytes_min_ = part_bytes;  // of the shortest
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::util {
 
 int exit_code(Errc code, int signal_number) {
   switch (code) {
@@ -71,4 +71,4 @@ Error system_error(std::string_view subject, int error_number) {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -14,7 +14,7 @@
 
 #include <boost/system/result.hpp>
 
-namespace idmerge {
+namespace idmerge::util {
 
 enum class Errc : std::uint8_t {
   internal,     // unexpected; to be fixed by the author
@@ -61,5 +61,14 @@ std::ostream& operator<<(std::ostream& out, const Result<T>& result) {
 /// Errors: `usage` for causes in the command line or the file system that a person has to fix
 /// (permissions, wrong path or kind of file), `outage` for the rest (ENOSPC, EIO and the like).
 Error system_error(std::string_view subject, int error_number);
+
+}  // namespace idmerge::util
+
+/// In every signature, and so without a qualification.
+namespace idmerge {
+
+using util::Errc;
+using util::Error;
+using util::Result;
 
 }  // namespace idmerge

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace idmerge {
+namespace idmerge::util {
 
 Secret::Secret(std::string_view value) : size_(value.size()) {
   if (size_ == 0) return;
@@ -63,4 +63,4 @@ void wipe(std::string& text) noexcept {
   text.clear();
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 class Secret {
  public:
@@ -45,4 +45,4 @@ class Secret {
 /// Overwrites and clears a string, in a way that no optimizer removes.
 void wipe(std::string& text) noexcept;
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -11,7 +11,7 @@
 #include "util/check.hpp"
 #include "util/log.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 namespace {
 
 struct Unit {
@@ -314,4 +314,4 @@ std::string limit_text(const Limit& limit) {
   return "none";
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

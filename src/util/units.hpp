@@ -14,7 +14,7 @@
 
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// A rate of links or of requests, as the user wrote it.
 struct Rate {
@@ -86,4 +86,4 @@ std::string share_text(std::uint64_t part, std::uint64_t whole);
 /// "5%", "1000", "none"
 std::string limit_text(const Limit& limit);
 
-}  // namespace idmerge
+}  // namespace idmerge::util

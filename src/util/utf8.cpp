@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace idmerge {
+namespace idmerge::util {
 
 Utf8Character read_utf8(std::string_view text) {
   if (text.empty()) return {};
@@ -41,4 +41,4 @@ void append_json_escape(char32_t code, std::string& out) {
   unit(0xdc00 + ((code - 0x10000) & 0x3ffU));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

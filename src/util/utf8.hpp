@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 struct Utf8Character {
   char32_t code = 0;
@@ -55,4 +55,4 @@ void append_utf8(char32_t code, Bytes& out) {
   }
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace idmerge {
+namespace idmerge::util {
 
 inline constexpr std::size_t varint_bytes_max = 10;
 
@@ -41,4 +41,4 @@ constexpr std::uint64_t unzigzag(std::uint64_t value) {
   return (value >> 1U) ^ (0 - (value & 1U));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "util/version.hpp"
 
-namespace idmerge {
+namespace idmerge::util {
 
 std::string_view version() {
   return IDMERGE_VERSION;
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::util

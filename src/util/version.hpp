@@ -6,9 +6,9 @@
 
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::util {
 
 /// "1.2.3"
 std::string_view version();
 
-}  // namespace idmerge
+}  // namespace idmerge::util

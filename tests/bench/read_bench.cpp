@@ -18,6 +18,8 @@
 #include "input/row_reader.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::util;
 
 namespace {
 

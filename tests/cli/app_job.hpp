@@ -33,7 +33,7 @@ inline constexpr std::string_view mixed_rows =
 /// A world whose stderr, stdout and person are in the test's hands.
 struct Stage {
   Scratch scratch;
-  RealFiles files;
+  io::RealFiles files;
   std::string said;     // on stderr
   std::string printed;  // on stdout
   std::string asked;    // of the person
@@ -42,37 +42,37 @@ struct Stage {
   std::map<std::string, std::string> environment{{"MIXPANEL_TOKEN", "0123456789abcdef"},
                                                  {"MIXPANEL_USERNAME", "etl"},
                                                  {"MIXPANEL_SECRET", "s3cret"}};
-  Signals signals;
-  StatusLine line{[this](std::string_view text) { said += text; }, [] { return 80; }};
+  cli::Signals signals;
+  cli::StatusLine line{[this](std::string_view text) { said += text; }, [] { return 80; }};
 
   Result<int> call(const std::vector<std::string>& arguments) {
     auto settings = settings_of(arguments);
     if (!settings) return settings.error();
-    Log log(settings->output.log, line.above());
-    ProgressListener progress({}, log, line, [] { return false; });
-    World world{.files = files,
-                .log = log,
-                .progress = progress,
-                .signals = signals,
-                .environment = [this](const std::string& name) -> std::optional<std::string> {
-                  const auto found = environment.find(name);
-                  if (found == environment.end()) return {};
-                  return found->second;
-                },
-                .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
-                  asked = prompt;
-                  if (while_asked) while_asked();
-                  return answer;
-                },
-                .output = [this](std::string_view text) -> Result<bool> {
-                  printed += text;
-                  return true;
-                },
-                .mask = IdMask(false),
-                .arguments = arguments};
+    util::Log log(settings->output.log, line.above());
+    cli::ProgressListener progress({}, log, line, [] { return false; });
+    cli::World world{.files = files,
+                     .log = log,
+                     .progress = progress,
+                     .signals = signals,
+                     .environment = [this](const std::string& name) -> std::optional<std::string> {
+                       const auto found = environment.find(name);
+                       if (found == environment.end()) return {};
+                       return found->second;
+                     },
+                     .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
+                       asked = prompt;
+                       if (while_asked) while_asked();
+                       return answer;
+                     },
+                     .output = [this](std::string_view text) -> Result<bool> {
+                       printed += text;
+                       return true;
+                     },
+                     .mask = util::IdMask(false),
+                     .arguments = arguments};
     said.clear();
-    auto ended =
-        settings->command == Command::plan ? do_plan(*settings, world) : do_run(*settings, world);
+    auto ended = settings->command == cli::Command::plan ? cli::do_plan(*settings, world)
+                                                         : cli::do_run(*settings, world);
     if (!ended) said += ended.error().what;
     return ended;
   }
@@ -80,7 +80,7 @@ struct Stage {
   /// The exit code, errors included.
   int code(const std::vector<std::string>& arguments) {
     const auto ended = call(arguments);
-    return ended ? *ended : exit_code_of(ended.error(), 0);
+    return ended ? *ended : cli::exit_code_of(ended.error(), 0);
   }
 
   bool heard(std::string_view words) const { return said.find(words) != std::string::npos; }

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
 
 TEST_SUITE("cli/app") {
   TEST_CASE("a usage error is exit code 2, whatever the command") {

@@ -6,6 +6,8 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
 using namespace idmerge::testing;
 
 TEST_SUITE("cli/canary_samples") {

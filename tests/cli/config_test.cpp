@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
 
 namespace {
 

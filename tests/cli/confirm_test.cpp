@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::net;
 
 namespace {
 

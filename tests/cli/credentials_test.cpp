@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
 using namespace std::chrono_literals;
 
 namespace {

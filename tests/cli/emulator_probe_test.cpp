@@ -8,6 +8,9 @@
 #include "support/loopback_server.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
+using namespace idmerge::net;
 using idmerge::testing::accepted;
 using idmerge::testing::LoopbackServer;
 using idmerge::testing::Reaction;

@@ -14,6 +14,11 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
 
 TEST_SUITE("cli/job_ending") {
   TEST_CASE("the ending of a call that sent is read back from its summary") {

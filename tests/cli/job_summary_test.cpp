@@ -10,6 +10,10 @@
 #include "support/plan_maker.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 TEST_SUITE("cli/job_summary") {

@@ -19,6 +19,12 @@
 #include "support/loopback_server.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace fs = std::filesystem;
@@ -30,7 +36,7 @@ constexpr std::string_view clean_rows =
     "3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1\n"
     "3f2504e0-4f89-41d3-9a0c-0305e82c3302,u2\n";
 
-std::unique_ptr<Emulator> emulator(EmulatorOptions options = {}) {
+std::unique_ptr<Emulator> running_emulator(EmulatorOptions options = {}) {
   auto started = Emulator::start(std::move(options));
   REQUIRE(started);
   return std::move(*started);
@@ -42,7 +48,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("run plans, sends and ends with 0, then there is nothing to do") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     REQUIRE_MESSAGE(stage.code({"run", input, "--to", service->url()}) == 0, stage.said);
     CHECK(stage.heard("delivered"));
     CHECK(stage.asked.empty());
@@ -58,7 +64,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("rows that need a person end with 3, and do so again") {
     Stage stage;
     const auto job = stage.planned();
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run",  "--job",        job,
                                        "--to", service->url(), "--max-rejected",
                                        "none", "--max-held",   "none"};
@@ -73,7 +79,7 @@ TEST_SUITE("cli/plan_command") {
     const auto input = stage.scratch.write("p.csv",
                                            "anonymous_id,user_id,at\n"
                                            "a1,u1,1\na1,u2,2\na2,u3,1\n");
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run",           input, "--on-conflict", "latest",
                                        "--order-field", "at",  "--to",          service->url()};
     CHECK_MESSAGE(stage.code(run) == 0, stage.said);
@@ -111,7 +117,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.said.ends_with(
         "to override: idmerge run --job " + input + ".idmerge --to 'us|eu|in|URL' --approve " +
         view_job(stage.files, input + ".idmerge")->plan.id() + " --max-rejected none\n"));
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 6);
     CHECK(stage.heard("--max-rejected: 1 of 7 rows are rejected, over 5%"));
     CHECK(stage.heard("--max-rejected none"));
@@ -159,7 +165,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     const auto job = input + ".idmerge";
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> guards{"--max-held", "none", "--max-links", "7"};
     auto plan = guards;
     plan.insert(plan.begin(), {"plan", input});
@@ -197,7 +203,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("more links than --max-links stop before anything leaves") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run", input, "--to", service->url()};
     auto guarded = run;
     guarded.insert(guarded.end(), {"--max-links", "1"});
@@ -218,7 +224,7 @@ TEST_SUITE("cli/plan_command") {
                                            "anonymous_id,user_id\n"
                                            "u1,3f2504e0-4f89-41d3-9a0c-0305e82c3301\n"
                                            "u2,3f2504e0-4f89-41d3-9a0c-0305e82c3302\n");
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run", input, "--to", service->url()};
     CHECK(stage.code(run) == 6);
     CHECK(
@@ -244,7 +250,7 @@ TEST_SUITE("cli/plan_command") {
     for (int i = 0; i < 101; ++i)
       table += "d" + std::to_string(i) + ",nobody\n";
     const auto input = stage.scratch.write("p.csv", table);
-    const auto service = emulator();
+    const auto service = running_emulator();
     std::vector<std::string> run{"run", input, "--to", service->url(), "--show-ids", "always"};
     CHECK(stage.code(run) == 6);
     CHECK(
@@ -259,7 +265,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input =
         stage.scratch.write("p.csv", "anonymous_id,user_id\na1,1.0\na2,2.0\na3,3.0\na4,4\na5,5\n");
-    const auto service = emulator();
+    const auto service = running_emulator();
     std::vector<std::string> run{"run", input, "--to", service->url()};
     CHECK(stage.code(run) == 6);
     CHECK(
@@ -279,7 +285,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(view_job(stage.files, input + ".idmerge")->census.held() == 6);
     const auto decisions = stage.scratch.write(
         "d.csv", "anonymous_id,user_id,decision\na1,u1,\na1,u2,u2\na2,u1,never\na3,u1,\nb,u1,u1\n");
-    const auto service = emulator();
+    const auto service = running_emulator();
     std::vector<std::string> run{"run", input, "--to", service->url(), "--decisions", decisions};
     CHECK(stage.code(run) == 2);  // the plan was made without
     CHECK(
@@ -369,7 +375,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.code(rehearse) == 2);
     CHECK(stage.heard("does not answer as an emulator"));
     // Not even when the job itself has nothing left to send.
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", "--job", job, "--to", service->url()}) == 0);
     CHECK(stage.code(rehearse) == 2);
     for (const auto& request : tunnel.seen())
@@ -424,7 +430,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
     const auto job = input + ".idmerge";
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"plan", input}) == 0);
     std::filesystem::remove_all(job + "/runs");
     CHECK(status_text(stage.files, job));
@@ -434,7 +440,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("other content beside a job stops with both ways on") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"plan", input}) == 0);
     stage.scratch.write("p.csv", std::string(clean_rows) + "new,u9\n");
     const std::vector<std::string> run{"run", input, "--to", service->url()};
@@ -471,7 +477,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
     const auto job = input + ".idmerge";
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run", input, "--to", service->url()};
     CHECK(stage.code(
               {"run", input, "--to", service->url(), "--canary", "1", "--connections", "1"}) == 8);
@@ -525,7 +531,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.code({"plan", input}) == 0);
     CHECK(stage.heard("planning anew"));
     CHECK(view_job(stage.files, input + ".idmerge")->census.read == 3);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
     stage.scratch.write("p.csv", clean_rows);
     CHECK(stage.code({"plan", input}) == 4);
@@ -535,8 +541,8 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("a job goes on to its own target, and to no other") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
-    const auto other = emulator();
+    const auto service = running_emulator();
+    const auto other = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url(), "--max-requests", "1", "--connections",
                       "1"}) == 8);
     CHECK(stage.heard("go on: idmerge run --job"));
@@ -554,7 +560,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", mixed_rows);
     const auto job = input + ".idmerge";
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> guards{"--max-rejected", "none", "--max-held", "none"};
     const auto call = [&](std::vector<std::string> words) {
       words.insert(words.end(), guards.begin(), guards.end());
@@ -595,7 +601,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
     const auto job = input + ".idmerge";
-    const auto service = emulator();
+    const auto service = running_emulator();
     std::vector<std::string> first{"run", input, "--to", service->url(), "--project-id", "17"};
     stage.environment["MIXPANEL_TOKEN"] = "0123456789abcdef0123456789abcdef";
     if (!is_finished) first.insert(first.end(), {"--canary", "1", "--connections", "1"});
@@ -659,7 +665,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("a project that the first run did not name is another one") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     REQUIRE(stage.code({"run", input, "--to", service->url()}) == 0);
     CHECK(stage.code({"run", input, "--project-id", "18"}) == 2);
     CHECK(stage.heard("was begun with no --project-id, not 18"));
@@ -747,7 +753,7 @@ TEST_SUITE("cli/plan_command") {
     const auto lock = Lock::take(stage.files, JobPaths{job}.run().lock(),
                                  {4711, "etl-7", "2026-11-23T18:00:00Z"});
     REQUIRE(lock);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", "--job", job, "--to", service->url()}) == 11);
     CHECK(stage.heard("pid 4711"));
   }
@@ -756,7 +762,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     EmulatorOptions options;
     options.service.stuck_ids = "3301";
-    const auto service = emulator(std::move(options));
+    const auto service = running_emulator(std::move(options));
     const auto input = stage.scratch.write("p.csv", clean_rows);
     CHECK(stage.code({"run", input, "--to", service->url(), "--attempts", "2", "--backoff-min",
                       "1ms", "--backoff-max", "5ms"}) == 5);
@@ -771,7 +777,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("the import API delivers batches, and a later run knows that it does") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK_MESSAGE(stage.code({"run", input, "--to", service->url(), "--api", "import",
                               "--project-mode", "original", "--project-id", "2195193"}) == 0,
                   stage.said);
@@ -788,7 +794,7 @@ TEST_SUITE("cli/plan_command") {
     Stage stage;
     stage.environment["HTTPS_PROXY"] = "http://127.0.0.1:1";
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
     stage.environment["HTTPS_PROXY"] = "ftp://proxy";
     const auto other = stage.scratch.write("q.csv", clean_rows);
@@ -799,7 +805,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("a header without rows is finished at once") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", "anonymous_id,user_id\n");
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
     CHECK(stage.code({"run", input}) == 0);
     CHECK(stage.heard("nothing to do"));
@@ -810,7 +816,7 @@ TEST_SUITE("cli/plan_command") {
     const auto input = stage.scratch.write("p.csv", clean_rows);
     const auto job = input + ".idmerge";
     const JobPaths paths{job};
-    const auto service = emulator();
+    const auto service = running_emulator();
     const std::vector<std::string> run{"run", input, "--to", service->url()};
     REQUIRE(stage.code(run) == 0);
     const auto plan = stage.scratch.read("p.csv.idmerge/plan");
@@ -968,7 +974,7 @@ TEST_SUITE("cli/plan_command") {
   TEST_CASE("plan on a job that has begun does not offer to send it") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
-    const auto service = emulator();
+    const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url(), "--max-requests", "1"}) == 8);
     CHECK(stage.code({"plan", input}) == 0);
     CHECK(stage.said.ends_with("go on: idmerge run --job " + input + ".idmerge\n"));

@@ -10,6 +10,9 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

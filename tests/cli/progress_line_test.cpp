@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using namespace std::chrono_literals;
 
 namespace {

@@ -9,6 +9,7 @@
 #include "cli/option_table.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
 
 namespace {
 

@@ -19,6 +19,11 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

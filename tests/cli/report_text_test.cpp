@@ -6,6 +6,9 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::input;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

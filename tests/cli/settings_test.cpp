@@ -10,6 +10,9 @@
 #include "support/settings.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using namespace std::chrono_literals;
 using idmerge::testing::error_of;
 using idmerge::testing::run_error;

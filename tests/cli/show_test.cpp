@@ -11,6 +11,11 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 using namespace idmerge;
+using namespace idmerge::cli;
 
 TEST_SUITE("cli/signals") {
   TEST_CASE("signals are remembered until somebody asks, and lost terminals are ignored") {

@@ -18,6 +18,13 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
+using namespace idmerge::emulator;
+using namespace idmerge::io;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 TEST_SUITE("cli/status") {

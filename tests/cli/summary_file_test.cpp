@@ -11,6 +11,7 @@
 #include "app_job.hpp"
 
 using namespace idmerge;
+using namespace idmerge::cli;
 using namespace idmerge::testing;
 
 namespace fs = std::filesystem;

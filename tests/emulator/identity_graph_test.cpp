@@ -10,6 +10,8 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::emulator;
+using namespace idmerge::input;
 
 namespace {
 

@@ -9,6 +9,7 @@
 #include "emulator/service.hpp"
 
 using namespace idmerge;
+using namespace idmerge::emulator;
 
 namespace {
 

@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::emulator;
+using namespace idmerge::input;
 
 namespace {
 

@@ -9,6 +9,8 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::emulator;
+using namespace idmerge::input;
 using std::chrono::milliseconds;
 
 TEST_SUITE("emulator/request_stats") {

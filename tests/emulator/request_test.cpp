@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::emulator;
 
 TEST_SUITE("emulator/request") {
   TEST_CASE("a target is split into path and query, in both forms that HTTP knows") {

@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::emulator;
 
 namespace {
 

@@ -17,6 +17,7 @@
 #include "util/check.hpp"
 
 using namespace idmerge;
+using namespace idmerge::net;
 
 namespace {
 

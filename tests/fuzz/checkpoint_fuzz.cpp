@@ -10,6 +10,8 @@
 #include "util/check.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
+using namespace idmerge::util;
 
 namespace {
 

@@ -17,6 +17,9 @@
 #include "refused_line.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::cli;
+using namespace idmerge::util;
 
 namespace {
 

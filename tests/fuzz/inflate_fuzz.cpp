@@ -13,6 +13,7 @@
 #include "support/packed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
 
 namespace {
 

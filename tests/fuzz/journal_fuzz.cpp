@@ -12,6 +12,9 @@
 #include "memory_file.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::send;
+using namespace idmerge::util;
 
 namespace {
 

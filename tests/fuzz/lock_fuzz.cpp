@@ -16,6 +16,9 @@
 #include "memory_file.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::io;
+using namespace idmerge::util;
 
 namespace {
 

@@ -10,9 +10,9 @@
 
 #include "io/files.hpp"
 
-namespace idmerge {
+namespace idmerge::testing {
 
-class MemoryFile : public Files {
+class MemoryFile : public io::Files {
  public:
   explicit MemoryFile(const std::string& bytes) : bytes_(bytes) {}
 
@@ -29,18 +29,18 @@ class MemoryFile : public Files {
   int sys_fdatasync(int) override { return -EIO; }
   int sys_fsync(int) override { return -EIO; }
   int sys_ftruncate(int, off_t) override { return -EIO; }
-  int sys_fstat(int, FileStat& out) override {
+  int sys_fstat(int, io::FileStat& out) override {
     out.size_bytes = bytes_.size();
     return 0;
   }
-  int sys_lstat(int, const char*, FileStat& out) override { return sys_fstat(0, out); }
+  int sys_lstat(int, const char*, io::FileStat& out) override { return sys_fstat(0, out); }
   int sys_rename(int, const char*, int, const char*) override { return -EIO; }
   int sys_unlink(int, const char*) override { return -EIO; }
   int sys_mkdir(int, const char*, mode_t) override { return -EIO; }
   int sys_list(int, const char*, std::vector<std::string>&) override { return 0; }
   int sys_place(int, std::string&) override { return -ENOENT; }
   int sys_flock(int) override { return 0; }
-  int sys_disk(const char*, DiskSpace& disk) override {
+  int sys_disk(const char*, io::DiskSpace& disk) override {
     disk = {};
     return 0;
   }
@@ -48,4 +48,4 @@ class MemoryFile : public Files {
   const std::string& bytes_;
 };
 
-}  // namespace idmerge
+}  // namespace idmerge::testing

@@ -16,6 +16,7 @@
 #include "row_check.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
 using namespace idmerge::testing;
 
 namespace {

@@ -12,6 +12,10 @@
 #include "memory_file.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 
 namespace {
 

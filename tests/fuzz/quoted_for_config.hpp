@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace idmerge {
+namespace idmerge::testing {
 
 inline std::string quoted_for_config(std::string_view value) {
   std::string text = "\"";
@@ -25,4 +25,4 @@ inline std::string quoted_for_config(std::string_view value) {
   return text + '"';
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::testing

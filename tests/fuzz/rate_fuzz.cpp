@@ -14,6 +14,10 @@
 #include "memory_file.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 
 namespace {
 

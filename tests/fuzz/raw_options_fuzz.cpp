@@ -28,6 +28,12 @@
 #include "refused_line.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::cli;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 
 namespace {
 

@@ -13,10 +13,10 @@
 #include "util/log.hpp"
 #include "util/result.hpp"
 
-namespace idmerge {
+namespace idmerge::testing {
 
 inline void check_words(const Error& error) {
-  IDMERGE_CHECK(!error.what.empty() && printable(error.what) == error.what);
+  IDMERGE_CHECK(!error.what.empty() && util::printable(error.what) == error.what);
 }
 
 /// The beginning of `text` before a line.
@@ -36,10 +36,10 @@ void check_refused_line(std::string_view text, const Error& error, Accepts accep
   IDMERGE_CHECK(what.starts_with("line "));
   what.remove_prefix(5);
   std::uint64_t line = 0;
-  IDMERGE_CHECK(parse_number(what.substr(0, what.find(':')), line));
+  IDMERGE_CHECK(util::parse_number(what.substr(0, what.find(':')), line));
   const auto line_ends = static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
   IDMERGE_CHECK(line >= 1 && line <= line_ends + 1);
   IDMERGE_CHECK(line == 1 || accepts(text_before(text, line)));
 }
 
-}  // namespace idmerge
+}  // namespace idmerge::testing

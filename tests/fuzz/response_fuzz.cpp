@@ -13,6 +13,11 @@
 #include "send/identity_api.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 
 namespace {
 

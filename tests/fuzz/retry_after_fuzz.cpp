@@ -11,6 +11,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace idmerge;
+  using namespace idmerge::send;
   std::int64_t now_unix_s = 0;
   if (size < sizeof now_unix_s) return 0;
   std::memcpy(&now_unix_s, data, sizeof now_unix_s);

@@ -14,7 +14,7 @@
 
 namespace idmerge::testing {
 
-inline void check_rows(const ReadFile& file, std::string_view bytes) {
+inline void check_rows(const cli::ReadFile& file, std::string_view bytes) {
   std::size_t end = 0;  // of the row before
   bool cut = false;     // that one's text is only its beginning
   for (const auto& row : file.rows) {
@@ -27,9 +27,9 @@ inline void check_rows(const ReadFile& file, std::string_view bytes) {
                           bytes.begin(), bytes.begin() + static_cast<long>(row.offset), '\n')));
     IDMERGE_CHECK(row.fault_at <= std::max<std::size_t>(row.text.size(), 1));
     IDMERGE_CHECK(row.anon_at <= row.text.size() && row.user_at <= row.text.size());
-    if (row.fault != Fault::none) IDMERGE_CHECK(row.anon.empty() && row.user.empty());
+    if (row.fault != input::Fault::none) IDMERGE_CHECK(row.anon.empty() && row.user.empty());
     end = row.offset + row.text.size();
-    cut = row.fault == Fault::row_too_long;
+    cut = row.fault == input::Fault::row_too_long;
   }
   if (!file.error.empty()) return;
   IDMERGE_CHECK(cut || bytes.substr(end).find_first_not_of(" \t\r\n") == std::string_view::npos);

@@ -18,6 +18,9 @@
 #include "support/rows.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 namespace {
 

@@ -19,6 +19,9 @@
 #include "refused_line.hpp"
 
 using namespace idmerge;
+using namespace idmerge::testing;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 namespace {
 

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::util;
 
 namespace {
 

@@ -19,6 +19,7 @@
 #include "support/rows.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
 using namespace idmerge::testing;
 
 namespace {

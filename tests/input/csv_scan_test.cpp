@@ -9,6 +9,7 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
 
 namespace {
 

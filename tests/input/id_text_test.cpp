@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
 
 TEST_SUITE("input/id_text") {
   TEST_CASE("one prefix is taken off in a simplified project, and none elsewhere") {

@@ -9,6 +9,7 @@
 #include "support/structure.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
 using namespace idmerge::testing;
 
 // The grammar as a whole is tested in ndjson_test.cpp and by its fuzzer; here, what is looked for.

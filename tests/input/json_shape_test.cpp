@@ -9,6 +9,7 @@
 #include "support/structure.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
 using namespace idmerge::testing;
 
 namespace {

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
 
 TEST_SUITE("input/json_token") {
   TEST_CASE("escapes stand for what JSON says, beyond U+FFFF in pairs") {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
 
 TEST_SUITE("input/row_fault") {
   TEST_CASE("every fault has a name of its own, a sentence and a hint") {

@@ -15,6 +15,8 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

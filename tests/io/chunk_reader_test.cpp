@@ -16,6 +16,8 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

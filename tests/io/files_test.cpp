@@ -14,6 +14,7 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::Scratch;

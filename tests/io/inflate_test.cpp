@@ -11,6 +11,7 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
 using namespace idmerge::testing;
 
 namespace {

@@ -12,6 +12,7 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
 

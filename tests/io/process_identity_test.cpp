@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 using namespace idmerge;
+using namespace idmerge::io;
 
 TEST_SUITE("io/process_identity") {
   TEST_CASE("it names this process, this host and the time") {

@@ -12,6 +12,8 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 

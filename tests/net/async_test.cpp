@@ -12,6 +12,8 @@
 #include "support/await.hpp"
 
 namespace idmerge::testing {
+
+using namespace net;
 namespace {
 
 using namespace std::chrono_literals;

@@ -18,6 +18,11 @@
 #include "support/loopback_server.hpp"
 
 namespace idmerge::testing {
+
+using namespace input;
+using namespace net;
+using namespace send;
+using namespace util;
 namespace {
 
 using namespace std::chrono_literals;

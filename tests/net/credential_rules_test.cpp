@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::net;
 
 TEST_SUITE("net/credential_rules") {
   TEST_CASE("quotes around a token are no part of it, whichever they are") {

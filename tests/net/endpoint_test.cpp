@@ -12,6 +12,9 @@
 #include "support/await.hpp"
 
 namespace idmerge::testing {
+
+using namespace net;
+using namespace util;
 namespace {
 
 using namespace std::chrono_literals;

@@ -4,6 +4,9 @@
 #include <doctest/doctest.h>
 
 namespace idmerge::testing {
+
+using namespace net;
+using namespace util;
 namespace {
 
 using namespace std::string_view_literals;

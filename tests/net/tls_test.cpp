@@ -20,6 +20,9 @@
 #include "support/scratch.hpp"
 
 namespace idmerge::testing {
+
+using namespace net;
+using namespace util;
 namespace {
 
 using namespace std::chrono_literals;

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 namespace idmerge::testing {
+
+using namespace net;
 namespace {
 
 Target target(std::string_view text) {

@@ -12,6 +12,9 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Scratch;
 

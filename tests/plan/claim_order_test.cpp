@@ -6,6 +6,8 @@
 #include "input/row.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 namespace {
 

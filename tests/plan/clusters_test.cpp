@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 namespace {
 

@@ -11,6 +11,9 @@
 #include "support/plan_maker.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::PlanSketch;
 using Says = Decision::Says;

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::plan;
 
 namespace {
 

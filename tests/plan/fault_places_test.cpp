@@ -24,6 +24,9 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using idmerge::testing::Scratch;
 
 namespace {

@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 using namespace idmerge;
+using namespace idmerge::plan;
 
 TEST_SUITE("plan/fingerprint") {
   TEST_CASE("it is SipHash-2-4-128: the first vectors of its authors") {

@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::plan;
 
 TEST_SUITE("plan/id_index") {
   TEST_CASE("numbers are given in order of first appearance and kept while the table grows") {

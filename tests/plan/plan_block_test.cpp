@@ -9,6 +9,9 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 
 namespace {
 

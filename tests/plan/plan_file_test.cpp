@@ -13,6 +13,9 @@
 #include "support/plan_maker.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::make_plan;

@@ -26,6 +26,10 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::Scratch;

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 TEST_SUITE("plan/project_mode") {
   TEST_CASE("the rules of the project modes are known before anything is sent") {

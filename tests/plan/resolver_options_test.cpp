@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::plan;
 
 TEST_SUITE("plan/resolver_options") {
   TEST_CASE("each policy has the word of its option") {

@@ -18,6 +18,8 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 
 namespace {
 

@@ -6,6 +6,8 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
 using idmerge::testing::FlakyFiles;
 
 TEST_SUITE("plan/row_report") {

@@ -8,6 +8,9 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using namespace std::string_literals;
 
 namespace {

@@ -6,6 +6,8 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
+using namespace idmerge::plan;
 using idmerge::testing::Scratch;
 
 TEST_SUITE("plan/rule_files") {

@@ -16,6 +16,10 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 using idmerge::testing::Scratch;
@@ -31,8 +35,8 @@ std::string said(const Scratch& scratch, const std::string& job) {
   return bytes.substr(preamble_bytes, bytes.size() - preamble_bytes - footer_bytes);
 }
 
-PlanFacts plan(Scratch& scratch, PlanOptions options, const std::string& job,
-               std::uint64_t memory_bytes) {
+PlanFacts plan_of(Scratch& scratch, PlanOptions options, const std::string& job,
+                  std::uint64_t memory_bytes) {
   RealFiles files;
   Progress progress;
   options.memory_bytes = memory_bytes;
@@ -44,10 +48,10 @@ PlanFacts plan(Scratch& scratch, PlanOptions options, const std::string& job,
 /// Is the plan the same, and are the lines about held and rejected rows, with no memory at all,
 /// with too little, and with as much as it wants?
 void check_same(Scratch& scratch, const PlanOptions& options) {
-  const auto much = plan(scratch, options, "much", 0);
+  const auto much = plan_of(scratch, options, "much", 0);
   for (const std::uint64_t memory : {std::uint64_t{1}, std::uint64_t{1} << 20U}) {
     CAPTURE(memory);
-    const auto little = plan(scratch, options, "little", memory);
+    const auto little = plan_of(scratch, options, "little", memory);
     CHECK(little.id() == much.id());
     CHECK(little.census == much.census);
     CHECK((said(scratch, "little") == said(scratch, "much")));
@@ -181,7 +185,7 @@ TEST_SUITE("plan/spilled_resolver") {
     for (const auto policy : {OnConflict::hold, OnConflict::earliest, OnConflict::latest}) {
       options.census.on_conflict = policy;
       check_same(scratch, options);
-      const auto report = parse_census_report(plan(scratch, options, "again", 1).census);
+      const auto report = parse_census_report(plan_of(scratch, options, "again", 1).census);
       REQUIRE(report);
       CHECK(report->unreadable_orders.rows > 8'000);
       CHECK(report->unreadable_orders.file == 0);

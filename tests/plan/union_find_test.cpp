@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::plan;
 
 TEST_SUITE("plan/union_find") {
   TEST_CASE("it connects what a relabelling of every member connects") {

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 namespace idmerge::testing {
+
+using namespace send;
 namespace {
 
 using namespace std::chrono_literals;

@@ -9,6 +9,8 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 
 namespace {

@@ -21,6 +21,11 @@
 #include "support/simulated_sender.hpp"
 
 namespace idmerge::testing {
+
+using namespace io;
+using namespace plan;
+using namespace send;
+using namespace util;
 namespace {
 
 using namespace std::chrono_literals;

@@ -9,6 +9,7 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
 using idmerge::testing::FlakyFiles;
 
 TEST_SUITE("send/dead_letters") {

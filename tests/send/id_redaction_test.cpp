@@ -6,6 +6,10 @@
 #include <doctest/doctest.h>
 
 namespace idmerge::testing {
+
+using namespace input;
+using namespace send;
+using namespace util;
 namespace {
 
 std::string masked(std::string_view words, std::string_view anon, std::string_view user) {

@@ -12,6 +12,11 @@
 #include "support/seed.hpp"
 
 namespace idmerge::testing {
+
+using namespace input;
+using namespace net;
+using namespace send;
+using namespace util;
 namespace {
 
 using namespace std::string_view_literals;

@@ -11,6 +11,12 @@
 #include <libdeflate.h>
 
 namespace idmerge::testing {
+
+using namespace input;
+using namespace net;
+using namespace plan;
+using namespace send;
+using namespace util;
 namespace {
 
 DialectOptions options(ProjectMode mode) {

@@ -7,6 +7,8 @@
 #include "support/plan_maker.hpp"
 
 using namespace idmerge;
+using namespace idmerge::plan;
+using namespace idmerge::send;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::PlanSketch;
 

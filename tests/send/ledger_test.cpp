@@ -12,6 +12,7 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
 
 namespace {
 

@@ -11,6 +11,7 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
 using namespace std::chrono_literals;
 using idmerge::testing::Scratch;
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::send;
 using namespace std::chrono_literals;
 
 namespace {

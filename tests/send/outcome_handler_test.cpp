@@ -10,6 +10,10 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 
 namespace {

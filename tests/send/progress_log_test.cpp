@@ -11,6 +11,8 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace idmerge::testing;
 
 namespace {

@@ -11,6 +11,10 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 

@@ -13,6 +13,9 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace std::chrono_literals;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;

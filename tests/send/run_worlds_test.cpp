@@ -25,6 +25,9 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 

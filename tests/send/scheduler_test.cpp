@@ -17,6 +17,9 @@
 #include "support/outside.hpp"
 
 namespace idmerge::testing {
+
+using namespace net;
+using namespace send;
 namespace {
 
 using namespace std::chrono_literals;

@@ -41,6 +41,12 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace std::chrono_literals;
 using idmerge::testing::accepted;
 using idmerge::testing::allocations;

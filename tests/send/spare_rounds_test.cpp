@@ -15,6 +15,11 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::input;
+using namespace idmerge::io;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::Scratch;
 
 namespace {

@@ -12,6 +12,8 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::plan;
+using namespace idmerge::send;
 
 namespace {
 

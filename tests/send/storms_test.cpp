@@ -18,6 +18,8 @@
 #include "support/simulated_sender.hpp"
 
 namespace idmerge::testing {
+
+using namespace send;
 namespace {
 
 using namespace std::chrono_literals;

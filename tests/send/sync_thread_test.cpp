@@ -12,6 +12,9 @@
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::Harm;
 

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::send;
 
 TEST_SUITE("send/tally") {
   TEST_CASE("an account adds up only if every row has exactly one fate") {

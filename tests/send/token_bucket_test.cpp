@@ -13,6 +13,8 @@
 #include "support/seed.hpp"
 
 namespace idmerge::testing {
+
+using namespace send;
 namespace {
 
 using namespace std::chrono_literals;

@@ -7,6 +7,10 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::net;
+using namespace idmerge::plan;
+using namespace idmerge::send;
+using namespace idmerge::util;
 using namespace std::chrono_literals;
 
 namespace {

@@ -13,28 +13,28 @@
 namespace idmerge::testing {
 
 template <class T>
-Task<void> keep(Task<T> task, std::optional<T>& result) {
+net::Task<void> keep(net::Task<T> task, std::optional<T>& result) {
   result.emplace(co_await std::move(task));
 }
 
 /// Run `task` on `io` until nothing is left to do there.
 template <class T>
-T await(asio::io_context& io, Task<T> task) {
+T await(asio::io_context& io, net::Task<T> task) {
   std::optional<T> result;
   io.restart();
-  run_task(io, keep(std::move(task), result));
+  net::run_task(io, keep(std::move(task), result));
   return std::move(*result);
 }
 
-inline void await(asio::io_context& io, Task<void> task) {
+inline void await(asio::io_context& io, net::Task<void> task) {
   io.restart();
-  run_task(io, std::move(task));
+  net::run_task(io, std::move(task));
 }
 
 /// Suspend for `time`.
-inline Task<void> sleep_for(std::chrono::nanoseconds time) {
-  Timer timer(co_await asio::this_coro::executor, time);
-  co_await timer.async_wait(use_tuple);
+inline net::Task<void> sleep_for(std::chrono::nanoseconds time) {
+  net::Timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(net::use_tuple);
 }
 
 }  // namespace idmerge::testing

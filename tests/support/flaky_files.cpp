@@ -157,7 +157,7 @@ void FlakyFiles::apply(Names& names, const NameChange& change) {
 
 void FlakyFiles::change_name(NameChange change) {
   apply(live_, change);
-  name_changes_[parent_of(change.path)].push_back(std::move(change));
+  name_changes_[io::parent_of(change.path)].push_back(std::move(change));
 }
 
 int FlakyFiles::sys_open(int dir, const char* name, int flags, mode_t) {
@@ -168,7 +168,7 @@ int FlakyFiles::sys_open(int dir, const char* name, int flags, mode_t) {
   if (node >= 0 && (flags & O_EXCL) != 0) return -EEXIST;
   if (node < 0) {
     if ((flags & O_CREAT) == 0) return -ENOENT;
-    if (find(parent_of(path)) < 0) return -ENOENT;
+    if (find(io::parent_of(path)) < 0) return -ENOENT;
     if (const auto error = step("create " + path); error != 0) return error;
     node = make(false);
     change_name({path, node, {}});
@@ -247,13 +247,13 @@ int FlakyFiles::sys_ftruncate(int fd, off_t size) {
   return 0;
 }
 
-int FlakyFiles::sys_fstat(int fd, FileStat& out) {
+int FlakyFiles::sys_fstat(int fd, io::FileStat& out) {
   const std::lock_guard lock(mutex_);
   const auto& handle = handles_[static_cast<std::size_t>(fd)];
   if (!handle.open || killed_) return -EIO;
   const auto& node = nodes_[static_cast<std::size_t>(handle.node)];
   out = {};
-  out.kind = node.is_dir ? FileStat::Kind::directory : FileStat::Kind::file;
+  out.kind = node.is_dir ? io::FileStat::Kind::directory : io::FileStat::Kind::file;
   out.size_bytes = node.live.size();
   out.mode = node.is_dir ? 0700 : 0600;
   out.uid = ::geteuid();
@@ -261,14 +261,14 @@ int FlakyFiles::sys_fstat(int fd, FileStat& out) {
   return 0;
 }
 
-int FlakyFiles::sys_lstat(int dir, const char* path, FileStat& out) {
+int FlakyFiles::sys_lstat(int dir, const char* path, io::FileStat& out) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
   const auto found = find(whole(dir, path));
   if (found < 0) return -ENOENT;
   const auto& node = nodes_[static_cast<std::size_t>(found)];
   out = {};
-  out.kind = node.is_dir ? FileStat::Kind::directory : FileStat::Kind::file;
+  out.kind = node.is_dir ? io::FileStat::Kind::directory : io::FileStat::Kind::file;
   out.size_bytes = node.live.size();
   out.mode = node.is_dir ? 0700 : 0600;
   out.uid = ::geteuid();
@@ -301,7 +301,7 @@ int FlakyFiles::sys_mkdir(int dir, const char* name, mode_t) {
   const std::lock_guard lock(mutex_);
   const auto path = whole(dir, name);
   if (find(path) >= 0) return -EEXIST;
-  if (find(parent_of(path)) < 0) return -ENOENT;
+  if (find(io::parent_of(path)) < 0) return -ENOENT;
   if (const auto error = step("mkdir " + path); error != 0) return error;
   change_name({path, make(true), {}});
   return 0;
@@ -344,7 +344,7 @@ int FlakyFiles::sys_flock(int fd) {
   return 0;
 }
 
-int FlakyFiles::sys_disk(const char* path, DiskSpace& disk) {
+int FlakyFiles::sys_disk(const char* path, io::DiskSpace& disk) {
   const std::lock_guard lock(mutex_);
   if (killed_) return -EIO;
   disk = {.device = 0, .free_bytes = free};

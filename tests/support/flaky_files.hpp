@@ -31,7 +31,7 @@ enum class Harm : std::uint8_t {
   tear,       // as kill, but a write has written a part
 };
 
-class FlakyFiles final : public Files {
+class FlakyFiles final : public io::Files {
  public:
   /// An empty disk with the directory "/w".
   FlakyFiles();
@@ -112,15 +112,15 @@ class FlakyFiles final : public Files {
   int sys_fdatasync(int fd) override;
   int sys_fsync(int fd) override;
   int sys_ftruncate(int fd, off_t size) override;
-  int sys_fstat(int fd, FileStat& out) override;
-  int sys_lstat(int dir, const char* path, FileStat& out) override;
+  int sys_fstat(int fd, io::FileStat& out) override;
+  int sys_lstat(int dir, const char* path, io::FileStat& out) override;
   int sys_rename(int from_dir, const char* from, int to_dir, const char* to) override;
   int sys_unlink(int dir, const char* path) override;
   int sys_mkdir(int dir, const char* path, mode_t mode) override;
   int sys_list(int dir, const char* path, std::vector<std::string>& names) override;
   int sys_place(int fd, std::string& path) override;
   int sys_flock(int fd) override;
-  int sys_disk(const char* path, DiskSpace& disk) override;
+  int sys_disk(const char* path, io::DiskSpace& disk) override;
 
   /// Count a step; 0, or the error with which it fails.
   int step(const std::string& call);

@@ -14,22 +14,24 @@ struct PlanSketch {
   std::uint64_t links = 5;
   std::size_t id_bytes = 2;  // at least
   bool has_orders = false;
-  PlanPreamble preamble{{7}, 1'795'456'800, 1 << 30};
-  KeyValues options{{"op", "create"}, {"format", "csv"}};
-  std::vector<PlanInput> inputs{{.size_bytes = 99,
-                                 .content = digest("rows"),
-                                 .rows = 7,
-                                 .blank_lines = 1,
-                                 .format = "csv",
-                                 .path = "/data/pairs.csv"}};
+  plan::PlanPreamble preamble{{7}, 1'795'456'800, 1 << 30};
+  util::KeyValues options{{"op", "create"}, {"format", "csv"}};
+  std::vector<plan::PlanInput> inputs{{.size_bytes = 99,
+                                       .content = util::digest("rows"),
+                                       .rows = 7,
+                                       .blank_lines = 1,
+                                       .format = "csv",
+                                       .path = "/data/pairs.csv"}};
   std::string census = "links = 5\n";
 
   std::string anon(std::uint64_t i) const { return padded("a" + std::to_string(i)); }
   std::string user(std::uint64_t i) const { return padded("u" + std::to_string(i / 2)); }
-  static Verdict verdict(std::uint64_t i) { return i % 7 == 3 ? Verdict::conflict : Verdict::send; }
+  static plan::Verdict verdict(std::uint64_t i) {
+    return i % 7 == 3 ? plan::Verdict::conflict : plan::Verdict::send;
+  }
   static std::uint32_t component(std::uint64_t i) { return static_cast<std::uint32_t>(i / 2); }
   static std::int64_t order(std::uint64_t i) {
-    return i % 3 == 0 ? no_order : -static_cast<std::int64_t>(i);
+    return i % 3 == 0 ? input::no_order : -static_cast<std::int64_t>(i);
   }
 
  private:
@@ -40,17 +42,18 @@ struct PlanSketch {
 };
 
 /// Write a plan. Errors: as PlanWriter.
-inline Result<PlanFacts> make_plan(Files& files, const std::string& path,
-                                   const PlanSketch& sketch = {}) {
-  auto writer = PlanWriter::create(files, path, sketch.preamble, sketch.options, sketch.has_orders);
+inline Result<plan::PlanFacts> make_plan(io::Files& files, const std::string& path,
+                                         const PlanSketch& sketch = {}) {
+  auto writer =
+      plan::PlanWriter::create(files, path, sketch.preamble, sketch.options, sketch.has_orders);
   if (!writer) return writer.error();
-  std::vector<Verdict> verdicts;
+  std::vector<plan::Verdict> verdicts;
   std::vector<std::uint32_t> components;
   std::vector<std::int64_t> orders;
   for (std::uint64_t i = 0; i < sketch.links; ++i) {
     const auto anon = sketch.anon(i);
     const auto user = sketch.user(i);
-    Link link;
+    input::Link link;
     link.anon = anon;
     link.user = user;
     link.line = i + 2;

@@ -9,7 +9,7 @@ namespace {
 template <class Reader>
 ReadFile read_slices(Reader& reader, std::string_view bytes, std::size_t slice) {
   ReadFile file;
-  RowBlock block;
+  input::RowBlock block;
   std::size_t begin = 0;
   std::size_t end = slice == 0 ? bytes.size() : std::min(slice, bytes.size());
   for (;;) {
@@ -41,7 +41,7 @@ ReadFile read_slices(Reader& reader, std::string_view bytes, std::size_t slice) 
 
 }  // namespace
 
-ReadRow copy(const Row& row) {
+ReadRow copy(const input::Row& row) {
   return {std::string(row.anon),
           std::string(row.user),
           std::string(row.text),
@@ -70,11 +70,11 @@ std::ostream& operator<<(std::ostream& out, const ReadFile& file) {
   return out << "\n  " << file.blank_lines << " blank " << file.error;
 }
 
-ReadFile read_all(CsvReader reader, std::string_view bytes, std::size_t slice) {
+ReadFile read_all(input::CsvReader reader, std::string_view bytes, std::size_t slice) {
   return read_slices(reader, bytes, slice);
 }
 
-ReadFile read_all(NdjsonReader reader, std::string_view bytes, std::size_t slice) {
+ReadFile read_all(input::NdjsonReader reader, std::string_view bytes, std::size_t slice) {
   return read_slices(reader, bytes, slice);
 }
 

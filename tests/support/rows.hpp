@@ -23,12 +23,12 @@ struct ReadRow {
   std::string text;
   std::uint64_t line = 0;
   std::uint64_t offset = 0;
-  std::int64_t order = no_order;
+  std::int64_t order = input::no_order;
   std::uint32_t anon_at = 0;
   std::uint32_t user_at = 0;
   std::uint32_t fault_at = 0;
-  Fault fault = Fault::none;
-  Op op = Op::create;
+  input::Fault fault = input::Fault::none;
+  input::Op op = input::Op::create;
   bool sided = true;
   bool has_unreadable_order = false;
 
@@ -48,10 +48,10 @@ struct ReadFile {
 
 std::ostream& operator<<(std::ostream& out, const ReadFile& file);
 
-ReadRow copy(const Row& row);
+ReadRow copy(const input::Row& row);
 
 /// Feed `bytes` to the reader as a caller does whose chunks have `slice` bytes (0: all at once).
-ReadFile read_all(CsvReader reader, std::string_view bytes, std::size_t slice = 0);
-ReadFile read_all(NdjsonReader reader, std::string_view bytes, std::size_t slice = 0);
+ReadFile read_all(input::CsvReader reader, std::string_view bytes, std::size_t slice = 0);
+ReadFile read_all(input::NdjsonReader reader, std::string_view bytes, std::size_t slice = 0);
 
 }  // namespace idmerge::testing

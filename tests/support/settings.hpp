@@ -13,14 +13,16 @@
 
 namespace idmerge::testing {
 
-inline Result<Settings> settings_of(
+inline Result<cli::Settings> settings_of(
     const std::vector<std::string>& arguments,
-    const Environment& environment = [](const auto&) { return std::optional<std::string>(); }) {
+    const cli::Environment& environment = [](const auto&) {
+      return std::optional<std::string>();
+    }) {
   const auto typed =
-      parse_typed(command_table(), option_table(), arguments, environment,
-                  [](const std::string&) -> Result<std::string> { return std::string(); });
+      cli::parse_typed(cli::command_table(), cli::option_table(), arguments, environment,
+                       [](const std::string&) -> Result<std::string> { return std::string(); });
   if (!typed) return typed.error();
-  return parse_settings(*typed);
+  return cli::parse_settings(*typed);
 }
 
 inline std::string error_of(const std::vector<std::string>& arguments) {

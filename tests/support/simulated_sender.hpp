@@ -28,7 +28,7 @@ struct SimulatedAnswer {
 
 class SimulatedSender {
  public:
-  SimulatedSender(PaceOptions options, std::size_t lanes, std::uint64_t links_a_request,
+  SimulatedSender(send::PaceOptions options, std::size_t lanes, std::uint64_t links_a_request,
                   Instant begin, std::uint64_t seed)
       : pace(options, begin),
         links_a_request_(links_a_request),
@@ -39,7 +39,7 @@ class SimulatedSender {
     make_anew();
   }
 
-  Pace pace;
+  send::Pace pace;
   std::function<void(Instant, std::uint64_t)> left = [](auto, auto) {};  // and its first link
   /// The service, asked when a request of so many links arrives.
   std::function<SimulatedAnswer(Instant, std::uint64_t)> service = [](auto, auto) {
@@ -131,7 +131,7 @@ class SimulatedSender {
   Instant next_tick_;
   Instant arrived_{};  // the last one: they arrive in order
   std::uint64_t next_ = 0;
-  Chance chance_;
+  send::Chance chance_;
 };
 
 }  // namespace idmerge::testing

@@ -8,6 +8,7 @@
 #include <sched.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 namespace {
 

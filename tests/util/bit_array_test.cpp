@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/bit_array") {
   TEST_CASE("bits are as a set says, while the array grows") {

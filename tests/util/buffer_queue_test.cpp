@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/buffer_queue") {
   TEST_CASE("everything arrives once and in order") {

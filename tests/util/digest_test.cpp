@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/digest") {
   TEST_CASE("values are those that xxhsum prints, so that formats stay readable to others") {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 namespace idmerge::testing {
+
+using namespace util;
 namespace {
 
 using namespace std::string_view_literals;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 namespace {
 

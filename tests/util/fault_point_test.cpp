@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/fault_point") {
   TEST_CASE("a test build dies at the named step, at the n-th time, and what is shipped never") {

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/key_values") {
   TEST_CASE("what is written is read again, byte for byte") {

@@ -8,6 +8,7 @@
 #include "support/scratch.hpp"
 
 using namespace idmerge;
+using namespace idmerge::util;
 using idmerge::testing::Scratch;
 
 TEST_SUITE("util/memory_limit") {

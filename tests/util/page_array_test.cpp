@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/page_array") {
   TEST_CASE("an array keeps what it holds when it grows, and new elements are zero") {

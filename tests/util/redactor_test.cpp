@@ -12,6 +12,8 @@
 #include "support/seed.hpp"
 
 namespace idmerge::testing {
+
+using namespace util;
 namespace {
 
 using namespace std::string_literals;

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/result") {
   TEST_CASE("a result holds a value or an error, move-only values included") {

@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 
 namespace idmerge::testing {
+
+using namespace util;
 namespace {
 
 template <class T>

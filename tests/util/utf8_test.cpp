@@ -10,6 +10,7 @@
 #include "support/seed.hpp"
 
 using namespace idmerge;
+using namespace idmerge::util;
 
 TEST_SUITE("util/utf8") {
   TEST_CASE("every code point is read as it was written") {

@@ -9,6 +9,8 @@
 
 namespace idmerge::testing {
 
+using namespace util;
+
 TEST_SUITE("util/version") {
   TEST_CASE("the version is the one that CMakeLists.txt gives the project") {
     std::ifstream file(IDMERGE_TEST_DATA "/../CMakeLists.txt");
