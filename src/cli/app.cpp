@@ -152,8 +152,8 @@ class App {
   int run() {
     const auto environment = process_environment();
     log_ = early_log_options(arguments_, environment);
-    const auto typed = parse_typed(command_table(), option_table(), arguments_, environment,
-                                   config_reader(files_));
+    const auto typed = parse_raw_options(command_table(), option_table(), arguments_, environment,
+                                         config_reader(files_));
     if (typed && typed->version) return print(fmt::format("idmerge {}\n", util::version()));
     if (typed && typed->help) return print(help(*typed));
     auto settings = typed ? parse_settings(*typed) : Result<Settings>(typed.error());
@@ -163,7 +163,7 @@ class App {
     const auto guard_lost = name_unknown_variables();
     if (!settings) return fail(settings.error());
     if (guard_lost && judges(settings->command)) return fail(*guard_lost);
-    return obey(*settings);
+    return execute(*settings);
   }
 
  private:
@@ -195,7 +195,7 @@ class App {
     return options;
   }
 
-  static std::string help(const Typed& typed) {
+  static std::string help(const RawOptions& typed) {
     for (const auto& command : command_table()) {
       if (typed.command == command.command) {
         return help_text(command, option_table(), option_groups());
@@ -216,11 +216,11 @@ class App {
     return util::exit_code(error.code);
   }
 
-  int obey(Settings& settings) {
+  int execute(Settings& settings) {
     switch (settings.command) {
       case Command::plan:
       case Command::run:
-        return travel(settings);
+        return dispatch(settings);
       case Command::show:
         return show_job(settings);
       case Command::status:
@@ -237,7 +237,7 @@ class App {
     return 1;
   }
 
-  int travel(Settings& settings) {
+  int dispatch(Settings& settings) {
     forbid_core_files();
     Signals signals;
     StatusLine line(util::Log::to_stderr(), terminal_width);
@@ -246,7 +246,7 @@ class App {
     ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
                               [&] { return signals.take_status_request(); });
     const util::IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
-    settings.plan.intake.mask = mask;
+    settings.plan.row_reader.mask = mask;
     settings.send.mask = mask;
     World world{.files = files_,
                 .log = log,
@@ -307,11 +307,12 @@ class App {
       return fail({Errc::usage, fmt::format("{}: is finished: there is nothing to send",
                                             util::printable(settings.job))});
     }
-    const auto said = send::say_rate(files_, plan::JobPaths{settings.job}.run(), settings.say_rate);
+    const auto said =
+        send::request_rate(files_, plan::JobPaths{settings.job}.run(), settings.request_rate);
     if (!said) return fail({said.error().code, fmt::format("RATE: {}", said.error().what)});
     auto text = fmt::format("{}: {} from now on, until it is run with another --rate\n",
-                            util::printable(settings.job), settings.say_rate);
-    if (const auto table = send::Timetable::parse(settings.say_rate);
+                            util::printable(settings.job), settings.request_rate);
+    if (const auto table = send::RateSchedule::parse(settings.request_rate);
         table && table->next_change({})) {
       const auto zone = send::local_zone();
       if (!zone.problem.empty()) util::Log({}).warning(zone.problem);

@@ -45,8 +45,8 @@ class Delivered {
 
 }  // namespace
 
-Result<std::vector<DeliveredLink>> links_to_look_up(io::Files& files, const JobView& view,
-                                                    bool rehearsal) {
+Result<std::vector<DeliveredLink>> links_to_sample(io::Files& files, const JobSummary& view,
+                                                   bool rehearsal) {
   std::vector<DeliveredLink> chosen;
   if (!view.run) return chosen;
   const plan::JobPaths paths{view.job};

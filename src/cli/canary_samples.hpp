@@ -23,7 +23,7 @@ struct DeliveredLink {
 /// Returns five delivered links, or all if there are fewer. `rehearsal` tells that the view is of a
 /// rehearsal. Bounds: one block of the plan, and the ordinals of the refused links. Errors: input
 /// if plan or dead letters are damaged.
-Result<std::vector<DeliveredLink>> links_to_look_up(io::Files& files, const JobView& view,
-                                                    bool rehearsal);
+Result<std::vector<DeliveredLink>> links_to_sample(io::Files& files, const JobSummary& view,
+                                                   bool rehearsal);
 
 }  // namespace idmerge::cli

@@ -19,8 +19,8 @@ net::Task<void> ask(net::Endpoint& endpoint, const std::string& request, bool& y
   net::Connection connection(endpoint);
   if (const auto opened = co_await connection.open(); !opened) co_return;
   const net::Answer answer = co_await connection.exchange(request);
-  yes = answer.end == net::ReplyEnd::answered && answer.reply.status == 200 &&
-        answer.reply.body.find("\"distinct_links\":") != std::string_view::npos;
+  yes = answer.end == net::ResponseEnd::answered && answer.response.status == 200 &&
+        answer.response.body.find("\"distinct_links\":") != std::string_view::npos;
 }
 
 }  // namespace

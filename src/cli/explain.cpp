@@ -35,7 +35,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t letters_max = std::size_t{1} << 30U;
-constexpr std::size_t timeline_max = std::size_t{1} << 30U;
+constexpr std::size_t progress_log_max = std::size_t{1} << 30U;
 
 /// The answer of the service to a link that it refused, or reported as already linked.
 struct Refusal {
@@ -57,12 +57,12 @@ struct Run {
   std::uint64_t round = 0;
   std::unordered_map<std::uint64_t, std::uint64_t> rounds;  // round in which each spare was sent
   send::TimeSpan whole;
-  std::vector<send::TimelineEntry> timeline;
+  std::vector<send::ProgressLogEntry> progress_log;
 };
 
 /// The fate of a link and its details.
-struct LinkFate {
-  send::Fate fate = send::Fate::pending;
+struct LinkOutcome {
+  send::RowOutcome outcome = send::RowOutcome::pending;
   std::string words;  // details for people, printed after the fate
   std::optional<Refusal> refusal = {};
   bool ambiguous = false;  // `refusal` is the answer to a retry
@@ -118,17 +118,17 @@ Result<Refusals> read_refusals(io::Files& files, const std::string& path, std::u
 }
 
 /// The timeline is optional: unreadable parts are treated as missing.
-std::vector<send::TimelineEntry> read_timeline(io::Files& files, const std::string& path,
-                                               const util::Digest& plan) {
-  const auto text = files.read_all(path, timeline_max);
-  return text ? send::parse_timeline(*text, plan) : std::vector<send::TimelineEntry>();
+std::vector<send::ProgressLogEntry> read_progress_log(io::Files& files, const std::string& path,
+                                                      const util::Digest& plan) {
+  const auto text = files.read_all(path, progress_log_max);
+  return text ? send::parse_progress_log(*text, plan) : std::vector<send::ProgressLogEntry>();
 }
 
 /// Returns the span from the start of a run to the last write of its files. It includes all
 /// recorded times, even if the clock was changed meanwhile.
 Result<send::TimeSpan> span_of(io::Files& files, const plan::RunPaths& paths,
                                const send::RunState& state,
-                               std::span<const send::TimelineEntry> timeline) {
+                               std::span<const send::ProgressLogEntry> progress_log) {
   send::TimeSpan span{state.checkpoint.pinned_time_s, state.checkpoint.pinned_time_s};
   const auto reach = [&](std::int64_t time_s) {
     span.from_s = std::min(span.from_s, time_s);
@@ -139,7 +139,7 @@ Result<send::TimeSpan> span_of(io::Files& files, const plan::RunPaths& paths,
     if (!there) return there.error();
     if (*there) reach((*there)->mtime_ns / 1'000'000'000);
   }
-  for (const auto& entry : timeline)
+  for (const auto& entry : progress_log)
     reach(entry.time_s);
   return span;
 }
@@ -157,25 +157,25 @@ Result<std::optional<Run>> read_the_run(io::Files& files, const plan::RunPaths& 
   if (!refusals) return refusals.error();
   auto ambiguous = read_refusals(files, paths.ambiguous(), checkpoint.ambiguous_bytes);
   if (!ambiguous) return ambiguous.error();
-  send::Doubt doubt;
+  send::InDoubt in_doubt;
   if (!checkpoint.finished) {
-    auto found = send::find_doubt(files, paths, plan, **state);
+    auto found = send::find_in_doubt(files, paths, plan, **state);
     if (!found) return found.error();
-    doubt = std::move(*found);
+    in_doubt = std::move(*found);
   }
-  auto timeline = read_timeline(files, paths.timeline(), digest);
-  const auto whole = span_of(files, paths, **state, timeline);
+  auto progress_log = read_progress_log(files, paths.progress_log(), digest);
+  const auto whole = span_of(files, paths, **state, progress_log);
   if (!whole) return whole.error();
   return std::optional(Run{
       .ledger = std::move(*ledger),
       .refusals = std::move(*refusals),
       .ambiguous = std::move(*ambiguous),
-      .in_doubt = std::move(doubt.links),
+      .in_doubt = std::move(in_doubt.links),
       .letters_bytes = checkpoint.letters_bytes,
       .round = checkpoint.round,
       .rounds = {},
       .whole = *whole,
-      .timeline = std::move(timeline),
+      .progress_log = std::move(progress_log),
   });
 }
 
@@ -209,8 +209,9 @@ Result<void> find_rounds(io::Files& files, const plan::RunPaths& paths,
 }
 
 /// Returns when the answer arrived. Requires: the answer of the link is known.
-send::TimeSpan answered_within(const plan::KeptLink& link, const Run& run, const LinkFate& fate) {
-  return send::settled_within(run.timeline, fate.round, link.ordinal, run.whole);
+send::TimeSpan answered_within(const plan::KeptLink& link, const Run& run,
+                               const LinkOutcome& outcome) {
+  return send::settled_within(run.progress_log, outcome.round, link.ordinal, run.whole);
 }
 
 /// Returns the answer to a link, if `refusals` has one. Ids in it are masked.
@@ -226,9 +227,9 @@ std::optional<Refusal> answer_among(const Refusals& refusals, const plan::KeptLi
 }
 
 /// Fills in the answer to a retry that the service reported as already linked.
-void say_ambiguous(const plan::KeptLink& link, const Run& run,
-                   const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
-                   LinkFate& out) {
+void report_ambiguous(const plan::KeptLink& link, const Run& run,
+                      const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
+                      LinkOutcome& out) {
   out.refusal = answer_among(run.ambiguous, link, inputs, mask);
   if (!out.refusal) return;
   out.ambiguous = true;
@@ -241,11 +242,11 @@ void say_ambiguous(const plan::KeptLink& link, const Run& run,
 /// Fills in the fate of a link that was or will be sent: in round 0, or as a spare in a later one.
 void say_answer(const plan::KeptLink& link, const Run& run,
                 const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
-                LinkFate& out) {
+                LinkOutcome& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
-    out.fate = send::Fate::delivered;
+    out.outcome = send::RowOutcome::delivered;
     out.answered = answered_within(link, run, out);
-    return say_ambiguous(link, run, inputs, mask, out);
+    return report_ambiguous(link, run, inputs, mask, out);
   }
   if (run.ledger.is_parked(link.ordinal)) {
     out.words = fmt::format("parked after {} attempts without an answer, tried again later",
@@ -259,16 +260,16 @@ void say_answer(const plan::KeptLink& link, const Run& run,
   if (out.in_doubt) out.words += "; it may be delivered already";
 }
 
-LinkFate fate_of(const plan::KeptLink& link, const std::optional<Run>& run,
-                 const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask) {
-  LinkFate out;
+LinkOutcome outcome_of(const plan::KeptLink& link, const std::optional<Run>& run,
+                       const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask) {
+  LinkOutcome out;
   if (run) {
     const auto round = run->rounds.find(link.ordinal);
     if (round != run->rounds.end()) out.round = round->second;
   }
   if (run) {
     if (auto refusal = answer_among(run->refusals, link, inputs, mask)) {
-      out.fate = send::Fate::refused;
+      out.outcome = send::RowOutcome::refused;
       out.refusal = std::move(refusal);
       out.answered = answered_within(link, *run, out);
       out.words = fmt::format("after {} attempts, status {}: {}", out.refusal->attempts,
@@ -277,12 +278,12 @@ LinkFate fate_of(const plan::KeptLink& link, const std::optional<Run>& run,
     }
   }
   if (plan::is_held(link.verdict)) {
-    out.fate = send::Fate::held;
+    out.outcome = send::RowOutcome::held;
     out.words = name(link.verdict);
     return out;
   }
   if (link.verdict == plan::Verdict::spare && out.round == 0) {
-    out.fate = send::Fate::duplicate;
+    out.outcome = send::RowOutcome::duplicate;
     out.words = "a spare: other links connect its ids";
     return out;
   }
@@ -293,7 +294,7 @@ LinkFate fate_of(const plan::KeptLink& link, const std::optional<Run>& run,
     return out;
   }
   if (link.verdict == plan::Verdict::voided) {
-    out.fate = send::Fate::skipped;
+    out.outcome = send::RowOutcome::skipped;
     out.words = "void: a person decided against it";
     return out;
   }
@@ -305,7 +306,7 @@ LinkFate fate_of(const plan::KeptLink& link, const std::optional<Run>& run,
   return out;
 }
 
-std::string_view fate_word(const plan::KeptRow& row) {
+std::string_view outcome_word(const plan::KeptRow& row) {
   switch (row.is) {
     case plan::RowIs::first:
       return "first";
@@ -348,7 +349,7 @@ std::string as_text(const plan::Explained& id, const plan::Explanation& all,
   if (!id.rows.empty()) {
     out += fmt::format("  rows that name it: {}\n", util::count_text(id.rows.size()));
     for (const auto& row : id.rows) {
-      out += fmt::format("    {}: {}", place(inputs, row.file, row.line), fate_word(row));
+      out += fmt::format("    {}: {}", place(inputs, row.file, row.line), outcome_word(row));
       if (row.link) out += ": " + pair_text(id.links[*row.link], mask);
       if (const auto reason = why(row); !reason.empty()) out += fmt::format(": {}", reason);
       out += '\n';
@@ -361,12 +362,12 @@ std::string as_text(const plan::Explained& id, const plan::Explanation& all,
   if (!id.links.empty()) {
     out += fmt::format("  links that name it: {}\n", util::count_text(id.links.size()));
     for (const auto& link : id.links) {
-      const auto fate = fate_of(link, run, inputs, mask);
+      const auto outcome = outcome_of(link, run, inputs, mask);
       out += fmt::format("    {} ({}, from {}): {}", pair_text(link, mask), name(link.op),
-                         place(inputs, link.file, link.line), name(fate.fate));
-      if (!fate.words.empty()) out += ": " + fate.words;
-      if (fate.answered) {
-        out += fmt::format(", between {}", fmt::join(ends_of(*fate.answered), " and "));
+                         place(inputs, link.file, link.line), name(outcome.outcome));
+      if (!outcome.words.empty()) out += ": " + outcome.words;
+      if (outcome.answered) {
+        out += fmt::format(", between {}", fmt::join(ends_of(*outcome.answered), " and "));
       }
       out += '\n';
     }
@@ -444,7 +445,7 @@ std::string as_json(const plan::Explained& id, const plan::Explanation& all,
     util::append_json_member(out, "file", inputs[row.file].path);
     util::append_json_member(out, "line", row.line);
     util::append_json_member(out, "byte_offset", row.offset);
-    util::append_json_member(out, "is", fate_word(row));
+    util::append_json_member(out, "is", outcome_word(row));
     if (row.is == plan::RowIs::rejected && row.fault != input::Fault::none) {
       util::append_json_member(out, "reason", name(row.fault));
     }
@@ -455,20 +456,20 @@ std::string as_json(const plan::Explained& id, const plan::Explanation& all,
   util::append_json_key(out, "links");
   out += '[';
   for (const auto& link : id.links) {
-    const auto fate = fate_of(link, run, inputs, mask);
+    const auto outcome = outcome_of(link, run, inputs, mask);
     open_object(out);
     append_link_members(out, link, inputs, mask);
-    util::append_json_member(out, "fate", name(fate.fate));
-    if (fate.refusal) {
-      util::append_json_member(out, "status", fate.refusal->status);
-      util::append_json_member(out, "attempts", fate.refusal->attempts);
-      util::append_json_member(out, "message", fate.refusal->message);
+    util::append_json_member(out, "fate", name(outcome.outcome));
+    if (outcome.refusal) {
+      util::append_json_member(out, "status", outcome.refusal->status);
+      util::append_json_member(out, "attempts", outcome.refusal->attempts);
+      util::append_json_member(out, "message", outcome.refusal->message);
     }
-    if (fate.ambiguous || fate.in_doubt) {
-      util::append_json_member(out, "doubt", fate.ambiguous ? "ambiguous" : "open");
+    if (outcome.ambiguous || outcome.in_doubt) {
+      util::append_json_member(out, "doubt", outcome.ambiguous ? "ambiguous" : "open");
     }
-    if (fate.round > 0) util::append_json_member(out, "round", fate.round);
-    if (fate.answered) append_ids(out, "between", ends_of(*fate.answered));
+    if (outcome.round > 0) util::append_json_member(out, "round", outcome.round);
+    if (outcome.answered) append_ids(out, "between", ends_of(*outcome.answered));
     out += '}';
   }
   out += ']';

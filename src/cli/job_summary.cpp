@@ -28,36 +28,37 @@ Result<NamedLink> named_link(const plan::PlanReader& plan, std::uint64_t ordinal
 }
 
 /// Returns whether the recorded progress is possible for this plan.
-bool fits(const JobView& view) {
+bool fits(const JobSummary& view) {
   if (!view.run) return true;
   const auto& now = view.run->checkpoint;
-  const auto sendable = view.census.sendable();
+  const auto sendable = view.plan_summary.sendable();
   if (now.round == 0) return now.delivered() + now.refused() <= sendable;
   // Round 0 is settled, and each spare is sent at most once.
   const auto before = now.delivered_before + now.refused_before;
-  return before >= sendable && view.spares_sent() <= view.census.spares() &&
+  return before >= sendable && view.spares_sent() <= view.plan_summary.spares() &&
          now.ledger.delivered + now.ledger.refused <= now.round_links;
 }
 
-Result<JobView> view(io::Files& files, const std::string& job, const std::string& shard) {
+Result<JobSummary> view(io::Files& files, const std::string& job, const std::string& shard) {
   const auto paths = plan::open_job(files, job);
   if (!paths) return paths.error();
   const auto plan = plan::PlanReader::open(files, paths->plan());
   if (!plan) return plan.error();
-  auto census = plan::parse_census_report(plan->facts().census);
-  if (!census) {
-    return Error{census.error().code, fmt::format("{}: {}", paths->plan(), census.error().what)};
+  auto plan_summary = plan::parse_plan_summary(plan->facts().plan_summary);
+  if (!plan_summary) {
+    return Error{plan_summary.error().code,
+                 fmt::format("{}: {}", paths->plan(), plan_summary.error().what)};
   }
 
-  const auto& unreadable = census->unreadable_orders;
+  const auto& unreadable = plan_summary->unreadable_orders;
   if (unreadable.rows > 0 && unreadable.file >= plan->facts().inputs.size()) {
     return Error{Errc::input, "the census names an input that the plan does not have: plan again"};
   }
 
-  JobView out;
+  JobSummary out;
   out.job = job;
   out.plan = plan->facts();
-  out.census = std::move(*census);
+  out.plan_summary = std::move(*plan_summary);
   plan::PlanBlock block;
   const auto name = [&](std::uint64_t ordinal, std::uint64_t ids,
                         std::vector<NamedLink>& list) -> Result<void> {
@@ -67,16 +68,16 @@ Result<JobView> view(io::Files& files, const std::string& job, const std::string
     list.push_back(std::move(*link));
     return {};
   };
-  for (const auto ordinal : out.census.examples) {
+  for (const auto ordinal : out.plan_summary.examples) {
     if (auto named = name(ordinal, 0, out.examples); !named) return named.error();
   }
-  for (const auto ordinal : out.census.doubled) {
+  for (const auto ordinal : out.plan_summary.doubled) {
     if (auto named = name(ordinal, 0, out.doubled); !named) return named.error();
   }
-  for (const auto& [ids, ordinal] : out.census.largest) {
+  for (const auto& [ids, ordinal] : out.plan_summary.largest) {
     if (auto named = name(ordinal, ids, out.largest); !named) return named.error();
   }
-  for (const auto& [ids, ordinal] : out.census.hub_users) {
+  for (const auto& [ids, ordinal] : out.plan_summary.hub_users) {
     if (auto named = name(ordinal, ids, out.hubs); !named) return named.error();
   }
   auto run = send::read_run(files, paths->run(shard), out.plan.digest);
@@ -86,9 +87,9 @@ Result<JobView> view(io::Files& files, const std::string& job, const std::string
     if (auto unsent = check_unsent(files, *paths); !unsent) return unsent.error();
   }
   if (out.run && !out.finished()) {
-    auto doubt = send::find_doubt(files, paths->run(shard), *plan, *out.run);
-    if (!doubt) return doubt.error();
-    out.doubt = std::move(*doubt);
+    auto in_doubt = send::find_in_doubt(files, paths->run(shard), *plan, *out.run);
+    if (!in_doubt) return in_doubt.error();
+    out.in_doubt = std::move(*in_doubt);
   }
   if (!fits(out)) {
     return Error{Errc::input,
@@ -110,33 +111,33 @@ Result<void> check_unsent(io::Files& files, const plan::JobPaths& job) {
                   util::printable(job.run().checkpoint()))};
 }
 
-Result<JobView> view_job(io::Files& files, const std::string& job) {
+Result<JobSummary> view_job(io::Files& files, const std::string& job) {
   return view(files, job, std::string(the_shard));
 }
 
-Result<JobView> view_rehearsal(io::Files& files, const std::string& job) {
+Result<JobSummary> view_rehearsal(io::Files& files, const std::string& job) {
   return view(files, job, "rehearsal");
 }
 
-send::Tally tally_of(const JobView& view) {
-  const auto& census = view.census;
+send::Tally tally_of(const JobSummary& view) {
+  const auto& plan_summary = view.plan_summary;
   send::Tally tally;
-  tally.read = census.read;
+  tally.read = plan_summary.read;
   tally.delivered = view.delivered();
   // Includes the spares that were not sent: their ids are connected by other links already.
-  tally.duplicate = census.duplicates + census.spares() - view.spares_sent();
-  tally.skipped = census.skipped() + census.voided();
-  tally.rejected = census.rejected();
-  tally.held = census.held();
+  tally.duplicate = plan_summary.duplicates + plan_summary.spares() - view.spares_sent();
+  tally.skipped = plan_summary.skipped() + plan_summary.voided();
+  tally.rejected = plan_summary.rejected();
+  tally.held = plan_summary.held();
   tally.refused = view.refused();
   tally.pending = view.pending();
   IDMERGE_CHECK(tally.adds_up());
   return tally;
 }
 
-send::Tally doubtful_of(const JobView& view) {
+send::Tally doubtful_of(const JobSummary& view) {
   auto tally = tally_of(view);
-  tally.held -= view.census.outranked();
+  tally.held -= view.plan_summary.outranked();
   return tally;
 }
 

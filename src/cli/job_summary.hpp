@@ -29,16 +29,16 @@ struct NamedLink {
   std::uint64_t ids = 0;  // size of its cluster, if it was chosen as an example of the cluster
 };
 
-struct JobView {
+struct JobSummary {
   std::string job;  // its directory
   plan::PlanFacts plan;
-  plan::CensusReport census;
+  plan::PlanSummary plan_summary;
   std::vector<NamedLink> examples;
   std::vector<NamedLink> largest;     // the first link of each of the largest clusters
   std::vector<NamedLink> hubs;        // one link of each user with the most anonymous ids
   std::vector<NamedLink> doubled;     // links whose anonymous id has its device prefix twice
   std::optional<send::RunState> run;  // nothing: no run has begun
-  send::Doubt doubt;                  // pending links that may be delivered already
+  send::InDoubt in_doubt;             // pending links that may be delivered already
 
   std::uint64_t delivered() const { return run ? run->checkpoint.delivered() : 0; }
   std::uint64_t refused() const { return run ? run->checkpoint.refused() : 0; }
@@ -47,9 +47,9 @@ struct JobView {
 
   /// Spares sent, or to be sent in the current round, in place of refused links.
   std::uint64_t spares_sent() const {
-    return run ? run->checkpoint.spares_sent(census.sendable()) : 0;
+    return run ? run->checkpoint.spares_sent(plan_summary.sendable()) : 0;
   }
-  std::uint64_t to_send() const { return census.sendable() + spares_sent(); }
+  std::uint64_t to_send() const { return plan_summary.sendable() + spares_sent(); }
   std::uint64_t pending() const { return to_send() - delivered() - refused(); }
   /// Events that the project is billed for. In simplified projects each link is an ordinary event;
   /// the other modes bill none. Source: mixpanel-facts 1.7.
@@ -61,10 +61,10 @@ struct JobView {
 
 /// Reads the job in a directory. Errors: usage if it is no job; input if it has no plan, or if
 /// plan, checkpoint or dead letters are damaged.
-Result<JobView> view_job(io::Files& files, const std::string& job);
+Result<JobSummary> view_job(io::Files& files, const std::string& job);
 
 /// As view_job(), for the rehearsal in that job; `run` is empty if there was none.
-Result<JobView> view_rehearsal(io::Files& files, const std::string& job);
+Result<JobSummary> view_rehearsal(io::Files& files, const std::string& job);
 
 /// Checks that a job in which no run is found has really sent nothing: the run's directory may have
 /// been lost as a whole, and then only summary.json still shows that it existed. Errors: input if
@@ -72,11 +72,11 @@ Result<JobView> view_rehearsal(io::Files& files, const std::string& job);
 Result<void> check_unsent(io::Files& files, const plan::JobPaths& job);
 
 /// Counts all rows by fate. Law 1: the fates must add up to the rows read; anything else is a bug.
-send::Tally tally_of(const JobView& view);
+send::Tally tally_of(const JobSummary& view);
 
 /// Counts the rows that a person has to look at, as used by --fail-on and the headline of the
 /// report. Held rows that lost to the claim preferred by the policy are not counted, so it does not
 /// add up.
-send::Tally doubtful_of(const JobView& view);
+send::Tally doubtful_of(const JobSummary& view);
 
 }  // namespace idmerge::cli

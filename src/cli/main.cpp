@@ -55,7 +55,7 @@ int end_without_stack() {
 
 int main(int argc, char** argv) {
   if (!has_stack()) return end_without_stack();
-  idmerge::util::end_in_words();
+  idmerge::util::end_with_message();
   if (!occupy_standard_streams()) return 1;
   return idmerge::cli::run_app({argv + 1, argv + argc});
 }

@@ -116,7 +116,7 @@ Done set_delimiter(Text text, Settings& s) {
        {std::pair{"tab", '\t'}, std::pair{"\\t", '\t'}, std::pair{"\\x01", '\x01'},
         std::pair{"\\001", '\x01'}, std::pair{"\\u0001", '\x01'}, std::pair{"^A", '\x01'}}) {
     if (text != spelling) continue;
-    s.plan.intake.delimiter = delimiter;
+    s.plan.row_reader.delimiter = delimiter;
     return {};
   }
   const bool fits = text.size() == 1 && text[0] > '\0' && text[0] < '\x7f' && text[0] != '"' &&
@@ -125,7 +125,7 @@ Done set_delimiter(Text text, Settings& s) {
     return usage(fmt::format("\"{}\" is not one character: write for example ';', tab or \\x01",
                              util::printable(text)));
   }
-  s.plan.intake.delimiter = text[0];
+  s.plan.row_reader.delimiter = text[0];
   return {};
 }
 
@@ -138,25 +138,28 @@ Done set_allow(Text text, Settings& s) {
         !chosen) {
       return chosen;
     }
-    (ragged ? s.plan.intake.allow_ragged : s.plan.intake.allow_lazy_quotes) = true;
+    (ragged ? s.plan.row_reader.allow_ragged : s.plan.row_reader.allow_lazy_quotes) = true;
     return {};
   });
 }
 
 Done set_fail_on(Text text, Settings& s) {
-  auto& fates = s.output.fail_on;
-  fates.clear();
+  auto& outcomes = s.output.fail_on;
+  outcomes.clear();
   if (text == "none") return {};
   return each_word(text, [&](Text word) -> Done {
-    send::Fate fate = send::Fate::rejected;
-    auto chosen = choose(fate, word,
-                         std::array{Choice<send::Fate>{"rejected", send::Fate::rejected},
-                                    Choice<send::Fate>{"held", send::Fate::held},
-                                    Choice<send::Fate>{"refused", send::Fate::refused},
-                                    Choice<send::Fate>{"none", send::Fate::count}});
+    send::RowOutcome outcome = send::RowOutcome::rejected;
+    auto chosen =
+        choose(outcome, word,
+               std::array{Choice<send::RowOutcome>{"rejected", send::RowOutcome::rejected},
+                          Choice<send::RowOutcome>{"held", send::RowOutcome::held},
+                          Choice<send::RowOutcome>{"refused", send::RowOutcome::refused},
+                          Choice<send::RowOutcome>{"none", send::RowOutcome::count}});
     if (!chosen) return chosen;
-    if (fate == send::Fate::count) return usage("none stands alone: write none, or the fates");
-    if (std::find(fates.begin(), fates.end(), fate) == fates.end()) fates.push_back(fate);
+    if (outcome == send::RowOutcome::count)
+      return usage("none stands alone: write none, or the fates");
+    if (std::find(outcomes.begin(), outcomes.end(), outcome) == outcomes.end())
+      outcomes.push_back(outcome);
     return {};
   });
 }
@@ -199,7 +202,7 @@ Done set_project_id(Text text, Settings& s) {
     return usage(fmt::format("\"{}\" is not a project id: write its digits, for example 2195193",
                              util::printable(text)));
   }
-  s.send.dialect.project_id = text;
+  s.send.service_api.project_id = text;
   return {};
 }
 
@@ -216,7 +219,7 @@ Done set_approve(Text text, Settings& s) {
 }
 
 Done set_show(ShowWhat what, Settings& s) {
-  if (s.show != ShowWhat::census) {
+  if (s.show != ShowWhat::plan_summary) {
     return usage(
         "another list is asked for too: give one of --links, --held, --rejected, --refused, "
         "--in-doubt");
@@ -268,7 +271,7 @@ const std::array entries{
     OptionEntry{"format", "auto|csv|tsv|ndjson", "auto", "Input", on_both,
                 "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
                 [](Text t, Settings& s) {
-                  return choose(s.plan.intake.format, t,
+                  return choose(s.plan.row_reader.format, t,
                                 std::array{Choice<input::Format>{"auto", input::Format::automatic},
                                            Choice<input::Format>{"csv", input::Format::csv},
                                            Choice<input::Format>{"tsv", input::Format::tsv},
@@ -276,27 +279,27 @@ const std::array entries{
                 }},
     OptionEntry{"anon-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.anon_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.anon_field, t); }},
     OptionEntry{"user-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field of the user id; default: user_id, identified_id, $identified_id or $user_id",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.user_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.user_field, t); }},
     OptionEntry{"alias-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "for alias: field of the alias; default: alias",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.alias_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.alias_field, t); }},
     OptionEntry{"distinct-id-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "for alias: field of the distinct id; default: distinct_id",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.distinct_id_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.distinct_id_field, t); }},
     OptionEntry{"id-fields", "A,B", "", "Input", on_both,
                 "for merge: two fields whose ids have no sides; default: $distinct_ids",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.id_fields, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.id_fields, t); }},
     OptionEntry{"op-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field that names the verb of each row",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.op_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.op_field, t); }},
     OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field with the order of rows: integers of one unit, or times (RFC 3339, or as "
                 "warehouses write them), all with a zone or all without; what is neither counts as "
                 "none, and for --max-rejected",
-                [](Text t, Settings& s) { return put_text(s.plan.intake.order_field, t); }},
+                [](Text t, Settings& s) { return put_text(s.plan.row_reader.order_field, t); }},
     OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
                 "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
     OptionEntry{"null-word", "WORD", "", "Input", on_both,
@@ -304,14 +307,14 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   std::string word;
                   if (auto done = put_text(word, t); !done) return done;
-                  s.plan.intake.null_words.push_back(std::move(word));
+                  s.plan.row_reader.null_words.push_back(std::move(word));
                   return {};
                 },
                 0, Reach::everywhere, true},
     OptionEntry{"no-header", "", "", "Input", on_both,
                 "the first row is a row: name fields by position, #1",
                 [](Text t, Settings& s) -> Done {
-                  s.plan.intake.no_header = is_on(t);
+                  s.plan.row_reader.no_header = is_on(t);
                   return {};
                 }},
     OptionEntry{
@@ -322,14 +325,14 @@ const std::array entries{
           if (*size < 64 || *size > (1ULL << 30U)) {
             return usage(fmt::format("{} is not within 64B and 1GiB: write one that is", t));
           }
-          s.plan.intake.row_max = *size;
+          s.plan.row_reader.row_max = *size;
           return {};
         }},
     OptionEntry{"last-row", "hold|take", "hold", "Input", on_both,
                 "what to do with a last row that alone has no line end, as when its writer died "
                 "over it",
                 [](Text t, Settings& s) {
-                  return choose(s.plan.intake.take_last_row, t,
+                  return choose(s.plan.row_reader.take_last_row, t,
                                 std::array{Choice<bool>{"hold", false}, Choice<bool>{"take", true}});
                 }},
     OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
@@ -339,7 +342,7 @@ const std::array entries{
                 "what to do with a row of which one side is blank",
                 [](Text t, Settings& s) {
                   return choose(
-                      s.plan.screen.reject_blank, t,
+                      s.plan.validate.reject_blank, t,
                       std::array{Choice<bool>{"skip", false}, Choice<bool>{"reject", true}});
                 }},
     OptionEntry{"reject-samples", "N|all", "all", "Input", on_both,
@@ -351,24 +354,24 @@ const std::array entries{
                 }},
     OptionEntry{
         "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
-        [](Text t, Settings& s) { return put(s.plan.intake.expect_files, util::parse_count(t)); }},
+        [](Text t, Settings& s) { return put(s.plan.row_reader.expect_files, util::parse_count(t)); }},
     OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
                 "another number of rows is an error; needed for run -, where a dead query looks "
                 "like a clean end",
                 [](Text t, Settings& s) -> Done {
-                  s.plan.intake.expect_rows_any = t == "any";
+                  s.plan.row_reader.expect_rows_any = t == "any";
                   if (t == "any") return {};
-                  return put(s.plan.intake.expect_rows, count_or(t, "any"));
+                  return put(s.plan.row_reader.expect_rows, count_or(t, "any"));
                 }},
     OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
-                [](Text t, Settings& s) { return put(s.plan.intake.min_rows, util::parse_count(t)); }},
+                [](Text t, Settings& s) { return put(s.plan.row_reader.min_rows, util::parse_count(t)); }},
 
     OptionEntry{"op", "create|alias|merge", "create", "Verb", on_both,
                 "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
                 "distinct ids",
                 [](Text t, Settings& s) {
                   return choose(
-                      s.plan.intake.op, t,
+                      s.plan.row_reader.op, t,
                       std::array{Choice<input::Op>{"create", input::Op::create}, Choice<input::Op>{"alias", input::Op::alias},
                                  Choice<input::Op>{"merge", input::Op::merge}});
                 }},
@@ -377,7 +380,7 @@ const std::array entries{
         "on-conflict", "hold|earliest|latest|send", "hold", "Guards", on_both,
         "an anonymous id claimed by two users: hold all its rows, send the claim that is first or "
         "last by --order-field, or send every claim",
-        [](Text t, Settings& s) { return choose(s.plan.census.on_conflict, t, conflict_words); }},
+        [](Text t, Settings& s) { return choose(s.plan.resolver.on_conflict, t, conflict_words); }},
     OptionEntry{"deny-file", "FILE", "", "Guards", on_both,
                 "ids that must never be linked, one id or /expression/ a line: their rows are "
                 "rejected",
@@ -395,7 +398,7 @@ const std::array entries{
     OptionEntry{"no-collapse", "", "", "Guards", on_both,
                 "merge: send every distinct pair, also between ids that are connected already",
                 [](Text t, Settings& s) -> Done {
-                  s.plan.census.collapse = !is_on(t);
+                  s.plan.resolver.collapse = !is_on(t);
                   return {};
                 }},
     OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
@@ -455,7 +458,7 @@ const std::array entries{
                 "identity: one link a request; import: batches of links, needs --project-mode",
                 [](Text t, Settings& s) {
                   s.plan.api = t;
-                  return choose(s.send.dialect.api, t,
+                  return choose(s.send.service_api.api, t,
                                 std::array{Choice<plan::Api>{"identity", plan::Api::identity},
                                            Choice<plan::Api>{"import", plan::Api::import}});
                 }},
@@ -463,7 +466,7 @@ const std::array entries{
                 "how the project resolves identities",
                 [](Text t, Settings& s) -> Done {
                   auto chosen =
-                      choose(s.send.dialect.mode, t,
+                      choose(s.send.service_api.mode, t,
                              std::array{Choice<plan::ProjectMode>{"original", plan::ProjectMode::original},
                                         Choice<plan::ProjectMode>{"simplified", plan::ProjectMode::simplified},
                                         Choice<plan::ProjectMode>{"legacy", plan::ProjectMode::legacy}});
@@ -702,7 +705,7 @@ const std::array entries{
                 "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "
                 "500/s, for import 15000/s",
                 [](Text t, Settings& s) -> Done {
-                  auto rate = send::Timetable::parse(t);
+                  auto rate = send::RateSchedule::parse(t);
                   if (!rate) return rate.error();
                   s.typed_rate = std::move(*rate);
                   return {};
@@ -757,7 +760,7 @@ const std::array entries{
         "batch", "N", "2000", "Pace", on_both,
         "for --api import: most links of a request; the service takes 2,000",
         [](Text t, Settings& s) {
-          return put(s.send.dialect.batch_links_max, count_within(t, 1, 2'000));
+          return put(s.send.service_api.batch_links_max, count_within(t, 1, 2'000));
         }},
     OptionEntry{
         "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
@@ -768,7 +771,7 @@ const std::array entries{
           if (*size < 1'000 || *size > 10'000'000) {
             return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
           }
-          s.send.dialect.batch_bytes_max = *size;
+          s.send.service_api.batch_bytes_max = *size;
           return {};
         }},
     OptionEntry{

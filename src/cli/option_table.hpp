@@ -27,7 +27,7 @@ namespace idmerge::cli {
 enum class When : std::uint8_t { automatic, always, never };
 
 /// The output of `show`. Flags: --links, --held, --rejected, --refused, --in-doubt
-enum class ShowWhat : std::uint8_t { census, links, held, rejected, refused, in_doubt };
+enum class ShowWhat : std::uint8_t { plan_summary, links, held, rejected, refused, in_doubt };
 
 enum class ShowFormat : std::uint8_t { csv, ndjson };
 
@@ -37,13 +37,13 @@ struct OutputSettings {
   util::LogOptions log;                      // Flags: --log-level, --log-format
   std::string summary;              // besides the one in the job; "-": stdout. Flag: --summary
   When show_ids = When::automatic;  // Flag: --show-ids
-  std::vector<send::Fate> fail_on{send::Fate::rejected, send::Fate::held,
-                                  send::Fate::refused};  // Flag: --fail-on
-  bool quiet = false;                                    // Flag: --quiet
+  std::vector<send::RowOutcome> fail_on{send::RowOutcome::rejected, send::RowOutcome::held,
+                                        send::RowOutcome::refused};  // Flag: --fail-on
+  bool quiet = false;                                                // Flag: --quiet
 };
 
 /// The value of --last-job if there is no previous job yet.
-inline constexpr std::string_view no_last_job = "none";
+inline constexpr std::string_view no_previous_job = "none";
 
 struct Settings {
   Command command = Command::run;
@@ -56,7 +56,7 @@ struct Settings {
                            5};  // of the rows that name a pair. Flag: --max-rejected
   util::Limit max_held{util::Limit::Kind::percent, 0, 5};  // of the links. Flag: --max-held
   util::Limit max_links;  // to be sent; percent: of those of the previous job. Flag: --max-links
-  std::string last_job;   // as typed, or no_last_job. Flag: --last-job
+  std::string last_job;   // as typed, or no_previous_job. Flag: --last-job
   util::Limit max_user_share{
       util::Limit::Kind::percent, 0,
       1};  // of all anonymous ids, claimed by one user. Flag: --max-user-share
@@ -68,8 +68,8 @@ struct Settings {
 
   std::string to;          // as typed: us, eu, in, emulator or a URL. Flag: --to
   send::SendOptions send;  // target: set if `to` names one; secrets: never set here
-  std::optional<send::Timetable> typed_rate;  // empty: the default of the API. Flag: --rate
-  std::string say_rate;                       // the argument of the command `rate`
+  std::optional<send::RateSchedule> typed_rate;  // empty: the default of the API. Flag: --rate
+  std::string request_rate;                      // the argument of the command `rate`
   CredentialSources credentials;
   std::string approve;    // Flag: --approve
   bool yes = false;       // Flag: --yes
@@ -77,14 +77,14 @@ struct Settings {
   bool rehearse = false;  // Flag: --rehearse, or --to emulator
 
   OutputSettings output;
-  ShowWhat show = ShowWhat::census;
+  ShowWhat show = ShowWhat::plan_summary;
   ShowFormat show_format = ShowFormat::csv;
   std::vector<std::string> explain;  // ids; `-` for those on stdin
   bool explain_as_json = false;      // Flag: --format
   emulator::EmulatorOptions emulator;
 
   /// All options given, from any origin.
-  std::vector<TypedOption> typed;
+  std::vector<RawOption> typed;
 
   /// Returns whether the target is an emulator in this process.
   bool own_emulator() const { return to == "emulator"; }

@@ -81,16 +81,16 @@ std::string same_command_for(const World& world, const std::string& job,
 
 /// Returns the field options that the plan was made with and that this call does not set.
 OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
-  const auto& intake = settings.plan.intake;
+  const auto& row_reader = settings.plan.row_reader;
   OptionTexts fields;
   for (const auto& [key, option, now] :
-       {std::tuple{"anon_field", "anon-field", &intake.anon_field},
-        std::tuple{"user_field", "user-field", &intake.user_field},
-        std::tuple{"alias_field", "alias-field", &intake.alias_field},
-        std::tuple{"distinct_id_field", "distinct-id-field", &intake.distinct_id_field},
-        std::tuple{"id_fields", "id-fields", &intake.id_fields},
-        std::tuple{"op_field", "op-field", &intake.op_field},
-        std::tuple{"order_field", "order-field", &intake.order_field}}) {
+       {std::tuple{"anon_field", "anon-field", &row_reader.anon_field},
+        std::tuple{"user_field", "user-field", &row_reader.user_field},
+        std::tuple{"alias_field", "alias-field", &row_reader.alias_field},
+        std::tuple{"distinct_id_field", "distinct-id-field", &row_reader.distinct_id_field},
+        std::tuple{"id_fields", "id-fields", &row_reader.id_fields},
+        std::tuple{"op_field", "op-field", &row_reader.op_field},
+        std::tuple{"order_field", "order-field", &row_reader.order_field}}) {
     const auto planned = plan.get(key);
     if (now->empty() && !planned.empty()) fields.emplace_back(option, planned);
   }
@@ -120,7 +120,7 @@ OptionTexts planned_options(const Settings& settings, const util::KeyValues& pla
     options.emplace_back("null-word", std::string(word));
     words.remove_prefix(std::min(words.size(), word.size() + 1));
   }
-  add("row-max", planned("row_max") + "B", fmt::format("{}B", input::IntakeOptions{}.row_max));
+  add("row-max", planned("row_max") + "B", fmt::format("{}B", input::RowReaderOptions{}.row_max));
   if (planned("allow_ragged") == "yes") options.emplace_back("allow", "ragged");
   if (planned("allow_lazy_quotes") == "yes") options.emplace_back("allow", "lazy-quotes");
   add("blank", planned("blank"), "skip");
@@ -130,7 +130,7 @@ OptionTexts planned_options(const Settings& settings, const util::KeyValues& pla
   if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
   // Simplified projects have no cluster limit unless one is configured.
   if (const auto cap = planned("max_cluster"); cap != "0") {
-    add("max-cluster", cap, std::to_string(plan::CensusOptions{}.max_cluster));
+    add("max-cluster", cap, std::to_string(plan::ResolverOptions{}.max_cluster));
   } else if (planned("project_mode") != "simplified") {
     options.emplace_back("max-cluster", "none");
   }
@@ -138,7 +138,8 @@ OptionTexts planned_options(const Settings& settings, const util::KeyValues& pla
 }
 
 /// Logs both ways to continue if the job has a different plan.
-Error another_plan(const Settings& settings, World& world, const Error& why, const JobView& view) {
+Error another_plan(const Settings& settings, World& world, const Error& why,
+                   const JobSummary& view) {
   world.log.info(
       (view.finished() ? "see the old plan, which is finished: " : "finish the old plan: ") +
       (view.run ? next_command(settings) : first_command(settings)));
@@ -150,17 +151,17 @@ Error another_plan(const Settings& settings, World& world, const Error& why, con
 }
 
 /// Checks the state of the job before any work. Returns: its view, if it has a plan.
-Result<std::optional<JobView>> existing_plan(const Settings& settings, World& world) {
+Result<std::optional<JobSummary>> existing_plan(const Settings& settings, World& world) {
   const auto there = world.files.stat(settings.job);
   if (!there) return there.error();
-  if (!*there) return std::optional<JobView>();
+  if (!*there) return std::optional<JobSummary>();
   const auto paths = plan::open_job(world.files, settings.job);
   if (!paths) return paths.error();
   const auto plan = world.files.stat(paths->plan());
   if (!plan) return plan.error();
   const auto begun = world.files.stat(paths->run().checkpoint());
   if (!begun) return begun.error();
-  if (!*plan && !*begun) return std::optional<JobView>();
+  if (!*plan && !*begun) return std::optional<JobSummary>();
   if (!*plan) {
     // A new plan would have a different secret, so the links already sent could not be recognized
     // in it.
@@ -180,20 +181,20 @@ Result<std::optional<JobView>> existing_plan(const Settings& settings, World& wo
   return std::optional(std::move(*view));
 }
 
-void say_census(const JobView& view, const Settings& settings, World& world) {
-  world.log.report(
-      "census",
-      census_text(view, world.mask, settings.send.rate, settings.send.dialect.batch_links_max),
-      census_json(view, world.mask));
+void report_summary(const JobSummary& view, const Settings& settings, World& world) {
+  world.log.report("census",
+                   plan_summary_text(view, world.mask, settings.send.rate,
+                                     settings.send.service_api.batch_links_max),
+                   plan_summary_json(view, world.mask));
 }
 
-void say_account(const JobView& view, World& world) {
+void report_account(const JobSummary& view, World& world) {
   world.log.report("account", account_text(view), account_json(tally_of(view)));
 }
 
 /// Returns how the last call that sent links ended, from its summary. If it was killed before it
 /// could write one, returns how it would have ended.
-Ending last_ending(const JobView& view, const plan::JobPaths& place, const Settings& settings,
+Ending last_ending(const JobSummary& view, const plan::JobPaths& place, const Settings& settings,
                    World& world) {
   if (auto ending = recorded_ending(world.files, place.summary())) return std::move(*ending);
   Ending ending;
@@ -208,7 +209,7 @@ enum class Sent : std::uint8_t { no, yes };
 /// call that sent nothing keeps the ending of the last call that sent links; its own ending is
 /// written to --summary only. `files` is null if the job's directory is no longer ours; then
 /// nothing is written to it.
-Result<void> write_reports(const JobView& view, const Ending& ending, io::Files* files,
+Result<void> write_reports(const JobSummary& view, const Ending& ending, io::Files* files,
                            const plan::JobPaths& place, const Settings& settings, World& world,
                            Sent sent) {
   if (files != nullptr) {
@@ -228,7 +229,7 @@ Result<void> write_reports(const JobView& view, const Ending& ending, io::Files*
   return write_summary_file(world.files, settings.output.summary, text);
 }
 
-Result<JobView> plan_now(const Settings& settings, World& world) {
+Result<JobSummary> plan_now(const Settings& settings, World& world) {
   world.signals.end_at_once(true);
   const auto made = plan::make_plan(settings.plan, settings.job, world.files, world.progress);
   world.signals.end_at_once(false);
@@ -247,7 +248,7 @@ Result<void> read_rule_files(Settings& settings, World& world) {
           fmt::format("--deny-file: {}: has no line that denies an id: is it complete?",
                       util::printable(settings.deny_file)));
     }
-    settings.plan.screen.deny = std::move(deny->list);
+    settings.plan.validate.deny = std::move(deny->list);
     settings.plan.deny_digest = std::move(deny->digest);
   }
   if (!settings.decisions_file.empty()) {
@@ -266,7 +267,7 @@ std::string guard_of(const Error& error) {
 /// Returns whether the named inputs can be read again. Stdin and FIFOs cannot: opening a FIFO again
 /// would wait for another writer.
 bool is_readable_again(const Settings& settings) {
-  const auto& inputs = settings.plan.intake.inputs;
+  const auto& inputs = settings.plan.row_reader.inputs;
   const auto is_read_once = [](const std::string& input) {
     std::error_code failed;
     return input == "-" || fs::is_fifo(input, failed);
@@ -278,11 +279,12 @@ bool is_readable_again(const Settings& settings) {
 /// is certain, otherwise one that shows what the guard counted. `job` is the directory in which the
 /// inputs may be planned again.
 std::string corrected_command(std::string_view guard, const std::string& job,
-                              const Settings& settings, const World& world, const JobView& view) {
+                              const Settings& settings, const World& world,
+                              const JobSummary& view) {
   if (guard == "max-held") {
     return command_line({"show", "--job", settings.job, "--held", "--format", "csv"});
   }
-  if (guard == "max-rejected" && view.census.rejected() > 0) {
+  if (guard == "max-rejected" && view.plan_summary.rejected() > 0) {
     return command_line({"show", "--job", settings.job, "--rejected", "--format", "csv"});
   }
   if (guard == "max-user-share") {
@@ -290,9 +292,9 @@ std::string corrected_command(std::string_view guard, const std::string& job,
   }
   if (guard != "max-uuid-lead") return command_line({"show", "--job", settings.job});
   if (!is_readable_again(settings)) return {};
-  const auto intake = input::Intake::open(settings.plan.intake);
-  if (!intake || intake->files().empty()) return {};
-  const auto& [anon, user] = intake->files().front().side_names;
+  const auto row_reader = input::RowReader::open(settings.plan.row_reader);
+  if (!row_reader || row_reader->files().empty()) return {};
+  const auto& [anon, user] = row_reader->files().front().side_names;
   if (anon.empty() || user.empty()) return {};
   return same_command_for(world, job, {{"anon-field", user}, {"user-field", anon}});
 }
@@ -352,9 +354,9 @@ class Run {
     if (auto found = find_last_job(); !found) return found.error();
     if (auto planned = plan_if_needed(); !planned) return planned.error();
     if (goes_on()) {
-      say_where_it_stands();
+      report_where_it_stands();
     } else {
-      say_census(*view_, settings_, world_);
+      report_summary(*view_, settings_, world_);
       const auto guarded = check_guards(settings_, *view_, last_);
       if (!guarded) return stop_at_guard(guarded.error());
     }
@@ -385,13 +387,13 @@ class Run {
     auto view = existing_plan(settings_, world_);
     if (!view) return view.error();
     view_ = std::move(*view);
-    const bool has_inputs = !settings_.plan.intake.inputs.empty();
+    const bool has_inputs = !settings_.plan.row_reader.inputs.empty();
     if (!view_) {
       if (has_inputs) return {};
       return usage(fmt::format("--job: {}: has no plan: name the INPUT to plan",
                                util::printable(settings_.job)));
     }
-    if (auto right = plan::check_sendable(view_->plan, view_->census); !right && !is_over()) {
+    if (auto right = plan::check_sendable(view_->plan, view_->plan_summary); !right && !is_over()) {
       if (has_inputs) {
         world_.log.info("start a new job: " + same_command_for(world_, other_job(settings_.job)));
       }
@@ -411,15 +413,15 @@ class Run {
   /// Restores target and pace as recorded by an earlier run, and the settings that the plan fixes.
   Result<void> remember() {
     if (goes_on()) {
-      given_.project_id = settings_.send.dialect.project_id;
+      given_.project_id = settings_.send.service_api.project_id;
       if (!settings_.to.empty()) given_.target = settings_.send.target;
       if (auto same = check_mode_and_api(); !same) return same;
-      if (auto recalled = recall(settings_, recorded_words()); !recalled) return recalled;
+      if (auto recalled = recall(settings_, recorded_values()); !recalled) return recalled;
     }
     return adopt_plan(settings_, view_->plan.options);
   }
 
-  const util::KeyValues& recorded_words() const { return view_->run->checkpoint.words; }
+  const util::KeyValues& recorded_values() const { return view_->run->checkpoint.words; }
 
   /// Flags are compared with the plan elsewhere. Values from environment and file are shared by
   /// many jobs and do not override the plan, but a difference shows that this job belongs to
@@ -462,29 +464,30 @@ class Run {
   std::vector<std::string> differing_parts(const util::Secret& token) const {
     std::vector<std::string> parts;
     Settings then;
-    if (!recall(then, recorded_words()) || then.to.empty()) {
+    if (!recall(then, recorded_values()) || then.to.empty()) {
       then.send.target = settings_.send.target;
-      then.send.dialect.project_id = settings_.send.dialect.project_id;
+      then.send.service_api.project_id = settings_.send.service_api.project_id;
     }
-    auto& dialect = then.send.dialect;
+    auto& service_api = then.send.service_api;
     if (given_.target && !(*given_.target == then.send.target)) {
       parts.push_back(
           fmt::format("target {}, not {}", then.send.target.url(), given_.target->url()));
     }
     const auto& project = given_.project_id;
-    if (!project.empty() && project != dialect.project_id) {
+    if (!project.empty() && project != service_api.project_id) {
       parts.push_back(fmt::format(
           "{}, not {}",
-          dialect.project_id.empty() ? "no --project-id" : "project " + dialect.project_id,
+          service_api.project_id.empty() ? "no --project-id" : "project " + service_api.project_id,
           util::printable(project)));
     }
     if (token.empty()) return parts;
-    dialect.api = settings_.send.dialect.api;
-    dialect.mode = settings_.send.dialect.mode;
-    dialect.token = token;
+    service_api.api = settings_.send.service_api.api;
+    service_api.mode = settings_.send.service_api.mode;
+    service_api.token = token;
     if (send::target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
-      parts.push_back(fmt::format(
-          "token {}, not {}", util::printable(recorded_words().get("token", "…")), token.masked()));
+      parts.push_back(fmt::format("token {}, not {}",
+                                  util::printable(recorded_values().get("token", "…")),
+                                  token.masked()));
     }
     return parts;
   }
@@ -493,7 +496,7 @@ class Run {
   /// taken from its plan, and the text refers to the options of the plan.
   std::string command_for_other_project() const {
     const auto job = other_job(settings_.job);
-    if (!settings_.plan.intake.inputs.empty()) return same_command_for(world_, job);
+    if (!settings_.plan.row_reader.inputs.empty()) return same_command_for(world_, job);
     std::vector<std::string> words{"plan"};
     for (const auto& input : view_->plan.inputs)
       words.push_back(input.path);
@@ -514,14 +517,14 @@ class Run {
       credentials_ = std::move(*found);
     }
     if (auto complete = check_complete(*credentials_); !complete) return complete;
-    auto& dialect = settings_.send.dialect;
-    dialect.token = credentials_->token;
-    dialect.username = credentials_->username;
-    dialect.secret = credentials_->secret;
-    settings_.send.reread = [this]() -> Result<send::DialectOptions> {
+    auto& service_api = settings_.send.service_api;
+    service_api.token = credentials_->token;
+    service_api.username = credentials_->username;
+    service_api.secret = credentials_->secret;
+    settings_.send.reread = [this]() -> Result<send::ServiceApiOptions> {
       auto again = load_credentials(settings_.credentials, world_.environment);
       if (!again) return again.error();
-      auto fresh = settings_.send.dialect;
+      auto fresh = settings_.send.service_api;
       fresh.token = std::move(again->token);
       fresh.username = std::move(again->username);
       fresh.secret = std::move(again->secret);
@@ -529,7 +532,7 @@ class Run {
     };
     const auto& target = settings_.send.target;
     if (auto found = find_proxy(); !found) return found;
-    if (const auto usable = send::Dialect::make(dialect, target.authority(), target.base);
+    if (const auto usable = send::ServiceApi::make(service_api, target.authority(), target.base);
         !usable) {
       return usable.error();
     }
@@ -564,9 +567,9 @@ class Run {
   Result<void> start_emulator() {
     emulator::EmulatorOptions options;
     options.listen = "127.0.0.1:0";
-    if (settings_.send.dialect.mode == plan::ProjectMode::simplified) {
+    if (settings_.send.service_api.mode == plan::ProjectMode::simplified) {
       options.service.graph.mode = emulator::IdentityMode::simplified;
-    } else if (settings_.send.dialect.mode == plan::ProjectMode::legacy) {
+    } else if (settings_.send.service_api.mode == plan::ProjectMode::legacy) {
       options.service.graph.mode = emulator::IdentityMode::legacy;
     }
     auto started = emulator::Emulator::start(std::move(options));
@@ -576,17 +579,17 @@ class Run {
     auto target = net::parse_target(emulator_->url());
     if (!target) return target.error();
     settings_.send.target = std::move(*target);
-    auto& dialect = settings_.send.dialect;
-    dialect.token = util::Secret("emulator");
-    dialect.username = util::Secret("emulator");
-    dialect.secret = util::Secret("emulator");
+    auto& service_api = settings_.send.service_api;
+    service_api.token = util::Secret("emulator");
+    service_api.username = util::Secret("emulator");
+    service_api.secret = util::Secret("emulator");
     return {};
   }
 
   Result<void> find_last_job() {
     if (goes_on()) return {};
-    const auto planned = view_ ? view_->plan.options : plan::plan_words(settings_.plan);
-    auto last = read_last_job(settings_, planned, world_.files, world_.log);
+    const auto planned = view_ ? view_->plan.options : plan::plan_values(settings_.plan);
+    auto last = read_previous_job(settings_, planned, world_.files, world_.log);
     if (!last) return last.error();
     last_ = std::move(*last);
     return {};
@@ -601,17 +604,17 @@ class Run {
   }
 
   Consent consent() const {
-    const auto& dialect = settings_.send.dialect;
+    const auto& service_api = settings_.send.service_api;
     return {.plan_id = view_->plan.id(),
-            .links = view_->census.to_send,
-            .clusters = view_->census.clusters,
+            .links = view_->plan_summary.to_send,
+            .clusters = view_->plan_summary.clusters,
             .settled = view_->delivered() + view_->refused(),
             .billable_events = view_->billable_events(),
             .canary = settings_.send.canary,
             .target = settings_.send.target,
-            .project_id = dialect.project_id,
-            .username = std::string(dialect.username.reveal()),
-            .token = dialect.token.masked()};
+            .project_id = service_api.project_id,
+            .username = std::string(service_api.username.reveal()),
+            .token = service_api.token.masked()};
   }
 
   Result<void> agree() {
@@ -633,9 +636,9 @@ class Run {
   }
 
   Result<int> send() {
-    settings_.send.words = words_to_record(settings_);
-    settings_.send.words.set("username", std::string(settings_.send.dialect.username.reveal()));
-    settings_.send.words.set("token", settings_.send.dialect.token.masked());
+    settings_.send.words = values_to_record(settings_);
+    settings_.send.words.set("username", std::string(settings_.send.service_api.username.reveal()));
+    settings_.send.words.set("token", settings_.send.service_api.token.masked());
     settings_.send.plan = view_->plan.digest;
     const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.progress,
                                       world_.signals.stop(), &hold_);
@@ -693,22 +696,22 @@ class Run {
     }
 
     if (settings_.rehearse) world_.log.info("rehearsal: nothing of this is remembered");
-    say_account(*view_, world_);
+    report_account(*view_, world_);
     if (sent.delivered > 0 && !rehearses_) {
       world_.log.info(accepted_text());
     }
     if (!ending.stop.empty()) world_.log.error(ending.stop);
     if (is_canary(sent)) {
-      if (auto said = say_what_to_look_up(); !said) return said.error();
+      if (auto said = report_canary_samples(); !said) return said.error();
     }
     if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
-    if (!ending.next.empty() && !sent.unfit.empty()) say_of_new_job(sent.unfit);
+    if (!ending.next.empty() && !sent.unfit.empty()) report_new_job(sent.unfit);
     if (is_refused) {
       world_.log.info("once the cause is fixed: " + next_command(settings_));
       world_.log.info(fmt::format("to override: {} --max-refused none",
                                   next_command(settings_, "max-refused")));
     }
-    if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
+    if (ending.exit_code == exit_outcomes) world_.log.warning(reason_of_exit_outcomes());
     world_.log.info("job: " + util::printable(settings_.job));
     return finish(ending, Sent::yes);
   }
@@ -719,7 +722,7 @@ class Run {
     std::string_view value = any_target;
     if (option == "project-id") value = "N";
     if (option == "project-mode") {
-      const bool is_simplified = settings_.send.dialect.mode == plan::ProjectMode::simplified;
+      const bool is_simplified = settings_.send.service_api.mode == plan::ProjectMode::simplified;
       value = is_simplified ? "original|legacy" : "simplified";
     }
     return command_of_new_job(OptionTexts{{option, std::string(value)}});
@@ -728,7 +731,7 @@ class Run {
   /// Uses the command as typed, or, if it named only the job, the options of the plan.
   std::string command_of_new_job(const OptionTexts& others) const {
     const auto job = other_job(settings_.job);
-    const auto& inputs = settings_.plan.intake.inputs;
+    const auto& inputs = settings_.plan.row_reader.inputs;
     if (!inputs.empty()) {
       return is_readable_again(settings_) ? same_command_for(world_, job, others) : std::string();
     }
@@ -756,7 +759,7 @@ class Run {
       if (!is_typed(name)) add(name, std::move(value));
     }
     if (!is_typed("to")) add("to", settings_.to);
-    const auto& project = settings_.send.dialect.project_id;
+    const auto& project = settings_.send.service_api.project_id;
     if (!is_typed("project-id") && !project.empty()) add("project-id", project);
     options.emplace_back("job", job);
     options.insert(options.end(), others.begin(), others.end());
@@ -779,9 +782,9 @@ class Run {
     for (const auto mode :
          {plan::ProjectMode::original, plan::ProjectMode::simplified, plan::ProjectMode::legacy}) {
       bool takes_all = true;
-      for (std::size_t op = 0; op < view_->census.to_send.size(); ++op) {
+      for (std::size_t op = 0; op < view_->plan_summary.to_send.size(); ++op) {
         takes_all =
-            takes_all && (view_->census.to_send[op] == 0 ||
+            takes_all && (view_->plan_summary.to_send[op] == 0 ||
                           plan::check_op(plan::Api::import, mode, static_cast<input::Op>(op)));
       }
       if (!takes_all) continue;
@@ -791,18 +794,18 @@ class Run {
     return modes;
   }
 
-  void say_of_new_job(std::string_view option) {
+  void report_new_job(std::string_view option) {
     if (view_->delivered() > 0) {
       world_.log.warning("another job sends all links again, also those that were delivered");
     }
     if (option != "to") return;
-    if (settings_.send.dialect.api == plan::Api::identity) {
+    if (settings_.send.service_api.api == plan::Api::identity) {
       // All missing options at once.
       OptionTexts import{{"api", "import"}};
       if (settings_.plan.project_mode.empty()) {
         import.emplace_back("project-mode", modes_to_choose());
       }
-      if (settings_.send.dialect.project_id.empty()) import.emplace_back("project-id", "N");
+      if (settings_.send.service_api.project_id.empty()) import.emplace_back("project-id", "N");
       world_.log.info("or, by Mixpanel's public ingestion: " + command_of_new_job(import));
     }
     world_.log.info("or, if the address is right: " + next_command(settings_));
@@ -813,8 +816,8 @@ class Run {
            sent.delivered + sent.refused >= *settings_.send.canary;
   }
 
-  Result<void> say_what_to_look_up() {
-    const auto links = links_to_look_up(world_.files, *view_, settings_.rehearse);
+  Result<void> report_canary_samples() {
+    const auto links = links_to_sample(world_.files, *view_, settings_.rehearse);
     if (!links) return links.error();
     for (const auto& [link, place] : *links) {
       world_.log.info(fmt::format("look up: {} ({})", example_sentence(link, world_.mask),
@@ -827,8 +830,8 @@ class Run {
     Ending ending;
     ending.exit_code = exit_code_of(*view_, settings_.output.fail_on);
     world_.log.info(fmt::format("nothing to do: plan {} is finished", view_->plan.id()));
-    say_account(*view_, world_);
-    if (ending.exit_code == exit_fates) world_.log.warning(reason_of_exit_fates());
+    report_account(*view_, world_);
+    if (ending.exit_code == exit_outcomes) world_.log.warning(reason_of_exit_outcomes());
     return finish(ending);
   }
 
@@ -911,7 +914,7 @@ class Run {
                                           util::printable(settings_.job))};
   }
 
-  void say_where_it_stands() {
+  void report_where_it_stands() {
     const auto settled = view_->delivered() + view_->refused();
     world_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
                                 util::printable(settings_.job), util::count_text(settled),
@@ -919,19 +922,19 @@ class Run {
                                 util::share_text(settled, view_->to_send())));
   }
 
-  std::string reason_of_exit_fates() const {
+  std::string reason_of_exit_outcomes() const {
     return fmt::format("finished, but with rows that need a person: {} (exit 3, see --fail-on)",
-                       fates_text(doubtful_of(*view_), settings_.output.fail_on));
+                       outcomes_text(doubtful_of(*view_), settings_.output.fail_on));
   }
 
-  static constexpr int exit_fates = 3;
+  static constexpr int exit_outcomes = 3;
 
   Settings& settings_;
   World& world_;
-  std::optional<JobView> view_;
+  std::optional<JobSummary> view_;
   std::optional<io::FileStat> place_;  // of the job's directory when it was read
   std::shared_ptr<plan::Hold> hold_;   // during and after sending
-  std::optional<LastJob> last_;
+  std::optional<PreviousJob> last_;
   std::optional<Credentials> credentials_;  // those that are given
   struct {
     std::optional<net::Target> target;
@@ -944,7 +947,7 @@ class Run {
 }  // namespace
 
 Result<std::string> job_directory(const Settings& settings) {
-  const auto& inputs = settings.plan.intake.inputs;
+  const auto& inputs = settings.plan.row_reader.inputs;
   std::error_code failed;
   if (settings.job.empty()) {
     const auto ask_for_job = [](std::string_view why) {
@@ -977,50 +980,54 @@ Result<std::string> job_directory(const Settings& settings) {
   return settings.job;
 }
 
-Result<void> check_guards(const Settings& settings, const JobView& view,
-                          const std::optional<LastJob>& last) {
-  const auto& census = view.census;
+Result<void> check_guards(const Settings& settings, const JobSummary& view,
+                          const std::optional<PreviousJob>& last) {
+  const auto& plan_summary = view.plan_summary;
   const auto& lead_max = settings.max_uuid_lead;
-  if (lead_max.kind == util::Limit::Kind::percent && census.uuid_lead() * 100 > lead_max.percent) {
+  if (lead_max.kind == util::Limit::Kind::percent &&
+      plan_summary.uuid_lead() * 100 > lead_max.percent) {
     return Error{
         Errc::guard,
         fmt::format("--max-uuid-lead: {} of the user ids are UUIDs, and {} of the anonymous ids: "
                     "the columns look swapped: check --anon-field and --user-field, or raise the "
                     "guard",
-                    util::share_text(census.user.uuids, census.user.distinct),
-                    util::share_text(census.anon.uuids, census.anon.distinct))};
+                    util::share_text(plan_summary.user.uuids, plan_summary.user.distinct),
+                    util::share_text(plan_summary.anon.uuids, plan_summary.anon.distinct))};
   }
   const auto& share_max = settings.max_user_share;
   if (share_max.kind == util::Limit::Kind::percent && !view.hubs.empty() &&
-      census.user_share() * 100 > share_max.percent) {
+      plan_summary.user_share() * 100 > share_max.percent) {
     const auto& hub = view.hubs.front();
     return Error{
         Errc::guard,
         fmt::format("--max-user-share: one user, {}, claims {} of {} anonymous ids ({}), over {}: "
                     "is that a person, or a word for \"no id\"? see the rows with idmerge explain, "
                     "name the word with --null-word or --deny-file, or raise the guard",
-                    settings.plan.intake.mask(hub.user), util::count_text(hub.ids),
-                    util::count_text(census.anon.distinct),
-                    util::share_text(hub.ids, census.anon.distinct), util::limit_text(share_max))};
+                    settings.plan.row_reader.mask(hub.user), util::count_text(hub.ids),
+                    util::count_text(plan_summary.anon.distinct),
+                    util::share_text(hub.ids, plan_summary.anon.distinct),
+                    util::limit_text(share_max))};
   }
   const auto& decimals_max = settings.max_decimals;
   if (decimals_max.kind == util::Limit::Kind::percent &&
-      census.decimal_share() * 100 > decimals_max.percent) {
-    const bool is_user = census.looks.user_decimals >= census.looks.anon_decimals;
+      plan_summary.decimal_share() * 100 > decimals_max.percent) {
+    const bool is_user = plan_summary.looks.user_decimals >= plan_summary.looks.anon_decimals;
     return Error{
         Errc::guard,
-        fmt::format(
-            "--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
-            "over {}: it was 12345 before a tool read the column as decimals (pandas does "
-            "when one is missing): export it as integers or text, or raise the guard",
-            util::count_text(is_user ? census.looks.user_decimals : census.looks.anon_decimals),
-            util::count_text(census.links + census.duplicates), is_user ? "user" : "anonymous",
-            util::limit_text(decimals_max))};
+        fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
+                    "over {}: it was 12345 before a tool read the column as decimals (pandas does "
+                    "when one is missing): export it as integers or text, or raise the guard",
+                    util::count_text(is_user ? plan_summary.looks.user_decimals
+                                             : plan_summary.looks.anon_decimals),
+                    util::count_text(plan_summary.links + plan_summary.duplicates),
+                    is_user ? "user" : "anonymous", util::limit_text(decimals_max))};
   }
   const auto rejected =  // a repeated header is not a row that was meant to be linked
-      census.rejected() - census.faults[static_cast<std::size_t>(input::Fault::repeated_header)];
-  const auto unreadable = census.unreadable_orders.rows;
-  const auto naming = census.read - census.skipped();  // rows that name a pair or try to
+      plan_summary.rejected() -
+      plan_summary.faults[static_cast<std::size_t>(input::Fault::repeated_header)];
+  const auto unreadable = plan_summary.unreadable_orders.rows;
+  const auto naming =
+      plan_summary.read - plan_summary.skipped();  // rows that name a pair or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
     return Error{
         Errc::guard,
@@ -1041,23 +1048,23 @@ Result<void> check_guards(const Settings& settings, const JobView& view,
                              util::limit_text(settings.max_rejected),
                              shell_word(view.job + "/rejected.ndjson"))};
   }
-  const auto doubtful = census.held_links() - census.outranked();
-  if (settings.max_held.exceeded(doubtful, census.links)) {
+  const auto doubtful = plan_summary.held_links() - plan_summary.outranked();
+  if (settings.max_held.exceeded(doubtful, plan_summary.links)) {
     return Error{
         Errc::guard,
         fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
-                    util::count_text(doubtful), util::count_text(census.links),
+                    util::count_text(doubtful), util::count_text(plan_summary.links),
                     util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
   }
-  return check_links(settings, census.sendable(), last);
+  return check_links(settings, plan_summary.sendable(), last);
 }
 
-int exit_code_of(const JobView& view, const std::vector<send::Fate>& fail_on) {
+int exit_code_of(const JobSummary& view, const std::vector<send::RowOutcome>& fail_on) {
   if (view.pending() > 0) return util::exit_code(Errc::outage);
   const auto tally = doubtful_of(view);
-  const bool failed =
-      std::any_of(fail_on.begin(), fail_on.end(), [&](send::Fate fate) { return tally[fate] > 0; });
+  const bool failed = std::any_of(fail_on.begin(), fail_on.end(),
+                                  [&](send::RowOutcome outcome) { return tally[outcome] > 0; });
   return failed ? 3 : 0;
 }
 
@@ -1085,7 +1092,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (auto read = read_rule_files(settings, world); !read) return read.error();
   auto before = existing_plan(settings, world);
   if (!before) return before.error();
-  std::optional<JobView> view = std::move(*before);
+  std::optional<JobSummary> view = std::move(*before);
   OptionTexts fields;
   if (view) {
     const auto same = plan::match_plan(view->plan, settings.plan);
@@ -1096,9 +1103,10 @@ Result<int> do_plan(Settings& settings, World& world) {
       view.reset();
     }
   }
-  std::optional<LastJob> last;
+  std::optional<PreviousJob> last;
   if (!view || !view->run) {
-    auto read = read_last_job(settings, plan::plan_words(settings.plan), world.files, world.log);
+    auto read =
+        read_previous_job(settings, plan::plan_values(settings.plan), world.files, world.log);
     if (!read) return read.error();
     last = std::move(*read);
   }
@@ -1111,7 +1119,7 @@ Result<int> do_plan(Settings& settings, World& world) {
     if (!made) return made.error();
     view = std::move(*made);
   }
-  say_census(*view, settings, world);
+  report_summary(*view, settings, world);
 
   Ending ending;
   if (view->finished()) {

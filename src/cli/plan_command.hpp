@@ -48,12 +48,12 @@ Result<int> do_run(Settings& settings, World& world);
 Result<std::string> job_directory(const Settings& settings);
 
 /// Checks that no guard is exceeded by what is rejected, held or to be sent. Requires: `last` from
-/// read_last_job(). Errors: guard, with the numbers and what to do.
-Result<void> check_guards(const Settings& settings, const JobView& view,
-                          const std::optional<LastJob>& last);
+/// read_previous_job(). Errors: guard, with the numbers and what to do.
+Result<void> check_guards(const Settings& settings, const JobSummary& view,
+                          const std::optional<PreviousJob>& last);
 
 /// Returns the exit code of a job with all links settled or parked: 0, 3 or 5.
-int exit_code_of(const JobView& view, const std::vector<send::Fate>& fail_on);
+int exit_code_of(const JobSummary& view, const std::vector<send::RowOutcome>& fail_on);
 
 /// Returns the exit code for an error; `signal_number` is the signal that caused it, or 0.
 int exit_code_of(const Error& error, int signal_number);

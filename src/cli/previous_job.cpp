@@ -21,7 +21,7 @@ Error unfit(Errc code, const std::string& job, std::string_view why) {
 
 /// Checks that both jobs are of the same kind, so that their numbers of links are comparable.
 Result<void> check_kind(const Settings& settings, const util::KeyValues& planned,
-                        const JobView& last) {
+                        const JobSummary& last) {
   for (const std::string_view key : {"op", "op_field", "api", "project_mode"}) {
     const auto now = planned.get(key);
     const auto then = last.plan.options.get(key);
@@ -45,15 +45,15 @@ Result<void> check_kind(const Settings& settings, const util::KeyValues& planned
 
 }  // namespace
 
-Result<std::optional<LastJob>> read_last_job(const Settings& settings,
-                                             const util::KeyValues& planned, io::Files& files,
-                                             util::Log& log) {
-  if (settings.max_links.kind != util::Limit::Kind::percent) return std::optional<LastJob>();
+Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
+                                                     const util::KeyValues& planned,
+                                                     io::Files& files, util::Log& log) {
+  if (settings.max_links.kind != util::Limit::Kind::percent) return std::optional<PreviousJob>();
   const auto& job = settings.last_job;
-  if (job == no_last_job) {
+  if (job == no_previous_job) {
     log.warning(fmt::format("--max-links: {} of no last job (--last-job {}): this guard is off",
-                            util::limit_text(settings.max_links), no_last_job));
-    return std::optional<LastJob>();
+                            util::limit_text(settings.max_links), no_previous_job));
+    return std::optional<PreviousJob>();
   }
   std::error_code absent;
   if (std::filesystem::equivalent(job, settings.job, absent)) {
@@ -63,7 +63,7 @@ Result<std::optional<LastJob>> read_last_job(const Settings& settings,
     return unfit(Errc::usage, job,
                  fmt::format("there is no such job: check the name, or write --last-job {} while "
                              "there is none yet",
-                             no_last_job));
+                             no_previous_job));
   }
   const auto last = view_job(files, job);
   if (!last) return Error{last.error().code, fmt::format("--last-job: {}", last.error().what)};
@@ -74,14 +74,14 @@ Result<std::optional<LastJob>> read_last_job(const Settings& settings,
                              last->run ? "" : fmt::format(" --to {}", shell_word(any_target))));
   }
   if (auto same = check_kind(settings, planned, *last); !same) return same.error();
-  return std::optional(LastJob{job, last->census.sendable()});
+  return std::optional(PreviousJob{job, last->plan_summary.sendable()});
 }
 
 Result<void> check_links(const Settings& settings, std::uint64_t links,
-                         const std::optional<LastJob>& last) {
+                         const std::optional<PreviousJob>& last) {
   const auto& most = settings.max_links;
   if (most.kind == util::Limit::Kind::percent && !last) {
-    IDMERGE_CHECK(settings.last_job == no_last_job);
+    IDMERGE_CHECK(settings.last_job == no_previous_job);
     return {};
   }
   if (!most.exceeded(links, last ? last->links : 0)) return {};

@@ -18,7 +18,7 @@
 
 namespace idmerge::cli {
 
-struct LastJob {
+struct PreviousJob {
   std::string job;          // its directory
   std::uint64_t links = 0;  // links of its plan with the verdict `send`
 };
@@ -26,18 +26,18 @@ struct LastJob {
 /// Reads the previous job that the current plan is compared with. Returns: nothing if --max-links
 /// is not a percentage, or with `none`.
 ///
-/// Requires: `planned` is plan_words() of the current plan, and the job, target and token of
+/// Requires: `planned` is plan_values() of the current plan, and the job, target and token of
 /// `settings` are known. The previous job must have been sent to the same target, unless the
 /// current call sends nothing to a service. Errors: usage if it is no job, the current job itself,
 /// or one with another operation, API, project mode, target, project or token; input if it is
 /// damaged or not finished.
-Result<std::optional<LastJob>> read_last_job(const Settings& settings,
-                                             const util::KeyValues& planned, io::Files& files,
-                                             util::Log& log);
+Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
+                                                     const util::KeyValues& planned,
+                                                     io::Files& files, util::Log& log);
 
-/// Checks `links` against --max-links. Requires: `last` from read_last_job(). Errors: guard, with
-/// the numbers and what to do.
+/// Checks `links` against --max-links. Requires: `last` from read_previous_job(). Errors: guard,
+/// with the numbers and what to do.
 Result<void> check_links(const Settings& settings, std::uint64_t links,
-                         const std::optional<LastJob>& last);
+                         const std::optional<PreviousJob>& last);
 
 }  // namespace idmerge::cli

@@ -153,7 +153,7 @@ class FlagParser {
     if (command.takes_inputs) app_.add_option("INPUT", inputs_);
   }
 
-  Result<void> parse(const std::vector<std::string>& arguments, Typed& typed) {
+  Result<void> parse(const std::vector<std::string>& arguments, RawOptions& typed) {
     if (auto full = check_values(arguments); !full) return full;
     try {
       app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -257,7 +257,7 @@ class FlagParser {
                              entry->fallback.empty() ? entry->value : entry->fallback));
   }
 
-  Result<void> collect(Typed& typed) {
+  Result<void> collect(RawOptions& typed) {
     for (const auto& [entry, times] : switches_) {
       if (times > 0) typed.options.push_back({entry, "true", Origin::flag, flag_name(*entry)});
     }
@@ -286,7 +286,7 @@ class FlagParser {
 };
 
 Result<void> add_environment(std::span<const OptionEntry> options, const Environment& environment,
-                             Typed& typed) {
+                             RawOptions& typed) {
   for (const auto& entry : options) {
     if (!belongs(entry, *typed.command) || entry.reach == Reach::flag) continue;
     const auto variable = variable_name(entry);
@@ -320,7 +320,7 @@ bool takes_number(const OptionEntry& entry) {
 }
 
 Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read_file,
-                      Typed& typed) {
+                      RawOptions& typed) {
   const auto* config = typed.find("config");
   if (config == nullptr) return {};
   const auto path = config->text;
@@ -439,7 +439,7 @@ std::string help_line(const OptionEntry& entry, std::string_view more = {}) {
 
 }  // namespace
 
-const TypedOption* Typed::find(std::string_view name) const {
+const RawOption* RawOptions::find(std::string_view name) const {
   for (const auto& option : options) {
     if (option.entry->name == name) return &option;
   }
@@ -508,11 +508,11 @@ std::optional<std::string_view> nearest(std::string_view typed,
   return best;
 }
 
-Result<Typed> parse_typed(std::span<const CommandEntry> commands,
-                          std::span<const OptionEntry> options,
-                          const std::vector<std::string>& arguments, const Environment& environment,
-                          const ReadFile& read_file) {
-  Typed typed;
+Result<RawOptions> parse_raw_options(std::span<const CommandEntry> commands,
+                                     std::span<const OptionEntry> options,
+                                     const std::vector<std::string>& arguments,
+                                     const Environment& environment, const ReadFile& read_file) {
+  RawOptions typed;
   if (arguments.empty()) return usage("no command: see idmerge --help");
   const auto& first = arguments[0];
   if (first == "--help" || first == "-h" || first == "help") {

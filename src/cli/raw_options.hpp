@@ -63,22 +63,22 @@ struct OptionEntry {
 
 enum class Origin : std::uint8_t { flag, environment, file };
 
-struct TypedOption {
+struct RawOption {
   const OptionEntry* entry = nullptr;
   std::string text;  // for a switch: "true" or "false"
   Origin origin = Origin::flag;
   std::string where;  // as shown to the user: "--rate", "IDMERGE_RATE", "night.toml: line 3: rate"
 };
 
-struct Typed {
+struct RawOptions {
   std::optional<Command> command;
   std::vector<std::string> inputs;
-  std::vector<TypedOption> options;  // one per entry, unless the entry is repeatable
+  std::vector<RawOption> options;  // one per entry, unless the entry is repeatable
   bool help = false;
   bool help_all = false;  // `help`, of all commands
   bool version = false;
 
-  const TypedOption* find(std::string_view name) const;
+  const RawOption* find(std::string_view name) const;
 };
 
 /// Reads a configuration file. Errors: usage.
@@ -86,10 +86,10 @@ using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 
 /// Parses the arguments, then, for options not given as flags, the environment, then the file of
 /// --config. Errors: usage, with the option's name and what to do.
-Result<Typed> parse_typed(std::span<const CommandEntry> commands,
-                          std::span<const OptionEntry> options,
-                          const std::vector<std::string>& arguments, const Environment& environment,
-                          const ReadFile& read_file);
+Result<RawOptions> parse_raw_options(std::span<const CommandEntry> commands,
+                                     std::span<const OptionEntry> options,
+                                     const std::vector<std::string>& arguments,
+                                     const Environment& environment, const ReadFile& read_file);
 
 /// "IDMERGE_ANON_FIELD"
 std::string variable_name(const OptionEntry& entry);

@@ -126,33 +126,33 @@ constexpr std::array exit_meanings{
     ExitMeaning{143, "interrupted by SIGTERM; checkpoint saved", "next run goes on"},
 };
 
-std::string_view meaning(send::Fate fate) {
-  switch (fate) {
-    case send::Fate::delivered:
+std::string_view meaning(send::RowOutcome outcome) {
+  switch (outcome) {
+    case send::RowOutcome::delivered:
       return "the service accepted it";
-    case send::Fate::duplicate:
+    case send::RowOutcome::duplicate:
       return "says nothing new";
-    case send::Fate::skipped:
+    case send::RowOutcome::skipped:
       return "nothing to link: a side is blank, or a person decided against it";
-    case send::Fate::rejected:
+    case send::RowOutcome::rejected:
       return "unreadable, or an id that must never be linked";
-    case send::Fate::held:
+    case send::RowOutcome::held:
       return "readable, but sending it would be doubtful";
-    case send::Fate::refused:
+    case send::RowOutcome::refused:
       return "the service itself said no";
-    case send::Fate::pending:
+    case send::RowOutcome::pending:
       return "not settled yet";
-    case send::Fate::count:
+    case send::RowOutcome::count:
       break;
   }
   return {};
 }
 
-constexpr std::array fates_for_a_person{send::Fate::rejected, send::Fate::held,
-                                        send::Fate::refused};
+constexpr std::array outcomes_for_a_person{send::RowOutcome::rejected, send::RowOutcome::held,
+                                           send::RowOutcome::refused};
 
 /// Summarizes in one sentence how the command ended.
-std::string headline(const JobView& view, const Ending& ending) {
+std::string headline(const JobSummary& view, const Ending& ending) {
   const auto to_send = view.to_send();
   if (!view.run) {
     if (!ending.stop.empty()) {
@@ -177,14 +177,14 @@ std::string headline(const JobView& view, const Ending& ending) {
     out +=
         fmt::format("{} of {} delivered", util::count_text(view.delivered()), links_text(to_send));
   }
-  const auto left = fates_text(doubtful_of(view), fates_for_a_person);
+  const auto left = outcomes_text(doubtful_of(view), outcomes_for_a_person);
   if (!left.empty()) out += fmt::format("; {}", left);
   return out;
 }
 
 class Page {
  public:
-  Page(const JobView& view, const Ending& ending, const util::IdMask& mask)
+  Page(const JobSummary& view, const Ending& ending, const util::IdMask& mask)
       : view_(view), ending_(ending), mask_(mask) {}
 
   std::string write() && {
@@ -194,7 +194,7 @@ class Page {
     how_it_ended(sentence);
     account();
     sending();
-    census();
+    plan_summary();
     clusters();
     inputs();
     files();
@@ -279,7 +279,9 @@ class Page {
     for (std::size_t i = 1; i < figures.size(); ++i) {
       const auto& figure = figures[i];
       html_.markup("<tr><th scope=\"row\">").text(figure.label);
-      html_.markup("<small>").text(meaning(static_cast<send::Fate>(i - 1))).markup("</small>");
+      html_.markup("<small>")
+          .text(meaning(static_cast<send::RowOutcome>(i - 1)))
+          .markup("</small>");
       beside(figure);
       html_.markup("</th><td class=\"n\">").count(figure.count);
       html_.markup("</td><td class=\"n\">")
@@ -306,8 +308,8 @@ class Page {
       for (const auto& figure : figures)
         row(figure);
       html_.markup("</tbody>\n</table>\n");
-      if (view_.doubt.links.size() > 0) {
-        html_.markup("<p>At most ").text(links_text(view_.doubt.links.size()));
+      if (view_.in_doubt.links.size() > 0) {
+        html_.markup("<p>At most ").text(links_text(view_.in_doubt.links.size()));
         html_.markup(" may already have been delivered and will be sent again.</p>\n");
       }
       if (view_.delivered() > 0 && !ending_.rehearsal) {
@@ -330,7 +332,7 @@ class Page {
     html_.markup("</th><td class=\"n\">").count(figure.count).markup("</td></tr>\n");
   }
 
-  void census() {
+  void plan_summary() {
     html_.markup(
         "<section aria-labelledby=\"census\">\n<h2 id=\"census\">What the census found</h2>\n");
     if (const auto looks = warnings(view_); !looks.empty()) {
@@ -367,9 +369,9 @@ class Page {
   }
 
   void sides() {
-    const auto& census = view_.census;
-    figure_table("<h3>Ids</h3>\n<table id=\"ids-table\">\n", id_figures(census));
-    if (census.anon.distinct + census.user.distinct > 0) {
+    const auto& plan_summary = view_.plan_summary;
+    figure_table("<h3>Ids</h3>\n<table id=\"ids-table\">\n", id_figures(plan_summary));
+    if (plan_summary.anon.distinct + plan_summary.user.distinct > 0) {
       html_.markup(
           "<h3>Ids that are UUIDs</h3>\n<table id=\"sides-table\">\n<thead><tr>"
           "<th scope=\"col\">Side</th><th scope=\"col\" class=\"n\">Ids</th>"
@@ -381,15 +383,15 @@ class Page {
           html_.markup("<td class=\"n\">").count(count).markup("</td>");
         html_.markup("</tr>\n");
       };
-      side("anonymous", census.anon);
-      side("user", census.user);
+      side("anonymous", plan_summary.anon);
+      side("user", plan_summary.user);
       html_.markup("</tbody>\n</table>\n");
     }
-    if (census.anons_per_user_max > 0) {
+    if (plan_summary.anons_per_user_max > 0) {
       html_.markup("<p id=\"ids-per-user\">Anonymous ids of a user: median ");
-      html_.count(census.anons_per_user_p50).markup(", 99th percentile ");
-      html_.count(census.anons_per_user_p99).markup(", most ");
-      html_.count(census.anons_per_user_max).markup(".</p>\n");
+      html_.count(plan_summary.anons_per_user_p50).markup(", 99th percentile ");
+      html_.count(plan_summary.anons_per_user_p99).markup(", most ");
+      html_.count(plan_summary.anons_per_user_max).markup(".</p>\n");
     }
   }
 
@@ -409,7 +411,7 @@ class Page {
   }
 
   void clusters() {
-    const auto& census = view_.census;
+    const auto& plan_summary = view_.plan_summary;
     html_.markup(
         "<section aria-labelledby=\"clusters\">\n<h2 id=\"clusters\">Largest clusters</h2>\n");
     if (view_.largest.empty()) html_.markup("<p>None: no link is to be sent.</p>\n");
@@ -418,7 +420,7 @@ class Page {
           "<table id=\"clusters-table\">\n<thead><tr><th scope=\"col\">The cluster with</th>"
           "<th scope=\"col\" class=\"n\">Ids</th></tr></thead>\n<tbody>\n");
       users(view_.largest);
-      more(census.clusters, view_.largest.size(), "clusters, none of them larger");
+      more(plan_summary.clusters, view_.largest.size(), "clusters, none of them larger");
     }
     if (!view_.hubs.empty()) {
       html_.markup(
@@ -427,14 +429,14 @@ class Page {
           "ids</th></tr></thead>\n"
           "<tbody>\n");
       users(view_.hubs);
-      more(census.hubs, view_.hubs.size(), "of them");
+      more(plan_summary.hubs, view_.hubs.size(), "of them");
     }
     if (!view_.doubled.empty()) {
       html_.markup("<h3>Anonymous ids with a doubled prefix</h3>\n<ul id=\"doubled\">\n");
       for (const auto& link : view_.doubled)
         html_.markup("<li><bdi class=\"id\">").text(mask_(link.anon)).markup("</bdi></li>\n");
       html_.markup("</ul>\n");
-      more(census.doubled_device_prefix, view_.doubled.size(), "of them");
+      more(plan_summary.doubled_device_prefix, view_.doubled.size(), "of them");
     }
     html_.markup("</section>\n");
   }
@@ -520,7 +522,7 @@ class Page {
     html_.markup("</section>\n");
   }
 
-  const JobView& view_;
+  const JobSummary& view_;
   const Ending& ending_;
   const util::IdMask& mask_;
   Html html_;
@@ -528,7 +530,7 @@ class Page {
 
 }  // namespace
 
-std::string report_page(const JobView& view, const Ending& ending, const util::IdMask& mask) {
+std::string report_page(const JobSummary& view, const Ending& ending, const util::IdMask& mask) {
   return Page(view, ending, mask).write();
 }
 

@@ -47,23 +47,23 @@ std::string lines(const std::vector<Figure>& figures, std::string_view job) {
 constexpr std::string_view rejected_file = "rejected.ndjson";
 constexpr std::string_view held_file = "held.ndjson";
 
-std::uint64_t of(const plan::CensusReport& census, plan::Verdict verdict) {
-  return census.verdicts[static_cast<std::size_t>(verdict)];
+std::uint64_t of(const plan::PlanSummary& plan_summary, plan::Verdict verdict) {
+  return plan_summary.verdicts[static_cast<std::size_t>(verdict)];
 }
 
-std::string ids_part(const JobView& view) {
-  const auto& census = view.census;
-  auto out = lines(id_figures(census), view.job);
-  if (census.anons_per_user_max > 0) {
+std::string ids_part(const JobSummary& view) {
+  const auto& plan_summary = view.plan_summary;
+  auto out = lines(id_figures(plan_summary), view.job);
+  if (plan_summary.anons_per_user_max > 0) {
     out += fmt::format("{:<{}}p50 {}, p99 {}, max {}\n", "  anonymous ids of a user", label_columns,
-                       util::count_text(census.anons_per_user_p50),
-                       util::count_text(census.anons_per_user_p99),
-                       util::count_text(census.anons_per_user_max));
+                       util::count_text(plan_summary.anons_per_user_p50),
+                       util::count_text(plan_summary.anons_per_user_p99),
+                       util::count_text(plan_summary.anons_per_user_max));
   }
   return out;
 }
 
-std::string names_part(const JobView& view, const util::IdMask& mask) {
+std::string names_part(const JobSummary& view, const util::IdMask& mask) {
   std::string out;
   // Every pair forms a cluster of two, so only larger ones are listed.
   const auto large = std::any_of(view.largest.begin(), view.largest.end(),
@@ -97,7 +97,7 @@ std::string names_part(const JobView& view, const util::IdMask& mask) {
 
 /// Returns the header of an input, or its first row if it has no header; empty if columns are known
 /// by name.
-std::string first_row_text(const JobView& view, std::size_t input, const util::IdMask& mask) {
+std::string first_row_text(const JobSummary& view, std::size_t input, const util::IdMask& mask) {
   const auto* const row = view.plan.options.find(plan::first_row_key(input));
   if (row == nullptr) return {};
   std::vector<std::string> cells;
@@ -115,7 +115,8 @@ std::string first_row_text(const JobView& view, std::size_t input, const util::I
 }
 
 /// Estimates the duration of sending `links` in `requests`.
-std::string time_text(std::uint64_t links, std::uint64_t requests, const send::Timetable& table) {
+std::string time_text(std::uint64_t links, std::uint64_t requests,
+                      const send::RateSchedule& table) {
   if (table.next_change({})) return "by the hours of --rate, " + send::local_time_text();
   if (table.changes()) return "not before the pause of --rate ends";
   const util::Rate rate = table.at({}).rate;
@@ -128,8 +129,8 @@ std::string time_text(std::uint64_t links, std::uint64_t requests, const send::T
 }
 
 /// Returns the number of requests: one per link, or one per batch.
-std::uint64_t requests_of(const JobView& view, std::size_t batch) {
-  const auto links = view.census.sendable();
+std::uint64_t requests_of(const JobSummary& view, std::size_t batch) {
+  const auto links = view.plan_summary.sendable();
   if (view.plan.options.get("api") != name(plan::Api::import)) return links;
   return (links + batch - 1) / batch;
 }
@@ -159,7 +160,7 @@ std::string users_json(const std::vector<NamedLink>& links, std::string_view wha
   return out + "]";
 }
 
-std::string inputs_json(const JobView& view) {
+std::string inputs_json(const JobSummary& view) {
   std::string out = "[";
   for (const auto& input : view.plan.inputs) {
     if (out.size() > 1) out += ',';
@@ -169,14 +170,14 @@ std::string inputs_json(const JobView& view) {
   return out + "]";
 }
 
-std::string unreadable_orders_json(const JobView& view) {
-  const auto& [rows, file, line, column] = view.census.unreadable_orders;
+std::string unreadable_orders_json(const JobSummary& view) {
+  const auto& [rows, file, line, column] = view.plan_summary.unreadable_orders;
   if (rows == 0) return R"({"rows":0,"first":null})";
   return fmt::format(R"({{"rows":{},"first":{{"file":{},"line":{},"column":{}}}}})", rows,
                      quoted(view.plan.inputs[file].path), line, column);
 }
 
-std::string send_json(const JobView& view) {
+std::string send_json(const JobSummary& view) {
   if (!view.run) return "null";
   auto out = fmt::format(R"({{"target":{})", quoted(target_of(view)));
   for (const auto& figure : send_figures(view))
@@ -186,52 +187,56 @@ std::string send_json(const JobView& view) {
 
 }  // namespace
 
-std::vector<Figure> row_figures(const JobView& view) {
-  const auto& census = view.census;
+std::vector<Figure> row_figures(const JobSummary& view) {
+  const auto& plan_summary = view.plan_summary;
   std::vector<Figure> out;
-  out.push_back({0, "rows", census.read,
-                 census.blank_lines == 0
-                     ? ""
-                     : fmt::format("and {} blank lines", util::count_text(census.blank_lines))});
-  out.push_back({1, "duplicate", census.duplicates, "repeat a pair"});
+  out.push_back(
+      {0, "rows", plan_summary.read,
+       plan_summary.blank_lines == 0
+           ? ""
+           : fmt::format("and {} blank lines", util::count_text(plan_summary.blank_lines))});
+  out.push_back({1, "duplicate", plan_summary.duplicates, "repeat a pair"});
   std::string sides;
-  if (census.skipped() > 0) {
-    sides = fmt::format(
-        "blank: anonymous side {}, user side {}, both {}", util::count_text(census.skipped_anon),
-        util::count_text(census.skipped_user), util::count_text(census.skipped_both));
+  if (plan_summary.skipped() > 0) {
+    sides = fmt::format("blank: anonymous side {}, user side {}, both {}",
+                        util::count_text(plan_summary.skipped_anon),
+                        util::count_text(plan_summary.skipped_user),
+                        util::count_text(plan_summary.skipped_both));
   }
-  out.push_back({1, "skipped", census.skipped(), std::move(sides)});
-  const auto rejected = census.rejected();
+  out.push_back({1, "skipped", plan_summary.skipped(), std::move(sides)});
+  const auto rejected = plan_summary.rejected();
   out.push_back({1, "rejected", rejected, "", rejected == 0 ? "" : rejected_file});
-  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+  for (std::size_t i = 0; i < plan_summary.faults.size(); ++i) {
     const auto fault = static_cast<input::Fault>(i);
-    if (census.faults[i] == 0 || input::is_doubtful(fault)) continue;
-    out.push_back({2, name(fault), census.faults[i], std::string(sentence(fault))});
+    if (plan_summary.faults[i] == 0 || input::is_doubtful(fault)) continue;
+    out.push_back({2, name(fault), plan_summary.faults[i], std::string(sentence(fault))});
   }
-  if (census.held_rows() > 0) {
-    out.push_back({1, "held", census.held_rows(), "", held_file});
-    out.push_back({2, name(input::Fault::partial_row), census.held_rows(),
+  if (plan_summary.held_rows() > 0) {
+    out.push_back({1, "held", plan_summary.held_rows(), "", held_file});
+    out.push_back({2, name(input::Fault::partial_row), plan_summary.held_rows(),
                    std::string(sentence(input::Fault::partial_row))});
   }
   return out;
 }
 
-std::vector<Figure> link_figures(const JobView& view) {
-  const auto& census = view.census;
+std::vector<Figure> link_figures(const JobSummary& view) {
+  const auto& plan_summary = view.plan_summary;
   std::vector<Figure> out;
-  out.push_back({0, "links", census.links, "distinct pairs"});
-  out.push_back({1, "to send", census.sendable()});
+  out.push_back({0, "links", plan_summary.links, "distinct pairs"});
+  out.push_back({1, "to send", plan_summary.sendable()});
   if (view.billable_events() > 0) {
     out.push_back({2, "billable events", view.billable_events(),
                    "in a simplified project each link is an event"});
   }
-  if (census.spares() > 0) {
-    out.push_back({1, "already connected", census.spares(), "by the links to send"});
+  if (plan_summary.spares() > 0) {
+    out.push_back({1, "already connected", plan_summary.spares(), "by the links to send"});
   }
-  if (census.voided() > 0) out.push_back({1, "void", census.voided(), "decided against"});
-  out.push_back({1, "held", census.held_links(), "", census.held_links() == 0 ? "" : held_file});
+  if (plan_summary.voided() > 0)
+    out.push_back({1, "void", plan_summary.voided(), "decided against"});
+  out.push_back(
+      {1, "held", plan_summary.held_links(), "", plan_summary.held_links() == 0 ? "" : held_file});
   const auto held = [&](plan::Verdict verdict, std::string words) {
-    const auto count = of(census, verdict);
+    const auto count = of(plan_summary, verdict);
     if (count > 0) out.push_back({2, name(verdict), count, std::move(words)});
   };
   const auto& options = view.plan.options;
@@ -244,7 +249,7 @@ std::vector<Figure> link_figures(const JobView& view) {
   return out;
 }
 
-std::vector<Figure> id_figures(const plan::CensusReport& census) {
+std::vector<Figure> id_figures(const plan::PlanSummary& plan_summary) {
   std::vector<Figure> out;
   const auto side = [&](std::string_view label, const plan::SideReport& counted) {
     out.push_back(
@@ -253,39 +258,40 @@ std::vector<Figure> id_figures(const plan::CensusReport& census) {
              ? ""
              : fmt::format("UUIDs: {}", util::share_text(counted.uuids, counted.distinct))});
   };
-  if (census.unsided == 0 || census.anon.distinct + census.user.distinct > 0) {
-    out.push_back({0, "ids", census.anon.distinct + census.user.distinct,
-                   census.unsided == 0 ? "" : "of pairs with sides"});
-    side("anonymous", census.anon);
-    if (census.conflicted_anons > 0) {
-      out.push_back({2, "with more than one user", census.conflicted_anons});
+  if (plan_summary.unsided == 0 || plan_summary.anon.distinct + plan_summary.user.distinct > 0) {
+    out.push_back({0, "ids", plan_summary.anon.distinct + plan_summary.user.distinct,
+                   plan_summary.unsided == 0 ? "" : "of pairs with sides"});
+    side("anonymous", plan_summary.anon);
+    if (plan_summary.conflicted_anons > 0) {
+      out.push_back({2, "with more than one user", plan_summary.conflicted_anons});
     }
-    side("user", census.user);
+    side("user", plan_summary.user);
   }
-  out.push_back({0, "clusters to be made", census.clusters});
+  out.push_back({0, "clusters to be made", plan_summary.clusters});
   return out;
 }
 
-std::vector<Figure> account_figures(const JobView& view) {
+std::vector<Figure> account_figures(const JobSummary& view) {
   const auto tally = tally_of(view);
   std::vector<Figure> out{{0, "read", tally.read}};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(send::Fate::count); ++i) {
-    const auto fate = static_cast<send::Fate>(i);
-    Figure figure{0, name(fate), tally[fate]};
-    if (fate == send::Fate::delivered && view.ambiguous() > 0) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(send::RowOutcome::count); ++i) {
+    const auto outcome = static_cast<send::RowOutcome>(i);
+    Figure figure{0, name(outcome), tally[outcome]};
+    if (outcome == send::RowOutcome::delivered && view.ambiguous() > 0) {
       figure.words = fmt::format(
           "{} of them ambiguous, linked already when sent again: idmerge show --job {} --in-doubt",
           util::count_text(view.ambiguous()), shell_word(view.job));
-    } else if (fate == send::Fate::duplicate && view.census.spares() > view.spares_sent()) {
+    } else if (outcome == send::RowOutcome::duplicate &&
+               view.plan_summary.spares() > view.spares_sent()) {
       figure.words = fmt::format("{} of them connected already",
-                                 util::count_text(view.census.spares() - view.spares_sent()));
-    } else if (fate == send::Fate::pending && view.parked() > 0) {
+                                 util::count_text(view.plan_summary.spares() - view.spares_sent()));
+    } else if (outcome == send::RowOutcome::pending && view.parked() > 0) {
       figure.words = fmt::format("{} of them parked", util::count_text(view.parked()));
-    } else if (tally[fate] > 0 && fate == send::Fate::rejected) {
+    } else if (tally[outcome] > 0 && outcome == send::RowOutcome::rejected) {
       figure.listed_in = rejected_file;
-    } else if (tally[fate] > 0 && fate == send::Fate::held) {
+    } else if (tally[outcome] > 0 && outcome == send::RowOutcome::held) {
       figure.listed_in = held_file;
-    } else if (tally[fate] > 0 && fate == send::Fate::refused) {
+    } else if (tally[outcome] > 0 && outcome == send::RowOutcome::refused) {
       figure.words = fmt::format("idmerge show --job {} --refused", shell_word(view.job));
     }
     out.push_back(std::move(figure));
@@ -293,7 +299,7 @@ std::vector<Figure> account_figures(const JobView& view) {
   return out;
 }
 
-std::vector<Figure> send_figures(const JobView& view) {
+std::vector<Figure> send_figures(const JobSummary& view) {
   if (!view.run) return {};
   return {{0, "links", view.to_send(), "to be sent in all"},
           {0, "round", view.run->checkpoint.round, "above 0: spares in place of refused links"},
@@ -306,100 +312,101 @@ std::vector<Figure> send_figures(const JobView& view) {
           {0, "pending", view.pending(), "not settled yet"}};
 }
 
-std::string first_unreadable_order(const JobView& view) {
-  const auto& first = view.census.unreadable_orders;
+std::string first_unreadable_order(const JobSummary& view) {
+  const auto& first = view.plan_summary.unreadable_orders;
   return fmt::format("in {}, line {}, column {}: {}",
                      util::printable(view.plan.inputs[first.file].path), first.line, first.column,
                      input::order_hint);
 }
 
-std::vector<std::string> warnings(const JobView& view) {
-  const auto& census = view.census;
+std::vector<std::string> warnings(const JobSummary& view) {
+  const auto& plan_summary = view.plan_summary;
   std::vector<std::string> out;
   const auto warn = [&](std::string text) { out.push_back(std::move(text)); };
-  const auto& [create, alias, merge] = census.to_send;
-  if (census.unreadable_orders.rows > 0) {
-    warn(
-        fmt::format("{} rows have an order that cannot be read, and claim their ids as rows "
-                    "without one do: the first {}",
-                    util::count_text(census.unreadable_orders.rows), first_unreadable_order(view)));
+  const auto& [create, alias, merge] = plan_summary.to_send;
+  if (plan_summary.unreadable_orders.rows > 0) {
+    warn(fmt::format(
+        "{} rows have an order that cannot be read, and claim their ids as rows "
+        "without one do: the first {}",
+        util::count_text(plan_summary.unreadable_orders.rows), first_unreadable_order(view)));
   }
-  if (census.uuid_lead() > uuid_lead_to_look_at) {
+  if (plan_summary.uuid_lead() > uuid_lead_to_look_at) {
     warn(
         "the user side looks more like anonymous ids than the anonymous side: are the columns "
         "swapped?");
   }
-  const auto not_v4 = census.anon.distinct - census.anon.uuid_v4;
+  const auto not_v4 = plan_summary.anon.distinct - plan_summary.anon.uuid_v4;
   const auto mode = view.plan.options.get("project_mode");
   if (create > 0 && not_v4 > 0 && (mode.empty() || mode == "original")) {
     warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
                      util::count_text(not_v4)));
   }
-  if (census.hubs > 0) {
-    warn(fmt::format("{} users have more than 100 anonymous ids", util::count_text(census.hubs)));
+  if (plan_summary.hubs > 0) {
+    warn(fmt::format("{} users have more than 100 anonymous ids",
+                     util::count_text(plan_summary.hubs)));
   }
   constexpr std::uint64_t hot_shard_events = 200'000;  // source: mixpanel-facts 3.4
   const auto sends_events = view.billable_events() > 0 || view.plan.options.get("api") == "import";
-  if (sends_events && census.anons_per_user_max > hot_shard_events) {
+  if (sends_events && plan_summary.anons_per_user_max > hot_shard_events) {
     warn(
         fmt::format("a user has {} anonymous ids: beyond 200,000 events of one user and day, and "
                     "all links of a job have the same day, the service takes events away from "
                     "their user ($hotshard_events)",
-                    util::count_text(census.anons_per_user_max)));
+                    util::count_text(plan_summary.anons_per_user_max)));
   }
-  if (census.doubled_device_prefix > 0) {
+  if (plan_summary.doubled_device_prefix > 0) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
-                     util::count_text(census.doubled_device_prefix)));
+                     util::count_text(plan_summary.doubled_device_prefix)));
   }
-  if (census.looks.padded > 0) {
+  if (plan_summary.looks.padded > 0) {
     warn(
         fmt::format("{} rows have an id that begins or ends with white space: the service keeps "
                     "it, so that it is another id than the one without",
-                    util::count_text(census.looks.padded)));
+                    util::count_text(plan_summary.looks.padded)));
   }
-  if (census.looks.backslashed > 0) {
+  if (plan_summary.looks.backslashed > 0) {
     warn(
         fmt::format("{} rows have an id with a backslash: is the table written with escapes, as "
                     "MySQL, Hive and ClickHouse do? they are not read, but taken as they stand",
-                    util::count_text(census.looks.backslashed)));
+                    util::count_text(plan_summary.looks.backslashed)));
   }
-  for (const auto& [rows, side] : {std::pair{census.looks.anon_decimals, "anonymous"},
-                                   std::pair{census.looks.user_decimals, "user"}}) {
+  for (const auto& [rows, side] : {std::pair{plan_summary.looks.anon_decimals, "anonymous"},
+                                   std::pair{plan_summary.looks.user_decimals, "user"}}) {
     if (rows == 0) continue;
     warn(
         fmt::format("{} rows have a number such as 12345.0 as their {} id: was it 12345 before a "
                     "tool read the column as decimals?",
                     util::count_text(rows), side));
   }
-  for (const auto& [rows, side] : {std::pair{census.anon_row_numbers, "anonymous"},
-                                   std::pair{census.user_row_numbers, "user"}}) {
+  for (const auto& [rows, side] : {std::pair{plan_summary.anon_row_numbers, "anonymous"},
+                                   std::pair{plan_summary.user_row_numbers, "user"}}) {
     if (rows == 0) continue;
     warn(fmt::format("the {} ids count the rows one by one: is the column a row number?", side));
   }
-  if (census.looks.prefixed > 0) {
+  if (plan_summary.looks.prefixed > 0) {
     warn(fmt::format(
         "{} rows have anonymous ids that start with $device:, others do not: outside of "
         "simplified projects X and $device:X are two ids",
-        util::count_text(census.looks.prefixed)));
+        util::count_text(plan_summary.looks.prefixed)));
   }
-  if (alias > 0 && census.both_sides_ids > 0) {
+  if (alias > 0 && plan_summary.both_sides_ids > 0) {
     warn(fmt::format("{} ids stand on both sides: aliases of aliases",
-                     util::count_text(census.both_sides_ids)));
+                     util::count_text(plan_summary.both_sides_ids)));
   }
-  if (census.unsided > 0) {
+  if (plan_summary.unsided > 0) {
     warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
-                     util::count_text(census.unsided)));
+                     util::count_text(plan_summary.unsided)));
   }
   if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
   return out;
 }
 
-std::string_view state_of(const JobView& view) {
+std::string_view state_of(const JobSummary& view) {
   if (!view.run) return "planned";
   return view.finished() ? "finished" : "unfinished";
 }
 
-std::string_view target_of(const JobView& view) {
+std::string_view target_of(const JobSummary& view) {
   return view.run ? view.run->checkpoint.words.get("to") : std::string_view();
 }
 
@@ -420,8 +427,8 @@ std::string example_sentence(const NamedLink& link, const util::IdMask& mask) {
   return fmt::format("{}{}{}{}{}", before, mask(link.anon), between, mask(link.user), behind);
 }
 
-std::string census_text(const JobView& view, const util::IdMask& mask, const send::Timetable& rate,
-                        std::size_t batch) {
+std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
+                              const send::RateSchedule& rate, std::size_t batch) {
   auto out = fmt::format("plan {} in {}\n", view.plan.id(), util::printable(view.job));
   for (const auto& input : view.plan.inputs) {
     out += fmt::format(
@@ -436,7 +443,7 @@ std::string census_text(const JobView& view, const util::IdMask& mask, const sen
   out += "\n" + lines(row_figures(view), view.job) + lines(link_figures(view), view.job) +
          ids_part(view);
   const auto requests = requests_of(view, batch);
-  out += line({0, "requests", requests, time_text(view.census.sendable(), requests, rate)});
+  out += line({0, "requests", requests, time_text(view.plan_summary.sendable(), requests, rate)});
   std::string looks;
   for (const auto& warning : warnings(view))
     looks += fmt::format("look: {}\n", warning);
@@ -449,45 +456,49 @@ std::string census_text(const JobView& view, const util::IdMask& mask, const sen
   return out;
 }
 
-std::string census_json(const JobView& view, const util::IdMask& mask) {
-  const auto& census = view.census;
+std::string plan_summary_json(const JobSummary& view, const util::IdMask& mask) {
+  const auto& plan_summary = view.plan_summary;
   auto out = fmt::format(
       R"({{"rows":{},"blank_lines":{},"duplicates":{},"skipped":{{"anonymous":{},"user":{},"both":{}}},"held_rows":{},"rejected":{{)",
-      census.read, census.blank_lines, census.duplicates, census.skipped_anon, census.skipped_user,
-      census.skipped_both, census.held_rows());
+      plan_summary.read, plan_summary.blank_lines, plan_summary.duplicates,
+      plan_summary.skipped_anon, plan_summary.skipped_user, plan_summary.skipped_both,
+      plan_summary.held_rows());
   bool first = true;
-  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+  for (std::size_t i = 0; i < plan_summary.faults.size(); ++i) {
     const auto fault = static_cast<input::Fault>(i);
-    if (census.faults[i] == 0 || input::is_doubtful(fault)) continue;
-    out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(fault)), census.faults[i]);
+    if (plan_summary.faults[i] == 0 || input::is_doubtful(fault)) continue;
+    out += fmt::format("{}{}:{}", first ? "" : ",", quoted(name(fault)), plan_summary.faults[i]);
     first = false;
   }
   out += fmt::format(R"(}},"unreadable_orders":{},"links":{},"verdicts":{{)",
-                     unreadable_orders_json(view), census.links);
-  for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
+                     unreadable_orders_json(view), plan_summary.links);
+  for (std::size_t i = 0; i < plan_summary.verdicts.size(); ++i) {
     out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(name(static_cast<plan::Verdict>(i))),
-                       census.verdicts[i]);
+                       plan_summary.verdicts[i]);
   }
   out += fmt::format(R"(}},"to_send":{{"create":{},"alias":{},"merge":{}}},"unsided":{},)",
-                     census.to_send[0], census.to_send[1], census.to_send[2], census.unsided);
+                     plan_summary.to_send[0], plan_summary.to_send[1], plan_summary.to_send[2],
+                     plan_summary.unsided);
   out += fmt::format(R"("anonymous_ids":{},"user_ids":{},"conflicted_anonymous_ids":{},)",
-                     sides_json(census.anon), sides_json(census.user), census.conflicted_anons);
+                     sides_json(plan_summary.anon), sides_json(plan_summary.user),
+                     plan_summary.conflicted_anons);
   out += fmt::format(R"("decisions_unknown":{},"decisions_unclaimed":{},)",
-                     census.decisions_unknown, census.decisions_unclaimed);
+                     plan_summary.decisions_unknown, plan_summary.decisions_unclaimed);
   out += fmt::format(
       R"("both_sides_ids":{},"doubled_device_prefix":{},"prefixed_rows":{},"padded_rows":{},"backslashed_rows":{},"decimal_rows":{{"anonymous":{},"user":{}}},"row_numbers":{{"anonymous":{},"user":{}}},"billable_events":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
-      census.both_sides_ids, census.doubled_device_prefix, census.looks.prefixed,
-      census.looks.padded, census.looks.backslashed, census.looks.anon_decimals,
-      census.looks.user_decimals, census.anon_row_numbers, census.user_row_numbers,
-      view.billable_events(), census.clusters, census.hubs, census.anons_per_user_p50,
-      census.anons_per_user_p99, census.anons_per_user_max);
+      plan_summary.both_sides_ids, plan_summary.doubled_device_prefix, plan_summary.looks.prefixed,
+      plan_summary.looks.padded, plan_summary.looks.backslashed, plan_summary.looks.anon_decimals,
+      plan_summary.looks.user_decimals, plan_summary.anon_row_numbers,
+      plan_summary.user_row_numbers, view.billable_events(), plan_summary.clusters,
+      plan_summary.hubs, plan_summary.anons_per_user_p50, plan_summary.anons_per_user_p99,
+      plan_summary.anons_per_user_max);
   out += fmt::format(R"("largest_clusters":{},"hub_users":{}}})",
                      users_json(view.largest, "ids", mask),
                      users_json(view.hubs, "anonymous_ids", mask));
   return out;
 }
 
-std::string account_text(const JobView& view) {
+std::string account_text(const JobSummary& view) {
   const auto figures = account_figures(view);
   std::string out;
   for (std::size_t i = 0; i < figures.size(); ++i) {
@@ -498,21 +509,21 @@ std::string account_text(const JobView& view) {
   return out;
 }
 
-std::string fates_text(const send::Tally& tally, std::span<const send::Fate> fates) {
+std::string outcomes_text(const send::Tally& tally, std::span<const send::RowOutcome> outcomes) {
   std::string out;
-  for (const auto fate : fates) {
-    if (tally[fate] == 0) continue;
-    out +=
-        fmt::format("{}{} {}", out.empty() ? "" : ", ", util::count_text(tally[fate]), name(fate));
+  for (const auto outcome : outcomes) {
+    if (tally[outcome] == 0) continue;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", util::count_text(tally[outcome]),
+                       name(outcome));
   }
   return out;
 }
 
 std::string account_json(const send::Tally& tally) {
   auto out = fmt::format(R"({{"read":{})", tally.read);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(send::Fate::count); ++i) {
-    const auto fate = static_cast<send::Fate>(i);
-    out += fmt::format(",{}:{}", quoted(name(fate)), tally[fate]);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(send::RowOutcome::count); ++i) {
+    const auto outcome = static_cast<send::RowOutcome>(i);
+    out += fmt::format(",{}:{}", quoted(name(outcome)), tally[outcome]);
   }
   return out + "}";
 }
@@ -522,14 +533,14 @@ std::string_view accepted_text() {
          "accepting it carries $failure_reason or $identity_failure_reason in a raw export";
 }
 
-std::string summary_json(const JobView& view, const Ending& ending, const util::IdMask& mask) {
+std::string summary_json(const JobSummary& view, const Ending& ending, const util::IdMask& mask) {
   return fmt::format(
       R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
       "\n",
       quoted(util::version()), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
       quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
       quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
-      census_json(view, mask), send_json(view));
+      plan_summary_json(view, mask), send_json(view));
 }
 
 std::string shell_word(std::string_view word) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The reports of a job: the plan summary before sending, the account afterwards, and summary.json
-// for machines. All three are functions of one JobView and are built from the same lists of figures
-// as report.html (cli/report_page), so they cannot disagree. Every printed figure is a count, not
-// an estimate.
+// for machines. All three are functions of one JobSummary and are built from the same lists of
+// figures as report.html (cli/report_page), so they cannot disagree. Every printed figure is a
+// count, not an estimate.
 #pragma once
 
 #include <array>
@@ -32,36 +32,37 @@ struct Figure {
 };
 
 /// The rows read, the links they resulted in, and the ids in these.
-std::vector<Figure> row_figures(const JobView& view);
-std::vector<Figure> link_figures(const JobView& view);
-std::vector<Figure> id_figures(const plan::CensusReport& census);
+std::vector<Figure> row_figures(const JobSummary& view);
+std::vector<Figure> link_figures(const JobSummary& view);
+std::vector<Figure> id_figures(const plan::PlanSummary& plan_summary);
 
 /// All rows read, followed by each fate. The first figure is the sum of the others.
-std::vector<Figure> account_figures(const JobView& view);
+std::vector<Figure> account_figures(const JobSummary& view);
 
 /// The progress of the run; empty before it has begun. Labels are the keys of "send" in
 /// summary.json.
-std::vector<Figure> send_figures(const JobView& view);
+std::vector<Figure> send_figures(const JobSummary& view);
 
 /// Returns the position of the first order value that cannot be read, and the expected format: "in
 /// pairs.csv, line 3, column 10: write all as ...". Requires: there is one.
-std::string first_unreadable_order(const JobView& view);
+std::string first_unreadable_order(const JobSummary& view);
 
 /// Returns findings that a person should know before agreeing: "2 users have more than ..."
-std::vector<std::string> warnings(const JobView& view);
+std::vector<std::string> warnings(const JobSummary& view);
 
 /// "planned", "unfinished" or "finished"
-std::string_view state_of(const JobView& view);
+std::string_view state_of(const JobSummary& view);
 
 /// The recorded value of --to: "eu". Empty before the run has begun.
-std::string_view target_of(const JobView& view);
+std::string_view target_of(const JobSummary& view);
 
 /// Describes what a run would do, for people. Returns: lines, each with its line end.
-std::string census_text(const JobView& view, const util::IdMask& mask, const send::Timetable& rate,
-                        std::size_t batch = send::DialectOptions{}.batch_links_max);
+std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
+                              const send::RateSchedule& rate,
+                              std::size_t batch = send::ServiceApiOptions{}.batch_links_max);
 
 /// The same figures as one JSON object; the ids of the largest clusters are masked by `mask`.
-std::string census_json(const JobView& view, const util::IdMask& mask);
+std::string plan_summary_json(const JobSummary& view, const util::IdMask& mask);
 
 /// The words of the sentence about a link: before, between and after its two ids.
 std::array<std::string_view, 3> example_words(input::Op op);
@@ -71,10 +72,10 @@ std::string example_sentence(const NamedLink& link, const util::IdMask& mask);
 
 /// Lists each fate with its count, so that the sum can be checked. Returns: lines, each with its
 /// line end.
-std::string account_text(const JobView& view);
+std::string account_text(const JobSummary& view);
 
-/// "1 rejected, 2 held": those of `fates` with a count above 0.
-std::string fates_text(const send::Tally& tally, std::span<const send::Fate> fates);
+/// "1 rejected, 2 held": those of `outcomes` with a count above 0.
+std::string outcomes_text(const send::Tally& tally, std::span<const send::RowOutcome> outcomes);
 
 /// {"read":12,"delivered":7,...}
 std::string account_json(const send::Tally& tally);
@@ -89,7 +90,7 @@ std::string_view accepted_text();
 /// "stop":null|TEXT,"next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],
 /// "account":{...},"census":{...},"send":null|{"target","links","round","spares","delivered",
 /// "ambiguous","refused","parked","pending"}}
-std::string summary_json(const JobView& view, const Ending& ending, const util::IdMask& mask);
+std::string summary_json(const JobSummary& view, const Ending& ending, const util::IdMask& mask);
 
 /// Quotes a word for a shell, if needed.
 std::string shell_word(std::string_view word);

@@ -19,10 +19,11 @@ Error usage(std::string what) {
 
 /// Part files have no inherent order, so only a field can tell which claim is older.
 Result<void> check_order(const Settings& s) {
-  const auto on_conflict = s.plan.census.on_conflict;
+  const auto on_conflict = s.plan.resolver.on_conflict;
   const bool by_order =
       on_conflict == plan::OnConflict::earliest || on_conflict == plan::OnConflict::latest;
-  if (!by_order || s.plan.intake.inputs.empty() || !s.plan.intake.order_field.empty()) return {};
+  if (!by_order || s.plan.row_reader.inputs.empty() || !s.plan.row_reader.order_field.empty())
+    return {};
   return usage(
       fmt::format("--on-conflict: {} needs --order-field: name the field with the order "
                   "of the rows",
@@ -30,19 +31,19 @@ Result<void> check_order(const Settings& s) {
 }
 
 Result<void> check_inputs(const Settings& s) {
-  const auto& intake = s.plan.intake;
+  const auto& row_reader = s.plan.row_reader;
   const bool from_pipe =
-      std::any_of(intake.inputs.begin(), intake.inputs.end(), [](const std::string& input) {
+      std::any_of(row_reader.inputs.begin(), row_reader.inputs.end(), [](const std::string& input) {
         std::error_code ignored;
         return input == "-" || std::filesystem::is_fifo(input, ignored);
       });
-  if (s.command == Command::plan && intake.inputs.empty()) {
+  if (s.command == Command::plan && row_reader.inputs.empty()) {
     return usage("plan: no input: name a file, a directory, a glob or -");
   }
-  if (s.command == Command::run && intake.inputs.empty() && s.job.empty()) {
+  if (s.command == Command::run && row_reader.inputs.empty() && s.job.empty()) {
     return usage("run: neither INPUT nor --job: name what to send, or the job to go on with");
   }
-  if (s.command == Command::rate && s.say_rate.empty()) {
+  if (s.command == Command::rate && s.request_rate.empty()) {
     return usage("rate: no RATE: write for example 20/s, 0 for no limit, or pause");
   }
   if (s.command == Command::explain && s.explain.empty()) {
@@ -53,12 +54,14 @@ Result<void> check_inputs(const Settings& s) {
   if (looks && s.job.empty()) {
     return usage("--job: is missing: name the directory of the job");
   }
-  if (s.command == Command::run && from_pipe && !intake.expect_rows && !intake.expect_rows_any) {
+  if (s.command == Command::run && from_pipe && !row_reader.expect_rows &&
+      !row_reader.expect_rows_any) {
     return usage(
         "--expect-rows: is needed to run from a pipe, where a dead query looks like a clean "
         "end: give the number of rows, or any");
   }
-  if (!intake.id_fields.empty() && intake.op != input::Op::merge && intake.op_field.empty()) {
+  if (!row_reader.id_fields.empty() && row_reader.op != input::Op::merge &&
+      row_reader.op_field.empty()) {
     return usage("--id-fields: is for --op merge: name --anon-field and --user-field");
   }
   return check_order(s);
@@ -86,23 +89,24 @@ Result<void> check_sending(const Settings& s) {
     return usage(fmt::format("--rehearse: --to {} is no emulator on this machine: leave --to out",
                              util::printable(s.to)));
   }
-  if (s.send.dialect.api == plan::Api::import && s.send.dialect.mode == plan::ProjectMode::none) {
+  if (s.send.service_api.api == plan::Api::import &&
+      s.send.service_api.mode == plan::ProjectMode::none) {
     return usage(
         "--project-mode: is needed for --api import: write original, simplified or legacy");
   }
   // Without inputs the operation is that of the plan, which is not known yet.
-  if (s.plan.intake.inputs.empty()) return {};
-  return plan::check_op(s.send.dialect.api, s.send.dialect.mode, s.plan.intake.op);
+  if (s.plan.row_reader.inputs.empty()) return {};
+  return plan::check_op(s.send.service_api.api, s.send.service_api.mode, s.plan.row_reader.op);
 }
 
 /// A percentage needs the job it relates to, and --last-job without a guard would only look like
 /// one.
-Result<void> check_last_job(const Settings& s, const Typed& typed) {
+Result<void> check_last_job(const Settings& s, const RawOptions& typed) {
   if (s.max_links.kind == util::Limit::Kind::percent && s.last_job.empty()) {
     return usage(
         fmt::format("--max-links: {} is of the links of the last finished job: name it "
                     "with --last-job DIR, or write --last-job {} while there is none",
-                    util::limit_text(s.max_links), no_last_job));
+                    util::limit_text(s.max_links), no_previous_job));
   }
   if (!s.last_job.empty() && typed.find("max-links") == nullptr) {
     return usage("--last-job: guards nothing without --max-links P%: add for example 150%");
@@ -115,12 +119,12 @@ Result<void> check_last_job(const Settings& s, const Typed& typed) {
 void derive_emulator(Settings& s) {
   emulator::ServiceOptions& service = s.emulator.service;
   service.graph.mode = emulator::IdentityMode::original;
-  if (s.send.dialect.mode == plan::ProjectMode::simplified)
+  if (s.send.service_api.mode == plan::ProjectMode::simplified)
     service.graph.mode = emulator::IdentityMode::simplified;
-  if (s.send.dialect.mode == plan::ProjectMode::legacy)
+  if (s.send.service_api.mode == plan::ProjectMode::legacy)
     service.graph.mode = emulator::IdentityMode::legacy;
   if (s.command != Command::emulator) return;
-  service.project_id = s.send.dialect.project_id;
+  service.project_id = s.send.service_api.project_id;
   if (!s.max_cluster) return;
   service.graph.cluster_max.reset();
   if (*s.max_cluster > 0) service.graph.cluster_max = static_cast<std::uint32_t>(*s.max_cluster);
@@ -132,12 +136,12 @@ void derive(Settings& s) {
   derive_emulator(s);
   if (s.rehearse && s.to.empty()) s.to = "emulator";
   if (s.own_emulator()) s.rehearse = true;
-  const bool capless = s.send.dialect.mode == plan::ProjectMode::simplified;
-  s.plan.census.max_cluster =
-      s.max_cluster.value_or(capless ? 0 : plan::CensusOptions{}.max_cluster);
-  s.plan.intake.verbs = plan::verbs_of(s.send.dialect.mode);
-  s.plan.screen.simplified = s.send.dialect.mode == plan::ProjectMode::simplified;
-  s.send.rate = s.typed_rate.value_or(default_rate(s.send.dialect.api));
+  const bool capless = s.send.service_api.mode == plan::ProjectMode::simplified;
+  s.plan.resolver.max_cluster =
+      s.max_cluster.value_or(capless ? 0 : plan::ResolverOptions{}.max_cluster);
+  s.plan.row_reader.verbs = plan::verbs_of(s.send.service_api.mode);
+  s.plan.validate.simplified = s.send.service_api.mode == plan::ProjectMode::simplified;
+  s.send.rate = s.typed_rate.value_or(default_rate(s.send.service_api.api));
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }
@@ -156,7 +160,7 @@ bool same_setting(std::string_view a, std::string_view b) {
   return a == b;
 }
 
-/// Returns the keys of an option in a plan; see plan_words().
+/// Returns the keys of an option in a plan; see plan_values().
 std::vector<std::string> plan_keys(std::string_view name) {
   if (name == "no-header") return {"header"};
   if (name == "no-collapse") return {"collapse"};
@@ -169,7 +173,7 @@ std::vector<std::string> plan_keys(std::string_view name) {
 
 }  // namespace
 
-Result<Settings> parse_settings(const Typed& typed) {
+Result<Settings> parse_settings(const RawOptions& typed) {
   Settings s;
   s.command = typed.command.value_or(Command::run);
   s.emulator.listen = "127.0.0.1:8080";
@@ -181,12 +185,12 @@ Result<Settings> parse_settings(const Typed& typed) {
       continue;
     }
     if (s.command == Command::rate) {
-      if (!s.say_rate.empty()) s.say_rate += ' ';  // a timetable without quotes
-      s.say_rate += input;
+      if (!s.request_rate.empty()) s.request_rate += ' ';  // a timetable without quotes
+      s.request_rate += input;
       continue;
     }
     if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
-    s.plan.intake.inputs.push_back(input);
+    s.plan.row_reader.inputs.push_back(input);
   }
   if (typed.find("adaptive") != nullptr && typed.find("no-adaptive") != nullptr &&
       typed.find("adaptive")->origin == typed.find("no-adaptive")->origin) {
@@ -222,12 +226,12 @@ bool steers_run(const OptionEntry& entry) {
          entry.name == "fail-on";
 }
 
-util::KeyValues words_to_record(const Settings& settings) {
+util::KeyValues values_to_record(const Settings& settings) {
   util::KeyValues words;
   for (const auto& option : settings.typed) {
     if (!is_recorded(*option.entry)) continue;
     const bool path = option.entry->value == "FILE" ||
-                      (option.entry->name == "last-job" && option.text != no_last_job);
+                      (option.entry->name == "last-job" && option.text != no_previous_job);
     words.set(option.entry->name,
               path ? std::filesystem::absolute(option.text).string() : option.text);
   }
@@ -256,18 +260,20 @@ Result<void> recall(Settings& settings, const util::KeyValues& words) {
 
 Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned) {
   const auto mode = planned.get("project_mode");
-  if (const auto known = plan::parse_project_mode(mode)) settings.send.dialect.mode = *known;
+  if (const auto known = plan::parse_project_mode(mode)) settings.send.service_api.mode = *known;
   settings.plan.project_mode = mode;
-  settings.plan.intake.op = input::parse_op(planned.get("op")).value_or(settings.plan.intake.op);
+  settings.plan.row_reader.op =
+      input::parse_op(planned.get("op")).value_or(settings.plan.row_reader.op);
   settings.plan.api = planned.get("api");
-  if (settings.plan.api == name(plan::Api::import)) settings.send.dialect.api = plan::Api::import;
+  if (settings.plan.api == name(plan::Api::import))
+    settings.send.service_api.api = plan::Api::import;
   // Rate and burst depend on the API.
   derive(settings);
   return check_sending(settings);
 }
 
 Result<void> check_typed_against(const Settings& settings, const util::KeyValues& planned) {
-  const auto words = plan::plan_words(settings.plan);
+  const auto words = plan::plan_values(settings.plan);
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !is_plan_option(entry)) continue;

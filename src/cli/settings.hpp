@@ -17,7 +17,7 @@ namespace idmerge::cli {
 
 /// Applies the typed options and checks the constraints between them. Errors: usage, one line:
 /// `--rate: "abc" is not a rate: write for example 500/s`.
-Result<Settings> parse_settings(const Typed& typed);
+Result<Settings> parse_settings(const RawOptions& typed);
 
 /// The rate of a run if none is configured.
 util::Rate default_rate(plan::Api api);
@@ -28,7 +28,7 @@ bool steers_run(const OptionEntry& entry);
 
 /// Returns the options that a later `run --job` needs to continue in the same way: target and pace
 /// as typed, and the guards. Budgets and consent are not recorded; they have to be given again.
-util::KeyValues words_to_record(const Settings& settings);
+util::KeyValues values_to_record(const Settings& settings);
 
 /// Applies the options that an earlier run has recorded, except those typed now. Errors: usage,
 /// naming the option, if a recorded value is invalid.

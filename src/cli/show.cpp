@@ -182,29 +182,29 @@ Result<Reasons> reasons_in(io::Files& files, const List& list) {
   return reasons;
 }
 
-Reasons rejected_reasons(const plan::CensusReport& census) {
+Reasons rejected_reasons(const plan::PlanSummary& plan_summary) {
   Reasons reasons;
-  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+  for (std::size_t i = 0; i < plan_summary.faults.size(); ++i) {
     const auto fault = static_cast<input::Fault>(i);
-    if (census.faults[i] > 0 && !input::is_doubtful(fault)) {
-      reasons[std::string(name(fault))] = census.faults[i];
+    if (plan_summary.faults[i] > 0 && !input::is_doubtful(fault)) {
+      reasons[std::string(name(fault))] = plan_summary.faults[i];
     }
   }
   return reasons;
 }
 
-Reasons held_reasons(const plan::CensusReport& census) {
+Reasons held_reasons(const plan::PlanSummary& plan_summary) {
   Reasons reasons;
-  for (std::size_t i = 0; i < census.verdicts.size(); ++i) {
+  for (std::size_t i = 0; i < plan_summary.verdicts.size(); ++i) {
     const auto verdict = static_cast<plan::Verdict>(i);
-    if (census.verdicts[i] > 0 && plan::is_held(verdict)) {
-      reasons[std::string(name(verdict))] = census.verdicts[i];
+    if (plan_summary.verdicts[i] > 0 && plan::is_held(verdict)) {
+      reasons[std::string(name(verdict))] = plan_summary.verdicts[i];
     }
   }
-  for (std::size_t i = 0; i < census.faults.size(); ++i) {
+  for (std::size_t i = 0; i < plan_summary.faults.size(); ++i) {
     const auto fault = static_cast<input::Fault>(i);
-    if (census.faults[i] > 0 && input::is_doubtful(fault)) {
-      reasons[std::string(name(fault))] = census.faults[i];
+    if (plan_summary.faults[i] > 0 && input::is_doubtful(fault)) {
+      reasons[std::string(name(fault))] = plan_summary.faults[i];
     }
   }
   return reasons;
@@ -257,12 +257,13 @@ Result<std::string> check_list(io::Files& files, const List& list, const Reasons
                      util::count_text(total(*listed)), util::count_text(total(counted)));
 }
 
-Result<plan::CensusReport> census_of(io::Files& files, const std::string& path) {
+Result<plan::PlanSummary> summary_of(io::Files& files, const std::string& path) {
   const auto plan = plan::PlanReader::open(files, path);
   if (!plan) return plan.error();
-  auto census = plan::parse_census_report(plan->facts().census);
-  if (!census) return Error{census.error().code, fmt::format("{}: {}", path, census.error().what)};
-  return census;
+  auto plan_summary = plan::parse_plan_summary(plan->facts().plan_summary);
+  if (!plan_summary)
+    return Error{plan_summary.error().code, fmt::format("{}: {}", path, plan_summary.error().what)};
+  return plan_summary;
 }
 
 Result<void> show_list(io::Files& files, const List& list, ShowFormat format,
@@ -300,16 +301,16 @@ struct Doubtful {
   }
 };
 
-/// An empty `doubt` omits that column.
+/// An empty `in_doubt` omits that column.
 void append_link(std::string& out, const input::Link& link, plan::Verdict verdict,
-                 std::string_view file, ShowFormat format, std::string_view doubt) {
+                 std::string_view file, ShowFormat format, std::string_view in_doubt) {
   if (format == ShowFormat::csv) {
     plan::append_sheet_cell(out, link.anon);
     out += ',';
     plan::append_sheet_cell(out, link.user);
     out += fmt::format(",{},{},", name(link.op), name(verdict));
     plan::append_sheet_cell(out, file);
-    out += fmt::format(",{}{}{}\n", link.line, doubt.empty() ? "" : ",", doubt);
+    out += fmt::format(",{}{}{}\n", link.line, in_doubt.empty() ? "" : ",", in_doubt);
     return;
   }
   out += '{';
@@ -330,7 +331,7 @@ void append_link(std::string& out, const input::Link& link, plan::Verdict verdic
   util::append_json_member(out, "verdict", name(verdict));
   util::append_json_member(out, "file", file);
   util::append_json_member(out, "line", link.line);
-  if (!doubt.empty()) util::append_json_member(out, "doubt", doubt);
+  if (!in_doubt.empty()) util::append_json_member(out, "doubt", in_doubt);
   out += "}\n";
 }
 
@@ -372,8 +373,8 @@ Result<void> show_links(io::Files& files, const std::string& path, const Doubtfu
 /// Prints the links in doubt, and those that were in doubt and count as delivered. Returns: a note
 /// for the user, or an empty text.
 Result<std::string> show_in_doubt(io::Files& files, const plan::JobPaths& paths,
-                                  const JobView& view, ShowFormat format, const Output& output) {
-  Doubtful doubtful{view.doubt.links, {}};
+                                  const JobSummary& view, ShowFormat format, const Output& output) {
+  Doubtful doubtful{view.in_doubt.links, {}};
   const auto bytes = view.run ? view.run->checkpoint.ambiguous_bytes : 0;
   const auto listed = plan::read_refused(files, paths.run().ambiguous(), bytes);
   if (!listed) return listed.error();
@@ -436,12 +437,12 @@ Result<std::string> show(io::Files& files, const Settings& settings, const util:
   }
   if (settings.show == ShowWhat::held || settings.show == ShowWhat::rejected) {
     const bool held = settings.show == ShowWhat::held;
-    const auto census = census_of(files, paths->plan());
-    if (!census) return census.error();
+    const auto plan_summary = summary_of(files, paths->plan());
+    if (!plan_summary) return plan_summary.error();
     const List list = held ? List{paths->held(), UINT64_MAX, held_columns}
                            : List{paths->rejected(), UINT64_MAX, rejected_columns};
-    auto besides =
-        check_list(files, list, held ? held_reasons(*census) : rejected_reasons(*census), !held);
+    auto besides = check_list(
+        files, list, held ? held_reasons(*plan_summary) : rejected_reasons(*plan_summary), !held);
     if (!besides) return besides;
     return done(show_list(files, list, format, output), std::move(*besides));
   }
@@ -463,8 +464,8 @@ Result<std::string> show(io::Files& files, const Settings& settings, const util:
     }
   }
   if (auto adopted = adopt_plan(sending, view->plan.options); !adopted) return adopted.error();
-  const auto shown =
-      output(census_text(*view, mask, sending.send.rate, sending.send.dialect.batch_links_max));
+  const auto shown = output(
+      plan_summary_text(*view, mask, sending.send.rate, sending.send.service_api.batch_links_max));
   if (!shown) return shown.error();
   return std::string();
 }

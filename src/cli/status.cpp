@@ -19,28 +19,30 @@
 namespace idmerge::cli {
 namespace {
 
-std::string run_text(const JobView& view, const std::string& owner) {
+std::string run_text(const JobSummary& view, const std::string& owner) {
   if (!owner.empty()) return fmt::format("at work: {}\n", util::printable(owner));
   if (!view.run) return "planned, nothing sent yet\n";
   const auto& checkpoint = view.run->checkpoint;
   if (checkpoint.finished) return "finished\n";
-  auto text = view.doubt.died ? std::string("died\n")
-                              : fmt::format("stopped, exit {}\n", checkpoint.exit_code);
-  if (view.doubt.links.size() > 0) {
+  auto text = view.in_doubt.died ? std::string("died\n")
+                                 : fmt::format("stopped, exit {}\n", checkpoint.exit_code);
+  if (view.in_doubt.links.size() > 0) {
     text += fmt::format("at most {} links may already have been delivered and will be sent again\n",
-                        util::count_text(view.doubt.links.size()));
+                        util::count_text(view.in_doubt.links.size()));
   }
   return text;
 }
 
 /// Describes the current rate and its origin.
-std::string rate_line(const JobView& view, const Result<std::optional<send::SaidRate>>& said) {
+std::string rate_line(const JobSummary& view,
+                      const Result<std::optional<send::RequestedRate>>& requested) {
   std::string note;
-  if (!said) note = fmt::format("note: {}: it is not heeded\n", util::printable(said.error().what));
+  if (!requested)
+    note = fmt::format("note: {}: it is not heeded\n", util::printable(requested.error().what));
   std::string words;
   std::string_view origin;
-  if (said && *said) {
-    words = (*said)->words;
+  if (requested && *requested) {
+    words = (*requested)->words;
     origin = "as idmerge rate said";
   } else if (view.run && view.run->checkpoint.words.find("rate") != nullptr) {
     words = view.run->checkpoint.words.get("rate");
@@ -50,7 +52,7 @@ std::string rate_line(const JobView& view, const Result<std::optional<send::Said
     words = util::rate_text(default_rate(batches ? plan::Api::import : plan::Api::identity));
     origin = "the default";
   }
-  const auto table = send::Timetable::parse(words);
+  const auto table = send::RateSchedule::parse(words);
   std::string now;
   if (table && table->changes()) {
     now = fmt::format("; now {}", send::pacing_text(table->at(send::local_week_time())));
@@ -64,7 +66,7 @@ std::string rate_line(const JobView& view, const Result<std::optional<send::Said
 }
 
 /// Describes other limits on the pace: --rate-bytes, and a pause requested by the service.
-std::string hold_lines(const JobView& view, bool is_at_work) {
+std::string hold_lines(const JobSummary& view, bool is_at_work) {
   if (!view.run) return {};
   std::string text;
   const auto& checkpoint = view.run->checkpoint;
@@ -120,7 +122,7 @@ Result<std::string> status_text(io::Files& files, const std::string& job) {
     }
   }
   if (!view->finished()) {
-    out += rate_line(*view, send::said_rate(files, paths->run()));
+    out += rate_line(*view, send::requested_rate(files, paths->run()));
     out += hold_lines(*view, !owner->empty());
   }
   out += account_text(*view);

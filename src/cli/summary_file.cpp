@@ -107,7 +107,7 @@ Result<void> check_summary_place(const Settings& settings) {
   if (!fs::is_directory(place.parent_path(), failed)) {
     return refused(path, "there is no such directory: make it first");
   }
-  const auto& named = settings.plan.intake.inputs;
+  const auto& named = settings.plan.row_reader.inputs;
   for (const auto& input : named) {
     if (fs::is_directory(input, failed) && lies_in(place, fs::canonical(input, failed))) {
       return refused(path, fmt::format("lies inside the input {}: name a file outside",

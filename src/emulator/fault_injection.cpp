@@ -100,10 +100,10 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
   return risks;
 }
 
-Chaos::Chaos(std::vector<Risk> risks, std::uint64_t seed)
+FaultInjection::FaultInjection(std::vector<Risk> risks, std::uint64_t seed)
     : risks_(std::move(risks)), seed_(mix(seed)) {}
 
-Chaos::Draw Chaos::draw(std::uint64_t request) const {
+FaultInjection::Draw FaultInjection::draw(std::uint64_t request) const {
   if (risks_.empty()) return {};
   const std::uint64_t drawn = mix(seed_ ^ mix(request));
   double chance = std::ldexp(static_cast<double>(drawn >> 11), -53);
@@ -116,8 +116,8 @@ Chaos::Draw Chaos::draw(std::uint64_t request) const {
   return {};
 }
 
-bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
-                    std::string_view second) {
+bool refused_at_random(double share, std::uint64_t seed, std::string_view first,
+                       std::string_view second) {
   if (share <= 0) return false;
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto take = [&](std::string_view bytes) {

@@ -52,9 +52,9 @@ std::optional<double> parse_share(std::string_view text);
 Result<std::vector<Risk>> parse_risks(std::string_view text);
 
 /// Assigns faults to requests.
-class Chaos {
+class FaultInjection {
  public:
-  Chaos(std::vector<Risk> risks, std::uint64_t seed);
+  FaultInjection(std::vector<Risk> risks, std::uint64_t seed);
 
   struct Draw {
     const Risk* risk = nullptr;  // null: no fault
@@ -77,7 +77,7 @@ class Chaos {
 ///
 /// Source: the 64-bit FNV-1a hash of the smaller id, a line feed and the larger one, xor SplitMix64
 /// of the seed, through SplitMix64; refused if its upper 53 bits as a fraction are below `share`.
-bool refused_by_lot(double share, std::uint64_t seed, std::string_view first,
-                    std::string_view second);
+bool refused_at_random(double share, std::uint64_t seed, std::string_view first,
+                       std::string_view second);
 
 }  // namespace idmerge::emulator

@@ -60,11 +60,11 @@ std::string_view name(Ruling ruling) {
   util::check_failed("a ruling", __FILE__, __LINE__);
 }
 
-Graph::Graph(GraphOptions options) : options_(options) {
+IdentityGraph::IdentityGraph(IdentityGraphOptions options) : options_(options) {
   if (options_.mode != IdentityMode::original) options_.cluster_max.reset();
 }
 
-Ruling Graph::link(input::Op op, std::string_view first, std::string_view second) {
+Ruling IdentityGraph::link(input::Op op, std::string_view first, std::string_view second) {
   if (options_.mode == IdentityMode::simplified) return Ruling::not_applicable;
   if (options_.mode == IdentityMode::legacy && op != input::Op::alias)
     return Ruling::not_applicable;
@@ -76,7 +76,7 @@ Ruling Graph::link(input::Op op, std::string_view first, std::string_view second
   return unite(op, first, second);
 }
 
-Ruling Graph::link_device(std::string_view device, std::string_view user) {
+Ruling IdentityGraph::link_device(std::string_view device, std::string_view user) {
   IDMERGE_CHECK(options_.mode == IdentityMode::simplified);
   // Source: mixpanel-facts section 2.2: ingestion strips one prefix if the client has added it
   // already.
@@ -85,7 +85,7 @@ Ruling Graph::link_device(std::string_view device, std::string_view user) {
   return unite(input::Op::create, named, user);
 }
 
-Ruling Graph::unite(input::Op op, std::string_view first, std::string_view second) {
+Ruling IdentityGraph::unite(input::Op op, std::string_view first, std::string_view second) {
   const Id a_known = find(first);
   const Id b_known = find(second);
   const auto key = [](Id a, Id b) { return std::uint64_t{a} << 32 | b; };
@@ -117,18 +117,18 @@ Ruling Graph::unite(input::Op op, std::string_view first, std::string_view secon
   return Ruling::linked;
 }
 
-bool Graph::would_overflow(Id a, Id b, bool same) const {
+bool IdentityGraph::would_overflow(Id a, Id b, bool same) const {
   if (!options_.cluster_max || same) return false;
   if (a != no_id && b != no_id && root(a) == root(b)) return false;
   return std::uint64_t{size(a)} + size(b) > *options_.cluster_max;
 }
 
-Graph::Id Graph::find(std::string_view name) const {
+IdentityGraph::Id IdentityGraph::find(std::string_view name) const {
   const auto found = index_.find(name);
   return found == index_.end() ? no_id : found->second;
 }
 
-Graph::Id Graph::root(Id id) const {
+IdentityGraph::Id IdentityGraph::root(Id id) const {
   while (parent_[id] != id) {
     parent_[id] = parent_[parent_[id]];
     id = parent_[id];
@@ -136,7 +136,7 @@ Graph::Id Graph::root(Id id) const {
   return id;
 }
 
-Graph::Id Graph::intern(std::string_view name) {
+IdentityGraph::Id IdentityGraph::intern(std::string_view name) {
   if (const Id known = find(name); known != no_id) return known;
   constexpr std::size_t block_bytes = 1 << 20;
   if (block_used_ + name.size() > block_bytes_) {
@@ -157,7 +157,7 @@ Graph::Id Graph::intern(std::string_view name) {
   return id;
 }
 
-std::vector<std::string_view> Graph::members(Id id) const {
+std::vector<std::string_view> IdentityGraph::members(Id id) const {
   std::vector<std::string_view> found;
   found.reserve(size(id));
   Id at = id;
@@ -169,12 +169,12 @@ std::vector<std::string_view> Graph::members(Id id) const {
   return found;
 }
 
-std::vector<std::string_view> Graph::cluster(std::string_view id) const {
+std::vector<std::string_view> IdentityGraph::cluster(std::string_view id) const {
   const Id known = find(id);
   return known == no_id ? std::vector<std::string_view>{} : members(known);
 }
 
-void Graph::for_each_cluster(
+void IdentityGraph::for_each_cluster(
     const std::function<void(const std::vector<std::string_view>& members)>& visit) const {
   std::vector<bool> done(names_.size());
   for (Id id = 0; id < names_.size(); ++id) {
@@ -185,8 +185,8 @@ void Graph::for_each_cluster(
   }
 }
 
-void Graph::for_each_link(const std::function<void(input::Op op, std::string_view first,
-                                                   std::string_view second)>& visit) const {
+void IdentityGraph::for_each_link(const std::function<void(input::Op op, std::string_view first,
+                                                           std::string_view second)>& visit) const {
   for (const Made& made : made_)
     visit(made.op, names_[made.first], names_[made.second]);
 }

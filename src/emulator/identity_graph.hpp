@@ -52,7 +52,7 @@ constexpr bool is_accepted(Ruling ruling) {
 /// Returns Mixpanel's name of a refusal: "errSameIDs"; "linked" and "repeated" for successes.
 std::string_view name(Ruling ruling);
 
-struct GraphOptions {
+struct IdentityGraphOptions {
   IdentityMode mode = IdentityMode::original;
   /// Whether to refuse `create` with anonymous ids that are not five groups of hex digits between
   /// dashes. The service does so, but its pattern is not published.
@@ -62,9 +62,9 @@ struct GraphOptions {
 };
 
 /// The clusters of one project.
-class Graph {
+class IdentityGraph {
  public:
-  explicit Graph(GraphOptions options = {});
+  explicit IdentityGraph(IdentityGraphOptions options = {});
 
   /// Links two ids.
   ///
@@ -116,7 +116,7 @@ class Graph {
   Ruling unite(input::Op op, std::string_view first, std::string_view second);
   std::vector<std::string_view> members(Id id) const;
 
-  GraphOptions options_;
+  IdentityGraphOptions options_;
   std::vector<std::unique_ptr<char[]>> blocks_;  // the bytes of the ids; never moved
   std::size_t block_used_ = 0;
   std::size_t block_bytes_ = 0;

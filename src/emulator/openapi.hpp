@@ -11,8 +11,8 @@
 
 namespace idmerge::emulator {
 
-/// The two ids that a body asks to link, in the order of Graph::link. Reused from request to
-/// request.
+/// The two ids that a body asks to link, in the order of IdentityGraph::link. Reused from request
+/// to request.
 struct Claim {
   std::string first;
   std::string second;

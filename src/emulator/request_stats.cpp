@@ -27,7 +27,7 @@ void BusiestSecond::add(std::uint64_t count, Instant now) {
   most_ = std::max(most_, within_);
 }
 
-void Meter::count_arrival(std::uint64_t links, Instant now) {
+void RequestStats::count_arrival(std::uint64_t links, Instant now) {
   if (requests_ == 0) first_ = now;
   last_ = now;
   ++requests_;
@@ -36,23 +36,24 @@ void Meter::count_arrival(std::uint64_t links, Instant now) {
   links_second_.add(links, now);
 }
 
-void Meter::count_ruling(input::Op op, Ruling ruling) {
+void RequestStats::count_ruling(input::Op op, Ruling ruling) {
   ++by_ruling_[static_cast<std::size_t>(ruling)];
   if (!is_accepted(ruling)) return;
   ++accepted_;
   ++by_op_[static_cast<std::size_t>(op)];
 }
 
-void Meter::count_event(std::uint64_t digest) {
+void RequestStats::count_event(std::uint64_t digest) {
   ++imported_;
   events_.insert(digest);
 }
 
-void Meter::count_mishap(std::size_t risk, bool after) {
+void RequestStats::count_mishap(std::size_t risk, bool after) {
   ++(after ? struck_[risk].after : struck_[risk].before);
 }
 
-std::string Meter::json(const Graph& graph, const std::vector<Risk>& risks, double uptime_s) const {
+std::string RequestStats::json(const IdentityGraph& graph, const std::vector<Risk>& risks,
+                               double uptime_s) const {
   namespace json = boost::json;
   json::object by_op;
   for (const input::Op op : {input::Op::create, input::Op::alias, input::Op::merge})

@@ -43,11 +43,11 @@ class BusiestSecond {
 };
 
 /// The counters of one emulator.
-class Meter {
+class RequestStats {
  public:
   using Instant = std::chrono::steady_clock::time_point;
 
-  explicit Meter(std::size_t risks) : struck_(risks) {}
+  explicit RequestStats(std::size_t risks) : struck_(risks) {}
 
   void count_arrival(std::uint64_t links, Instant now);
   void count_ruling(input::Op op, Ruling ruling);
@@ -80,7 +80,8 @@ class Meter {
   ///   seconds                between those two
   ///   ids, clusters, largest_cluster
   ///   uptime_s
-  std::string json(const Graph& graph, const std::vector<Risk>& risks, double uptime_s) const;
+  std::string json(const IdentityGraph& graph, const std::vector<Risk>& risks,
+                   double uptime_s) const;
 
  private:
   struct Struck {

@@ -49,7 +49,7 @@ std::string array_of(const std::vector<std::string_view>& ids) {
   return text + "]";
 }
 
-Response cluster_of(const Graph& graph, const RequestTarget& target) {
+Response cluster_of(const IdentityGraph& graph, const RequestTarget& target) {
   const auto encoded = target.parameter("id");
   if (!encoded) return refuse(400, "id: is missing: ask for /emulator/cluster?id=ID");
   const auto id = unescaped(*encoded);
@@ -67,13 +67,13 @@ Response ndjson(std::string body) {
   return answer;
 }
 
-Response all_clusters(const Graph& graph) {
+Response all_clusters(const IdentityGraph& graph) {
   std::string body;
   graph.for_each_cluster([&](const auto& members) { (body += array_of(members)) += '\n'; });
   return ndjson(std::move(body));
 }
 
-Response all_links(const Graph& graph) {
+Response all_links(const IdentityGraph& graph) {
   std::string body;
   graph.for_each_link([&](input::Op op, std::string_view first, std::string_view second) {
     (body += array_of({name(op), first, second})) += '\n';
@@ -128,8 +128,8 @@ input::Op op_of(ImportEvent::Kind kind) {
 Service::Service(ServiceOptions options, Instant now)
     : options_(std::move(options)),
       graph_(options_.graph),
-      chaos_(options_.risks, options_.seed),
-      meter_(options_.risks.size()),
+      fault_injection_(options_.risks, options_.seed),
+      request_stats_(options_.risks.size()),
       refilled_(now),
       started_(now) {
   if (!options_.require_auth.empty()) account_ = basic_credentials(options_.require_auth);
@@ -172,41 +172,44 @@ Response Service::answer_watcher(std::string_view what, const RequestTarget& tar
 }
 
 std::string Service::stats(Instant now) const {
-  return meter_.json(graph_, options_.risks, std::chrono::duration<double>(now - started_).count());
+  return request_stats_.json(graph_, options_.risks,
+                             std::chrono::duration<double>(now - started_).count());
 }
 
 Response Service::answer_identity(input::Op op, const Request& request, Instant now) {
-  const Chaos::Draw draw = chaos_.draw(meter_.requests());
-  meter_.count_arrival(1, now);
+  const FaultInjection::Draw draw = fault_injection_.draw(request_stats_.requests());
+  request_stats_.count_arrival(1, now);
   Response answer;
   if (draw.risk == nullptr || draw.after) answer = judge_identity(op, request, now);
-  return settle(strike(Dialect::identity, draw, std::move(answer)));
+  return settle(strike(ServiceApi::identity, draw, std::move(answer)));
 }
 
 Response Service::answer_import(const RequestTarget& target, const Request& request, Instant now) {
-  const Chaos::Draw draw = chaos_.draw(meter_.requests());
+  const FaultInjection::Draw draw = fault_injection_.draw(request_stats_.requests());
   const ImportRefusal refusal = read_import(request);
-  meter_.count_arrival(event_count_, now);
+  request_stats_.count_arrival(event_count_, now);
   Response answer;
   if (draw.risk == nullptr || draw.after) answer = judge_import(target, request, refusal, now);
-  return settle(strike(Dialect::import, draw, std::move(answer)));
+  return settle(strike(ServiceApi::import, draw, std::move(answer)));
 }
 
 /// Counts an answer of the APIs by what is sent to the client.
 Response Service::settle(Response answer) {
   answer.delayed = true;
   if (answer.mishap == Mishap::none || answer.mishap == Mishap::close) {
-    meter_.count_status(answer.status);
+    request_stats_.count_status(answer.status);
   } else {
-    meter_.count_unanswered();
+    request_stats_.count_unanswered();
   }
   return answer;
 }
 
-Response Service::strike(Dialect dialect, const Chaos::Draw& draw, Response answer) {
+Response Service::strike(ServiceApi service_api, const FaultInjection::Draw& draw,
+                         Response answer) {
   if (draw.risk == nullptr) return answer;
   const Risk& risk = *draw.risk;
-  meter_.count_mishap(static_cast<std::size_t>(&risk - chaos_.risks().data()), draw.after);
+  request_stats_.count_mishap(static_cast<std::size_t>(&risk - fault_injection_.risks().data()),
+                              draw.after);
   if (risk.mishap != Mishap::status) {
     answer.mishap = risk.mishap;
     return answer;
@@ -214,8 +217,8 @@ Response Service::strike(Dialect dialect, const Chaos::Draw& draw, Response answ
   Response struck;
   if (risk.dress == Dress::json) {
     const std::string reason = fmt::format("injected: {}", risk.name);
-    struck = dialect == Dialect::import ? refuse_import(risk.status, reason)
-                                        : refuse(risk.status, reason);
+    struck = service_api == ServiceApi::import ? refuse_import(risk.status, reason)
+                                               : refuse(risk.status, reason);
     if (risk.status == 429 || risk.status == 503) struck.retry_after_s = options_.retry_after_s;
   }
   if (risk.dress == Dress::status0) struck = refuse(200, "injected: a temporary failure occurred");
@@ -246,7 +249,7 @@ Response Service::judge_identity(input::Op op, const Request& request, Instant n
     return refuse(400, "refused, as asked for");
 
   const Ruling ruling = graph_.link(op, claim_.first, claim_.second);
-  meter_.count_ruling(op, ruling);
+  request_stats_.count_ruling(op, ruling);
   if (is_accepted(ruling) || options_.silent) return accept();
   if (options_.graph.mode == IdentityMode::simplified) return refuse(200, wrong_mode);
   return refuse(200, fmt::format("{}: {}", name(ruling), sentence(ruling)));
@@ -332,20 +335,20 @@ Response Service::take_batch(bool strict) {
       failed_.push_back(i);
       continue;
     }
-    meter_.count_event(event.digest);
+    request_stats_.count_event(event.digest);
     if (event.kind == ImportEvent::Kind::other) continue;
     const input::Op op = op_of(event.kind);
     const auto& [first, second] = event.claim;
-    meter_.count_ruling(op, event.kind == ImportEvent::Kind::device
-                                ? graph_.link_device(first, second)
-                                : graph_.link(op, first, second));
+    request_stats_.count_ruling(op, event.kind == ImportEvent::Kind::device
+                                        ? graph_.link_device(first, second)
+                                        : graph_.link(op, first, second));
   }
   const std::size_t imported = event_count_ - failed_.size();
   if (!strict) failed_.clear();
   Response answer;
   answer.status = failed_.empty() ? 200 : 400;
   answer.body = batch_answer(events_, failed_, imported,
-                             meter_.requests() % 2 == 0 ? "$insert_id" : "insert_id");
+                             request_stats_.requests() % 2 == 0 ? "$insert_id" : "insert_id");
   return answer;
 }
 
@@ -358,7 +361,7 @@ bool Service::holds(const Claim& claim, std::string_view text) const {
 /// Returns whether this link is refused by --refuse-ids or --refuse-share.
 bool Service::is_to_refuse(const Claim& claim) const {
   return holds(claim, options_.refuse_ids) ||
-         refused_by_lot(options_.refuse_share, options_.seed, claim.first, claim.second);
+         refused_at_random(options_.refuse_share, options_.seed, claim.first, claim.second);
 }
 
 /// Takes links from the token bucket. Returns: seconds to wait, or nothing if they were taken.

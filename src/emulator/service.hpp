@@ -17,8 +17,9 @@
 // application/json, not a JSON object, a missing or non-string field, an empty id, an id over 255
 // bytes (which the real service would truncate), $distinct_ids that are not two strings, an empty
 // or a wrong `$token`. Fields that the OpenAPI does not name are allowed, as it specifies. Links
-// that the project's rules refuse (graph.hpp) are answered 200 with {"status":0,"error":REASON},
-// or, as by the real service after ingestion, 200 with {"status":1} and no link (`silent`).
+// that the project's rules refuse (identity_graph.hpp) are answered 200 with
+// {"status":0,"error":REASON}, or, as by the real service after ingestion, 200 with {"status":1}
+// and no link (`silent`).
 //
 // /import follows the public reference: gzip or plain, an array or NDJSON, and 413 over 2,000
 // events or 10 MiB. With strict=1, invalid events are answered 400 with a list failed_records while
@@ -54,7 +55,7 @@ namespace idmerge::emulator {
 enum class EmulatedApi : std::uint8_t { both, identity, import };
 
 struct ServiceOptions {
-  GraphOptions graph;
+  IdentityGraphOptions graph;
   /// `user:secret`; empty: no authentication. Flag: --require-auth
   std::string require_auth;
   /// The project token; empty: any non-empty token. Flag: --token
@@ -83,7 +84,8 @@ struct ServiceOptions {
   /// Links with an id that contains this text are refused: by 400, in a batch by a failed record.
   /// Flag: --refuse-ids
   std::string refuse_ids;
-  /// Refuses a randomized share of all links in the same way (chaos.hpp). Flag: --refuse-share
+  /// Refuses a randomized share of all links in the same way (fault_injection.hpp). Flag:
+  /// --refuse-share
   double refuse_share = 0;
   /// A batch with an id that contains this text is refused as a whole, without naming the event.
   /// Flag: --poison-ids
@@ -100,16 +102,16 @@ class Service {
 
   Response answer(const Request& request, Instant now);
 
-  /// Returns the statistics as one JSON object; its keys are a contract, see meter.hpp.
+  /// Returns the statistics as one JSON object; its keys are a contract, see request_stats.hpp.
   std::string stats(Instant now) const;
 
   /// Counts a request that the server rejected itself because it is invalid HTTP.
-  void count_malformed() { meter_.count_malformed(); }
+  void count_malformed() { request_stats_.count_malformed(); }
 
-  const Graph& graph() const { return graph_; }
+  const IdentityGraph& graph() const { return graph_; }
 
  private:
-  enum class Dialect : std::uint8_t { identity, import };
+  enum class ServiceApi : std::uint8_t { identity, import };
 
   Response answer_identity(input::Op op, const Request& request, Instant now);
   Response answer_import(const RequestTarget& target, const Request& request, Instant now);
@@ -121,7 +123,7 @@ class Service {
   std::optional<Response> refuse_stranger(const RequestTarget& target, const Request& request);
   std::optional<Response> refuse_batch(bool strict);
   Response take_batch(bool strict);
-  Response strike(Dialect dialect, const Chaos::Draw& draw, Response answer);
+  Response strike(ServiceApi service_api, const FaultInjection::Draw& draw, Response answer);
   Response settle(Response answer);
   std::optional<unsigned> over_limit(double links, Instant now);
   bool holds(const Claim& claim, std::string_view text) const;
@@ -130,9 +132,9 @@ class Service {
   ServiceOptions options_;
   std::string account_;  // expected credentials of the Authorization header
   std::string token_;    // alternative credentials for /import: the project token
-  Graph graph_;
-  Chaos chaos_;
-  Meter meter_;
+  IdentityGraph graph_;
+  FaultInjection fault_injection_;
+  RequestStats request_stats_;
   Claim claim_;
   std::vector<ImportEvent> events_;  // of the current batch: the first event_count_
   std::size_t event_count_ = 0;

@@ -267,7 +267,7 @@ Result<std::size_t> CsvReader::feed(std::string_view bytes, bool last, RowBlock&
       const auto skipped = skip(bytes);
       if (!skipped) return skipped.error();
       taken = *skipped;
-    } else if (offset_ < doubt_until_) {
+    } else if (offset_ < in_doubt_until_) {
       taken = take_doubtful_line(bytes, out);
     } else {
       taken = take_fast(bytes, out);
@@ -347,7 +347,7 @@ Result<std::size_t> CsvReader::take_careful(std::string_view bytes, bool last, R
     }
     add_fault(without_cr(text.substr(0, row.first_break)), row.fault, row.fault_at, out);
     judge_misquoted(out.rows.back());
-    doubt_until_ = offset_ + row.next;
+    in_doubt_until_ = offset_ + row.next;
     ++line_;
     return row.first_break + 1;
   }
@@ -388,7 +388,7 @@ Result<std::size_t> CsvReader::take_long(std::string_view bytes, RowBlock& out) 
 }
 
 std::size_t CsvReader::take_doubtful_line(std::string_view bytes, RowBlock& out) {
-  const auto doubtful = bytes.substr(0, doubt_until_ - offset_);
+  const auto doubtful = bytes.substr(0, in_doubt_until_ - offset_);
   const auto newline = doubtful.find('\n');
   const auto line = without_cr(doubtful.substr(0, newline));
   if (line.empty()) {

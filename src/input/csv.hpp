@@ -130,11 +130,11 @@ class CsvReader {
   bool below_header_ = false;             // the next row follows a header
   std::optional<Error> other_columns_{};  // set when a header with other columns was found
   OrderKind order_kind_ = OrderKind::unknown;
-  std::uint64_t offset_;           // of the next byte to consume
-  std::uint64_t line_;             // the line of that byte
-  std::uint64_t doubt_until_ = 0;  // lines before this offset may be inside a quoted field
-  Skip skip_ = Skip::none;         // state within the rest of a row that is too long
-  std::uint64_t open_offset_ = 0;  // of the open quote in that row
+  std::uint64_t offset_;              // of the next byte to consume
+  std::uint64_t line_;                // the line of that byte
+  std::uint64_t in_doubt_until_ = 0;  // lines before this offset may be inside a quoted field
+  Skip skip_ = Skip::none;            // state within the rest of a row that is too long
+  std::uint64_t open_offset_ = 0;     // of the open quote in that row
   std::uint64_t open_line_ = 0;
   std::uint64_t open_column_ = 0;
   std::uint64_t line_offset_ = 0;  // the start of line_, maintained in such a row only

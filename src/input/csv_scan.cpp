@@ -42,18 +42,19 @@ struct Sse2 {
   char delimiter;
 
   Masks masks(const char* at) const {
-    __m128i lanes[4];
+    __m128i workers[4];
     for (int i = 0; i < 4; ++i) {
-      lanes[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
+      workers[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * i));
     }
-    return {match(lanes, delimiter), match(lanes, '"'), match(lanes, '\n'), match(lanes, '\r')};
+    return {match(workers, delimiter), match(workers, '"'), match(workers, '\n'),
+            match(workers, '\r')};
   }
 
-  static std::uint64_t match(const __m128i (&lanes)[4], char wanted) {
+  static std::uint64_t match(const __m128i (&workers)[4], char wanted) {
     const __m128i pattern = _mm_set1_epi8(wanted);
     std::uint64_t mask = 0;
     for (int i = 0; i < 4; ++i) {
-      const auto bits = _mm_movemask_epi8(_mm_cmpeq_epi8(lanes[i], pattern));
+      const auto bits = _mm_movemask_epi8(_mm_cmpeq_epi8(workers[i], pattern));
       mask |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(bits)) << (16 * i);
     }
     return mask;

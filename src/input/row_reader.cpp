@@ -155,7 +155,7 @@ Format detect_format(std::string_view head) {
              : Format::csv;
 }
 
-FieldNames field_names(const IntakeOptions& options) {
+FieldNames field_names(const RowReaderOptions& options) {
   return {.op = options.op,
           .anon = options.anon_field,
           .user = options.user_field,
@@ -167,8 +167,8 @@ FieldNames field_names(const IntakeOptions& options) {
           .mask = options.mask};
 }
 
-Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
-                         Format format) {
+Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe,
+                         const RowReaderOptions& options, Format format) {
   Plan plan;
   plan.format = format;
   const auto separator = named_separator(head);
@@ -223,7 +223,7 @@ Error no_header_in_ndjson() {
 /// Returns: the keys found in the first rows that are not too long. Errors: those of reading.
 Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
                                                        std::uint64_t row_max) {
-  auto source = io::Source::open(path, {});
+  auto source = io::ChunkReader::open(path, {});
   if (!source) return source.error();
   std::string row;
   bool too_long = false;
@@ -252,7 +252,7 @@ Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
 
 /// `keys_behind`: keys from the rows after a first row that is too long; null if not yet known.
 Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
-                            const IntakeOptions& options,
+                            const RowReaderOptions& options,
                             const std::vector<std::string>* keys_behind) {
   Plan plan;
   plan.format = Format::ndjson;
@@ -298,7 +298,7 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
 }
 
 /// `whole`: `head` is the complete input.
-Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeOptions& options,
+Result<Plan> examine(std::string_view head, bool whole, bool pipe, const RowReaderOptions& options,
                      const std::vector<std::string>* keys_behind = nullptr) {
   if (auto text = check_text(head); !text) return text.error();
   auto format = options.format;
@@ -308,7 +308,7 @@ Result<Plan> examine(std::string_view head, bool whole, bool pipe, const IntakeO
 }
 
 /// Returns: the option that selects the ids of one side, as it was given.
-std::string side_option(const IntakeOptions& options, std::size_t side) {
+std::string side_option(const RowReaderOptions& options, std::size_t side) {
   if (!options.id_fields.empty()) return "--id-fields " + options.id_fields;
   if (options.op == Op::alias) {
     return side == 0 ? "--alias-field " + options.alias_field
@@ -317,7 +317,7 @@ std::string side_option(const IntakeOptions& options, std::size_t side) {
   return side == 0 ? "--anon-field " + options.anon_field : "--user-field " + options.user_field;
 }
 
-Result<void> check_options(const IntakeOptions& options) {
+Result<void> check_options(const RowReaderOptions& options) {
   if (options.row_max < 64 || options.row_max > (1U << 30U)) {
     return Error{Errc::usage, "--row-max: out of range: use 64 B to 1 GiB"};
   }
@@ -340,8 +340,9 @@ std::string_view name(Format format) {
   return names[static_cast<std::size_t>(format)];
 }
 
-struct Intake::State {
-  explicit State(IntakeOptions given) : options(std::move(given)), order_kind(options.order_kind) {}
+struct RowReader::State {
+  explicit State(RowReaderOptions given)
+      : options(std::move(given)), order_kind(options.order_kind) {}
 
   Result<void> look_at_heads();
   Result<Plan> examine_head(const std::string& path, std::size_t bytes);
@@ -357,19 +358,19 @@ struct Intake::State {
   Result<void> check_unchanged() const;
   Result<void> check_counts() const;
   InputFile& file() { return files[index]; }
-  io::SourceOptions source_options() const {
+  io::ChunkReaderOptions source_options() const {
     return {.chunk_bytes = std::max<std::size_t>(chunk_bytes, options.row_max / 4)};
   }
 
-  IntakeOptions options;
+  RowReaderOptions options;
   std::vector<InputFile> files;
   std::vector<std::string> passed_over;
   std::uint64_t bytes_total = 0;
   std::uint64_t bytes_before = 0;  // raw bytes of the files already read
 
-  std::map<std::size_t, io::Source> pipes;  // kept open: a writer is waiting
-  std::size_t index = 0;                    // of the current file
-  std::optional<io::Source> source;
+  std::map<std::size_t, io::ChunkReader> pipes;  // kept open: a writer is waiting
+  std::size_t index = 0;                         // of the current file
+  std::optional<io::ChunkReader> source;
   Plan plan;
   bool last = false;      // the source has no more chunks
   bool use_left = false;  // feed `left` before reading more
@@ -390,11 +391,11 @@ struct Intake::State {
 };
 
 /// Checks everything that can be checked before the first row is read.
-Result<void> Intake::State::look_at_heads() {
+Result<void> RowReader::State::look_at_heads() {
   std::vector<std::array<std::uint64_t, 2>> known;
   for (std::size_t i = 0; i < files.size(); ++i) {
     auto& input = files[i];
-    auto opened = io::Source::open(input.path, {.head_bytes = head_bytes});
+    auto opened = io::ChunkReader::open(input.path, {.head_bytes = head_bytes});
     if (!opened) return opened.error();
     if (opened->is_pipe()) {
       input.is_pipe = true;
@@ -424,8 +425,8 @@ Result<void> Intake::State::look_at_heads() {
   return {};
 }
 
-Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t bytes) {
-  auto opened = io::Source::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
+Result<Plan> RowReader::State::examine_head(const std::string& path, std::size_t bytes) {
+  auto opened = io::ChunkReader::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
   if (!opened) return opened.error();
   io::Chunk head;
   if (auto read = opened->next(head); !read) return read.error();
@@ -435,8 +436,8 @@ Result<Plan> Intake::State::examine_head(const std::string& path, std::size_t by
 
 /// A first row that is too long costs only that row, like any other: the keys are taken from the
 /// rows after it.
-Result<Plan> Intake::State::examine_or_read_on(std::string_view head, bool whole,
-                                               const std::string& path, bool pipe) const {
+Result<Plan> RowReader::State::examine_or_read_on(std::string_view head, bool whole,
+                                                  const std::string& path, bool pipe) const {
   auto found = examine(head, whole, pipe, options);
   if (!found || !found->wants_keys_behind) return found;
   if (pipe) {
@@ -452,7 +453,7 @@ Result<Plan> Intake::State::examine_or_read_on(std::string_view head, bool whole
 
 /// Columns selected by number must be the same in all tables. If the headers differ, or tables
 /// without a header differ in their number of columns, one of them would be misread.
-Result<void> Intake::State::check_alike(const std::string& path, const Plan& found) {
+Result<void> RowReader::State::check_alike(const std::string& path, const Plan& found) {
   if (found.columns == 0 || (found.numbered.empty() && !options.no_header)) return {};
   if (!model) {
     model = Table{path, found.numbered, found.columns};
@@ -474,10 +475,10 @@ Result<void> Intake::State::check_alike(const std::string& path, const Plan& fou
 }
 
 /// Opens the file at `index` and reads until its plan is known.
-Result<void> Intake::State::open_next() {
+Result<void> RowReader::State::open_next() {
   const auto pipe = pipes.find(index);
-  auto opened = pipe == pipes.end() ? io::Source::open(file().path, source_options())
-                                    : Result<io::Source>(std::move(pipe->second));
+  auto opened = pipe == pipes.end() ? io::ChunkReader::open(file().path, source_options())
+                                    : Result<io::ChunkReader>(std::move(pipe->second));
   if (!opened) return opened.error();
   if (!opened->is_pipe() &&
       (opened->size() != file().size || opened->mtime_ns() != file().mtime_ns)) {
@@ -523,7 +524,7 @@ Result<void> Intake::State::open_next() {
 }
 
 /// Loads the next bytes into the block, after the bytes left over from the last call.
-Result<std::string_view> Intake::State::load(RowBlock& block) {
+Result<std::string_view> RowReader::State::load(RowBlock& block) {
   if (use_left) {
     block.bytes.assign(left.begin(), left.end());
     return std::string_view(block.bytes.data(), block.bytes.size());
@@ -546,7 +547,7 @@ Result<std::string_view> Intake::State::load(RowBlock& block) {
   return std::string_view(block.bytes.data() + begin, left.size() + fresh);
 }
 
-void Intake::State::note_long_rows(const RowBlock& block) {
+void RowReader::State::note_long_rows(const RowBlock& block) {
   for (const Row& row : block.rows) {
     if (row.fault != Fault::none) continue;
     const auto breaks = std::count(row.text.begin(), row.text.end(), '\n');
@@ -559,7 +560,7 @@ void Intake::State::note_long_rows(const RowBlock& block) {
   }
 }
 
-Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block) {
+Result<std::size_t> RowReader::State::feed(std::string_view bytes, RowBlock& block) {
   block.rows.clear();
   block.scratch.clear();
   block.blank_lines = 0;
@@ -582,7 +583,7 @@ Result<std::size_t> Intake::State::feed(std::string_view bytes, RowBlock& block)
   return taken;
 }
 
-Result<bool> Intake::State::next(RowBlock& block) {
+Result<bool> RowReader::State::next(RowBlock& block) {
   for (;;) {
     if (!source) {
       if (index == files.size()) {
@@ -611,7 +612,7 @@ Result<bool> Intake::State::next(RowBlock& block) {
 }
 
 /// Records the facts of the file after all of it was read.
-Result<void> Intake::State::close_file() {
+Result<void> RowReader::State::close_file() {
   const auto& facts = source->facts();
   file().size = facts.size;
   file().mtime_ns = facts.mtime_ns;
@@ -632,10 +633,10 @@ Result<void> Intake::State::close_file() {
 }
 
 /// A file that was read to its end may have grown while others were read.
-Result<void> Intake::State::check_unchanged() const {
+Result<void> RowReader::State::check_unchanged() const {
   for (const auto& input : files) {
     if (input.is_pipe) continue;
-    const auto again = io::Source::open(input.path, {.head_bytes = 1});
+    const auto again = io::ChunkReader::open(input.path, {.head_bytes = 1});
     if (!again) return again.error();
     if (again->size() == input.size && again->mtime_ns() == input.mtime_ns) continue;
     return Error{Errc::input, fmt::format("{}: the file changed after it was read: wait until its "
@@ -645,7 +646,7 @@ Result<void> Intake::State::check_unchanged() const {
   return {};
 }
 
-Result<void> Intake::State::check_counts() const {
+Result<void> RowReader::State::check_counts() const {
   if (rows == 0 && !empty_path.empty()) {
     return Error{Errc::input,
                  fmt::format("{}: the file is empty: check that the export has run", empty_path)};
@@ -670,12 +671,12 @@ Result<void> Intake::State::check_counts() const {
   return {};
 }
 
-Intake::Intake(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Intake::Intake(Intake&&) noexcept = default;
-Intake& Intake::operator=(Intake&&) noexcept = default;
-Intake::~Intake() = default;
+RowReader::RowReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RowReader::RowReader(RowReader&&) noexcept = default;
+RowReader& RowReader::operator=(RowReader&&) noexcept = default;
+RowReader::~RowReader() = default;
 
-Result<Intake> Intake::open(IntakeOptions options) {
+Result<RowReader> RowReader::open(RowReaderOptions options) {
   if (auto good = check_options(options); !good) return good.error();
   auto inputs = io::list_inputs(options.inputs);
   if (!inputs) return inputs.error();
@@ -690,10 +691,10 @@ Result<Intake> Intake::open(IntakeOptions options) {
   for (auto& path : inputs->paths)
     state->files.emplace_back().path = std::move(path);
   if (auto good = state->look_at_heads(); !good) return good.error();
-  return Intake(std::move(state));
+  return RowReader(std::move(state));
 }
 
-Result<bool> Intake::next(RowBlock& block) {
+Result<bool> RowReader::next(RowBlock& block) {
   if (state_->failed) return *state_->failed;
   auto more = state_->next(block);
   if (!more) {
@@ -704,23 +705,23 @@ Result<bool> Intake::next(RowBlock& block) {
   return more;
 }
 
-const std::vector<InputFile>& Intake::files() const {
+const std::vector<InputFile>& RowReader::files() const {
   return state_->files;
 }
 
-const std::vector<std::string>& Intake::passed_over() const {
+const std::vector<std::string>& RowReader::passed_over() const {
   return state_->passed_over;
 }
 
-OrderKind Intake::order_kind() const {
+OrderKind RowReader::order_kind() const {
   return state_->order_kind;
 }
 
-std::uint64_t Intake::bytes_total() const {
+std::uint64_t RowReader::bytes_total() const {
   return state_->bytes_total;
 }
 
-std::uint64_t Intake::bytes_read() const {
+std::uint64_t RowReader::bytes_read() const {
   return state_->bytes_before + (state_->source ? state_->source->bytes_read() : 0);
 }
 

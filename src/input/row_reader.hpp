@@ -24,7 +24,7 @@ enum class Format : std::uint8_t { automatic, csv, tsv, ndjson };
 /// Returns: the name as in options and plans, such as "csv".
 std::string_view name(Format format);
 
-struct IntakeOptions {
+struct RowReaderOptions {
   /// Files, directories, globs and `-`, in reading order.
   std::vector<std::string> inputs{};
   /// Flag: --format. Automatic: NDJSON if the first character that is not blank is `{` or `[`,
@@ -100,17 +100,17 @@ struct InputFile {
 ///
 /// Bounds: the chunks being read, the block being filled and a reader's index: about 6 MiB, or
 /// about six times --row-max if that is more.
-class Intake {
+class RowReader {
  public:
   /// Expands the inputs and examines the start of each regular file.
   ///
   /// Errors: usage for invalid options and uncertain columns; input for files that are missing,
   /// unreadable or not text.
-  static Result<Intake> open(IntakeOptions options);
+  static Result<RowReader> open(RowReaderOptions options);
 
-  Intake(Intake&&) noexcept;
-  Intake& operator=(Intake&&) noexcept;
-  ~Intake();
+  RowReader(RowReader&&) noexcept;
+  RowReader& operator=(RowReader&&) noexcept;
+  ~RowReader();
 
   /// Fills `block` with the next rows of one file, reusing its memory.
   ///
@@ -138,7 +138,7 @@ class Intake {
 
  private:
   struct State;
-  explicit Intake(std::unique_ptr<State> state);
+  explicit RowReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -43,8 +43,8 @@ Error changed(const std::string& path, std::string_view how) {
 
 }  // namespace
 
-struct Source::State {
-  explicit State(std::string name, SourceOptions how) : path(std::move(name)), options(how) {}
+struct ChunkReader::State {
+  explicit State(std::string name, ChunkReaderOptions how) : path(std::move(name)), options(how) {}
   ~State() {
     {
       const std::lock_guard lock(mutex);
@@ -79,7 +79,7 @@ struct Source::State {
   void work();
 
   std::string path;
-  SourceOptions options;
+  ChunkReaderOptions options;
   int descriptor = -1;
   int stop_event = ::eventfd(0, EFD_CLOEXEC);  // ends a wait for a pipe that may never write
   bool pipe = false;
@@ -92,7 +92,7 @@ struct Source::State {
   std::size_t raw_end = 0;
   bool raw_done = false;
   std::optional<Inflater> inflater;  // none if the input is not compressed
-  SourceFacts facts;
+  ChunkReaderFacts facts;
 
   std::atomic<std::uint64_t> bytes_read{0};
   std::atomic<bool> stop{false};
@@ -106,7 +106,7 @@ struct Source::State {
 };
 
 /// Wait until a pipe has bytes or is at its end; false if the thread is to stop.
-bool Source::State::wait_readable() {
+bool ChunkReader::State::wait_readable() {
   std::array<pollfd, 2> waits{pollfd{descriptor, POLLIN, 0}, pollfd{stop_event, POLLIN, 0}};
   while (::poll(waits.data(), waits.size(), -1) < 0 && errno == EINTR) {
   }
@@ -114,7 +114,7 @@ bool Source::State::wait_readable() {
 }
 
 /// Read until `into` is full or the input ends; from a pipe whatever is available.
-Result<std::size_t> Source::State::read_raw(std::span<char> into) {
+Result<std::size_t> ChunkReader::State::read_raw(std::span<char> into) {
   std::size_t made = 0;
   while (made < into.size()) {
     if (pipe && !wait_readable()) return Error{Errc::interrupted, path + ": left unread"};
@@ -138,7 +138,7 @@ Result<std::size_t> Source::State::read_raw(std::span<char> into) {
 }
 
 /// Read the first bytes and detect the compression.
-Result<void> Source::State::begin() {
+Result<void> ChunkReader::State::begin() {
   XXH3_128bits_reset(digest);
   raw.resize(raw_bytes);
   while (raw_end < 4 && !raw_done) {
@@ -151,7 +151,7 @@ Result<void> Source::State::begin() {
   return {};
 }
 
-Result<void> Source::State::fill(Chunk& chunk) {
+Result<void> ChunkReader::State::fill(Chunk& chunk) {
   chunk.bytes.resize(options.headroom_bytes + std::max(options.chunk_bytes, options.head_bytes));
   chunk.begin = chunk.end = options.headroom_bytes;
   chunk.last = false;
@@ -191,7 +191,7 @@ Result<void> Source::State::fill(Chunk& chunk) {
   return {};
 }
 
-Result<void> Source::State::finish() {
+Result<void> ChunkReader::State::finish() {
   if (inflater) {
     if (const auto whole = inflater->finish(); !whole) return failed(whole.error().what);
   }
@@ -212,7 +212,7 @@ Result<void> Source::State::finish() {
 }
 
 /// Read chunk by chunk until the end of the input or until `stop` is set.
-Result<void> Source::State::read_on() {
+Result<void> ChunkReader::State::read_on() {
   if (auto begun = begin(); !begun) return begun;
   bool last = false;
   while (!last) {
@@ -235,7 +235,7 @@ Result<void> Source::State::read_on() {
   return {};
 }
 
-void Source::State::work() {
+void ChunkReader::State::work() {
   auto result = util::caught([this] { return read_on(); });
   if (result) return;
   const std::lock_guard lock(mutex);
@@ -250,12 +250,12 @@ Error cannot_open(const std::string& path, int error_number) {
                                    std::generic_category().message(error_number))};
 }
 
-Source::Source(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Source::Source(Source&&) noexcept = default;
-Source& Source::operator=(Source&&) noexcept = default;
-Source::~Source() = default;
+ChunkReader::ChunkReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ChunkReader::ChunkReader(ChunkReader&&) noexcept = default;
+ChunkReader& ChunkReader::operator=(ChunkReader&&) noexcept = default;
+ChunkReader::~ChunkReader() = default;
 
-Result<Source> Source::open(const std::string& path, SourceOptions options) {
+Result<ChunkReader> ChunkReader::open(const std::string& path, ChunkReaderOptions options) {
   auto state = std::make_unique<State>(path, options);
   state->descriptor = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (state->descriptor < 0 || ::fstat(state->descriptor, &state->opened) != 0) {
@@ -273,10 +273,10 @@ Result<Source> Source::open(const std::string& path, SourceOptions options) {
   // Standard input counts as a pipe even if a shell has redirected a file into it: it is read once,
   // from the current position.
   state->pipe = path == "-" || !S_ISREG(mode);
-  return Source(std::move(state));
+  return ChunkReader(std::move(state));
 }
 
-Result<std::array<std::uint8_t, 16>> Source::digest_of(const std::string& path) {
+Result<std::array<std::uint8_t, 16>> ChunkReader::digest_of(const std::string& path) {
   auto source = open(path);
   if (!source) return source.error();
   auto& state = *source->state_;
@@ -289,12 +289,12 @@ Result<std::array<std::uint8_t, 16>> Source::digest_of(const std::string& path) 
   return state.canonical_digest();
 }
 
-void Source::set_options(SourceOptions options) {
+void ChunkReader::set_options(ChunkReaderOptions options) {
   IDMERGE_CHECK(!state_->started);
   state_->options = options;
 }
 
-Result<void> Source::next(Chunk& chunk) {
+Result<void> ChunkReader::next(Chunk& chunk) {
   auto& state = *state_;
   if (state.options.head_bytes != 0) {  // one small chunk is not worth a thread
     const auto begun = state.begin();
@@ -315,27 +315,27 @@ Result<void> Source::next(Chunk& chunk) {
   return {};
 }
 
-bool Source::is_pipe() const {
+bool ChunkReader::is_pipe() const {
   return state_->pipe;
 }
 
-std::uint64_t Source::size() const {
+std::uint64_t ChunkReader::size() const {
   return state_->pipe ? 0 : static_cast<std::uint64_t>(state_->opened.st_size);
 }
 
-std::int64_t Source::mtime_ns() const {
+std::int64_t ChunkReader::mtime_ns() const {
   return state_->pipe ? 0 : changed_ns(state_->opened);
 }
 
-std::array<std::uint64_t, 2> Source::identity() const {
+std::array<std::uint64_t, 2> ChunkReader::identity() const {
   return {state_->opened.st_dev, state_->opened.st_ino};
 }
 
-std::uint64_t Source::bytes_read() const {
+std::uint64_t ChunkReader::bytes_read() const {
   return state_->bytes_read;
 }
 
-const SourceFacts& Source::facts() const {
+const ChunkReaderFacts& ChunkReader::facts() const {
   return state_->facts;
 }
 

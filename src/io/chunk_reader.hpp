@@ -28,7 +28,7 @@ struct Chunk {
   bool last = false;
 };
 
-struct SourceOptions {
+struct ChunkReaderOptions {
   std::size_t chunk_bytes = 256 << 10;
   std::size_t headroom_bytes = 64 << 10;
   /// If not 0, read only this many decompressed bytes, as one chunk, to inspect the start of an
@@ -37,7 +37,7 @@ struct SourceOptions {
 };
 
 /// Facts about an input that has been read to its end.
-struct SourceFacts {
+struct ChunkReaderFacts {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;              // 0 for pipes
   std::array<std::uint8_t, 16> digest{};  // XXH3-128 of the raw bytes, canonical byte order
@@ -51,12 +51,12 @@ Error cannot_open(const std::string& path, int error_number);
 /// One input being read.
 ///
 /// Bounds: memory for six chunks, 256 KiB of raw bytes and the decompressor.
-class Source {
+class ChunkReader {
  public:
   /// Open a file, or standard input for "-".
   ///
   /// Errors: as cannot_open(); usage if it is a directory.
-  static Result<Source> open(const std::string& path, SourceOptions options = {});
+  static Result<ChunkReader> open(const std::string& path, ChunkReaderOptions options = {});
 
   /// Read a file and compute the digest of its raw bytes, as in facts(). Symbolic links are
   /// followed.
@@ -64,12 +64,12 @@ class Source {
   /// Errors: as open(); input if it cannot be read twice.
   static Result<std::array<std::uint8_t, 16>> digest_of(const std::string& path);
 
-  Source(Source&&) noexcept;
-  Source& operator=(Source&&) noexcept;
-  ~Source();
+  ChunkReader(ChunkReader&&) noexcept;
+  ChunkReader& operator=(ChunkReader&&) noexcept;
+  ~ChunkReader();
 
   /// Requires: next() has not been called.
-  void set_options(SourceOptions options);
+  void set_options(ChunkReaderOptions options);
 
   /// Wait for the next chunk and exchange it for `chunk`, whose memory is reused.
   ///
@@ -94,11 +94,11 @@ class Source {
   std::uint64_t bytes_read() const;
 
   /// Requires: the last chunk has been returned.
-  const SourceFacts& facts() const;
+  const ChunkReaderFacts& facts() const;
 
  private:
   struct State;
-  explicit Source(std::unique_ptr<State> state);
+  explicit ChunkReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

@@ -35,7 +35,7 @@ std::string pipe_passed_over(std::string_view path) {
   return fmt::format("{}: a named pipe: name it itself to read it", path);
 }
 
-Result<void> add_directory(const std::string& path, Inputs& inputs) {
+Result<void> add_directory(const std::string& path, InputList& inputs) {
   std::error_code error;
   std::vector<std::string> found;
   const auto before = inputs.passed_over.size();
@@ -68,7 +68,7 @@ Result<void> add_directory(const std::string& path, Inputs& inputs) {
   return {};
 }
 
-Result<void> add(const std::string& path, bool from_glob, Inputs& inputs) {
+Result<void> add(const std::string& path, bool from_glob, InputList& inputs) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (error) return cannot_open(path, error.value());
@@ -135,8 +135,8 @@ bool natural_less(std::string_view a, std::string_view b) {
   return a < b;  // "a01" and "a1": any order that is deterministic
 }
 
-Result<Inputs> list_inputs(const std::vector<std::string>& named) {
-  Inputs inputs;
+Result<InputList> list_inputs(const std::vector<std::string>& named) {
+  InputList inputs;
   if (named.empty()) {
     return Error{Errc::usage, "no input is named: name files, directories or '-' for stdin"};
   }

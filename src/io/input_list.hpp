@@ -13,7 +13,7 @@
 
 namespace idmerge::io {
 
-struct Inputs {
+struct InputList {
   std::vector<std::string> paths;        // "-" is standard input
   std::vector<std::string> passed_over;  // "dir/_SUCCESS: a marker file"
 };
@@ -22,7 +22,7 @@ struct Inputs {
 ///
 /// Errors: input for a path that does not exist and a glob that matches nothing; usage for a
 /// directory within a directory and for standard input given twice.
-Result<Inputs> list_inputs(const std::vector<std::string>& named);
+Result<InputList> list_inputs(const std::vector<std::string>& named);
 
 /// Natural order: digit sequences are compared by value, so that "part-2" precedes "part-10".
 bool natural_less(std::string_view a, std::string_view b);

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 4096;
 
-std::string text_of(const LockOwner& owner) {
+std::string text_of(const ProcessIdentity& owner) {
   util::KeyValues values{
       {"pid", std::to_string(owner.pid)}, {"host", owner.host}, {"since", owner.since}};
   if (!owner.process.empty()) values.set("process", owner.process);
@@ -44,7 +44,7 @@ std::string words_of(const std::string& text) {
 
 /// Returns whether the text was written by another process of this machine that is still running.
 /// That process holds the original of the file.
-bool is_alive(const std::string& text, const LockOwner& me) {
+bool is_alive(const std::string& text, const ProcessIdentity& me) {
   const auto values = util::KeyValues::parse(text);
   std::uint64_t pid = 0;
   if (!values || !util::parse_number(values->get("pid"), pid) || pid == me.pid) return false;
@@ -70,7 +70,7 @@ std::string process_of(std::uint64_t pid) {
   return has_ended ? std::string() : fmt::format("{}/{}", boot, fields[started]);
 }
 
-Result<Lock> Lock::take(Files& files, const std::string& path, const LockOwner& me) {
+Result<Lock> Lock::take(Files& files, const std::string& path, const ProcessIdentity& me) {
   auto file = files.open_append(path);
   if (!file) return file.error();
   const auto locked = file->try_lock();

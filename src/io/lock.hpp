@@ -13,7 +13,7 @@ namespace idmerge::io {
 
 /// The process that holds the lock, as recorded in the lock file and shown in messages: "pid 4711
 /// on etl-7 since 2026-11-23T18:00:00Z".
-struct LockOwner {
+struct ProcessIdentity {
   std::uint64_t pid = 0;
   std::string host;
   std::string since;         // RFC 3339
@@ -31,7 +31,7 @@ class Lock {
   ///
   /// Errors: Errc::locked, naming the owner, if another process holds the lock, or if the file is a
   /// copy of one that a running process wrote; Errc::usage where the file system has no locks.
-  static Result<Lock> take(Files& files, const std::string& path, const LockOwner& me);
+  static Result<Lock> take(Files& files, const std::string& path, const ProcessIdentity& me);
 
   /// Returns: the previous owner if it ended without releasing the lock; otherwise empty.
   const std::string& died() const { return died_; }

@@ -10,7 +10,7 @@
 
 namespace idmerge::io {
 
-LockOwner lock_owner_here() {
+ProcessIdentity this_process() {
   std::array<char, 256> host{};
   if (gethostname(host.data(), host.size() - 1) != 0) host = {'?'};
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

@@ -10,7 +10,7 @@
 
 namespace idmerge::io {
 
-LockOwner lock_owner_here();
+ProcessIdentity this_process();
 
 /// Returns: an id that changes with each boot of the machine; empty if the kernel provides none.
 std::string boot_here();

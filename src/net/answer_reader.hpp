@@ -178,7 +178,7 @@ class AnswerReader {
 
   /// Take the complete answer and decrement the number of expected ones.
   /// Lifetime: its views are valid until the next bytes are parsed.
-  Reply taken() {
+  Response taken() {
     parsing_ = false;
     if (awaited_ > 0) --awaited_;
     return {.status = parser_->status(),
@@ -223,8 +223,8 @@ class AnswerReader {
   std::vector<char> buffer_;
   std::size_t begin_ = 0;  // of the bytes that were read and not yet parsed
   std::size_t end_ = 0;
-  ReplyParts parts_;
-  std::optional<ReplyParser> parser_;
+  ResponseParts parts_;
+  std::optional<ResponseParser> parser_;
   bool tunnel_ = false;            // the answer is the one to CONNECT
   bool parsing_ = false;           // the parser has begun with the next answer
   std::size_t parsed_ = 0;         // bytes of this answer that are parsed

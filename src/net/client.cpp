@@ -64,7 +64,7 @@ struct Connection::State : Line {
   Answer answered(bool whole);
   Answer garbage(bool sent, const boost::beast::error_code& ec);
   Answer broken(Step step, bool sent);
-  Answer ended(ReplyEnd how, bool sent, bool stale, std::string_view why);
+  Answer ended(ResponseEnd how, bool sent, bool stale, std::string_view why);
   Error connect_error(const Endpoint::Address& address, const std::string& why) const;
 };
 
@@ -378,11 +378,11 @@ Task<Result<void>> Connection::State::shake_hands() {
 // ---- Requests and answers
 
 Answer Connection::State::answered(bool whole) {
-  Answer answer{.end = ReplyEnd::answered, .sent = whole, .reply = answers.taken()};
-  if (!answer.reply.retry_after.empty()) {
-    answer.reply.received_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
-                                       std::chrono::system_clock::now().time_since_epoch())
-                                       .count();
+  Answer answer{.end = ResponseEnd::answered, .sent = whole, .response = answers.taken()};
+  if (!answer.response.retry_after.empty()) {
+    answer.response.received_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
+                                          std::chrono::system_clock::now().time_since_epoch())
+                                          .count();
   }
   ++had;
   if (!answers.keep_alive() || !whole) {
@@ -392,30 +392,30 @@ Answer Connection::State::answered(bool whole) {
   return answer;
 }
 
-Answer Connection::State::ended(ReplyEnd how, bool sent, bool stale, std::string_view why) {
+Answer Connection::State::ended(ResponseEnd how, bool sent, bool stale, std::string_view why) {
   what = why;
   close();
   return {.end = how, .sent = sent, .stale = stale, .what = what};
 }
 
 Answer Connection::State::garbage(bool sent, const boost::beast::error_code& ec) {
-  return ended(ReplyEnd::garbage, sent, false, "not HTTP: " + ec.message());
+  return ended(ResponseEnd::garbage, sent, false, "not HTTP: " + ec.message());
 }
 
 Answer Connection::State::broken(Step step, bool sent) {
   const bool nothing_came = answers.nothing_came();
   const bool stale = had > 0 && nothing_came;
-  if (overdue) return ended(ReplyEnd::timed_out, sent, false, "no complete answer in time");
+  if (overdue) return ended(ResponseEnd::timed_out, sent, false, "no complete answer in time");
   if (tls && step.want == Step::Want::failed) {
     const bool refused = had == 0 && tls.refused();
-    return ended(refused ? ReplyEnd::refused : ReplyEnd::closed, sent, stale,
+    return ended(refused ? ResponseEnd::refused : ResponseEnd::closed, sent, stale,
                  tls.error(endpoint.options().target.host).what);
   }
   if (step.want == Step::Want::failed) {
-    return ended(ReplyEnd::closed, sent, stale,
+    return ended(ResponseEnd::closed, sent, stale,
                  std::generic_category().message(errno != 0 ? errno : ECONNRESET));
   }
-  return ended(ReplyEnd::closed, sent, stale,
+  return ended(ResponseEnd::closed, sent, stale,
                nothing_came ? "the connection was closed without an answer"
                             : "the connection was closed within the answer");
 }
@@ -427,13 +427,13 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     const Unasked unasked = look(step);
     if (unasked == Unasked::answer) {
       auto answer =
-          ended(ReplyEnd::closed, false, had > 0, "an answer came that nobody had asked for");
+          ended(ResponseEnd::closed, false, had > 0, "an answer came that nobody had asked for");
       answer.surplus = true;
       co_return answer;
     }
     if (tls && step.want == Step::Want::failed) co_return broken(step, false);
     if (unasked == Unasked::farewell || step.want != Step::Want::read) {
-      co_return ended(ReplyEnd::closed, false, had > 0, "the connection was closed while idle");
+      co_return ended(ResponseEnd::closed, false, had > 0, "the connection was closed while idle");
     }
   }
   Guard guard(endpoint, *this, now + endpoint.options().timeout);
@@ -452,7 +452,7 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
   }
   if (!read_answer) {
     guard.done();
-    co_return Answer{.end = ReplyEnd::answered, .sent = true};
+    co_return Answer{.end = ResponseEnd::answered, .sent = true};
   }
 
   boost::beast::error_code ec;
@@ -506,13 +506,13 @@ Task<std::optional<Answer>> Connection::send(std::string_view requests, std::siz
   IDMERGE_CHECK(is_open() && !requests.empty());
   state_->answers.await(count);
   Answer answer = co_await state_->converse(requests, false);
-  if (answer.end == ReplyEnd::answered) co_return std::nullopt;
+  if (answer.end == ResponseEnd::answered) co_return std::nullopt;
   co_return answer;
 }
 
 Task<Answer> Connection::receive() {
   if (!is_open()) {
-    co_return Answer{.end = ReplyEnd::closed,
+    co_return Answer{.end = ResponseEnd::closed,
                      .sent = true,
                      .stale = true,
                      .what = "the connection was closed after an earlier answer"};

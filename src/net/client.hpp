@@ -23,8 +23,8 @@
 namespace idmerge::net {
 
 /// The result of an exchange.
-enum class ReplyEnd : std::uint8_t {
-  answered,   // `reply` is a complete answer
+enum class ResponseEnd : std::uint8_t {
+  answered,   // `response` is a complete answer
   timed_out,  // the deadline passed
   closed,     // the connection broke, before or within the answer
   refused,    // the server rejected our side of TLS after the handshake: in TLS 1.3 a server
@@ -33,7 +33,7 @@ enum class ReplyEnd : std::uint8_t {
 };
 
 struct Answer {
-  ReplyEnd end = ReplyEnd::closed;
+  ResponseEnd end = ResponseEnd::closed;
 
   /// The request may have reached the service completely, so that sending it again may repeat it.
   bool sent = false;
@@ -47,7 +47,7 @@ struct Answer {
   /// belong to other requests, and with `answered` this one, too.
   bool surplus = false;
 
-  Reply reply = {};            // with `answered`
+  Response response = {};      // with `answered`
   std::string_view what = {};  // otherwise: the reason, for the log
 };
 

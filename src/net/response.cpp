@@ -58,15 +58,16 @@ void append_clean(const util::Redactor& secrets, std::string_view raw, std::stri
   }
 }
 
-bool is_html(const Reply& reply) {
-  if (find_any_case(reply.content_type, "html", 0) != std::string_view::npos) return true;
-  const auto first = reply.body.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && reply.body[first] == '<';
+bool is_html(const Response& response) {
+  if (find_any_case(response.content_type, "html", 0) != std::string_view::npos) return true;
+  const auto first = response.body.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && response.body[first] == '<';
 }
 
-void append_gist(const util::Redactor& secrets, const Reply& reply, std::string& out) {
-  std::string_view text = reply.body.substr(0, std::min<std::size_t>(reply.body.size(), 16'384));
-  if (is_html(reply)) {
+void append_gist(const util::Redactor& secrets, const Response& response, std::string& out) {
+  std::string_view text =
+      response.body.substr(0, std::min<std::size_t>(response.body.size(), 16'384));
+  if (is_html(response)) {
     const auto open = find_any_case(text, "<title", 0);
     const auto from = open == std::string_view::npos ? open : text.find('>', open);
     const auto to = from == std::string_view::npos ? from : find_any_case(text, "</title", from);

@@ -17,7 +17,7 @@ namespace idmerge::net {
 
 /// A complete and well-formed HTTP answer.
 /// Lifetime: the views are valid until the next request on the connection that read it.
-struct Reply {
+struct Response {
   unsigned status = 0;
   std::string_view content_type = {};
   std::string_view retry_after = {};
@@ -38,9 +38,9 @@ void append_clean(const util::Redactor& secrets, std::string_view text, std::str
                   std::size_t size_max = message_bytes_max);
 
 /// Returns whether the body is HTML, judged by the content type or its first character.
-bool is_html(const Reply& reply);
+bool is_html(const Response& response);
 
 /// Appends a short form of the body: the title of an HTML page, or the beginning of the text.
-void append_gist(const util::Redactor& secrets, const Reply& reply, std::string& out);
+void append_gist(const util::Redactor& secrets, const Response& response, std::string& out);
 
 }  // namespace idmerge::net

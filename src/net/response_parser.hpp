@@ -15,7 +15,7 @@
 namespace idmerge::net {
 
 /// The parts of a response that are kept; reused from response to response.
-struct ReplyParts {
+struct ResponseParts {
   std::string content_type;
   std::string retry_after;
   std::string date;
@@ -33,9 +33,9 @@ struct ReplyParts {
   }
 };
 
-class ReplyParser : public boost::beast::http::basic_parser<false> {
+class ResponseParser : public boost::beast::http::basic_parser<false> {
  public:
-  ReplyParser(ReplyParts& parts, std::size_t head_bytes_max, std::size_t body_bytes_max)
+  ResponseParser(ResponseParts& parts, std::size_t head_bytes_max, std::size_t body_bytes_max)
       : parts_(parts), body_bytes_max_(body_bytes_max) {
     parts_.clear();
     header_limit(static_cast<std::uint32_t>(head_bytes_max));
@@ -98,7 +98,7 @@ class ReplyParser : public boost::beast::http::basic_parser<false> {
 
   void on_finish_impl(error_code& ec) override { ec = {}; }
 
-  ReplyParts& parts_;
+  ResponseParts& parts_;
   std::size_t body_bytes_max_;
   unsigned status_ = 0;
 };

@@ -22,16 +22,16 @@ constexpr std::uint64_t bytes_a_link = 52;
 /// Memory for threads, blocks and buffers, besides the resolver.
 constexpr std::uint64_t rest_bytes = 48U << 20U;
 
-std::uint64_t share_for_census(std::uint64_t memory_bytes) {
+std::uint64_t share_for_resolver(std::uint64_t memory_bytes) {
   if (memory_bytes == 0) return std::numeric_limits<std::uint64_t>::max();
   return memory_bytes > 2 * rest_bytes ? memory_bytes - rest_bytes : memory_bytes / 2;
 }
 
 }  // namespace
 
-BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
-                             const Fingerprinter& print, bool has_orders, PlanWriter& plan,
-                             io::Files& files, io::SpillDir& dir, Progress& progress)
+BoundedResolver::BoundedResolver(const ResolverOptions& options, const Bounds& bounds,
+                                 const Fingerprinter& print, bool has_orders, PlanWriter& plan,
+                                 io::Files& files, io::SpillDir& dir, Progress& progress)
     : options_(options),
       bounds_(bounds),
       print_(print),
@@ -40,15 +40,16 @@ BoundedCensus::BoundedCensus(const CensusOptions& options, const Bounds& bounds,
       files_(files),
       dir_(dir),
       progress_(progress),
-      census_bytes_max_(share_for_census(bounds.memory_bytes)),
-      census_(std::make_unique<Census>(options)) {}
+      resolver_bytes_max_(share_for_resolver(bounds.memory_bytes)),
+      resolver_(std::make_unique<Resolver>(options)) {}
 
-bool BoundedCensus::is_full(const input::RowBlock& block) const {
-  return !spilled_ && census_->bytes_after(block.rows.size()) + orders_.bytes() > census_bytes_max_;
+bool BoundedResolver::is_full(const input::RowBlock& block) const {
+  return !spilled_ &&
+         resolver_->bytes_after(block.rows.size()) + orders_.bytes() > resolver_bytes_max_;
 }
 
-Result<void> BoundedCensus::take(const input::RowBlock& block, std::span<const Judged> judged,
-                                 std::vector<std::uint32_t>& fresh) {
+Result<void> BoundedResolver::take(const input::RowBlock& block, std::span<const Judged> judged,
+                                   std::vector<std::uint32_t>& fresh) {
   fresh.clear();
   if (!looked_ahead_) {
     if (auto done = look_ahead(block, judged); !done) return done;
@@ -60,29 +61,29 @@ Result<void> BoundedCensus::take(const input::RowBlock& block, std::span<const J
     spilled_->count_blank_lines(block.blank_lines);
     return spilled_->take(block, judged);
   }
-  census_->count_blank_lines(block.blank_lines);
-  if (auto taken = census_->take(block.rows, judged, fresh); !taken) return taken;
+  resolver_->count_blank_lines(block.blank_lines);
+  if (auto taken = resolver_->take(block.rows, judged, fresh); !taken) return taken;
   if (!has_orders_) return {};
-  auto ordinal = census_->links() - fresh.size();
-  orders_.grow_to_hold(census_->links());
+  auto ordinal = resolver_->links() - fresh.size();
+  orders_.grow_to_hold(resolver_->links());
   for (const auto i : fresh)
     orders_[ordinal++] = block.rows[i].order;
   return {};
 }
 
-void BoundedCensus::foresee(double share_read) {
-  if (!spilled_) census_->foresee(share_read, census_bytes_max_);
+void BoundedResolver::foresee(double share_read) {
+  if (!spilled_) resolver_->foresee(share_read, resolver_bytes_max_);
 }
 
 /// Estimates the total from the first block.
-Result<void> BoundedCensus::look_ahead(const input::RowBlock& block,
-                                       std::span<const Judged> judged) {
+Result<void> BoundedResolver::look_ahead(const input::RowBlock& block,
+                                         std::span<const Judged> judged) {
   looked_ahead_ = true;
   std::uint64_t pairs = 0;
   std::uint64_t id_bytes = 0;
   RowPacker packer(false);
   for (std::size_t i = 0; i < judged.size(); ++i) {
-    if (judged[i].screened != Screened::pair) continue;
+    if (judged[i].checked != RowCheck::pair) continue;
     ++pairs;
     const input::Row& row = block.rows[i];
     id_bytes += row.anon.size() + row.user.size();
@@ -100,12 +101,12 @@ Result<void> BoundedCensus::look_ahead(const input::RowBlock& block,
       static_cast<std::uint64_t>(static_cast<double>(bounds_.input_bytes) / text_bytes)));
   rows_expected_ = static_cast<std::uint64_t>(rows * static_cast<double>(pairs) /
                                               static_cast<double>(block.rows.size()));
-  if (rows_expected_ * bytes_a_link <= census_bytes_max_) return {};
-  return announce(SpilledCensus::need_of(rows_expected_, row_bytes_, packed_bytes_, has_orders_),
+  if (rows_expected_ * bytes_a_link <= resolver_bytes_max_) return {};
+  return announce(SpilledResolver::need_of(rows_expected_, row_bytes_, packed_bytes_, has_orders_),
                   true);
 }
 
-Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_certain) {
+Result<void> BoundedResolver::announce(const SpilledResolver::Need& need, bool is_certain) {
   announced_ = is_certain;
   const auto job = io::parent_of(plan_.part_path());
   const auto job_disk = files_.disk_of(job);
@@ -145,33 +146,33 @@ Result<void> BoundedCensus::announce(const SpilledCensus::Need& need, bool is_ce
 }
 
 /// Memory is exhausted: continues on disk, starting with the links that are already in the plan.
-Result<void> BoundedCensus::begin_spill() {
-  IDMERGE_CHECK(plan_.links() == census_->links());
-  const auto so_far = census_->report();
+Result<void> BoundedResolver::begin_spill() {
+  IDMERGE_CHECK(plan_.links() == resolver_->links());
+  const auto so_far = resolver_->report();
   util::PageArray<std::int64_t> ages;
-  census_->give_ages(ages);
-  census_.reset();
+  resolver_->give_ages(ages);
+  resolver_.reset();
   if (!announced_) {
     // Assume that at least as many rows follow as were taken; nothing more is known.
     const auto rows = std::max(rows_expected_, 2 * so_far.read);
-    const auto need = SpilledCensus::need_of(rows, row_bytes_, packed_bytes_, has_orders_);
+    const auto need = SpilledResolver::need_of(rows, row_bytes_, packed_bytes_, has_orders_);
     if (auto done = announce(need, rows_expected_ > 0); !done) return done;
   }
-  auto spilled = SpilledCensus::begin(options_, print_, has_orders_, so_far, dir_);
+  auto spilled = SpilledResolver::begin(options_, print_, has_orders_, so_far, dir_);
   if (!spilled) return spilled.error();
   spilled_.emplace(std::move(*spilled));
   return spilled_->take_planned(plan_, files_, {ages.data(), ages.size()});
 }
 
-Result<std::vector<Obeyed>> BoundedCensus::judge(
-    std::span<const Decided> decisions, const std::function<void(const Census&)>& on_claims) {
+Result<std::vector<DecisionEffect>> BoundedResolver::judge(
+    std::span<const Decided> decisions, const std::function<void(const Resolver&)>& on_claims) {
   if (spilled_) {
-    spilled_->obey(decisions);
+    spilled_->apply(decisions);
     const std::span planned(orders_.data(), has_orders_ ? plan_.links() : 0);
     if (auto done = spilled_->judge(plan_, planned); !done) return done.error();
-    return spilled_->obeyed();
+    return spilled_->effects();
   }
-  auto obeyed = census_->obey(decisions);
+  auto effects = resolver_->apply(decisions);
   std::size_t begin = 0;
   const auto columns = [&](std::span<const Verdict> verdicts,
                            std::span<const std::uint32_t> components) {
@@ -179,8 +180,8 @@ Result<std::vector<Obeyed>> BoundedCensus::judge(
     plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
     begin += count;
   };
-  census_->judge(columns, [&] { on_claims(*census_); });
-  return obeyed;
+  resolver_->judge(columns, [&] { on_claims(*resolver_); });
+  return effects;
 }
 
 }  // namespace idmerge::plan

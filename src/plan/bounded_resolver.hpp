@@ -26,7 +26,7 @@
 
 namespace idmerge::plan {
 
-class BoundedCensus {
+class BoundedResolver {
  public:
   struct Bounds {
     std::uint64_t memory_bytes = 0;             // 0: no limit
@@ -34,9 +34,9 @@ class BoundedCensus {
     std::optional<std::uint64_t> input_rows{};  // from --expect-rows
   };
 
-  BoundedCensus(const CensusOptions& options, const Bounds& bounds, const Fingerprinter& print,
-                bool has_orders, PlanWriter& plan, io::Files& files, io::SpillDir& dir,
-                Progress& progress);
+  BoundedResolver(const ResolverOptions& options, const Bounds& bounds, const Fingerprinter& print,
+                  bool has_orders, PlanWriter& plan, io::Files& files, io::SpillDir& dir,
+                  Progress& progress);
 
   /// Returns whether one more block would exceed the memory limit. If so, take() reads back the
   /// plan, which must contain all links so far.
@@ -51,33 +51,33 @@ class BoundedCensus {
 
   /// Counts for the rows of the last take().
   void count_looks(const RowLooks& rows) {
-    spilled_ ? spilled_->count_looks(rows) : census_->count_looks(rows);
+    spilled_ ? spilled_->count_looks(rows) : resolver_->count_looks(rows);
   }
 
   void count_unreadable_orders(const UnreadableOrders& rows) {
-    spilled_ ? spilled_->count_unreadable_orders(rows) : census_->count_unreadable_orders(rows);
+    spilled_ ? spilled_->count_unreadable_orders(rows) : resolver_->count_unreadable_orders(rows);
   }
 
   /// Reports the share of the inputs taken so far. Units: 0..1; 0 if unknown.
   void foresee(double share_read);
 
   /// After the last block: applies the decisions, and writes the columns and the remaining links to
-  /// the plan. `on_claims` is called as by Census::judge(), but only if the resolver is in memory.
-  /// Returns: as Census::obey().
-  Result<std::vector<Obeyed>> judge(std::span<const Decided> decisions,
-                                    const std::function<void(const Census&)>& on_claims);
+  /// the plan. `on_claims` is called as by Resolver::judge(), but only if the resolver is in
+  /// memory. Returns: as Resolver::apply().
+  Result<std::vector<DecisionEffect>> judge(std::span<const Decided> decisions,
+                                            const std::function<void(const Resolver&)>& on_claims);
 
-  const CensusReport& report() const { return spilled_ ? spilled_->report() : census_->report(); }
+  const PlanSummary& report() const { return spilled_ ? spilled_->report() : resolver_->report(); }
 
   /// Returns: the number of distinct pairs so far, as far as it is known before judge().
-  std::uint64_t links() const { return spilled_ ? plan_.links() : census_->links(); }
+  std::uint64_t links() const { return spilled_ ? plan_.links() : resolver_->links(); }
 
  private:
   Result<void> look_ahead(const input::RowBlock& block, std::span<const Judged> judged);
-  Result<void> announce(const SpilledCensus::Need& need, bool is_certain);
+  Result<void> announce(const SpilledResolver::Need& need, bool is_certain);
   Result<void> begin_spill();
 
-  CensusOptions options_;
+  ResolverOptions options_;
   Bounds bounds_;
   Fingerprinter print_;
   bool has_orders_;
@@ -85,14 +85,14 @@ class BoundedCensus {
   io::Files& files_;
   io::SpillDir& dir_;
   Progress& progress_;
-  std::uint64_t census_bytes_max_;
+  std::uint64_t resolver_bytes_max_;
   double row_bytes_ = 0;     // average size of both ids of a pair
   double packed_bytes_ = 0;  // average size of a pair in the spill files
   std::uint64_t rows_expected_ = 0;
   bool looked_ahead_ = false;
   bool announced_ = false;
-  std::unique_ptr<Census> census_;
-  std::optional<SpilledCensus> spilled_;
+  std::unique_ptr<Resolver> resolver_;
+  std::optional<SpilledResolver> spilled_;
   util::PageArray<std::int64_t> orders_;
 };
 

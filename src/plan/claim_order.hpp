@@ -20,11 +20,11 @@
 
 namespace idmerge::plan {
 
-class Seniority {
+class ClaimOrder {
  public:
   enum class Wins : std::uint8_t { earliest, latest };
 
-  explicit Seniority(Wins wins) : wins_(wins) {}
+  explicit ClaimOrder(Wins wins) : wins_(wins) {}
 
   /// Records a row that claims an anonymous id for the first user that claimed it. `first_row`: the
   /// row is the first of this claim.

@@ -23,7 +23,7 @@ void enter(std::vector<ClusterSize>& largest, const ClusterSize& cluster) {
 
 }  // namespace
 
-Clusters::Clusters(const CensusOptions& options, const Scope& scope)
+Clusters::Clusters(const ResolverOptions& options, const Scope& scope)
     : options_(options), scope_(scope) {
   ids_.grow(std::max<std::size_t>(scope.ids, 1));
   if (scope.only_stars) return;
@@ -104,7 +104,7 @@ void Clusters::note_example() {
 
 // Counts the users of links to be sent. A histogram covers the common case of few anonymous ids;
 // users with more are rare and stored one by one.
-void Clusters::count_users(CensusReport& report) const {
+void Clusters::count_users(PlanSummary& report) const {
   constexpr std::uint32_t common_max = 4096;
   // Ids that are no users are counted too: a branch would be mispredicted too often.
   std::vector<std::uint64_t> common(common_max + 1);
@@ -132,7 +132,7 @@ void Clusters::count_users(CensusReport& report) const {
   report.anons_per_user_max = nth(users - 1);
 }
 
-void Clusters::report(CensusReport& report) {
+void Clusters::report(PlanSummary& report) {
   IDMERGE_CHECK(placed_ == scope_.links);
   report.verdicts = found_.verdicts;
   report.to_send = found_.to_send;

@@ -47,7 +47,7 @@ class Clusters {
 
   /// Bounds: 8 bytes per id, 4 more unless all clusters are stars, 4 more with several operations;
   /// a bit per link.
-  Clusters(const CensusOptions& options, const Scope& scope);
+  Clusters(const ResolverOptions& options, const Scope& scope);
 
   void prefetch(const ClaimedLink& link) const { __builtin_prefetch(&ids_[link.user], 1); }
 
@@ -63,7 +63,7 @@ class Clusters {
   Place place(const ClaimedLink& link);
 
   /// Fills in the statistics of links by verdict, of clusters and of users. Call it at the end.
-  void report(CensusReport& report);
+  void report(PlanSummary& report);
 
  private:
   struct IdState {
@@ -75,20 +75,20 @@ class Clusters {
   std::uint32_t component_of(IdNumber user);
   void note_hub(IdNumber user);
   void note_example();
-  void count_users(CensusReport& report) const;
+  void count_users(PlanSummary& report) const;
 
-  CensusOptions options_;
+  ResolverOptions options_;
   Scope scope_;
   util::PageArray<IdState> ids_;
-  std::optional<Forest> all_;
-  std::optional<Forest> merges_;
+  std::optional<UnionFind> all_;
+  std::optional<UnionFind> merges_;
   util::BitArray spare_;  // by link; used once there is one
   std::uint64_t connected_ = 0;
   std::uint64_t placed_ = 0;
   std::uint32_t components_ = 0;
   std::uint64_t example_ = 0;  // the number of the next example
   util::BitArray hubs_;        // users counted as hubs; used once there is one
-  CensusReport found_;
+  PlanSummary found_;
 };
 
 }  // namespace idmerge::plan

@@ -19,23 +19,23 @@ namespace {
 constexpr std::size_t decisions_named_max = 5;
 
 struct Kind {
-  Obeyed answer;
+  DecisionEffect answer;
   std::string_view sentence;
 };
 
 /// All kinds except `yes`; those that leave rows held come first.
 constexpr std::array<Kind, 5> kinds{{
-    {Obeyed::unclaimed, "this user does not claim the anonymous id: its rows are held"},
-    {Obeyed::both_sides,
+    {DecisionEffect::unclaimed, "this user does not claim the anonymous id: its rows are held"},
+    {DecisionEffect::both_sides,
      "the anonymous id is a user id elsewhere: its row stays held, also for this user; write never "
      "if it must not go"},
-    {Obeyed::oversize,
+    {DecisionEffect::oversize,
      "the cluster of this user would have more ids than --max-cluster: the row stays held; write "
      "never if it must not go"},
-    {Obeyed::not_anonymous,
+    {DecisionEffect::not_anonymous,
      "no pair with sides has this anonymous id, and only such pairs can be decided about: the "
      "decision does nothing here"},
-    {Obeyed::unknown_id, "no row has this anonymous id: the decision does nothing here"},
+    {DecisionEffect::unknown_id, "no row has this anonymous id: the decision does nothing here"},
 }};
 
 }  // namespace
@@ -72,11 +72,11 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
 }
 
 Result<void> find_oversize(io::Files& files, const std::string& path, const DecisionFile& file,
-                           std::vector<Obeyed>& answers) {
+                           std::vector<DecisionEffect>& answers) {
   std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: its decision
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& decision = file.decisions[i];
-    if (answers[i] == Obeyed::yes && decision.says == Decision::Says::user) {
+    if (answers[i] == DecisionEffect::yes && decision.says == Decision::Says::user) {
       named.emplace(decision.anon, i);
     }
   }
@@ -94,13 +94,14 @@ Result<void> find_oversize(io::Files& files, const std::string& path, const Deci
       if (block.verdicts[i] != Verdict::oversize || !link.sided) continue;
       const auto found = named.find(link.anon);
       if (found == named.end() || file.decisions[found->second].user != link.user) continue;
-      answers[found->second] = Obeyed::oversize;
+      answers[found->second] = DecisionEffect::oversize;
     }
   }
   return {};
 }
 
-void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress) {
+void name_ineffective(const DecisionFile& file, std::span<const DecisionEffect> answers,
+                      Progress& progress) {
   for (const auto& [kind, sentence] : kinds) {
     std::size_t said = 0;
     for (std::size_t i = 0; i < answers.size(); ++i) {

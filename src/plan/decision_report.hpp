@@ -32,10 +32,11 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
 /// Requires: one answer per decision, in the order of the file.
 /// Errors: as PlanReader; `answers` are incomplete then.
 Result<void> find_oversize(io::Files& files, const std::string& path, const DecisionFile& file,
-                           std::vector<Obeyed>& answers);
+                           std::vector<DecisionEffect>& answers);
 
 /// Warns of decisions that have no effect, a few of each kind: in a file that grows over many runs,
 /// many concern ids that no longer occur, and these must not hide the others.
-void name_disobeyed(const DecisionFile& file, std::span<const Obeyed> answers, Progress& progress);
+void name_ineffective(const DecisionFile& file, std::span<const DecisionEffect> answers,
+                      Progress& progress);
 
 }  // namespace idmerge::plan

@@ -306,25 +306,25 @@ class Rereading {
 
   /// Returns: why the rows of this input do not count; empty if they count.
   std::string read(std::uint32_t file) {
-    auto options = options_.intake;
+    auto options = options_.row_reader;
     options.inputs = {inputs_[file].path};
     options.order_kind = order_kind_;
-    auto intake = input::Intake::open(std::move(options));
-    if (!intake) return "it was changed: " + intake.error().what;
+    auto row_reader = input::RowReader::open(std::move(options));
+    if (!row_reader) return "it was changed: " + row_reader.error().what;
     input::RowBlock block;
     for (;;) {
-      const auto more = intake->next(block);
+      const auto more = row_reader->next(block);
       // An error at the end, such as a field that no row has, may concern this file alone. The file
       // counts if its digest shows that all of it was read.
-      if (!more && intake->files().front().digest != inputs_[file].content) {
+      if (!more && row_reader->files().front().digest != inputs_[file].content) {
         return "it was changed: " + more.error().what;
       }
       if (!more || !*more) break;
       for (auto& row : block.rows)
         take(row, file);
     }
-    order_kind_ = intake->order_kind();
-    return intake->files().front().digest == inputs_[file].content ? "" : "it was changed";
+    order_kind_ = row_reader->order_kind();
+    return row_reader->files().front().digest == inputs_[file].content ? "" : "it was changed";
   }
 
   void take(input::Row& row, std::uint32_t file) {
@@ -337,7 +337,7 @@ class Rereading {
       }
       return;
     }
-    const auto wire = input::wire_anon(row.anon, options_.screen.simplified);
+    const auto wire = input::wire_anon(row.anon, options_.validate.simplified);
     const auto anon = wanted_.find(wire);
     const auto user = wanted_.find(row.user);
     if (!anon && !user) return;
@@ -346,15 +346,15 @@ class Rereading {
                        .offset = row.offset,
                        .anon = std::string(wire),
                        .user = std::string(row.user)};
-    const auto screened = screen(row, options_.screen);
-    if (anon) judge(*anon, kept, row, screened);
-    if (user && user != anon) judge(*user, kept, row, screened);
+    const auto checked = validate(row, options_.validate);
+    if (anon) judge(*anon, kept, row, checked);
+    if (user && user != anon) judge(*user, kept, row, checked);
   }
 
-  void judge(std::size_t n, KeptRow kept, const input::Row& row, Screened screened) {
-    if (screened == Screened::faulty) {
+  void judge(std::size_t n, KeptRow kept, const input::Row& row, RowCheck checked) {
+    if (checked == RowCheck::faulty) {
       kept.fault = row.fault;
-    } else if (screened != Screened::pair) {
+    } else if (checked != RowCheck::pair) {
       kept.is = RowIs::skipped;
     } else {
       const auto found = links_[n].find(pair_key(row.op, row.sided, row.anon, row.user));
@@ -389,7 +389,7 @@ bool read_number(std::string_view text, Number& number) {
 
 Result<PlanOptions> reading_options(const util::KeyValues& planned) {
   PlanOptions options;
-  auto& intake = options.intake;
+  auto& row_reader = options.row_reader;
   const auto word = [&](std::string_view key) {
     const auto* const found = planned.find(key);
     return found == nullptr ? std::string() : *found;
@@ -397,40 +397,40 @@ Result<PlanOptions> reading_options(const util::KeyValues& planned) {
   bool known = false;
   for (const auto op : {input::Op::create, input::Op::alias, input::Op::merge}) {
     if (word("op") != name(op)) continue;
-    intake.op = op;
+    row_reader.op = op;
     known = true;
   }
   bool format_known = false;
   for (const auto format :
        {input::Format::automatic, input::Format::csv, input::Format::tsv, input::Format::ndjson}) {
     if (word("format") != name(format)) continue;
-    intake.format = format;
+    row_reader.format = format;
     format_known = true;
   }
-  intake.anon_field = word("anon_field");
-  intake.user_field = word("user_field");
-  intake.alias_field = word("alias_field");
-  intake.distinct_id_field = word("distinct_id_field");
-  intake.id_fields = word("id_fields");
-  intake.op_field = word("op_field");
-  intake.order_field = word("order_field");
+  row_reader.anon_field = word("anon_field");
+  row_reader.user_field = word("user_field");
+  row_reader.alias_field = word("alias_field");
+  row_reader.distinct_id_field = word("distinct_id_field");
+  row_reader.id_fields = word("id_fields");
+  row_reader.op_field = word("op_field");
+  row_reader.order_field = word("order_field");
   if (const auto delimiter = word("delimiter"); !delimiter.empty()) {
-    intake.delimiter = delimiter.front();
+    row_reader.delimiter = delimiter.front();
   }
-  intake.no_header = word("header") == "no";
+  row_reader.no_header = word("header") == "no";
   const auto words = word("null_words");
   for (std::string_view rest = words; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size());
-    intake.null_words.emplace_back(rest.substr(0, end));
+    row_reader.null_words.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  known = known && format_known && read_number(word("row_max"), intake.row_max);
-  intake.allow_ragged = word("allow_ragged") == "yes";
-  intake.allow_lazy_quotes = word("allow_lazy_quotes") == "yes";
-  options.screen.reject_blank = word("blank") == "reject";
+  known = known && format_known && read_number(word("row_max"), row_reader.row_max);
+  row_reader.allow_ragged = word("allow_ragged") == "yes";
+  row_reader.allow_lazy_quotes = word("allow_lazy_quotes") == "yes";
+  options.validate.reject_blank = word("blank") == "reject";
   const auto mode = parse_project_mode(word("project_mode")).value_or(ProjectMode::none);
-  options.screen.simplified = mode == ProjectMode::simplified;
-  options.intake.verbs = verbs_of(mode);
+  options.validate.simplified = mode == ProjectMode::simplified;
+  options.row_reader.verbs = verbs_of(mode);
   if (!known) {
     return Error{Errc::input,
                  "the plan does not say how its inputs were read: use the idmerge that made it"};
@@ -445,7 +445,7 @@ Result<Explanation> explain(const PlanReader& plan, const std::vector<std::strin
   std::vector<std::string> wire_ids;
   std::unordered_set<std::string_view> known;  // wire forms of the `ids` seen so far
   for (const std::string_view id : ids) {
-    const auto wire = input::wire_anon(id, options->screen.simplified);
+    const auto wire = input::wire_anon(id, options->validate.simplified);
     if (!known.insert(wire).second) continue;
     wire_ids.emplace_back(wire);
     out.ids.push_back({.id = wire_ids.back()});

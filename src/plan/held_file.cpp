@@ -663,10 +663,10 @@ std::uint64_t held_bytes(std::uint64_t held, std::uint64_t bytes_a_link) {
 
 Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
-                               const Census& census) {
+                               const Resolver& resolver) {
   const auto any_held = [&](std::uint64_t first, std::uint32_t count) {
     for (auto i = first; i < first + count; ++i) {
-      if (is_held(census.claimed(i))) return true;
+      if (is_held(resolver.claimed(i))) return true;
     }
     return false;
   };
@@ -677,7 +677,7 @@ Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::strin
         files,
         [&](std::uint64_t ordinal, LinkCursor& links) {
           for (input::Link link; links.next(link); ++ordinal) {
-            const auto verdict = census.claimed(ordinal);
+            const auto verdict = resolver.claimed(ordinal);
             if (is_held(verdict)) held.keep(link, verdict);
           }
         },
@@ -687,12 +687,12 @@ Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::strin
     if (!read) return read.error();
     return held;
   };
-  const auto held = gather_halves(census.links(), gather);
+  const auto held = gather_halves(resolver.links(), gather);
   if (!held) return held.error();
   const auto each_link = [&](const Visit& visit) {
     return plan.each_block(files, [&](std::uint64_t ordinal, LinkCursor& links) {
       for (input::Link link; links.next(link);)
-        visit(link, census.claimed(ordinal++));
+        visit(link, resolver.claimed(ordinal++));
     });
   };
   auto file = io::PartFile::begin(files, job.held());

@@ -32,13 +32,13 @@ struct HeldPart {
 };
 
 /// Writes `held.ndjson` for the links that claims alone hold, in parallel with the rest of
-/// Census::judge(). The file begins with `rows`, the lines about rows that made no link.
+/// Resolver::judge(). The file begins with `rows`, the lines about rows that made no link.
 ///
 /// Requires: PlanWriter::end_links() was called.
 /// Bounds: held_bytes(). Errors: Errc::outage if the disk fails.
 Result<HeldPart> write_claimed(io::Files& files, const JobPaths& job, std::string_view rows,
                                const PlanWriter& plan, const std::vector<PlanInput>& inputs,
-                               const Census& census);
+                               const Resolver& resolver);
 
 /// Writes `held.ndjson` for a complete plan; `rows` as in write_claimed().
 ///

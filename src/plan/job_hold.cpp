@@ -14,7 +14,7 @@ Hold::Hold(io::Files& files, JobPaths job, RunPaths run)
     : job_(std::move(job)), run_(std::move(run)), files_(files) {}
 
 Result<std::unique_ptr<Hold>> Hold::take(io::Files& files, const JobPaths& job, const RunPaths& run,
-                                         Work work, const io::LockOwner& me) {
+                                         Work work, const io::ProcessIdentity& me) {
   std::unique_ptr<Hold> hold(new Hold(files, job, run));
   if (auto held = hold->hold_dirs(); !held) return held.error();
   if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
@@ -38,7 +38,7 @@ Result<void> Hold::hold_dirs() {
   return {};
 }
 
-Result<void> Hold::lock_all(Work work, const io::LockOwner& me) {
+Result<void> Hold::lock_all(Work work, const io::ProcessIdentity& me) {
   auto lock = io::Lock::take(files_, run_.lock(), me);
   if (!lock) return lock.error();
   lock_.emplace(std::move(*lock));

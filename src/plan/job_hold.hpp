@@ -32,7 +32,7 @@ class Hold {
   /// Errors: Errc::locked; as Lock::take() and Files::open_dir().
   static Result<std::unique_ptr<Hold>> take(io::Files& files, const JobPaths& job,
                                             const RunPaths& run, Work work,
-                                            const io::LockOwner& me);
+                                            const io::ProcessIdentity& me);
 
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
@@ -83,7 +83,7 @@ class Hold {
 
   Hold(io::Files& files, JobPaths job, RunPaths run);
   Result<void> hold_dirs();
-  Result<void> lock_all(Work work, const io::LockOwner& me);
+  Result<void> lock_all(Work work, const io::ProcessIdentity& me);
   Result<void> lock_dir(const std::string& dir);
   Result<void> lock_plan();
   Error loss_of(const Known& known, bool is_replaced);

@@ -27,7 +27,7 @@ struct RunPaths {
   std::string journal(std::uint64_t generation) const;
   std::string refused() const { return dir + "/refused.ndjson"; }
   std::string ambiguous() const { return dir + "/ambiguous.ndjson"; }
-  std::string timeline() const { return dir + "/timeline"; }
+  std::string progress_log() const { return dir + "/timeline"; }
   std::string lock() const { return dir + "/lock"; }
   std::string rate() const { return dir + "/rate"; }
 };

@@ -26,7 +26,7 @@ constexpr std::size_t footer_checked_bytes = 232;
 
 /// The sections listed in the footer, in file order. The blocks lie between header and inputs and
 /// are listed in the index.
-enum Section : std::size_t { preamble, header, inputs, places, census, index, section_count };
+enum Section : std::size_t { preamble, header, inputs, places, plan_summary, index, section_count };
 constexpr std::array<std::string_view, section_count> section_names{
     "preamble", "options", "list of inputs", "places of inputs", "census", "index"};
 
@@ -147,7 +147,7 @@ util::Digest plan_digest(const Sections& sections, std::uint32_t flags, std::uin
     out.put(block.columns.digest);
   }
   out.put(sections[inputs].digest);
-  out.put(sections[census].digest);
+  out.put(sections[plan_summary].digest);
   return util::digest(out.bytes());
 }
 
@@ -290,12 +290,12 @@ void PlanWriter::close_columns() {
 }
 
 Result<PlanFacts> PlanWriter::write_rest(std::vector<PlanInput> input_list,
-                                         std::string census_text) {
+                                         std::string plan_summary_text) {
   columns({}, {}, {});
   IDMERGE_CHECK(column_block_ == index_.size());
   append_section(inputs_bytes(input_list));
   append_section(places_bytes(input_list));
-  append_section(census_text);
+  append_section(plan_summary_text);
   Out entries;
   for (const auto& entry : index_) {
     entries.put(entry.first);
@@ -325,7 +325,7 @@ Result<PlanFacts> PlanWriter::write_rest(std::vector<PlanInput> input_list,
   if (auto drained = target_->behind.drain(); !drained) return drained.error();
   facts_.links = links_;
   facts_.inputs = std::move(input_list);
-  facts_.census = std::move(census_text);
+  facts_.plan_summary = std::move(plan_summary_text);
   return std::move(facts_);
 }
 
@@ -444,7 +444,7 @@ bool is_gapless(const Footer& footer, const std::vector<PlanBlockEntry>& blocks,
     }
   }
   return follows(footer.sections[inputs]) && follows(footer.sections[places]) &&
-         follows(footer.sections[census]) && follows(footer.sections[index]) &&
+         follows(footer.sections[plan_summary]) && follows(footer.sections[index]) &&
          at == size_bytes - footer_bytes;
 }
 
@@ -508,7 +508,7 @@ Result<PlanReader> PlanReader::open(io::Files& files, const std::string& path) {
   }
   facts.preamble = parse_preamble((*texts)[preamble]);
   facts.options = std::move(*options);
-  facts.census = (*texts)[census];
+  facts.plan_summary = (*texts)[plan_summary];
   facts.links = footer->links;
   facts.has_orders = (footer->flags & orders_flag) != 0;
   facts.digest = footer->digest;

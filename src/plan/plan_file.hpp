@@ -92,7 +92,7 @@ struct PlanFacts {
   PlanPreamble preamble;
   util::KeyValues options;
   std::vector<PlanInput> inputs;
-  std::string census;
+  std::string plan_summary;
   std::uint64_t links = 0;
   bool has_orders = false;
   util::Digest digest{};
@@ -170,7 +170,7 @@ class PlanWriter {
   /// Write the remaining sections. Afterwards the plan is complete and readable at part_path().
   ///
   /// Requires: the columns are as long as the links. Errors: the first error of the writer.
-  Result<PlanFacts> write_rest(std::vector<PlanInput> inputs, std::string census);
+  Result<PlanFacts> write_rest(std::vector<PlanInput> inputs, std::string plan_summary);
   const std::string& part_path() const { return target_->file.path(); }
 
   /// Rename the plan to its path without syncing it. A power loss may still lose or damage it; then

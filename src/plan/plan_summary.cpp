@@ -139,11 +139,11 @@ class Lines {
 
 }  // namespace
 
-std::uint64_t CensusReport::rejected() const {
+std::uint64_t PlanSummary::rejected() const {
   return std::accumulate(faults.begin(), faults.end(), std::uint64_t{0}) - held_rows();
 }
 
-std::uint64_t CensusReport::held_rows() const {
+std::uint64_t PlanSummary::held_rows() const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < faults.size(); ++i) {
     if (input::is_doubtful(static_cast<input::Fault>(i))) sum += faults[i];
@@ -151,7 +151,7 @@ std::uint64_t CensusReport::held_rows() const {
   return sum;
 }
 
-std::uint64_t CensusReport::held_links() const {
+std::uint64_t PlanSummary::held_links() const {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     if (is_held(static_cast<Verdict>(i))) sum += verdicts[i];
@@ -159,19 +159,19 @@ std::uint64_t CensusReport::held_links() const {
   return sum;
 }
 
-double CensusReport::decimal_share() const {
+double PlanSummary::decimal_share() const {
   const auto rows = links + duplicates;
   if (rows == 0) return 0;
   return static_cast<double>(std::max(looks.anon_decimals, looks.user_decimals)) /
          static_cast<double>(rows);
 }
 
-double CensusReport::user_share() const {
+double PlanSummary::user_share() const {
   if (hub_users.empty() || anon.distinct == 0) return 0;
   return static_cast<double>(hub_users.front().ids) / static_cast<double>(anon.distinct);
 }
 
-double CensusReport::uuid_lead() const {
+double PlanSummary::uuid_lead() const {
   if (unsided > 0 || to_send[static_cast<std::size_t>(input::Op::alias)] > 0) return 0;
   if (anon.distinct == 0 || user.distinct == 0) return 0;
   const auto share = [](const SideReport& side) {
@@ -180,14 +180,14 @@ double CensusReport::uuid_lead() const {
   return share(user) - share(anon);
 }
 
-bool CensusReport::adds_up() const {
+bool PlanSummary::adds_up() const {
   return read == links + duplicates + skipped() + rejected() + held_rows() &&
          unreadable_orders.rows <= links + duplicates &&
          links == std::accumulate(verdicts.begin(), verdicts.end(), std::uint64_t{0}) &&
          sendable() == std::accumulate(to_send.begin(), to_send.end(), std::uint64_t{0});
 }
 
-std::string to_text(const CensusReport& report) {
+std::string to_text(const PlanSummary& report) {
   std::string text;
   const auto out = std::back_inserter(text);
   const auto line = [&](std::string_view key, std::uint64_t number) {
@@ -215,8 +215,8 @@ std::string to_text(const CensusReport& report) {
   return text;
 }
 
-Result<CensusReport> parse_census_report(std::string_view text) {
-  CensusReport report;
+Result<PlanSummary> parse_plan_summary(std::string_view text) {
+  PlanSummary report;
   Lines lines(text);
   std::string wrong_key;
   const auto take = [&](std::string_view key, std::uint64_t& number) {

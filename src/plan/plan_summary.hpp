@@ -71,7 +71,7 @@ struct RowLooks {
   }
 };
 
-struct CensusReport {
+struct PlanSummary {
   // Rows. Each row has one outcome: read = links + duplicates + skipped + faulty rows, which are
   // rejected or held (law 1, before sending).
   std::uint64_t read = 0;
@@ -110,8 +110,8 @@ struct CensusReport {
   std::vector<std::uint64_t> doubled;   // ordinals of links with a doubled prefix
 
   /// Returns a copy with the counts of rows only, without those of links and ids.
-  CensusReport rows_only() const {
-    CensusReport rows;
+  PlanSummary rows_only() const {
+    PlanSummary rows;
     rows.read = read;
     rows.blank_lines = blank_lines;
     rows.duplicates = duplicates;
@@ -154,9 +154,9 @@ struct CensusReport {
 };
 
 /// Returns: lines `key = value`, in a fixed order.
-std::string to_text(const CensusReport& report);
+std::string to_text(const PlanSummary& report);
 
 /// Errors: Errc::input for a key that is missing, unknown or not a number.
-Result<CensusReport> parse_census_report(std::string_view text);
+Result<PlanSummary> parse_plan_summary(std::string_view text);
 
 }  // namespace idmerge::plan

@@ -55,7 +55,7 @@ struct JudgedBlock {
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
-using JudgedBelt = util::Belt<JudgedBlock, blocks_under_way>;
+using JudgedQueue = util::BufferQueue<JudgedBlock, blocks_under_way>;
 
 /// Detects a column that numbers the rows instead of naming ids: each value is one more than that
 /// of the row before.
@@ -94,20 +94,20 @@ class RowNumbers {
 /// because the resolver thread has more to do.
 class Judging {
  public:
-  Judging(input::Intake& intake, const PlanOptions& options, const Secret16& secret,
-          JudgedBelt& belt)
-      : intake_(intake),
-        screen_(options.screen),
+  Judging(input::RowReader& row_reader, const PlanOptions& options, const Secret16& secret,
+          JudgedQueue& queue)
+      : row_reader_(row_reader),
+        validator_(options.validate),
         prints_(Fingerprinter(secret)),
-        belt_(belt),
-        may_have_escapes_(options.intake.format == input::Format::tsv ||
-                          (options.intake.delimiter && *options.intake.delimiter < ' ')) {}
+        queue_(queue),
+        may_have_escapes_(options.row_reader.format == input::Format::tsv ||
+                          (options.row_reader.delimiter && *options.row_reader.delimiter < ' ')) {}
 
   /// Starts the thread. It ends after the last row, after an error, or when the queue has ended.
   void start() { thread_ = std::thread(&Judging::run, this); }
 
   void join() {
-    belt_.end();
+    queue_.end();
     if (thread_.joinable()) thread_.join();
   }
 
@@ -121,18 +121,18 @@ class Judging {
  private:
   void run() {
     outcome_ = util::caught([this] { return judge_all(); });
-    belt_.end();
+    queue_.end();
   }
 
   Result<void> judge_all() {
-    while (JudgedBlock* const block = belt_.take_empty()) {
-      const auto more = intake_.next(block->rows);
+    while (JudgedBlock* const block = queue_.take_empty()) {
+      const auto more = row_reader_.next(block->rows);
       if (!more) return more.error();
       if (!*more) break;
       block->judged.resize(block->rows.rows.size());
       judge_rows(*block);
-      block->bytes_read = intake_.bytes_read();
-      belt_.put_full(block);
+      block->bytes_read = row_reader_.bytes_read();
+      queue_.put_full(block);
     }
     return {};
   }
@@ -143,9 +143,9 @@ class Judging {
     block.looks = {};
     auto row = block.rows.rows.begin();
     for (auto& judged : block.judged) {
-      judged.screened = screen(*row, screen_, &judged.forms);
-      any_faulty = any_faulty || judged.screened == Screened::faulty;
-      if (judged.screened == Screened::pair) {
+      judged.checked = validate(*row, validator_, &judged.forms);
+      any_faulty = any_faulty || judged.checked == RowCheck::faulty;
+      if (judged.checked == RowCheck::pair) {
         prints_.add(row->anon, judged.anon);
         prints_.add(row->user, judged.user);
         look_at(*row, block);
@@ -174,10 +174,10 @@ class Judging {
     user_numbers_.look(row.user, block.rows.file, row.line);
   }
 
-  input::Intake& intake_;
-  ScreenOptions screen_;
+  input::RowReader& row_reader_;
+  RowValidatorOptions validator_;
   FingerprintBatch prints_;
-  JudgedBelt& belt_;
+  JudgedQueue& queue_;
   bool may_have_escapes_;
   RowNumbers anon_numbers_;
   RowNumbers user_numbers_;
@@ -188,7 +188,7 @@ class Judging {
 /// Packing thread: adds new links to the plan, in order.
 class Packing {
  public:
-  Packing(PlanWriter& plan, JudgedBelt& belt) : plan_(plan), judged_(belt) {}
+  Packing(PlanWriter& plan, JudgedQueue& queue) : plan_(plan), judged_(queue) {}
 
   void start() { thread_ = std::thread(&Packing::run, this); }
 
@@ -242,8 +242,8 @@ class Packing {
   }
 
   PlanWriter& plan_;
-  JudgedBelt& judged_;
-  util::Belt<JudgedBlock*, blocks_under_way> counted_;
+  JudgedQueue& judged_;
+  util::BufferQueue<JudgedBlock*, blocks_under_way> counted_;
   Result<void> outcome_;
   std::thread thread_;
 };
@@ -300,22 +300,22 @@ struct HeldRows {
 };
 
 /// Loop of the resolver thread. `held_rows` receives the rows that are held as a whole.
-/// Requires: `inputs` is a copy of Intake::files() made before the first block, because the
+/// Requires: `inputs` is a copy of RowReader::files() made before the first block, because the
 /// validation thread changes the original.
-Result<void> count_all(JudgedBelt& belt, const std::vector<input::InputFile>& inputs,
-                       std::uint64_t bytes_total, const PlanWriter& plan, BoundedCensus& census,
+Result<void> count_all(JudgedQueue& queue, const std::vector<input::InputFile>& inputs,
+                       std::uint64_t bytes_total, const PlanWriter& plan, BoundedResolver& resolver,
                        Packing& packing, RejectedFile& rejected, HeldRows& held_rows, Hold& hold,
                        Progress& progress) {
   auto report_at = Clock::now();
-  while (JudgedBlock* const block = belt.take_full()) {
-    if (census.is_full(block->rows)) {
+  while (JudgedBlock* const block = queue.take_full()) {
+    if (resolver.is_full(block->rows)) {
       if (auto packed = packing.finish(); !packed) return packed;
     }
-    if (auto taken = census.take(block->rows, block->judged, block->fresh); !taken) return taken;
-    census.count_unreadable_orders(block->unreadable_orders);
-    census.count_looks(block->looks);
+    if (auto taken = resolver.take(block->rows, block->judged, block->fresh); !taken) return taken;
+    resolver.count_unreadable_orders(block->unreadable_orders);
+    resolver.count_looks(block->looks);
     for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
-      if (block->judged[i].screened != Screened::faulty) continue;
+      if (block->judged[i].checked != RowCheck::faulty) continue;
       const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
       if (input::is_doubtful(row.fault)) {
@@ -325,11 +325,11 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<input::InputFile>& in
       }
     }
     if (bytes_total > 0) {
-      census.foresee(static_cast<double>(block->bytes_read) / static_cast<double>(bytes_total));
+      resolver.foresee(static_cast<double>(block->bytes_read) / static_cast<double>(bytes_total));
     }
     if (const auto now = Clock::now(); now >= report_at) {
-      progress.planning({.rows = census.report().read,
-                         .links = census.links(),
+      progress.planning({.rows = resolver.report().read,
+                         .links = resolver.links(),
                          .bytes_read = block->bytes_read,
                          .bytes_total = bytes_total});
       report_at = now + report_every;
@@ -341,9 +341,9 @@ Result<void> count_all(JudgedBelt& belt, const std::vector<input::InputFile>& in
   return packing.finish();
 }
 
-std::vector<PlanInput> plan_inputs(const input::Intake& intake) {
+std::vector<PlanInput> plan_inputs(const input::RowReader& row_reader) {
   std::vector<PlanInput> inputs;
-  for (const auto& file : intake.files()) {
+  for (const auto& file : row_reader.files()) {
     auto format = std::string(name(file.format));
     if (file.compression != "none") format += "." + file.compression;
     inputs.push_back({.size_bytes = file.size,
@@ -390,34 +390,34 @@ std::string how_it_differs(std::string_view key, std::string_view planned, std::
 
 }  // namespace
 
-util::KeyValues plan_words(const PlanOptions& options) {
-  const input::IntakeOptions& intake = options.intake;
+util::KeyValues plan_values(const PlanOptions& options) {
+  const input::RowReaderOptions& row_reader = options.row_reader;
   util::KeyValues words;
-  words.set("op", std::string(name(intake.op)));
+  words.set("op", std::string(name(row_reader.op)));
   words.set("api", options.api);
   words.set("project_mode", options.project_mode);
-  words.set("format", std::string(name(intake.format)));
-  words.set("anon_field", intake.anon_field);
-  words.set("user_field", intake.user_field);
-  words.set("alias_field", intake.alias_field);
-  words.set("distinct_id_field", intake.distinct_id_field);
-  words.set("id_fields", intake.id_fields);
-  words.set("op_field", intake.op_field);
-  words.set("order_field", intake.order_field);
-  words.set("delimiter", intake.delimiter ? std::string(1, *intake.delimiter) : "");
-  words.set("header", yes_no(!intake.no_header));
-  words.set("null_words", fmt::format("{}", fmt::join(intake.null_words, "\n")));
-  words.set("row_max", std::to_string(intake.row_max));
-  words.set("allow_ragged", yes_no(intake.allow_ragged));
-  words.set("allow_lazy_quotes", yes_no(intake.allow_lazy_quotes));
-  words.set("blank", options.screen.reject_blank ? "reject" : "skip");
-  words.set("on_conflict", std::string(name(options.census.on_conflict)));
+  words.set("format", std::string(name(row_reader.format)));
+  words.set("anon_field", row_reader.anon_field);
+  words.set("user_field", row_reader.user_field);
+  words.set("alias_field", row_reader.alias_field);
+  words.set("distinct_id_field", row_reader.distinct_id_field);
+  words.set("id_fields", row_reader.id_fields);
+  words.set("op_field", row_reader.op_field);
+  words.set("order_field", row_reader.order_field);
+  words.set("delimiter", row_reader.delimiter ? std::string(1, *row_reader.delimiter) : "");
+  words.set("header", yes_no(!row_reader.no_header));
+  words.set("null_words", fmt::format("{}", fmt::join(row_reader.null_words, "\n")));
+  words.set("row_max", std::to_string(row_reader.row_max));
+  words.set("allow_ragged", yes_no(row_reader.allow_ragged));
+  words.set("allow_lazy_quotes", yes_no(row_reader.allow_lazy_quotes));
+  words.set("blank", options.validate.reject_blank ? "reject" : "skip");
+  words.set("on_conflict", std::string(name(options.resolver.on_conflict)));
   words.set("deny_file", options.deny_digest);
   words.set("decisions", options.decisions.digest);
-  words.set("collapse", yes_no(options.census.collapse));
-  words.set("max_cluster", std::to_string(options.census.max_cluster));
-  if (options.screen.simplified) words.set(wire_forms_key, "yes");
-  if (intake.take_last_row) words.set(last_row_key, "take");
+  words.set("collapse", yes_no(options.resolver.collapse));
+  words.set("max_cluster", std::to_string(options.resolver.max_cluster));
+  if (options.validate.simplified) words.set(wire_forms_key, "yes");
+  if (row_reader.take_last_row) words.set(last_row_key, "take");
   return words;
 }
 
@@ -425,7 +425,7 @@ std::string first_row_key(std::size_t input) {
   return fmt::format("first_row.{}", input);
 }
 
-Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
+Result<void> check_sendable(const PlanFacts& plan, const PlanSummary& plan_summary) {
   const auto mode =
       parse_project_mode(plan.options.get("project_mode")).value_or(ProjectMode::none);
   const auto refuse = [](std::string_view why) {
@@ -440,7 +440,7 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
   }
   const auto verbs = verbs_of(mode);
   for (const auto op : {input::Op::create, input::Op::alias, input::Op::merge}) {
-    if (verbs.contains(op) || census.to_send[static_cast<std::size_t>(op)] == 0) continue;
+    if (verbs.contains(op) || plan_summary.to_send[static_cast<std::size_t>(op)] == 0) continue;
     return refuse(
         fmt::format("which did not reject rows with the verb {}, where a {} project has "
                     "none",
@@ -452,45 +452,46 @@ Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census) {
 namespace {
 
 /// Makes the plan in a job that this process has locked.
-Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& intake,
+Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::RowReader& row_reader,
                           const PlanOptions& options, Progress& progress) {
   io::Files& files = hold.files();
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
-  const bool has_orders = !options.intake.order_field.empty();
-  auto words = plan_words(options);
-  add_first_rows(intake.files(), words);
+  const bool has_orders = !options.row_reader.order_field.empty();
+  auto words = plan_values(options);
+  add_first_rows(row_reader.files(), words);
   auto plan = PlanWriter::create(
       files, paths.plan(), {secret, util::unix_now_s(), options.memory_bytes}, words, has_orders);
   if (!plan) return plan.error();
   auto rejected = RejectedFile::begin(files, paths.rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
 
-  JudgedBelt belt;
-  const auto inputs = intake.files();
-  const auto bytes_total = intake.bytes_total();
-  const BoundedCensus::Bounds bounds{.memory_bytes = options.memory_bytes,
-                                     .input_bytes = bytes_total,
-                                     .input_rows = options.intake.expect_rows};
+  JudgedQueue queue;
+  const auto inputs = row_reader.files();
+  const auto bytes_total = row_reader.bytes_total();
+  const BoundedResolver::Bounds bounds{.memory_bytes = options.memory_bytes,
+                                       .input_bytes = bytes_total,
+                                       .input_rows = options.row_reader.expect_rows};
   io::SpillDir spill_dir(files, options.spill_dir.empty() ? paths.dir : options.spill_dir,
                          paths.dir);
-  std::optional<BoundedCensus> census(std::in_place, options.census, bounds, Fingerprinter(secret),
-                                      has_orders, *plan, files, spill_dir, progress);
-  auto decisions = in_wire_form(options.decisions, options.screen.simplified);
+  std::optional<BoundedResolver> resolver(std::in_place, options.resolver, bounds,
+                                          Fingerprinter(secret), has_orders, *plan, files,
+                                          spill_dir, progress);
+  auto decisions = in_wire_form(options.decisions, options.validate.simplified);
   if (!decisions) return decisions.error();
-  Judging judging(intake, options, secret, belt);
-  Packing packing(*plan, belt);
+  Judging judging(row_reader, options, secret, queue);
+  Packing packing(*plan, queue);
   judging.start();
   packing.start();
   HeldRows held_rows;
-  const auto counted = count_all(belt, inputs, bytes_total, *plan, *census, packing, *rejected,
+  const auto counted = count_all(queue, inputs, bytes_total, *plan, *resolver, packing, *rejected,
                                  held_rows, hold, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
 
-  auto inputs_read = plan_inputs(intake);
+  auto inputs_read = plan_inputs(row_reader);
   std::future<Result<HeldPart>> held_written;
-  const auto write_early = [&](const Census& claims) {
+  const auto write_early = [&](const Resolver& claims) {
     plan->end_links();
     const auto bytes_a_link = claims.links() == 0 ? 0 : plan->bytes() / claims.links();
     // Only if it fits into the memory that is free now; otherwise write_held() needs less.
@@ -499,7 +500,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& inta
       return write_claimed(files, paths, held_rows.lines, *plan, inputs_read, claims);
     });
   };
-  auto answers = census->judge(decided_by(*decisions, Fingerprinter(secret)), write_early);
+  auto answers = resolver->judge(decided_by(*decisions, Fingerprinter(secret)), write_early);
   std::optional<HeldPart> held;
   if (held_written.valid()) {
     auto written = held_written.get();
@@ -507,20 +508,20 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& inta
     held.emplace(std::move(*written));
   }
   if (!answers) return answers.error();
-  CensusReport report = census->report();
+  PlanSummary report = resolver->report();
   if (report.looks.prefixed == report.links + report.duplicates) report.looks.prefixed = 0;
   report.anon_row_numbers = judging.anon_row_numbers();
   report.user_row_numbers = judging.user_row_numbers();
   // Its memory is freed in parallel with the following steps.
-  const auto freed = std::async(std::launch::async, [&census] { census.reset(); });
-  for (const auto& file : intake.files()) {
+  const auto freed = std::async(std::launch::async, [&resolver] { resolver.reset(); });
+  for (const auto& file : row_reader.files()) {
     if (!file.is_pipe || file.first_row.empty()) continue;
     progress.note(Weight::info,
                   fmt::format("{}: {}: {}", file.path == "-" ? "stdin" : file.path,
-                              options.intake.no_header ? "no header; the first row" : "header",
-                              input::list_names(file.first_row, options.intake.mask)));
+                              options.row_reader.no_header ? "no header; the first row" : "header",
+                              input::list_names(file.first_row, options.row_reader.mask)));
   }
-  for (const auto& file : intake.files()) {
+  for (const auto& file : row_reader.files()) {
     if (file.long_rows == 0) continue;
     progress.note(
         Weight::warning,
@@ -544,7 +545,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& inta
     const auto found = find_oversize(files, plan->part_path(), *decisions, *answers);
     if (!found) return found.error();
   }
-  name_disobeyed(*decisions, *answers, progress);
+  name_ineffective(*decisions, *answers, progress);
   if (held && held->links == report.held_links()) {
     if (auto committed = held->file.commit(); !committed) return committed.error();
   } else {
@@ -559,7 +560,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& inta
   if (auto published = plan->publish(); !published) return published.error();
   progress.planning({.rows = report.read,
                      .links = facts->links,
-                     .bytes_read = intake.bytes_read(),
+                     .bytes_read = row_reader.bytes_read(),
                      .bytes_total = bytes_total});
   return facts;
 }
@@ -569,36 +570,36 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::Intake& inta
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, io::Files& files,
                             Progress& progress) {
   const util::BatchScheduling batch;
-  auto intake = input::Intake::open(options.intake);
-  if (!intake) return intake.error();
-  for (const auto& path : intake->passed_over())
+  auto row_reader = input::RowReader::open(options.row_reader);
+  if (!row_reader) return row_reader.error();
+  for (const auto& path : row_reader->passed_over())
     progress.note(Weight::info, path);
 
   const auto paths = make_job(files, job);
   if (!paths) return paths.error();
-  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, io::lock_owner_here());
+  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, io::this_process());
   if (!hold) return hold.error();
-  auto made = plan_in(**hold, *paths, *intake, options, progress);
+  auto made = plan_in(**hold, *paths, *row_reader, options, progress);
   if (!made) return (*hold)->reason_of(made.error());
   if (auto held = (*hold)->check(); !held) return held.error();
   return made;
 }
 
 Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
-  for (const auto& [key, value] : plan_words(options)) {
+  for (const auto& [key, value] : plan_values(options)) {
     const auto* const planned = plan.options.find(key);
     if (planned != nullptr && *planned == value) continue;
     return Error{
         Errc::usage,
         fmt::format("{}: {}", key, how_it_differs(key, planned == nullptr ? "" : *planned, value))};
   }
-  if (!options.intake.take_last_row && plan.options.find(last_row_key) != nullptr) {
+  if (!options.row_reader.take_last_row && plan.options.find(last_row_key) != nullptr) {
     return Error{Errc::usage,
                  fmt::format("{}: {}", last_row_key, how_it_differs(last_row_key, "take", "hold"))};
   }
-  const auto intake = input::Intake::open(options.intake);
-  if (!intake) return intake.error();
-  const auto& inputs = intake->files();
+  const auto row_reader = input::RowReader::open(options.row_reader);
+  if (!row_reader) return row_reader.error();
+  const auto& inputs = row_reader->files();
   if (inputs.size() != plan.inputs.size()) {
     return Error{Errc::input, fmt::format("the plan was made from {} input files, now there are {}",
                                           plan.inputs.size(), inputs.size())};
@@ -617,7 +618,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     // Compare contents: another file of the same size may have been given the same name and time.
     bool same = inputs[i].size == planned.size_bytes;
     if (same) {
-      const auto content = io::Source::digest_of(inputs[i].path);
+      const auto content = io::ChunkReader::digest_of(inputs[i].path);
       if (!content) return content.error();
       same = *content == planned.content;
     }

@@ -23,11 +23,11 @@
 namespace idmerge::plan {
 
 struct PlanOptions {
-  input::IntakeOptions intake;
-  ScreenOptions screen;
-  CensusOptions census;
+  input::RowReaderOptions row_reader;
+  RowValidatorOptions validate;
+  ResolverOptions resolver;
 
-  /// Decisions about disputed ids; the deny list is in `screen`. Flags: --decisions, --deny-file
+  /// Decisions about disputed ids; the deny list is in `validate`. Flags: --decisions, --deny-file
   DecisionFile decisions;
   std::string deny_digest;  // empty: no deny list
 
@@ -52,7 +52,7 @@ struct PlanOptions {
 };
 
 /// Returns: the options that a plan depends on, as it records them.
-util::KeyValues plan_words(const PlanOptions& options);
+util::KeyValues plan_values(const PlanOptions& options);
 
 /// Returns: the key under which a plan records InputFile::first_row of an input, if that is not
 /// empty. The value has one cell per line.
@@ -61,7 +61,7 @@ std::string first_row_key(std::size_t input);
 /// Checks whether the links of this plan can be sent as they are to a project of its mode. Plans of
 /// earlier versions may have ids or verbs that the service would interpret differently.
 /// Errors: input; the inputs must be planned again.
-Result<void> check_sendable(const PlanFacts& plan, const CensusReport& census);
+Result<void> check_sendable(const PlanFacts& plan, const PlanSummary& plan_summary);
 
 /// Resolves the inputs and writes `plan`, `rejected.ndjson` and `held.ndjson` into the job
 /// directory, which is created if necessary. An existing plan is replaced.

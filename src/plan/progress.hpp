@@ -27,7 +27,7 @@ struct SendingNow {
   std::uint64_t parked = 0;
   std::uint64_t settled_now = 0;            // links settled by this run
   std::uint64_t retries_now = 0;            // retries made by this run
-  std::uint64_t throttled_now = 0;          // 429 answers received by this run
+  std::uint64_t rate_limited_now = 0;       // 429 answers received by this run
   double rate_per_s = 0;                    // the rate limit in force; 0 = unlimited
   std::chrono::milliseconds paused_for{0};  // remaining pause
   std::chrono::milliseconds elapsed{0};

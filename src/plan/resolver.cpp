@@ -46,13 +46,14 @@ bool is_sided(std::uint8_t flags) {
 
 }  // namespace
 
-Census::Census(const CensusOptions& options) : options_(options) {
-  if (options_.on_conflict == OnConflict::earliest) seniority_.emplace(Seniority::Wins::earliest);
-  if (options_.on_conflict == OnConflict::latest) seniority_.emplace(Seniority::Wins::latest);
+Resolver::Resolver(const ResolverOptions& options) : options_(options) {
+  if (options_.on_conflict == OnConflict::earliest)
+    claim_order_.emplace(ClaimOrder::Wins::earliest);
+  if (options_.on_conflict == OnConflict::latest) claim_order_.emplace(ClaimOrder::Wins::latest);
 }
 
-Result<void> Census::take(std::span<const input::Row> rows, std::span<const Judged> judged,
-                          std::vector<std::uint32_t>& new_links) {
+Result<void> Resolver::take(std::span<const input::Row> rows, std::span<const Judged> judged,
+                            std::vector<std::uint32_t>& new_links) {
   IDMERGE_CHECK(rows.size() == judged.size());
   if (index_.size() + 2 * rows.size() > ids_max) {
     return Error{Errc::usage,
@@ -68,11 +69,11 @@ Result<void> Census::take(std::span<const input::Row> rows, std::span<const Judg
     // First the numbers of all ids of the stage, then their entries, so that the cache misses of
     // both tables overlap.
     for (auto i = begin; i < end; ++i) {
-      if (i + slots_ahead < rows.size() && judged[i + slots_ahead].screened == Screened::pair) {
+      if (i + slots_ahead < rows.size() && judged[i + slots_ahead].checked == RowCheck::pair) {
         index_.prefetch(judged[i + slots_ahead].anon);
         index_.prefetch(judged[i + slots_ahead].user);
       }
-      if (judged[i].screened != Screened::pair) continue;
+      if (judged[i].checked != RowCheck::pair) continue;
       anons[i - begin] = index_.find_or_add(judged[i].anon);
       users[i - begin] = index_.find_or_add(judged[i].user);
       __builtin_prefetch(&first_claim_[anons[i - begin]], 1);
@@ -80,8 +81,8 @@ Result<void> Census::take(std::span<const input::Row> rows, std::span<const Judg
 
     for (auto i = begin; i < end; ++i) {
       ++report_.read;
-      if (judged[i].screened != Screened::pair) {
-        count_unpaired(rows[i], judged[i].screened, report_);
+      if (judged[i].checked != RowCheck::pair) {
+        count_unpaired(rows[i], judged[i].checked, report_);
       } else if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].forms.anon)) {
         add_link(anons[i - begin], users[i - begin], rows[i], judged[i].forms.user);
         new_links.push_back(static_cast<std::uint32_t>(i));
@@ -93,21 +94,21 @@ Result<void> Census::take(std::span<const input::Row> rows, std::span<const Judg
   return {};
 }
 
-void count_unpaired(const input::Row& row, Screened screened, CensusReport& report) {
-  switch (screened) {
-    case Screened::pair:
+void count_unpaired(const input::Row& row, RowCheck checked, PlanSummary& report) {
+  switch (checked) {
+    case RowCheck::pair:
       IDMERGE_CHECK(false);
       break;
-    case Screened::skipped_anon:
+    case RowCheck::skipped_anon:
       ++report.skipped_anon;
       break;
-    case Screened::skipped_user:
+    case RowCheck::skipped_user:
       ++report.skipped_user;
       break;
-    case Screened::skipped_both:
+    case RowCheck::skipped_both:
       ++report.skipped_both;
       break;
-    case Screened::faulty:
+    case RowCheck::faulty:
       ++report.faults[static_cast<std::size_t>(row.fault)];
       break;
   }
@@ -119,7 +120,7 @@ void note_side(SideReport& side, IdForm form) {
   if (form == IdForm::uuid_v4) ++side.uuid_v4;
 }
 
-bool Census::is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm anon_form) {
+bool Resolver::is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm anon_form) {
   if (!row.sided) return is_new_unsided(anon, user);
   if (!only_op_) only_op_ = row.op;
   if (*only_op_ != row.op && !several_ops_) {
@@ -129,7 +130,7 @@ bool Census::is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm 
     several_ops_ = true;
   }
   if (several_ops_) first_op_.grow_to_hold(index_.size());
-  if (seniority_) note_order(anon, user, row);
+  if (claim_order_) note_order(anon, user, row);
 
   auto& first_claim = first_claim_[anon];
   if (first_claim == 0) {
@@ -154,20 +155,20 @@ bool Census::is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm 
 }
 
 // Counts every row, including one that repeats a pair.
-void Census::note_order(IdNumber anon, IdNumber user, const input::Row& row) {
+void Resolver::note_order(IdNumber anon, IdNumber user, const input::Row& row) {
   const auto first_user = first_claim_[anon] & claim_mask;
   if (first_user == 0 || first_user == user + 1) {
-    seniority_->note_first_user(anon, row.order, first_user == 0);
+    claim_order_->note_first_user(anon, row.order, first_user == 0);
   } else {
-    seniority_->note_other_user(anon, user, row.order);
+    claim_order_->note_other_user(anon, user, row.order);
   }
 }
 
-bool Census::is_new_unsided(IdNumber first, IdNumber second) {
+bool Resolver::is_new_unsided(IdNumber first, IdNumber second) {
   return unsided_.insert(std::min(first, second), std::max(first, second));
 }
 
-void Census::add_link(IdNumber anon, IdNumber user, const input::Row& row, IdForm user_form) {
+void Resolver::add_link(IdNumber anon, IdNumber user, const input::Row& row, IdForm user_form) {
   if (row.sided) {
     if (is_user_.set(user)) note_side(report_.user, user_form);
   } else {
@@ -180,23 +181,23 @@ void Census::add_link(IdNumber anon, IdNumber user, const input::Row& row, IdFor
   ++links_;
 }
 
-bool Census::only_stars() const {
+bool Resolver::only_stars() const {
   return !several_ops_ && only_op_ == input::Op::create && report_.unsided == 0 &&
          (options_.on_conflict != OnConflict::send || report_.conflicted_anons == 0);
 }
 
-bool Census::several_ops() const {
+bool Resolver::several_ops() const {
   return several_ops_ ||
          (report_.unsided != 0 && only_op_.value_or(input::Op::merge) != input::Op::merge);
 }
 
-ClaimedLink Census::link(std::uint64_t ordinal) const {
+ClaimedLink Resolver::link(std::uint64_t ordinal) const {
   const auto flags = link_flags_[ordinal];
   return {link_anon_[ordinal], link_user_[ordinal], op_of(flags), is_sided(flags),
           claimed(ordinal)};
 }
 
-Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
+Resolver::Sighted Resolver::sight(const Fingerprint& id, bool is_user) {
   const auto number = index_.find_or_add(id);
   hold_ids(index_.size());
   if (!is_user) return {number, false};
@@ -206,18 +207,18 @@ Census::Sighted Census::sight(const Fingerprint& id, bool is_user) {
   return {number, sighted_.set(number)};
 }
 
-void Census::hold_links(std::uint64_t links) {
+void Resolver::hold_links(std::uint64_t links) {
   link_anon_.grow_to_hold(links);
   link_user_.grow_to_hold(links);
   link_flags_.grow_to_hold(links);
 }
 
-void Census::hold_ids(std::size_t ids) {
+void Resolver::hold_ids(std::size_t ids) {
   first_claim_.grow_to_hold(ids);
   is_user_.grow_to_hold(ids);
 }
 
-void Census::set_verdict(std::uint64_t link, Verdict verdict) {
+void Resolver::set_verdict(std::uint64_t link, Verdict verdict) {
   const unsigned rest = link_flags_[link] & (op_bits | sided_bit);
   link_flags_[link] =
       static_cast<std::uint8_t>(rest | (static_cast<unsigned>(verdict) << verdict_shift));
@@ -227,7 +228,7 @@ void Census::set_verdict(std::uint64_t link, Verdict verdict) {
 // Extrapolates the number of ids from those added since the last growth, so that this growth is the
 // last one. New ids become rarer as a table repeats itself, so the estimate is rarely too low; if
 // it is, the index grows once more.
-void Census::foresee(double share_read, std::uint64_t bytes_max) {
+void Resolver::foresee(double share_read, std::uint64_t bytes_max) {
   const auto ids = index_.size();
   if (share_read <= share_when_grown_ || ids < foresee_from_ids) return;
   if (index_.room() > ids / 16) return;
@@ -254,7 +255,7 @@ void Census::foresee(double share_read, std::uint64_t bytes_max) {
   share_when_grown_ = share_read;
 }
 
-void Census::judge(const Columns& columns, const std::function<void()>& on_claims) {
+void Resolver::judge(const Columns& columns, const std::function<void()>& on_claims) {
   report_.links = links_;
   judge_claims();
   // The cluster rules use the numbers of ids only, and reuse the memory of these arrays.
@@ -284,30 +285,30 @@ void Census::judge(const Columns& columns, const std::function<void()>& on_claim
   IDMERGE_CHECK(report_.adds_up());
 }
 
-void Census::give_ages(util::PageArray<std::int64_t>& ages) {
-  if (!seniority_) return;
+void Resolver::give_ages(util::PageArray<std::int64_t>& ages) {
+  if (!claim_order_) return;
   index_.release();  // its memory is reused for the ages
   ages.grow(links_);
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) __builtin_prefetch(&first_claim_[link_anon_[i + links_ahead]]);
     const auto first_user = (first_claim_[link_anon_[i]] & claim_mask) - 1;
     ages[i] = is_sided(link_flags_[i])
-                  ? seniority_->age(link_anon_[i], link_user_[i], first_user == link_user_[i])
+                  ? claim_order_->age(link_anon_[i], link_user_[i], first_user == link_user_[i])
                   : input::no_order;
   }
 }
 
 /// Returns whether the anonymous id of this sided link is a user elsewhere, which is not allowed.
-bool Census::is_both_sides(std::uint64_t link) const {
+bool Resolver::is_both_sides(std::uint64_t link) const {
   return is_user_.test(link_anon_[link]) && op_of(link_flags_[link]) != input::Op::alias;
 }
 
 // Conflicts and both-sides are evaluated on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
-void Census::judge_claims() {
+void Resolver::judge_claims() {
   is_user_.each_set([&](std::size_t id) { report_.both_sides_ids += first_claim_[id] != 0; });
-  if (seniority_) {
-    seniority_->settle([&](IdNumber anon) { return (first_claim_[anon] & claim_mask) - 1; });
+  if (claim_order_) {
+    claim_order_->settle([&](IdNumber anon) { return (first_claim_[anon] & claim_mask) - 1; });
   }
   for (std::uint64_t i = 0; i < links_; ++i) {
     if (i + links_ahead < links_) __builtin_prefetch(&first_claim_[link_anon_[i + links_ahead]]);
@@ -324,8 +325,8 @@ void Census::judge_claims() {
 }
 
 // An id with a decision is treated as disputed, like one that two users claim.
-std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
-  std::vector<Obeyed> answers;
+std::vector<DecisionEffect> Resolver::apply(std::span<const Decided> decisions) {
+  std::vector<DecisionEffect> answers;
   std::vector<IdNumber> anons;
   for (const auto& decision : decisions) {
     const auto anon = index_.find(decision.anon);
@@ -347,21 +348,21 @@ std::vector<Obeyed> Census::obey(std::span<const Decided> decisions) {
     const auto found = decided_.find(anon);
     if (found == decided_.end()) {
       ++report_.decisions_unknown;
-      answers.push_back(anon == no_id ? Obeyed::unknown_id : Obeyed::not_anonymous);
+      answers.push_back(anon == no_id ? DecisionEffect::unknown_id : DecisionEffect::not_anonymous);
     } else if (!found->second.claimed) {
       ++report_.decisions_unclaimed;
-      answers.push_back(Obeyed::unclaimed);
+      answers.push_back(DecisionEffect::unclaimed);
     } else if (!found->second.goes) {
-      answers.push_back(Obeyed::both_sides);
+      answers.push_back(DecisionEffect::both_sides);
     } else {
-      answers.push_back(Obeyed::yes);
+      answers.push_back(DecisionEffect::yes);
     }
   }
   return answers;
 }
 
 /// Like judge_claim(), but a person's decision takes precedence over every policy.
-std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const {
+std::optional<Verdict> Resolver::judge_dispute(IdNumber anon, IdNumber user) const {
   const auto found = decided_.find(anon);
   if (found == decided_.end()) return judge_claim(anon, user);
   const auto& [says, owner, claimed, goes] = found->second;
@@ -373,7 +374,7 @@ std::optional<Verdict> Census::judge_dispute(IdNumber anon, IdNumber user) const
 
 /// Returns the reason not to send one of several claims on an anonymous id; nothing if it may be
 /// sent.
-std::optional<Verdict> Census::judge_claim(IdNumber anon, IdNumber user) const {
+std::optional<Verdict> Resolver::judge_claim(IdNumber anon, IdNumber user) const {
   switch (options_.on_conflict) {
     case OnConflict::send:
       return {};
@@ -383,30 +384,30 @@ std::optional<Verdict> Census::judge_claim(IdNumber anon, IdNumber user) const {
     case OnConflict::latest:
       break;
   }
-  const auto winner = seniority_->winner(anon);
+  const auto winner = claim_order_->winner(anon);
   if (!winner) return Verdict::conflict;
   if (*winner != user) return Verdict::outranked;
   return {};
 }
 
-std::size_t Census::bytes() const {
+std::size_t Resolver::bytes() const {
   std::size_t sum = index_.bytes() + first_claim_.bytes() + is_user_.bytes() + sighted_.bytes() +
                     first_op_.bytes() + unsided_.bytes() + link_anon_.bytes() + link_user_.bytes() +
                     link_flags_.bytes();
   for (const auto& set : claims_)
     sum += set.bytes();
-  if (seniority_) sum += seniority_->bytes();
+  if (claim_order_) sum += claim_order_->bytes();
   return sum;
 }
 
 // Clusters need 8 bytes per id: 4 reuse the memory of `first_claim_`; the others and the trees
 // reuse that of the index.
-std::size_t Census::bytes_left_by_clusters() const {
+std::size_t Resolver::bytes_left_by_clusters() const {
   const std::size_t trees = only_stars() ? 0U : several_ops() ? 2U : 1U;
   return index_.bytes_used() - (1 + trees) * sizeof(IdNumber) * ids();
 }
 
-std::size_t Census::bytes_after(std::size_t rows) const {
+std::size_t Resolver::bytes_after(std::size_t rows) const {
   const auto now = bytes();
   return index_.room() > 2 * rows ? now : now + index_.bytes() / 2;
 }

@@ -42,7 +42,7 @@ namespace idmerge::plan {
 struct Judged {
   Fingerprint anon;
   Fingerprint user;
-  Screened screened = Screened::faulty;
+  RowCheck checked = RowCheck::faulty;
   IdForms forms{};
 };
 
@@ -57,7 +57,7 @@ struct Decided {
 };
 
 /// The effect of a decision.
-enum class Obeyed : std::uint8_t {
+enum class DecisionEffect : std::uint8_t {
   yes,
   unknown_id,     // no row has this anonymous id
   not_anonymous,  // rows have the id, but no sided pair has it as its anonymous id
@@ -68,14 +68,14 @@ enum class Obeyed : std::uint8_t {
 };
 
 /// Counts a row that is not a pair.
-void count_unpaired(const input::Row& row, Screened screened, CensusReport& report);
+void count_unpaired(const input::Row& row, RowCheck checked, PlanSummary& report);
 
 /// Counts a distinct id of a side.
 void note_side(SideReport& side, IdForm form);
 
-class Census {
+class Resolver {
  public:
-  explicit Census(const CensusOptions& options);
+  explicit Resolver(const ResolverOptions& options);
 
   /// Counts the rows and appends to `new_links` the index of each row that is a distinct pair not
   /// seen before. Their order is that of the link ordinals.
@@ -94,7 +94,7 @@ class Census {
   /// before judge().
   /// Requires: each anonymous id at most once.
   /// Returns: one effect for each decision, in order.
-  std::vector<Obeyed> obey(std::span<const Decided> decisions);
+  std::vector<DecisionEffect> apply(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
   void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
@@ -114,7 +114,7 @@ class Census {
   void judge(const Columns& columns, const std::function<void()>& on_claims = {});
 
   /// Complete after judge(); before that, the counts of the rows so far.
-  const CensusReport& report() const { return report_; }
+  const PlanSummary& report() const { return report_; }
 
   std::uint64_t links() const { return links_; }
 
@@ -180,8 +180,8 @@ class Census {
   std::optional<Verdict> judge_dispute(IdNumber anon, IdNumber user) const;
   std::optional<Verdict> judge_claim(IdNumber anon, IdNumber user) const;
 
-  CensusOptions options_;
-  CensusReport report_;
+  ResolverOptions options_;
+  PlanSummary report_;
   IdIndex index_;
   util::PageArray<IdNumber>
       first_claim_;         // by anonymous id: its first user plus one, with conflict_bit
@@ -192,7 +192,7 @@ class Census {
   bool several_ops_ = false;
   std::array<PairSet, 3> claims_;  // by operation: pairs that are not the first claim
   PairSet unsided_;
-  std::optional<Seniority> seniority_;  // if the order of rows resolves conflicts
+  std::optional<ClaimOrder> claim_order_;  // if the order of rows resolves conflicts
   util::PageArray<IdNumber> link_anon_;
   util::PageArray<IdNumber> link_user_;
   util::PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict

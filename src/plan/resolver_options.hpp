@@ -19,7 +19,7 @@ enum class OnConflict : std::uint8_t {
 /// Returns the value of --on-conflict: "earliest".
 std::string_view name(OnConflict on_conflict);
 
-struct CensusOptions {
+struct ResolverOptions {
   OnConflict on_conflict = OnConflict::hold;  // Flag: --on-conflict
   bool collapse = true;  // merge: do not send links whose ids are connected. Flag: --no-collapse
   std::uint32_t max_cluster = 499;  // ids of both sides; 0 = no limit. Flag: --max-cluster

@@ -64,7 +64,7 @@ void append_link(std::string& out, const input::Link& link, const std::vector<Pl
   util::append_json_member(out, "byte_offset", link.offset);
 }
 
-std::string refused_letter(std::uint64_t ordinal, const input::Link& link,
+std::string refused_report(std::uint64_t ordinal, const input::Link& link,
                            const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts) {
   std::string out(letter_start);

@@ -38,7 +38,7 @@ void append_link(std::string& out, const input::Link& link, const std::vector<Pl
 
 /// Returns: the line about a link that the service refused, without newline. Its first member is
 /// the ordinal.
-std::string refused_letter(std::uint64_t ordinal, const input::Link& link,
+std::string refused_report(std::uint64_t ordinal, const input::Link& link,
                            const std::vector<PlanInput>& inputs, unsigned status,
                            std::string_view message, std::uint32_t attempts);
 

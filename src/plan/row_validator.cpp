@@ -258,10 +258,10 @@ std::size_t place(const input::Row& row, std::size_t field_at, const Finding& fo
   return field_at + found.at + (quoted && found.fault != input::Fault::placeholder ? 1 : 0);
 }
 
-Screened mark(input::Row& row, input::Fault fault, std::size_t at) {
+RowCheck mark(input::Row& row, input::Fault fault, std::size_t at) {
   row.fault = fault;
   row.fault_at = static_cast<std::uint32_t>(at);
-  return Screened::faulty;
+  return RowCheck::faulty;
 }
 
 }  // namespace
@@ -368,8 +368,8 @@ IdForm id_form(string_view id) {
   return IdForm::other;
 }
 
-Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms) {
-  if (row.fault != input::Fault::none) return Screened::faulty;
+RowCheck validate(input::Row& row, const RowValidatorOptions& options, IdForms* forms) {
+  if (row.fault != input::Fault::none) return RowCheck::faulty;
 
   const bool anon_blank = input::is_blank(row.anon);
   const bool user_blank = input::is_blank(row.user);
@@ -377,8 +377,8 @@ Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms) {
     if (options.reject_blank) {
       return mark(row, input::Fault::blank_id, anon_blank ? row.anon_at : row.user_at);
     }
-    if (anon_blank && user_blank) return Screened::skipped_both;
-    return anon_blank ? Screened::skipped_anon : Screened::skipped_user;
+    if (anon_blank && user_blank) return RowCheck::skipped_both;
+    return anon_blank ? RowCheck::skipped_anon : RowCheck::skipped_user;
   }
 
   const auto anon = input::wire_anon(row.anon, options.simplified);
@@ -407,7 +407,7 @@ Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms) {
     if (options.deny->denies(row.user)) return mark(row, input::Fault::denied, row.user_at);
   }
   if (forms != nullptr) *forms = looks;
-  return Screened::pair;
+  return RowCheck::pair;
 }
 
 }  // namespace idmerge::plan

@@ -23,13 +23,13 @@
 
 namespace idmerge::plan {
 
-struct ScreenOptions {
+struct RowValidatorOptions {
   bool reject_blank = false;               // reject blank sides, not skip them. Flag: --blank
   std::shared_ptr<const DenyList> deny{};  // null: none. Flag: --deny-file
   bool simplified = false;                 // anonymous ids are devices. Flag: --project-mode
 };
 
-enum class Screened : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
+enum class RowCheck : std::uint8_t { pair, skipped_anon, skipped_user, skipped_both, faulty };
 
 /// The UUID form of an id, for the statistics that detect swapped columns.
 enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
@@ -37,7 +37,7 @@ enum class UuidForm : std::uint8_t { none, uuid, uuid_v4 };
 /// Recognizes 8-4-4-4-12 hexadecimal digits, with or without a $device: prefix.
 UuidForm uuid_form(std::string_view id);
 
-/// The form of an id as counted by the census. Bounds: two bits.
+/// The form of an id as counted by the resolver. Bounds: two bits.
 enum class IdForm : std::uint8_t { other, uuid, uuid_v4, doubled_prefix };
 
 IdForm id_form(std::string_view id);
@@ -53,7 +53,7 @@ struct IdForms {
 /// cannot be used. The forms of a pair's ids are stored in `forms`, unless it is null.
 ///
 /// Requires: called once per row, because each call removes a prefix.
-Screened screen(input::Row& row, const ScreenOptions& options, IdForms* forms = nullptr);
+RowCheck validate(input::Row& row, const RowValidatorOptions& options, IdForms* forms = nullptr);
 
 /// Returns whether an id is a value that means "no id" in many systems, in any case, also within
 /// quotes or white space or after one $device: prefix; or only zeros and dashes.

@@ -108,8 +108,8 @@ struct Stretch {
 
 }  // namespace
 
-SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& print,
-                             bool has_orders, const CensusReport& so_far, io::SpillDir& dir)
+SpilledResolver::SpilledResolver(const ResolverOptions& options, const Fingerprinter& print,
+                                 bool has_orders, const PlanSummary& so_far, io::SpillDir& dir)
     : options_(options),
       print_(print),
       has_orders_(has_orders),
@@ -119,34 +119,34 @@ SpilledCensus::SpilledCensus(const CensusOptions& options, const Fingerprinter& 
       dir_(&dir),
       packer_(has_orders) {}
 
-Result<SpilledCensus> SpilledCensus::begin(const CensusOptions& options, const Fingerprinter& print,
-                                           bool has_orders, const CensusReport& so_far,
-                                           io::SpillDir& dir) {
-  SpilledCensus census(options, print, has_orders, so_far, dir);
+Result<SpilledResolver> SpilledResolver::begin(const ResolverOptions& options,
+                                               const Fingerprinter& print, bool has_orders,
+                                               const PlanSummary& so_far, io::SpillDir& dir) {
+  SpilledResolver resolver(options, print, has_orders, so_far, dir);
   for (std::size_t i = 0; i < parts_count; ++i) {
     auto file = io::Spill::create(dir, part_buffer_bytes);
     if (!file) return file.error();
-    census.parts_.push_back({.file = std::move(*file)});
+    resolver.parts_.push_back({.file = std::move(*file)});
   }
   auto rows = io::Spill::create(dir, file_buffer_bytes);
   if (!rows) return rows.error();
-  census.rows_file_.push_back(std::move(*rows));
-  return census;
+  resolver.rows_file_.push_back(std::move(*rows));
+  return resolver;
 }
 
 // Bytes per row: the packed row, and its claim and sighting (41). The results of the partitions
 // (12), the link in numbers (9), and the plan (8 besides the ids, 5 for columns) are written before
 // the rows are freed. Orders are written with the claim, the link in numbers, and the plan.
-SpilledCensus::Need SpilledCensus::need_of(std::uint64_t rows, double row_bytes,
-                                           double packed_bytes, bool has_orders) {
+SpilledResolver::Need SpilledResolver::need_of(std::uint64_t rows, double row_bytes,
+                                               double packed_bytes, bool has_orders) {
   const double in_spill = packed_bytes + 41 + 12 + 9 + (has_orders ? 2 * 8 : 0);
   const double in_plan = row_bytes + 8 + 5 + (has_orders ? 8 : 0);
   return {static_cast<std::uint64_t>(static_cast<double>(rows) * in_spill),
           static_cast<std::uint64_t>(static_cast<double>(rows) * in_plan)};
 }
 
-Result<void> SpilledCensus::take_planned(const PlanWriter& plan, io::Files& files,
-                                         std::span<const std::int64_t> ages) {
+Result<void> SpilledResolver::take_planned(const PlanWriter& plan, io::Files& files,
+                                           std::span<const std::int64_t> ages) {
   IDMERGE_CHECK(rows_ == 0);
   auto read = plan.each_block(files, [&](std::uint64_t, LinkCursor& links) {
     for (input::Link link; links.next(link);) {
@@ -155,7 +155,7 @@ Result<void> SpilledCensus::take_planned(const PlanWriter& plan, io::Files& file
       const auto prints = print_(link.anon, link.user);
       take_pair(link, {.anon = prints[0],
                        .user = prints[1],
-                       .screened = Screened::pair,
+                       .checked = RowCheck::pair,
                        .forms = {id_form(link.anon), id_form(link.user)}});
     }
   });
@@ -163,12 +163,12 @@ Result<void> SpilledCensus::take_planned(const PlanWriter& plan, io::Files& file
   return read;
 }
 
-Result<void> SpilledCensus::take(const input::RowBlock& block, std::span<const Judged> judged) {
+Result<void> SpilledResolver::take(const input::RowBlock& block, std::span<const Judged> judged) {
   for (std::size_t i = 0; i < judged.size(); ++i) {
     const input::Row& row = block.rows[i];
     ++report_.read;
-    if (judged[i].screened != Screened::pair) {
-      count_unpaired(row, judged[i].screened, report_);
+    if (judged[i].checked != RowCheck::pair) {
+      count_unpaired(row, judged[i].checked, report_);
       continue;
     }
     const input::Link link{.anon = row.anon,
@@ -189,7 +189,7 @@ Result<void> SpilledCensus::take(const input::RowBlock& block, std::span<const J
   return rows_file_[0].healthy() ? Result<void>() : rows_file_[0].flush();
 }
 
-void SpilledCensus::take_pair(const input::Link& link, const Judged& judged) {
+void SpilledResolver::take_pair(const input::Link& link, const Judged& judged) {
   if (link.sided) {
     sided_ops_[static_cast<std::size_t>(link.op)] = true;
     put_claim(judged.anon, judged.user, link, judged.forms.anon);
@@ -207,8 +207,8 @@ void SpilledCensus::take_pair(const input::Link& link, const Judged& judged) {
   ++rows_;
 }
 
-void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other,
-                              const input::Link& link, IdForm form) {
+void SpilledResolver::put_claim(const Fingerprint& id, const Fingerprint& other,
+                                const input::Link& link, IdForm form) {
   Part& part = parts_[part_of(id)];
   Record record;
   record.put(static_cast<std::uint8_t>(static_cast<unsigned>(link.op) << op_shift |
@@ -222,7 +222,7 @@ void SpilledCensus::put_claim(const Fingerprint& id, const Fingerprint& other,
   part.last_row = rows_;
 }
 
-void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_user) {
+void SpilledResolver::put_sighting(const Fingerprint& id, IdForm form, bool is_user) {
   Part& part = parts_[part_of(id)];
   Record record;
   record.put(static_cast<std::uint8_t>(sighting_bit | (is_user ? sided_bit : 0U) |
@@ -234,7 +234,7 @@ void SpilledCensus::put_sighting(const Fingerprint& id, IdForm form, bool is_use
 }
 
 /// Format: u32 rows, u32 bytes, the packed rows.
-void SpilledCensus::close_rows() {
+void SpilledResolver::close_rows() {
   io::Spill& file = rows_file_[0];
   const auto bytes = packer_.bytes();
   file.put(packer_.count());
@@ -244,20 +244,21 @@ void SpilledCensus::close_rows() {
   util::fault_point("spill_rows");
 }
 
-bool SpilledCensus::only_stars() const {
+bool SpilledResolver::only_stars() const {
   const bool only_create = sided_ops_[static_cast<std::size_t>(input::Op::create)] &&
                            !sided_ops_[static_cast<std::size_t>(input::Op::alias)] &&
                            !sided_ops_[static_cast<std::size_t>(input::Op::merge)];
   return only_create && !is_any_unsided_ && options_.on_conflict != OnConflict::send;
 }
 
-bool SpilledCensus::several_ops() const {
+bool SpilledResolver::several_ops() const {
   const auto ops = std::count(sided_ops_.begin(), sided_ops_.end(), true);
   const bool only_merge = ops == 1 && sided_ops_[static_cast<std::size_t>(input::Op::merge)];
   return ops > 1 || (is_any_unsided_ && ops == 1 && !only_merge);
 }
 
-Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t> planned_orders) {
+Result<void> SpilledResolver::judge(PlanWriter& plan,
+                                    std::span<const std::int64_t> planned_orders) {
   if (packer_.count() > 0) close_rows();
   if (auto done = rows_file_[0].flush(); !done) return done;
   if (auto done = judge_parts(); !done) return done;
@@ -271,7 +272,7 @@ Result<void> SpilledCensus::judge(PlanWriter& plan, std::span<const std::int64_t
 }
 
 // Each thread takes every other partition and has its own files.
-Result<void> SpilledCensus::judge_parts() {
+Result<void> SpilledResolver::judge_parts() {
   for (std::size_t i = 0; i < 2 * judges_count; ++i) {
     auto file = io::Spill::create(*dir_, file_buffer_bytes);
     if (!file) return file.error();
@@ -309,7 +310,7 @@ Result<void> SpilledCensus::judge_parts() {
   return {};
 }
 
-Result<void> SpilledCensus::judge_part(std::size_t number) {
+Result<void> SpilledResolver::judge_part(std::size_t number) {
   Part& part = parts_[number];
   io::Spill& file = part.file;
   io::Spill& said_of_claims = said_[number % judges_count * 2];
@@ -317,10 +318,11 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   if (auto done = file.flush(); !done) return done;
   io::SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
-  Census census(options_);
+  Resolver resolver(options_);
   // Partitions have about the same size.
-  if (number >= judges_count) census.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
-  util::PageArray<std::uint32_t> given;  // by number in `census`: number in the partition, plus one
+  if (number >= judges_count) resolver.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
+  util::PageArray<std::uint32_t>
+      given;  // by number in `resolver`: number in the partition, plus one
   util::PageArray<std::uint64_t> link_rows;
   std::uint64_t links = 0;
   std::uint64_t last_user_row = 0;
@@ -339,17 +341,17 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   std::vector<Sighting> sightings;
   std::vector<std::uint32_t> fresh;
   const auto give = [&](IdNumber local) {
-    given.grow_to_hold(census.ids());
+    given.grow_to_hold(resolver.ids());
     if (given[local] == 0) given[local] = static_cast<std::uint32_t>(++part.ids);
     return given[local] - 1;
   };
   const auto take_claims = [&]() -> Result<void> {
     fresh.clear();
-    if (auto taken = census.take(claims, judged, fresh); !taken) return taken;
+    if (auto taken = resolver.take(claims, judged, fresh); !taken) return taken;
     link_rows.grow_to_hold(links + fresh.size());
     for (const auto i : fresh) {
       link_rows[links] = claim_rows[i];
-      if (numbers_all) give(census.link(links).anon);
+      if (numbers_all) give(resolver.link(links).anon);
       ++links;
     }
     claims.clear();
@@ -361,10 +363,10 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   const auto take_sightings = [&] {
     for (std::size_t i = 0; i < sightings.size(); ++i) {
       if (i + sightings_ahead < sightings.size()) {
-        census.prefetch(sightings[i + sightings_ahead].id);
+        resolver.prefetch(sightings[i + sightings_ahead].id);
       }
       const auto& [id, seen_in, form, is_user] = sightings[i];
-      const auto seen = census.sight(id, is_user);
+      const auto seen = resolver.sight(id, is_user);
       if (seen.is_new_user) note_side(users, form);
       Record said;
       said.put_varint(seen_in - last_user_row);
@@ -390,24 +392,24 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
       const auto other = get_print(in);
       if (claims_rank_) claim.order = in.get<std::int64_t>();
       judged.push_back(
-          {.anon = id, .user = other, .screened = Screened::pair, .forms = {form, IdForm::other}});
+          {.anon = id, .user = other, .checked = RowCheck::pair, .forms = {form, IdForm::other}});
       claim_rows.push_back(row);
       if (claims.size() == claims_a_piece) {
         if (auto taken = take_claims(); !taken) return taken;
       }
     }
-    if (census.ids() + 3 * claims_a_piece > ids_max) return too_many_ids();
+    if (resolver.ids() + 3 * claims_a_piece > ids_max) return too_many_ids();
   }
   if (auto read = in.outcome(); !read) return read;
   if (auto taken = take_claims(); !taken) return taken;
   take_sightings();
-  obey_in(number, census);
-  census.judge_claims();
+  apply_in(number, resolver);
+  resolver.judge_claims();
 
   part.claims.begin = said_of_claims.size_bytes();
   std::uint64_t last_row = 0;
   for (std::uint64_t i = 0; i < links; ++i) {
-    const auto link = census.link(i);
+    const auto link = resolver.link(i);
     Record said;
     said.put_varint(link_rows[i] - last_row);
     said.put(pack(link));
@@ -420,31 +422,31 @@ Result<void> SpilledCensus::judge_part(std::size_t number) {
   part.file = io::Spill();  // frees the disk space
   util::fault_point("spill_part");
   part.links = links;
-  part.ids_seen = census.ids();
-  part.report = census.report();
+  part.ids_seen = resolver.ids();
+  part.report = resolver.report();
   part.report.user = users;
   return {};
 }
 
 // All claims on an id are in its partition, so the decisions about it go there as well.
-void SpilledCensus::obey(std::span<const Decided> decisions) {
+void SpilledResolver::apply(std::span<const Decided> decisions) {
   decisions_.assign(decisions.begin(), decisions.end());
-  obeyed_.resize(decisions_.size());
+  effects_.resize(decisions_.size());
   for (std::size_t i = 0; i < decisions_.size(); ++i)
     parts_[part_of(decisions_[i].anon)].decisions.push_back(i);
 }
 
-void SpilledCensus::obey_in(std::size_t part, Census& census) {
+void SpilledResolver::apply_in(std::size_t part, Resolver& resolver) {
   std::vector<Decided> decided;
   for (const auto i : parts_[part].decisions)
     decided.push_back(decisions_[i]);
-  const auto answers = census.obey(decided);
+  const auto answers = resolver.apply(decided);
   for (std::size_t i = 0; i < answers.size(); ++i)
-    obeyed_[parts_[part].decisions[i]] = answers[i];
+    effects_[parts_[part].decisions[i]] = answers[i];
 }
 
 /// Records the first link of each of the first ids with a doubled prefix.
-void SpilledCensus::note_doubled(const input::Link& link, std::uint64_t ordinal) {
+void SpilledResolver::note_doubled(const input::Link& link, std::uint64_t ordinal) {
   if (doubled_.size() == doubled_named_max || !link.sided) return;
   if (id_form(link.anon) != IdForm::doubled_prefix) return;
   if (std::find(doubled_.begin(), doubled_.end(), link.anon) != doubled_.end()) return;
@@ -452,7 +454,7 @@ void SpilledCensus::note_doubled(const input::Link& link, std::uint64_t ordinal)
   report_.doubled.push_back(ordinal);
 }
 
-Result<void> SpilledCensus::join(PlanWriter& plan) {
+Result<void> SpilledResolver::join(PlanWriter& plan) {
   auto made = io::Spill::create(*dir_, file_buffer_bytes);
   if (!made) return made.error();
   links_file_.push_back(std::move(*made));
@@ -529,7 +531,7 @@ Result<void> SpilledCensus::join(PlanWriter& plan) {
   return out.flush();
 }
 
-Result<void> SpilledCensus::each_piece(const Visit& visit) const {
+Result<void> SpilledResolver::each_piece(const Visit& visit) const {
   const io::Spill& file = links_file_[0];
   io::SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
@@ -551,8 +553,8 @@ Result<void> SpilledCensus::each_piece(const Visit& visit) const {
   return {};
 }
 
-Result<void> SpilledCensus::hand_out(PlanWriter& plan,
-                                     std::span<const std::int64_t> planned_orders) {
+Result<void> SpilledResolver::hand_out(PlanWriter& plan,
+                                       std::span<const std::int64_t> planned_orders) {
   Clusters clusters(options_, {ids_, report_.links, only_stars(), several_ops()});
   const auto each = [&](std::span<const ClaimedLink> piece, auto use) {
     for (std::size_t i = 0; i < piece.size(); ++i) {

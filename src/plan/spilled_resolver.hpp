@@ -3,13 +3,13 @@
 // Resolver for inputs whose ids do not fit into memory: the same rules and the same plan, but in
 // files. It rests on two facts. The verdict on a claim (duplicate, conflict, anonymous id that is a
 // user elsewhere) depends only on rows that name one id, so ids can be resolved separately, in
-// partitions chosen by their fingerprint, each by its own Census. And clusters need a number for
+// partitions chosen by their fingerprint, each by its own Resolver. And clusters need a number for
 // each id, not the id itself.
 //
 //   1. take     Every pair is written, in order and with its ids, to `rows`. Its fingerprints and
 //               row number go to the partition of its anonymous id (a claim) and to that of its
 //               user (a sighting).
-//   2. parts    Two partitions at a time, on two threads: a Census finds the new links among the
+//   2. parts    Two partitions at a time, on two threads: a Resolver finds the new links among the
 //               claims and, from the sightings, the links to be held; ids get numbers. The results,
 //               by row, are the new links with their verdicts and the number of every user.
 //   3. join     Rows and results of the partitions are read side by side, window by window: new
@@ -37,12 +37,12 @@
 
 namespace idmerge::plan {
 
-class SpilledCensus {
+class SpilledResolver {
  public:
   /// Requires: `so_far` counts the rows that were taken before, whose links are in the plan.
-  static Result<SpilledCensus> begin(const CensusOptions& options, const Fingerprinter& print,
-                                     bool has_orders, const CensusReport& so_far,
-                                     io::SpillDir& dir);
+  static Result<SpilledResolver> begin(const ResolverOptions& options, const Fingerprinter& print,
+                                       bool has_orders, const PlanSummary& so_far,
+                                       io::SpillDir& dir);
 
   /// Disk space for the rest of the input: for the spill files, and for the rest of the plan.
   /// Units: bytes; `row_bytes` for both ids of a row together, `packed_bytes` for a packed row.
@@ -67,11 +67,11 @@ class SpilledCensus {
   }
 
   /// Returns: the counts of rows so far, without links; complete after judge().
-  const CensusReport& report() const { return report_; }
+  const PlanSummary& report() const { return report_; }
 
-  /// As Census::obey(), but the answers are in obeyed() after judge().
-  void obey(std::span<const Decided> decisions);
-  const std::vector<Obeyed>& obeyed() const { return obeyed_; }
+  /// As Resolver::apply(), but the answers are in effects() after judge().
+  void apply(std::span<const Decided> decisions);
+  const std::vector<DecisionEffect>& effects() const { return effects_; }
 
   /// After the last row: writes the remaining links and all columns to the plan. `planned_orders`
   /// are those of the links that were already in the plan; empty if the plan has no orders.
@@ -79,15 +79,15 @@ class SpilledCensus {
   Result<void> judge(PlanWriter& plan, std::span<const std::int64_t> planned_orders);
 
  private:
-  SpilledCensus(const CensusOptions& options, const Fingerprinter& print, bool has_orders,
-                const CensusReport& so_far, io::SpillDir& dir);
+  SpilledResolver(const ResolverOptions& options, const Fingerprinter& print, bool has_orders,
+                  const PlanSummary& so_far, io::SpillDir& dir);
 
   void take_pair(const input::Link& link, const Judged& judged);
   void put_claim(const Fingerprint& id, const Fingerprint& other, const input::Link& link,
                  IdForm form);
   void put_sighting(const Fingerprint& id, IdForm form, bool is_user);
   void close_rows();
-  void obey_in(std::size_t part, Census& census);
+  void apply_in(std::size_t part, Resolver& resolver);
   void note_doubled(const input::Link& link, std::uint64_t ordinal);
 
   Result<void> judge_parts();
@@ -103,11 +103,11 @@ class SpilledCensus {
       std::function<void(std::span<const ClaimedLink>, std::span<const std::int64_t> orders)>;
   Result<void> each_piece(const Visit& visit) const;
 
-  CensusOptions options_;
+  ResolverOptions options_;
   Fingerprinter print_;
   bool has_orders_;   // the plan has an order column
   bool claims_rank_;  // orders resolve conflicts
-  CensusReport report_;
+  PlanSummary report_;
   io::SpillDir* dir_;
 
   struct Part {
@@ -125,7 +125,7 @@ class SpilledCensus {
     IdNumber first_id = 0;       // added to these numbers to make them unique
     std::uint64_t ids_seen = 0;  // including ids without a number
     std::uint64_t links = 0;
-    CensusReport report{};
+    PlanSummary report{};
   };
   std::vector<Part> parts_;
   std::vector<io::Spill>
@@ -140,7 +140,7 @@ class SpilledCensus {
   std::array<bool, 3> sided_ops_{};
   bool is_any_unsided_ = false;
   std::vector<Decided> decisions_;
-  std::vector<Obeyed> obeyed_;
+  std::vector<DecisionEffect> effects_;
 };
 
 }  // namespace idmerge::plan

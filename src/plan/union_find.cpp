@@ -8,13 +8,13 @@
 
 namespace idmerge::plan {
 
-Forest::Forest(std::size_t ids) {
+UnionFind::UnionFind(std::size_t ids) {
   IDMERGE_CHECK(ids <= 0x7FFFFFFFU);
   parent_.grow(ids);
   std::fill_n(parent_.data(), ids, -1);
 }
 
-IdNumber Forest::root(IdNumber id) {
+IdNumber UnionFind::root(IdNumber id) {
   while (parent_[id] >= 0) {
     const auto parent = static_cast<IdNumber>(parent_[id]);
     if (parent_[parent] >= 0) parent_[id] = parent_[parent];
@@ -23,7 +23,7 @@ IdNumber Forest::root(IdNumber id) {
   return id;
 }
 
-bool Forest::connect(IdNumber a, IdNumber b) {
+bool UnionFind::connect(IdNumber a, IdNumber b) {
   a = root(a);
   b = root(b);
   if (a == b) return false;
@@ -33,7 +33,7 @@ bool Forest::connect(IdNumber a, IdNumber b) {
   return true;
 }
 
-std::uint32_t Forest::cluster_size(IdNumber id) {
+std::uint32_t UnionFind::cluster_size(IdNumber id) {
   return static_cast<std::uint32_t>(-parent_[root(id)]);
 }
 

@@ -11,10 +11,10 @@
 
 namespace idmerge::plan {
 
-class Forest {
+class UnionFind {
  public:
   /// Creates the numbers 0..ids-1, each in a cluster of its own.
-  explicit Forest(std::size_t ids);
+  explicit UnionFind(std::size_t ids);
 
   IdNumber root(IdNumber id);
 

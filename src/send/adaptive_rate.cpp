@@ -52,11 +52,11 @@ constexpr std::chrono::milliseconds cut_request_lasts{1'050};
 
 }  // namespace
 
-Throttle::Throttle(ThrottleOptions options, Instant now)
+AdaptiveRate::AdaptiveRate(AdaptiveRateOptions options, Instant now)
     : options_(options), slice_from_(now), older_from_(now), start_(now) {}
 
 /// Drops seconds older than a minute and tenths older than a second from the rings.
-void Throttle::turn(Instant now) {
+void AdaptiveRate::turn(Instant now) {
   const auto advance = [&](auto& ring, std::int64_t& latest, double per_s) {
     const auto size = static_cast<std::int64_t>(ring.size());
     const auto at = static_cast<std::int64_t>(Seconds(now - start_).count() * per_s);
@@ -69,7 +69,7 @@ void Throttle::turn(Instant now) {
   advance(by_tenth_, tenth_, tenths);
 }
 
-void Throttle::accepted(double count, Instant now) {
+void AdaptiveRate::accepted(double count, Instant now) {
   turn(now);
   by_second_[static_cast<std::size_t>(second_) % window_s] += count;
   by_tenth_[static_cast<std::size_t>(tenth_) % tenths] += count;
@@ -87,7 +87,7 @@ void Throttle::accepted(double count, Instant now) {
 }
 
 /// Starts climbing once the service accepts requests again.
-void Throttle::begin_climb(Instant now) {
+void AdaptiveRate::begin_climb(Instant now) {
   slow_start_ = probes_with_one();
   steps_ = 0;
   step_from_ = cubic_from_ = now;
@@ -101,7 +101,7 @@ void Throttle::begin_climb(Instant now) {
 
 /// Returns the current step. Steps grow after a long climb without a rate-limited answer, because
 /// the limit must be far away.
-Throttle::Step Throttle::step() const {
+AdaptiveRate::Step AdaptiveRate::step() const {
   using std::chrono::milliseconds;
   const auto growing = [&](double beyond, unsigned after) {
     const auto doubled = steps_ > after ? std::min(steps_ - after, 10U) : 0;
@@ -121,7 +121,7 @@ Throttle::Step Throttle::step() const {
 
 /// Counts accepted links and moves to the next step when the current one is complete. A run that
 /// uses little of its rate (too few connections, the user's limit of requests) climbs more slowly.
-void Throttle::climb(double count, Instant now) {
+void AdaptiveRate::climb(double count, Instant now) {
   const Step step = this->step();
   step_taken_ += count;
   const double enough = climb_per_s_ * Seconds(step.lasts).count() * (slow_start_ ? 0.25 : 0.5);
@@ -145,14 +145,14 @@ void Throttle::climb(double count, Instant now) {
   }
 }
 
-std::optional<double> Throttle::taken_per_s(Instant now) const {
+std::optional<double> AdaptiveRate::taken_per_s(Instant now) const {
   const double elapsed_s = Seconds(now - older_from_).count();
   const double taken = older_ + slice_;
   if (elapsed_s < known_after_s || taken < known_after_count) return std::nullopt;
   return taken / elapsed_s;
 }
 
-void Throttle::pause(Instant until) {
+void AdaptiveRate::pause(Instant until) {
   if (until <= paused_until_) return;
   paused_until_ = until;
   slice_from_ = older_from_ = until;
@@ -161,7 +161,7 @@ void Throttle::pause(Instant until) {
 
 /// Returns what the service accepted in the second before the rate-limited answer, which as a rate
 /// is too low rather than too high.
-double Throttle::taken_in_last_second(Instant now) const {
+double AdaptiveRate::taken_in_last_second(Instant now) const {
   const auto at = static_cast<std::int64_t>(Seconds(now - start_).count() * tenths);
   double sum = 0;
   for (std::int64_t i = std::max<std::int64_t>(0, at - std::int64_t{tenths} + 1); i <= tenth_; ++i)
@@ -169,8 +169,8 @@ double Throttle::taken_in_last_second(Instant now) const {
   return sum;
 }
 
-bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
-                         double chance) {
+bool AdaptiveRate::rate_limited(Instant left, Instant now,
+                                std::optional<std::chrono::seconds> retry_after, double chance) {
   const auto asked = retry_after.value_or(std::chrono::seconds(0));
   const bool has_asked = asked.count() > 0;
   const bool echo = cuts_ > 0 && left < std::max(last_cut_, paused_until_);
@@ -206,14 +206,14 @@ bool Throttle::throttled(Instant left, Instant now, std::optional<std::chrono::s
 /// Returns whether a climb ended too early to measure the limit. If the service's window frees up
 /// gradually, the first accepted links say nothing about the known limit; neither do they if an
 /// earlier process may have sent links that are still in that window.
-bool Throttle::is_failed_start() {
+bool AdaptiveRate::is_failed_start() {
   if (known_per_s_ == 0 || climb_per_s_ == 0) return false;
   if (slow_start_ && ++failed_starts_ < failed_starts_max) return true;
   return !knows_minute_ && (slow_start_ || proven_per_s_ == 0);
 }
 
 /// Measures the limit from a rate-limited answer after accepted links.
-void Throttle::measure(Instant now) {
+void AdaptiveRate::measure(Instant now) {
   const double rate = rate_per_s(now);
   const auto taken = taken_per_s(now);
   const double before = step_down * known_per_s_;
@@ -248,14 +248,14 @@ void Throttle::measure(Instant now) {
   known_per_s_ = std::max({known_per_s_, minute_per_s(), slowest_per_s});
 }
 
-double Throttle::minute_per_s() const {
+double AdaptiveRate::minute_per_s() const {
   return std::accumulate(by_second_.begin(), by_second_.end(), 0.0) / window_s;
 }
 
 /// Measures the limit over the last minute. Rate-limited again after a pause, or with a long
 /// Retry-After, the service may count per minute, and this is its count. A run that knows only a
 /// part of the links accepted in that minute cannot measure it.
-void Throttle::measure_minute() {
+void AdaptiveRate::measure_minute() {
   const double minute_per_s = this->minute_per_s();
   if (!knows_minute_ || minute_per_s == 0 || minute_per_s > 1.02 * known_per_s_) return;
   if (precision_ == Precision::exact && minute_per_s > step_down * known_per_s_) return;
@@ -273,7 +273,7 @@ std::chrono::nanoseconds KnownLimit::rest(WallTime wall_now) const {
   return (until - second) - (wall_now - second);
 }
 
-void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
+void AdaptiveRate::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
   if (known.paused_until_s == 0) return;
   paused_until_ = now + known.rest(wall_now);
   last_cut_ = std::min(now, paused_until_);
@@ -289,7 +289,7 @@ void Throttle::recall(const KnownLimit& known, WallTime wall_now, Instant now) {
   known_per_s_ = std::min(std::max(known_per_s_, cubic_per_s(now)), fastest_per_s);
 }
 
-KnownLimit Throttle::known(WallTime wall_now, Instant now) const {
+KnownLimit AdaptiveRate::known(WallTime wall_now, Instant now) const {
   if (cuts_ == 0) return {};
   const auto until = std::chrono::ceil<std::chrono::seconds>(wall_now + (paused_until_ - now));
   return {static_cast<std::uint64_t>(std::ceil(known_per_s_)),
@@ -298,18 +298,18 @@ KnownLimit Throttle::known(WallTime wall_now, Instant now) const {
           counts_minutes_ || precision_ == Precision::minute};
 }
 
-double Throttle::cubic_per_s(Instant now) const {
+double AdaptiveRate::cubic_per_s(Instant now) const {
   const double t = std::max(0.0, Seconds(now - cubic_from_).count());
   const double x = (t - plateau_s) / plateau_s;
   return known_per_s_ * (1 + (1 - step_down) * x * x * x);
 }
 
 /// Returns whether it is unknown that the service would accept more than one link.
-bool Throttle::probes_with_one() const {
+bool AdaptiveRate::probes_with_one() const {
   return known_per_s_ == 0 || strikes_ > 1;
 }
 
-double Throttle::rate_per_s(Instant now) const {
+double AdaptiveRate::rate_per_s(Instant now) const {
   if (!limited_) return options_.ceiling_per_s;
   double rate = climb_per_s_;
   if (since_cut_ == 0) {
@@ -321,17 +321,17 @@ double Throttle::rate_per_s(Instant now) const {
   return options_.ceiling_per_s > 0 ? std::min(rate, options_.ceiling_per_s) : rate;
 }
 
-double Throttle::request_links_max() const {
+double AdaptiveRate::request_links_max() const {
   if (!limited_) return std::numeric_limits<double>::infinity();
   if (since_cut_ == 0 && probes_with_one()) return 1;
   return std::max(1.0, std::ceil(since_cut_ > 0 && climb_per_s_ > 0 ? climb_per_s_ : known_per_s_));
 }
 
-bool Throttle::are_requests_cut() const {
+bool AdaptiveRate::are_requests_cut() const {
   return request_links_max() < options_.request_links;
 }
 
-double Throttle::requests_per_s() const {
+double AdaptiveRate::requests_per_s() const {
   return are_requests_cut() ? 1'000.0 / static_cast<double>(cut_request_lasts.count()) : 0;
 }
 

@@ -40,17 +40,17 @@ struct KnownLimit {
   std::chrono::nanoseconds rest(WallTime wall_now) const;
 };
 
-struct ThrottleOptions {
+struct AdaptiveRateOptions {
   double ceiling_per_s = 0;     // the user's limit; 0 = unlimited. Flag: --rate
   double request_links = 1;     // links in a request, unless the service accepts fewer
   BackoffOptions backoff = {};  // for pauses without Retry-After
 };
 
-class Throttle {
+class AdaptiveRate {
  public:
-  Throttle(ThrottleOptions options, Instant now);
+  AdaptiveRate(AdaptiveRateOptions options, Instant now);
 
-  /// Changes the user's limit. Units: as in ThrottleOptions.
+  /// Changes the user's limit. Units: as in AdaptiveRateOptions.
   void set_ceiling(double ceiling_per_s) { options_.ceiling_per_s = ceiling_per_s; }
 
   /// Records that the service accepted `count` links (or requests, if the rate counts these).
@@ -62,8 +62,8 @@ class Throttle {
   ///
   /// A Retry-After of 0 counts as none: such an answer is never a reason to retry sooner. `chance`:
   /// a random number in [0, 1). Returns: false for an echo.
-  bool throttled(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
-                 double chance);
+  bool rate_limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+                    double chance);
 
   /// Continues from the state of an earlier process: waits for its remaining pause, then climbs as
   /// that process would have done. An old limit matters little, because the rate has climbed far
@@ -123,7 +123,7 @@ class Throttle {
   void climb(double count, Instant now);
   void pause(Instant until);
 
-  ThrottleOptions options_;
+  AdaptiveRateOptions options_;
   bool limited_ = false;
   double known_per_s_ = 0;  // the service's limit, as last measured; 0 = never measured
   Precision precision_ = Precision::none;

@@ -26,7 +26,7 @@ bool is_graphic(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-Result<void> check_options(const DialectOptions& options, std::string_view host,
+Result<void> check_options(const ServiceApiOptions& options, std::string_view host,
                            std::string_view base) {
   const auto usage = [](std::string what) { return Error{Errc::usage, std::move(what)}; };
   if (options.token.empty()) {
@@ -64,7 +64,7 @@ Result<void> check_options(const DialectOptions& options, std::string_view host,
 
 }  // namespace
 
-struct Dialect::Parts {
+struct ServiceApi::Parts {
   plan::Api api = plan::Api::identity;
   plan::ProjectMode mode = plan::ProjectMode::none;
   std::size_t links_max = 1;
@@ -83,23 +83,24 @@ struct Dialect::Parts {
 
   static void append_request(const util::Secret& head, std::string_view content, std::string& out);
   void encode_identity(const input::Link& link, std::string& out);
-  void decode_answer(const net::Reply& reply, std::span<const input::Link> links, Outcome& outcome);
-  void decode_passing(const net::Reply& reply, Outcome& outcome);
-  void decode_identity_ok(const net::Reply& reply, std::span<const input::Link> links,
+  void decode_answer(const net::Response& response, std::span<const input::Link> links,
+                     Outcome& outcome);
+  void decode_passing(const net::Response& response, Outcome& outcome);
+  void decode_identity_ok(const net::Response& response, std::span<const input::Link> links,
                           Outcome& outcome);
-  void decode_identity_bad(const net::Reply& reply, Outcome& outcome);
-  bool took_nothing(const net::Reply& reply);
-  void append_said(const net::Reply& reply, std::string& out);
-  void foreign(const net::Reply& reply, Outcome& outcome);
+  void decode_identity_bad(const net::Response& response, Outcome& outcome);
+  bool took_nothing(const net::Response& response);
+  void append_message(const net::Response& response, std::string& out);
+  void foreign(const net::Response& response, Outcome& outcome);
 };
 
-Dialect::Dialect(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
-Dialect::Dialect(Dialect&&) noexcept = default;
-Dialect& Dialect::operator=(Dialect&&) noexcept = default;
-Dialect::~Dialect() = default;
+ServiceApi::ServiceApi(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+ServiceApi::ServiceApi(ServiceApi&&) noexcept = default;
+ServiceApi& ServiceApi::operator=(ServiceApi&&) noexcept = default;
+ServiceApi::~ServiceApi() = default;
 
-Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view host,
-                              std::string_view base) {
+Result<ServiceApi> ServiceApi::make(const ServiceApiOptions& options, std::string_view host,
+                                    std::string_view base) {
   if (auto checked = check_options(options, host, base); !checked) return checked.error();
   auto parts = std::make_unique<Parts>();
   parts->api = options.api;
@@ -138,14 +139,14 @@ Result<Dialect> Dialect::make(const DialectOptions& options, std::string_view ho
   }
   util::wipe(credentials);
   util::wipe(encoded);
-  return Dialect(std::move(parts));
+  return ServiceApi(std::move(parts));
 }
 
-std::size_t Dialect::links_max() const {
+std::size_t ServiceApi::links_max() const {
   return parts_->links_max;
 }
 
-std::size_t Dialect::encode(std::span<const input::Link> links, std::string& out) {
+std::size_t ServiceApi::encode(std::span<const input::Link> links, std::string& out) {
   IDMERGE_CHECK(!links.empty());
   if (parts_->api == plan::Api::identity) {
     parts_->encode_identity(links.front(), out);
@@ -156,8 +157,8 @@ std::size_t Dialect::encode(std::span<const input::Link> links, std::string& out
   return count;
 }
 
-void Dialect::Parts::append_request(const util::Secret& head, std::string_view content,
-                                    std::string& out) {
+void ServiceApi::Parts::append_request(const util::Secret& head, std::string_view content,
+                                       std::string& out) {
   const fmt::format_int length(content.size());
   out += head.reveal();
   out.append(length.data(), length.size());
@@ -165,7 +166,7 @@ void Dialect::Parts::append_request(const util::Secret& head, std::string_view c
   out += content;
 }
 
-void Dialect::Parts::encode_identity(const input::Link& link, std::string& out) {
+void ServiceApi::Parts::encode_identity(const input::Link& link, std::string& out) {
   body.clear();
   switch (link.op) {
     case input::Op::create:
@@ -194,8 +195,8 @@ void Dialect::Parts::encode_identity(const input::Link& link, std::string& out) 
 
 // ---- Answers
 
-void Dialect::decode(const net::Reply& reply, std::span<const input::Link> links,
-                     Outcome& outcome) {
+void ServiceApi::decode(const net::Response& response, std::span<const input::Link> links,
+                        Outcome& outcome) {
   IDMERGE_CHECK(!links.empty());
   Parts& parts = *parts_;
   outcome.message.clear();
@@ -203,86 +204,88 @@ void Dialect::decode(const net::Reply& reply, std::span<const input::Link> links
   outcome.retry_after.reset();
   outcome.took_nothing = false;
   outcome.retry_after_is_unreadable = false;
-  const bool known = reply.status == 200 && parts.known_good_links == links.size() &&
-                     reply.body == parts.known_good && !reply.body_cut;
+  const bool known = response.status == 200 && parts.known_good_links == links.size() &&
+                     response.body == parts.known_good && !response.body_cut;
   if (known) {
     outcome.kind = OutcomeKind::delivered;
     return;
   }
-  parts.decode_answer(reply, links, outcome);
+  parts.decode_answer(response, links, outcome);
   if (outcome.kind == OutcomeKind::delivered && outcome.refusals.empty() &&
-      reply.body.size() <= known_bytes_max) {
-    parts.known_good = reply.body;
+      response.body.size() <= known_bytes_max) {
+    parts.known_good = response.body;
     parts.known_good_links = links.size();
   }
 }
 
-void Dialect::Parts::decode_answer(const net::Reply& reply, std::span<const input::Link> links,
-                                   Outcome& outcome) {
-  const unsigned status = reply.status;
+void ServiceApi::Parts::decode_answer(const net::Response& response,
+                                      std::span<const input::Link> links, Outcome& outcome) {
+  const unsigned status = response.status;
   if (status == 401 || status == 403) {
     outcome.kind = OutcomeKind::unauthorized;
-    outcome.took_nothing = took_nothing(reply);
-    append_said(reply, outcome.message);
+    outcome.took_nothing = took_nothing(response);
+    append_message(response, outcome.message);
   } else if (status == 408 || status == 429 || (status >= 500 && status <= 599)) {
-    decode_passing(reply, outcome);
+    decode_passing(response, outcome);
   } else if (api == plan::Api::import) {
     const bool own = status == 200 || status == 400 || status == 413;
-    if (!own || !decode_import(json, secrets, reply, links, mode, outcome)) foreign(reply, outcome);
+    if (!own || !decode_import(json, secrets, response, links, mode, outcome))
+      foreign(response, outcome);
   } else if (status == 200) {
-    decode_identity_ok(reply, links, outcome);
+    decode_identity_ok(response, links, outcome);
   } else if (status == 400) {
-    decode_identity_bad(reply, outcome);
+    decode_identity_bad(response, outcome);
   } else {
-    foreign(reply, outcome);
+    foreign(response, outcome);
   }
 }
 
 // What stands between answers 400 too, with a page for people, and no link is refused by that. The
 // API's own word for it is not specified, so any other body will do, unless it says "done".
-void Dialect::Parts::decode_identity_bad(const net::Reply& reply, Outcome& outcome) {
-  if (net::is_html(reply)) return foreign(reply, outcome);
+void ServiceApi::Parts::decode_identity_bad(const net::Response& response, Outcome& outcome) {
+  if (net::is_html(response)) return foreign(response, outcome);
   simdjson::dom::object object;
-  if (parse_object(json, reply, object)) {
+  if (parse_object(json, response, object)) {
     simdjson::dom::element code;
-    const bool is_belied = !object["code"].get(code) && contradicts(code, reply.status);
+    const bool is_belied = !object["code"].get(code) && contradicts(code, response.status);
     if (is_belied || says_taken(object) || has_differing_members(object)) {
-      return foreign(reply, outcome);
+      return foreign(response, outcome);
     }
   }
   outcome.kind = OutcomeKind::refused;
-  append_said(reply, outcome.message);
+  append_message(response, outcome.message);
   if (outcome.message.empty()) outcome.message = "the service answered 400 without a reason";
 }
 
-void Dialect::Parts::decode_passing(const net::Reply& reply, Outcome& outcome) {
-  if (!reply.retry_after.empty()) {
-    const auto date = parse_http_date(reply.date);
+void ServiceApi::Parts::decode_passing(const net::Response& response, Outcome& outcome) {
+  if (!response.retry_after.empty()) {
+    const auto date = parse_http_date(response.date);
     outcome.retry_after =
-        parse_retry_after(reply.retry_after, date ? *date : reply.received_unix_s);
+        parse_retry_after(response.retry_after, date ? *date : response.received_unix_s);
     outcome.retry_after_is_unreadable = !outcome.retry_after;
   }
-  const bool throttled = reply.status == 429 || (reply.status == 503 && !reply.retry_after.empty());
-  outcome.kind = throttled ? OutcomeKind::throttled : OutcomeKind::retry;
-  outcome.took_nothing = reply.status == 429 && took_nothing(reply);
-  outcome.message = fmt::format("status {}", reply.status);
-  if (!reply.body.empty()) {
+  const bool rate_limited =
+      response.status == 429 || (response.status == 503 && !response.retry_after.empty());
+  outcome.kind = rate_limited ? OutcomeKind::rate_limited : OutcomeKind::retry;
+  outcome.took_nothing = response.status == 429 && took_nothing(response);
+  outcome.message = fmt::format("status {}", response.status);
+  if (!response.body.empty()) {
     outcome.message += ": ";
-    append_said(reply, outcome.message);
+    append_message(response, outcome.message);
   }
 }
 
-void Dialect::Parts::decode_identity_ok(const net::Reply& reply, std::span<const input::Link> links,
-                                        Outcome& outcome) {
+void ServiceApi::Parts::decode_identity_ok(const net::Response& response,
+                                           std::span<const input::Link> links, Outcome& outcome) {
   // Whatever says otherwise than `status` does is doubt, and doubt is foreign.
   simdjson::dom::object object;
   std::int64_t status = -1;
   simdjson::dom::element code;
-  if (!parse_object(json, reply, object) || has_differing_members(object) ||
+  if (!parse_object(json, response, object) || has_differing_members(object) ||
       object["status"].get(status) ||
-      (!object["code"].get(code) && contradicts(code, reply.status)) ||
+      (!object["code"].get(code) && contradicts(code, response.status)) ||
       (status == 1 && says_failed(object)) || (status == 0 && says_success(object))) {
-    return foreign(reply, outcome);
+    return foreign(response, outcome);
   }
   std::string_view error;
   if (object["error"].get(error)) error = "";
@@ -299,51 +302,51 @@ void Dialect::Parts::decode_identity_ok(const net::Reply& reply, std::span<const
       outcome.took_nothing = true;
     }
   } else {
-    foreign(reply, outcome);
+    foreign(response, outcome);
   }
 }
 
 /// Of an answer that says no by its status: does its body not say otherwise?
-bool Dialect::Parts::took_nothing(const net::Reply& reply) {
+bool ServiceApi::Parts::took_nothing(const net::Response& response) {
   simdjson::dom::object object;
-  return !parse_object(json, reply, object) || !says_taken(object);
+  return !parse_object(json, response, object) || !says_taken(object);
 }
 
-void Dialect::Parts::append_said(const net::Reply& reply, std::string& out) {
+void ServiceApi::Parts::append_message(const net::Response& response, std::string& out) {
   simdjson::dom::object object;
   std::string_view error;
-  if (parse_object(json, reply, object) && !object["error"].get(error) && !error.empty()) {
+  if (parse_object(json, response, object) && !object["error"].get(error) && !error.empty()) {
     net::append_clean(secrets, error, out);
   } else {
-    net::append_gist(secrets, reply, out);
+    net::append_gist(secrets, response, out);
   }
 }
 
-void Dialect::Parts::foreign(const net::Reply& reply, Outcome& outcome) {
+void ServiceApi::Parts::foreign(const net::Response& response, Outcome& outcome) {
   outcome.kind = OutcomeKind::foreign;
   std::string& out = outcome.message;
-  out = fmt::format("the target answered {}", reply.status);
-  if (!reply.content_type.empty()) {
+  out = fmt::format("the target answered {}", response.status);
+  if (!response.content_type.empty()) {
     out += ' ';
-    net::append_clean(secrets, reply.content_type, out, 64);
+    net::append_clean(secrets, response.content_type, out, 64);
   }
-  if (!reply.location.empty()) {
+  if (!response.location.empty()) {
     out += " to ";
-    net::append_clean(secrets, reply.location, out, 160);
+    net::append_clean(secrets, response.location, out, 160);
   }
   std::string gist;
-  net::append_gist(secrets, reply, gist);
+  net::append_gist(secrets, response, gist);
   if (!gist.empty()) {
     out += " \"";
     net::append_clean(secrets, gist, out, 320);
     out += '"';
   }
-  if (reply.status == 404 || reply.status == 405) {
+  if (response.status == 404 || response.status == 405) {
     out += api == plan::Api::identity
                ? ": it has no Identity API at this path: check --to, or use --api import, "
                  "Mixpanel's public ingestion"
                : ": it has no /import at this path: check --to";
-  } else if (reply.status >= 300 && reply.status < 400) {
+  } else if (response.status >= 300 && response.status < 400) {
     out += ": redirects are not followed with credentials: give the final URL with --to";
   } else {
     out += fmt::format(": this is not how {} answers: check --to and what stands between",

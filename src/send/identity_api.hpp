@@ -23,19 +23,19 @@
 
 namespace idmerge::send {
 
-class Dialect {
+class ServiceApi {
  public:
   /// Prepare the heads of all requests.
   ///
   /// Shape: `host` as in the Host header ("api.mixpanel.com", "127.0.0.1:8080"); `base` is the path
   /// in front of the API's own, empty or "/prefix".
   /// Errors: usage for a missing or impossible token, user name, project id or mode.
-  static Result<Dialect> make(const DialectOptions& options, std::string_view host,
-                              std::string_view base);
+  static Result<ServiceApi> make(const ServiceApiOptions& options, std::string_view host,
+                                 std::string_view base);
 
-  Dialect(Dialect&&) noexcept;
-  Dialect& operator=(Dialect&&) noexcept;
-  ~Dialect();
+  ServiceApi(ServiceApi&&) noexcept;
+  ServiceApi& operator=(ServiceApi&&) noexcept;
+  ~ServiceApi();
 
   /// How many links one request carries at most: 1 for identity.
   std::size_t links_max() const;
@@ -47,11 +47,11 @@ class Dialect {
   std::size_t encode(std::span<const input::Link> links, std::string& out);
 
   /// Say what the answer to a request with `links` means. Never fails, whatever the bytes are.
-  void decode(const net::Reply& reply, std::span<const input::Link> links, Outcome& outcome);
+  void decode(const net::Response& response, std::span<const input::Link> links, Outcome& outcome);
 
  private:
   struct Parts;
-  explicit Dialect(std::unique_ptr<Parts> parts);
+  explicit ServiceApi(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -85,7 +85,7 @@ void append_insert_id(const input::Link& link, std::string& out) {
 
 // ---- Requests
 
-ImportWriter::ImportWriter(const DialectOptions& options)
+ImportWriter::ImportWriter(const ServiceApiOptions& options)
     : mode_(options.mode),
       links_max_(options.batch_links_max),
       bytes_max_(options.batch_bytes_max),
@@ -230,9 +230,9 @@ class BatchReader {
               plan::ProjectMode mode, Outcome& outcome)
       : secrets_(secrets), links_(links), mode_(mode), outcome_(outcome) {}
 
-  BatchWords read(simdjson::dom::parser& json, const net::Reply& reply) {
+  BatchWords read(simdjson::dom::parser& json, const net::Response& response) {
     simdjson::dom::object object;
-    if (!parse_object(json, reply, object)) return words_;
+    if (!parse_object(json, response, object)) return words_;
     words_.readable = true;
     std::string_view text;
     if (!object["status"].get(text)) words_.ok = text == "OK";
@@ -243,9 +243,9 @@ class BatchReader {
     }
     simdjson::dom::element member;
     const bool has_error = has_error_or_failure(object);
-    words_.contradicts = (!object["code"].get(member) && contradicts(member, reply.status)) ||
-                         (reply.status == 200 && has_error) ||
-                         (reply.status == 400 && (words_.ok || is_called_success(object))) ||
+    words_.contradicts = (!object["code"].get(member) && contradicts(member, response.status)) ||
+                         (response.status == 200 && has_error) ||
+                         (response.status == 400 && (words_.ok || is_called_success(object))) ||
                          has_differing_members(object);
     if (!object["num_records_imported"].get(member) && !member.is_null()) {
       std::int64_t count = -1;
@@ -428,10 +428,10 @@ bool decode_bad_request(const util::Redactor& secrets, const BatchWords& words,
 
 }  // namespace
 
-bool parse_object(simdjson::dom::parser& json, const net::Reply& reply,
+bool parse_object(simdjson::dom::parser& json, const net::Response& response,
                   simdjson::dom::object& object) {
-  if (reply.body_cut || reply.body.empty()) return false;
-  const auto error = json.parse(reply.body.data(), reply.body.size(), true).get(object);
+  if (response.body_cut || response.body.empty()) return false;
+  const auto error = json.parse(response.body.data(), response.body.size(), true).get(object);
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   return error == simdjson::SUCCESS;
 }
@@ -510,30 +510,30 @@ bool says_failed(simdjson::dom::object object) {
 }
 
 bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
-                   const net::Reply& reply, std::span<const input::Link> links,
+                   const net::Response& response, std::span<const input::Link> links,
                    plan::ProjectMode mode, Outcome& outcome) {
-  const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, reply);
-  if (!words.remedy.empty() && reply.status != 413) {
+  const BatchWords words = BatchReader(secrets, links, mode, outcome).read(json, response);
+  if (!words.remedy.empty() && response.status != 413) {
     outcome.kind = OutcomeKind::wrong_mode;
     outcome.took_nothing = took_nothing(words, outcome.refusals.size(), links.size());
     outcome.refusals.clear();
     outcome.message = words.remedy;
     return true;
   }
-  if (reply.status == 413) {
+  if (response.status == 413) {
     // No request with one link is too large for the service: something between says so.
     if (links.size() == 1) {
       outcome.refusals.clear();
       return false;
     }
     simdjson::dom::object object;
-    const bool belied = parse_object(json, reply, object) && says_taken(object);
+    const bool belied = parse_object(json, response, object) && says_taken(object);
     refuse_or_split(words.error, links.size(), outcome);
-    outcome.took_nothing = !belied && !net::is_html(reply);
+    outcome.took_nothing = !belied && !net::is_html(response);
     return true;
   }
-  const bool known = reply.status == 200 ? decode_ok(words, links, outcome)
-                                         : decode_bad_request(secrets, words, links, outcome);
+  const bool known = response.status == 200 ? decode_ok(words, links, outcome)
+                                            : decode_bad_request(secrets, words, links, outcome);
   if (!known) {
     outcome.refusals.clear();
     outcome.took_nothing = false;

@@ -35,7 +35,7 @@ void append_insert_id(const input::Link& link, std::string& out);
 
 class ImportWriter {
  public:
-  explicit ImportWriter(const DialectOptions& options);
+  explicit ImportWriter(const ServiceApiOptions& options);
   ~ImportWriter();
   ImportWriter(const ImportWriter&) = delete;
   ImportWriter& operator=(const ImportWriter&) = delete;
@@ -67,7 +67,7 @@ class ImportWriter {
 
 /// The object that an answer is, which lives until `json` parses the next one; false when it is
 /// none, or was cut.
-bool parse_object(simdjson::dom::parser& json, const net::Reply& reply,
+bool parse_object(simdjson::dom::parser& json, const net::Response& response,
                   simdjson::dom::object& object);
 
 /// Does a member `code` say something else than the status it came with?
@@ -93,7 +93,7 @@ bool means_none(simdjson::dom::element member);
 ///
 /// Shape: sets kind, message and refusals of `outcome`; false when it is not an answer of this API.
 bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
-                   const net::Reply& reply, std::span<const input::Link> links,
+                   const net::Response& response, std::span<const input::Link> links,
                    plan::ProjectMode mode, Outcome& outcome);
 
 }  // namespace idmerge::send

@@ -72,30 +72,30 @@ bool is_only_bounded(const RunState& state, std::string_view boot) {
          (checkpoint.old_window || state.journal_lost || is_power_lost(checkpoint, boot));
 }
 
-Result<Doubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
-                             std::string_view boot, std::span<const std::uint64_t> spares) {
+Result<InDoubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
+                               std::string_view boot, std::span<const std::uint64_t> spares) {
   const auto& checkpoint = state.checkpoint;
   const auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
-  Doubt doubt;
-  doubt.died = has_died(checkpoint);
-  doubt.power_lost = is_power_lost(checkpoint, boot);
-  doubt.links = pending_of(checkpoint.in_doubt, *ledger);
+  InDoubt in_doubt;
+  in_doubt.died = has_died(checkpoint);
+  in_doubt.power_lost = is_power_lost(checkpoint, boot);
+  in_doubt.links = pending_of(checkpoint.in_doubt, *ledger);
   const bool only_bounded = is_only_bounded(state, boot);
   // Parked links are retried at the end of a run, so they may have been sent as well. Version 3 did
   // not record why a link was parked.
   if (only_bounded || checkpoint.old_window) {
     for (const auto& [ordinal, attempts] : ledger->parked())
-      doubt.links.add(ordinal);
+      in_doubt.links.add(ordinal);
   }
-  if (!only_bounded) return doubt;
-  const auto reach = reach_of(checkpoint, doubt.power_lost);
+  if (!only_bounded) return in_doubt;
+  const auto reach = reach_of(checkpoint, in_doubt.power_lost);
   if (checkpoint.round > 0) {
-    add_within(reach, *ledger, spares, doubt.links);
-  } else if (auto found = add_within(reach, *ledger, plan, doubt.links); !found) {
+    add_within(reach, *ledger, spares, in_doubt.links);
+  } else if (auto found = add_within(reach, *ledger, plan, in_doubt.links); !found) {
     return found.error();
   }
-  return doubt;
+  return in_doubt;
 }
 
 }  // namespace idmerge::send

@@ -23,7 +23,7 @@
 
 namespace idmerge::send {
 
-struct Doubt {
+struct InDoubt {
   bool died = false;        // the previous run did not end in order
   bool power_lost = false;  // nor did its machine: data that was not synced is lost
   LinkSet links;            // pending links; all of them will be sent
@@ -39,7 +39,7 @@ bool is_only_bounded(const RunState& state, std::string_view boot);
 /// one or one other than the checkpoint's counts as a power loss. `spares` are the spares of the
 /// round in ascending order (send/spare_rounds finds them); they are used only if is_only_bounded()
 /// and the round is not 0. Errors: Errc::input when the plan is damaged.
-Result<Doubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
-                             std::string_view boot, std::span<const std::uint64_t> spares = {});
+Result<InDoubt> links_in_doubt(const RunState& state, const plan::PlanReader& plan,
+                               std::string_view boot, std::span<const std::uint64_t> spares = {});
 
 }  // namespace idmerge::send

@@ -39,15 +39,16 @@ void note_copy(const RunState& state, const plan::Hold& hold, const plan::RunPat
 }
 
 /// Reports what an earlier run left behind.
-void note_resume(const RunState& state, const Doubt& doubt, plan::Progress& progress) {
+void note_resume(const RunState& state, const InDoubt& in_doubt, plan::Progress& progress) {
   for (const auto& sentence : state.notes)
     progress.note(plan::Weight::warning, sentence);
-  if (doubt.links.empty()) return;
+  if (in_doubt.links.empty()) return;
   progress.note(
       plan::Weight::info,
       fmt::format("re-sending at most {} links that may already have been delivered{}: they are "
                   "what show --in-doubt lists",
-                  doubt.links.size(), doubt.power_lost ? ", since the machine was restarted" : ""));
+                  in_doubt.links.size(),
+                  in_doubt.power_lost ? ", since the machine was restarted" : ""));
 }
 
 }  // namespace
@@ -69,8 +70,8 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
 
 std::string target_fingerprint(const SendOptions& options, const plan::PlanFacts& plan) {
   const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
-                                name(options.dialect.api), name(options.dialect.mode),
-                                options.dialect.project_id, options.dialect.token.reveal());
+                                name(options.service_api.api), name(options.service_api.mode),
+                                options.service_api.project_id, options.service_api.token.reveal());
   const auto print = plan::Fingerprinter(plan.preamble.secret)(text);
   return fmt::format("{:016x}{:08x}", print.low, print.high);
 }
@@ -85,25 +86,25 @@ void fill_counts(SendReport& report, const Checkpoint& now, std::uint64_t sendab
   report.pending = report.to_send - report.delivered - report.refused;
 }
 
-SendReport Outset::report() const {
+SendReport OpenRun::report() const {
   SendReport report;
   report.to_send = report.pending = to_send;
   if (!state) return report;
   fill_counts(report, state->checkpoint, to_send);
   report.nothing_to_do = is_finished();
-  if (!report.nothing_to_do) report.resent_at_most = doubt.links.size();
+  if (!report.nothing_to_do) report.resent_at_most = in_doubt.links.size();
   return report;
 }
 
-Result<Outset> read_outset(const SendOptions& options, const std::string& job, io::Files& files,
-                           plan::Progress& progress) {
+Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job, io::Files& files,
+                              plan::Progress& progress) {
   const auto job_paths = plan::open_job(files, job);
   if (!job_paths) return job_paths.error();
   auto paths = run_paths(files, *job_paths, options.rehearsal);
   if (!paths) return paths.error();
   auto taken = plan::Hold::take(files, *job_paths, *paths,
                                 options.rehearsal ? plan::Work::rehearsing : plan::Work::sending,
-                                io::lock_owner_here());
+                                io::this_process());
   if (!taken) return taken.error();
   const std::shared_ptr<plan::Hold> hold = std::move(*taken);
   if (options.rehearsal) {
@@ -117,69 +118,69 @@ Result<Outset> read_outset(const SendOptions& options, const std::string& job, i
                              "look at it first",
                              job_paths->plan(), util::hex(*options.plan).substr(0, 12))};
   }
-  const auto census = plan::parse_census_report(plan->facts().census);
-  if (!census) return census.error();
+  const auto plan_summary = plan::parse_plan_summary(plan->facts().plan_summary);
+  if (!plan_summary) return plan_summary.error();
   if (!hold->died().empty()) {
     progress.note(plan::Weight::info, fmt::format("taking over from {}, which died", hold->died()));
   }
   auto state = read_run(hold->files(), *paths, plan->facts().digest);
   if (!state) return state.error();
 
-  Outset outset{hold, std::move(*plan), std::move(*paths), std::move(*state)};
-  outset.to_send = census->sendable();
-  outset.spares = census->spares();
-  outset.pinned_time_s = util::unix_now_s();
-  if (const auto& before = outset.state; before && !outset.is_finished()) {
-    note_copy(*before, *hold, outset.paths, progress);
-    auto doubt = find_doubt(hold->files(), outset.paths, outset.plan, *before);
-    if (!doubt) return doubt.error();
-    outset.doubt = std::move(*doubt);
-    note_resume(*before, outset.doubt, progress);
-    outset.pinned_time_s = before->checkpoint.pinned_time_s;
+  OpenRun open_run{hold, std::move(*plan), std::move(*paths), std::move(*state)};
+  open_run.to_send = plan_summary->sendable();
+  open_run.spares = plan_summary->spares();
+  open_run.pinned_time_s = util::unix_now_s();
+  if (const auto& before = open_run.state; before && !open_run.is_finished()) {
+    note_copy(*before, *hold, open_run.paths, progress);
+    auto in_doubt = find_in_doubt(hold->files(), open_run.paths, open_run.plan, *before);
+    if (!in_doubt) return in_doubt.error();
+    open_run.in_doubt = std::move(*in_doubt);
+    note_resume(*before, open_run.in_doubt, progress);
+    open_run.pinned_time_s = before->checkpoint.pinned_time_s;
   }
-  return outset;
+  return open_run;
 }
 
-Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
+Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, OpenRun& open_run,
                          std::uint64_t in_flight_max, io::Files& files) {
-  const plan::PlanFacts& plan = outset.plan.facts();
+  const plan::PlanFacts& plan = open_run.plan.facts();
   // Checks the whole plan: a power loss may have torn blocks that were not synced.
-  if (!outset.state) {
-    if (auto whole = outset.plan.check_blocks(); !whole) return whole.error();
+  if (!open_run.state) {
+    if (auto whole = open_run.plan.check_blocks(); !whole) return whole.error();
   }
   // A checkpoint is useless without the plan whose links it counts.
-  if (auto durable = outset.plan.make_durable(files); !durable) return durable.error();
+  if (auto durable = open_run.plan.make_durable(files); !durable) return durable.error();
   const auto target = target_fingerprint(options, plan);
-  if (!outset.state) {
+  if (!open_run.state) {
     Checkpoint first;
     first.plan = plan.digest;
     first.target = target;
-    first.pinned_time_s = outset.pinned_time_s;
+    first.pinned_time_s = open_run.pinned_time_s;
     first.in_flight_max = in_flight_max;
     first.ceiling = std::min(plan.links, ahead_max(options, allowed, in_flight_max));
     first.boot = io::boot_here();
     first.words = options.words;
-    first.words.set(directory_word, outset.hold->identity());
+    first.words.set(directory_word, open_run.hold->identity());
     first.ledger.links = plan.links;
-    return RunLog::begin(files, outset.paths, std::move(first));
+    return RunLog::begin(files, open_run.paths, std::move(first));
   }
-  Checkpoint& checkpoint = outset.state->checkpoint;
+  Checkpoint& checkpoint = open_run.state->checkpoint;
   if (checkpoint.target != target) {
     return Error{Errc::usage,
                  fmt::format("{}: the job was begun with another target, project or token than {}: "
                              "send it there, or start a new job",
-                             outset.paths.dir, options.target.url())};
+                             open_run.paths.dir, options.target.url())};
   }
   // Links that the previous run may have delivered stay in doubt until this run settles them.
-  checkpoint.in_doubt = outset.doubt.links;
+  checkpoint.in_doubt = open_run.in_doubt.links;
   checkpoint.in_flight_max = in_flight_max;
   checkpoint.ceiling = std::min(
       plan.links, checkpoint.ledger.watermark + ahead_max(options, allowed, in_flight_max));
   checkpoint.boot = io::boot_here();
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);
-  checkpoint.words.set(directory_word, outset.hold->identity());
-  return RunLog::resume(files, outset.paths, std::move(*outset.state));
+  checkpoint.words.set(directory_word, open_run.hold->identity());
+  return RunLog::resume(files, open_run.paths, std::move(*open_run.state));
 }
 
 }  // namespace idmerge::send

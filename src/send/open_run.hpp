@@ -25,7 +25,7 @@
 namespace idmerge::send {
 
 /// A job that this process has locked, as it was found.
-struct Outset {
+struct OpenRun {
   std::shared_ptr<plan::Hold> hold;  // gives access to the files of the job
   plan::PlanReader plan;
   plan::RunPaths paths;
@@ -33,7 +33,7 @@ struct Outset {
   std::uint64_t to_send = 0;      // links of the plan with the verdict `send`
   std::uint64_t spares = 0;       // links of the plan with the verdict `spare`
   std::int64_t pinned_time_s = 0;
-  Doubt doubt = {};  // links that earlier runs may have delivered
+  InDoubt in_doubt = {};  // links that earlier runs may have delivered
 
   bool is_finished() const { return state && state->checkpoint.finished; }
 
@@ -43,8 +43,8 @@ struct Outset {
 
 /// Locks a job and reads its plan and its run.
 /// Errors: input for files that are absent, damaged, or not of the expected plan; locked.
-Result<Outset> read_outset(const SendOptions& options, const std::string& job, io::Files& files,
-                           plan::Progress& progress);
+Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job, io::Files& files,
+                              plan::Progress& progress);
 
 /// Returns: how many links the ceiling of a checkpoint is ahead of the next link: four times as
 /// many as the rate allows until the next checkpoint, so that only a disk that stalls for seconds
@@ -54,13 +54,13 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
                         std::uint64_t in_flight_max);
 
 /// Begins or resumes the run. The plan and the first checkpoint are durable when this returns.
-/// Consumes `outset.state`.
+/// Consumes `open_run.state`.
 ///
 /// Units: `in_flight_max` is the number of links that may be in flight when the process dies. The
 /// rate and --sync-every determine how far the first ceiling is ahead of them, as if every link
 /// were to be sent.
 /// Errors: usage when the job was begun with another target, project or token.
-Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, Outset& outset,
+Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, OpenRun& open_run,
                          std::uint64_t in_flight_max, io::Files& files);
 
 /// Returns: the target as recorded in the checkpoint. It reveals no secret, and the same target has

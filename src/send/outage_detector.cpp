@@ -3,7 +3,7 @@
 
 namespace idmerge::send {
 
-void Health::success(Instant now) {
+void OutageDetector::success(Instant now) {
   ever_succeeded_ = true;
   ++successes_;
   foreign_ = 0;
@@ -11,12 +11,12 @@ void Health::success(Instant now) {
   last_success_ = now;
 }
 
-void Health::failure(Instant now, std::string_view what) {
+void OutageDetector::failure(Instant now, std::string_view what) {
   if (!failing_since_) failing_since_ = now;
   last_failure_ = what;
 }
 
-bool Health::bears_foreign(Instant left, Instant now, std::string_view what) {
+bool OutageDetector::bears_foreign(Instant left, Instant now, std::string_view what) {
   failure(now, what);
   if (!ever_succeeded_) return false;
   if (foreign_ > 0 && left < foreign_from_) return true;
@@ -24,7 +24,7 @@ bool Health::bears_foreign(Instant left, Instant now, std::string_view what) {
   return ++foreign_ <= foreign_max;
 }
 
-std::chrono::milliseconds Health::failing_for(Instant now) const {
+std::chrono::milliseconds OutageDetector::failing_for(Instant now) const {
   if (!failing_since_) return {};
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - *failing_since_);
 }

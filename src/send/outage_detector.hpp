@@ -15,13 +15,13 @@
 
 namespace idmerge::send {
 
-class Health {
+class OutageDetector {
  public:
   /// Foreign answers in a row, without a success between, that a job with successes survives.
   static constexpr std::uint32_t foreign_max = 2;
 
   /// `foreign_apart`: see bears_foreign.
-  explicit Health(bool succeeded_before, std::chrono::milliseconds foreign_apart = {})
+  explicit OutageDetector(bool succeeded_before, std::chrono::milliseconds foreign_apart = {})
       : foreign_apart_(foreign_apart), ever_succeeded_(succeeded_before) {}
 
   void success(Instant now);

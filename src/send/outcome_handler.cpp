@@ -15,40 +15,40 @@ constexpr std::uint64_t refused_answers_min = 1'000;
 }  // namespace
 
 // Consecutive ordinals are recorded together, up to the next refusal.
-void Settler::deliver(const Batch& batch, const Part& part, const Outcome& outcome,
-                      unsigned status) {
+void OutcomeHandler::deliver(const Batch& batch, const Slice& slice, const Outcome& outcome,
+                             unsigned status) {
   const auto& ordinals = batch.ordinals;
   const auto& refusals = outcome.refusals;
   auto refusal = refusals.begin();
-  auto i = part.first;
-  const auto end = part.first + part.count;
+  auto i = slice.first;
+  const auto end = slice.first + slice.count;
   while (i < end) {
-    const auto refused_at = refusal != refusals.end() ? part.first + refusal->link : end;
+    const auto refused_at = refusal != refusals.end() ? slice.first + refusal->link : end;
     if (i == refused_at) {
-      refuse_one(batch, i++, status, refusal->message, part.tries);
+      refuse_one(batch, i++, status, refusal->message, slice.tries);
       ++refusal;
       continue;
     }
     auto run_end = i + 1;
     while (run_end < refused_at && ordinals[run_end] == ordinals[run_end - 1] + 1)
       ++run_end;
-    recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), part.tries.sent);
+    recorder_.deliver(ordinals[i], static_cast<std::uint32_t>(run_end - i), slice.tries.sent);
     i = run_end;
   }
 }
 
-void Settler::refuse(const Batch& batch, const Part& part, const Outcome& outcome,
-                     unsigned status) {
-  for (std::size_t i = 0; i < part.count; ++i) {
-    refuse_one(batch, part.first + i, status, outcome.message, part.tries);
+void OutcomeHandler::refuse(const Batch& batch, const Slice& slice, const Outcome& outcome,
+                            unsigned status) {
+  for (std::size_t i = 0; i < slice.count; ++i) {
+    refuse_one(batch, slice.first + i, status, outcome.message, slice.tries);
   }
 }
 
-void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
-                         std::string_view message, const Tries& tries) {
+void OutcomeHandler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
+                                std::string_view message, const Tries& tries) {
   const auto ordinal = batch.ordinals[i];
   const input::Link& link = batch.links[i];
-  const auto letter = plan::refused_letter(ordinal, link, inputs_, status, message, tries.sent);
+  const auto letter = plan::refused_report(ordinal, link, inputs_, status, message, tries.sent);
   const bool in_doubt = tries.in_doubt || recorder_.log().was_in_doubt(ordinal);
   if (in_doubt && may_mean_ours(message, link)) {
     recorder_.deliver_ambiguous(ordinal, tries.sent, letter);
@@ -58,7 +58,7 @@ void Settler::refuse_one(const Batch& batch, std::size_t i, unsigned status,
   look_at_refusals(link, message);
 }
 
-void Settler::look_at_refusals(const input::Link& link, std::string_view message) {
+void OutcomeHandler::look_at_refusals(const input::Link& link, std::string_view message) {
   if (too_many_) return;
   const auto refused = recorder_.refused();
   const auto settled = recorder_.settled();

@@ -26,12 +26,12 @@ struct RefusedMax {
   std::optional<std::uint64_t> links;
 };
 
-class Settler {
+class OutcomeHandler {
  public:
   /// Lifetime: `inputs` and `recorder` must outlive this object. `letters` is the path of the list
   /// of refused links, for errors; `mask` applies to the ids in errors.
-  Settler(const std::vector<plan::PlanInput>& inputs, Recorder& recorder, RefusedMax max,
-          std::string letters, util::IdMask mask)
+  OutcomeHandler(const std::vector<plan::PlanInput>& inputs, RunRecorder& recorder, RefusedMax max,
+                 std::string letters, util::IdMask mask)
       : inputs_(inputs),
         recorder_(recorder),
         max_(max),
@@ -39,10 +39,10 @@ class Settler {
         mask_(mask) {}
 
   /// Records a slice as delivered, except for the refusals in the outcome.
-  void deliver(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
+  void deliver(const Batch& batch, const Slice& slice, const Outcome& outcome, unsigned status);
 
   /// Records a slice as refused.
-  void refuse(const Batch& batch, const Part& part, const Outcome& outcome, unsigned status);
+  void refuse(const Batch& batch, const Slice& slice, const Outcome& outcome, unsigned status);
 
   /// Returns: Errc::guard once too many links were refused.
   const std::optional<Error>& too_many_refused() const { return too_many_; }
@@ -53,7 +53,7 @@ class Settler {
   void look_at_refusals(const input::Link& link, std::string_view message);
 
   const std::vector<plan::PlanInput>& inputs_;
-  Recorder& recorder_;
+  RunRecorder& recorder_;
   RefusedMax max_;
   std::string letters_;
   util::IdMask mask_;

@@ -43,7 +43,7 @@ class Pace {
  public:
   Pace(PaceOptions options, Instant now);
 
-  Turnstile& turnstile() { return turnstile_; }
+  RateLimiter& rate_limiter() { return rate_limiter_; }
 
   /// To be called before the first request, with its size: empties the bytes bucket, because an
   /// earlier process may have sent such a request just before.
@@ -57,12 +57,14 @@ class Pace {
 
   /// Handles a rate-limited answer to a request that was sent at `left`: pauses all workers and
   /// lowers the rate. `chance`: a random number in [0, 1).
-  void limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
-               double chance);
+  void rate_limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
+                    double chance);
 
   /// Passes the service's known limit from one process to the next; see Throttle.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
-  KnownLimit known(WallTime wall_now, Instant now) const { return throttle_.known(wall_now, now); }
+  KnownLimit known(WallTime wall_now, Instant now) const {
+    return adaptive_rate_.known(wall_now, now);
+  }
 
   /// Updates the rate, which changes with time; to be called about ten times a second. Returns:
   /// false if nothing has changed.
@@ -78,17 +80,17 @@ class Pace {
   bool is_paused() const { return options_.allowed.paused; }
 
   /// Returns the number of rate-limited answers.
-  std::uint64_t limited_count() const { return limited_count_; }
+  std::uint64_t rate_limited_count() const { return rate_limited_count_; }
 
  private:
-  TurnOptions at(double links_per_s) const;
-  bool service_limits() const { return options_.adaptive && throttle_.is_limited(); }
+  RateLimiterOptions at(double links_per_s) const;
+  bool service_limits() const { return options_.adaptive && adaptive_rate_.is_limited(); }
 
   PaceOptions options_;
   double links_per_s_;
-  Throttle throttle_;
-  Turnstile turnstile_;
-  std::uint64_t limited_count_ = 0;
+  AdaptiveRate adaptive_rate_;
+  RateLimiter rate_limiter_;
+  std::uint64_t rate_limited_count_ = 0;
 };
 
 }  // namespace idmerge::send

@@ -26,7 +26,7 @@ std::uint64_t line_checksum(std::string_view text, const util::Digest& plan) {
   return util::checksum(text, seed);
 }
 
-std::string line_text(const TimelineEntry& entry) {
+std::string line_text(const ProgressLogEntry& entry) {
   return fmt::format("{} {} {} {} {} ", entry.time_s, entry.round, entry.settled, entry.end,
                      entry.parked.empty() ? "-" : fmt::format("{}", fmt::join(entry.parked, ",")));
 }
@@ -51,8 +51,8 @@ bool take_list(std::string_view text, std::vector<std::uint64_t>& numbers) {
   return std::is_sorted(numbers.begin(), numbers.end());
 }
 
-std::optional<TimelineEntry> parse_line(std::string_view line, const util::Digest& plan) {
-  TimelineEntry entry;
+std::optional<ProgressLogEntry> parse_line(std::string_view line, const util::Digest& plan) {
+  ProgressLogEntry entry;
   auto rest = line;
   if (!take(rest, entry.time_s) || !take(rest, entry.round) || !take(rest, entry.settled) ||
       !take(rest, entry.end) || !take_list(rest, entry.parked)) {
@@ -60,15 +60,15 @@ std::optional<TimelineEntry> parse_line(std::string_view line, const util::Diges
   }
   if (entry.time_s < 0 || entry.time_s > time_s_max) return {};
   // Each entry has exactly one representation: the checksum is computed from the parsed values.
-  if (fmt::format("{}\n", line) != timeline_line(entry, plan)) return {};
+  if (fmt::format("{}\n", line) != progress_log_line(entry, plan)) return {};
   return entry;
 }
 
 }  // namespace
 
-TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
+ProgressLogEntry progress_log_entry(const Checkpoint& checkpoint, std::int64_t time_s) {
   const auto& ledger = checkpoint.ledger;
-  TimelineEntry entry{time_s, checkpoint.round, ledger.watermark, ledger.end()};
+  ProgressLogEntry entry{time_s, checkpoint.round, ledger.watermark, ledger.end()};
   // Parked and reopened links are pending, although they are below the watermark.
   const LinkSet reopened(ledger.reopened);
   if (ledger.parked.size() + reopened.size() > parked_max) {
@@ -88,13 +88,13 @@ TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s) 
   return entry;
 }
 
-std::string timeline_line(const TimelineEntry& entry, const util::Digest& plan) {
+std::string progress_log_line(const ProgressLogEntry& entry, const util::Digest& plan) {
   const auto text = line_text(entry);
   return fmt::format("{}{:0{}x}\n", text, line_checksum(text, plan), checksum_digits);
 }
 
-std::vector<TimelineEntry> parse_timeline(std::string_view text, const util::Digest& plan) {
-  std::vector<TimelineEntry> entries;
+std::vector<ProgressLogEntry> parse_progress_log(std::string_view text, const util::Digest& plan) {
+  std::vector<ProgressLogEntry> entries;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
     if (const auto entry = parse_line(text.substr(0, end), plan)) entries.push_back(*entry);
@@ -103,10 +103,10 @@ std::vector<TimelineEntry> parse_timeline(std::string_view text, const util::Dig
   return entries;
 }
 
-TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t round,
+TimeSpan settled_within(std::span<const ProgressLogEntry> progress_log, std::uint64_t round,
                         std::uint64_t ordinal, TimeSpan run) {
   TimeSpan span = run;
-  for (const auto& entry : timeline) {
+  for (const auto& entry : progress_log) {
     const bool is_parked = std::binary_search(entry.parked.begin(), entry.parked.end(), ordinal);
     const bool is_settled = entry.settled > ordinal && !is_parked;
     if (entry.round > round || (entry.round == round && is_settled)) {
@@ -119,7 +119,7 @@ TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t r
   return span.from_s > span.to_s || span.from_s < run.from_s || span.to_s > run.to_s ? run : span;
 }
 
-Result<void> Timeline::open() {
+Result<void> ProgressLog::open() {
   auto file = files_->open_append(path_);
   if (!file) return file.error();
   const auto stat = file->stat();
@@ -136,15 +136,15 @@ Result<void> Timeline::open() {
   return {};
 }
 
-Result<void> Timeline::append(const TimelineEntry& entry, const util::Digest& plan) {
+Result<void> ProgressLog::append(const ProgressLogEntry& entry, const util::Digest& plan) {
   if (!file_) {
     if (auto opened = open(); !opened) return opened;
   }
-  return file_.append(timeline_line(entry, plan));
+  return file_.append(progress_log_line(entry, plan));
 }
 
-void Timeline::note(const Checkpoint& checkpoint, std::int64_t time_s) {
-  auto entry = timeline_entry(checkpoint, time_s);
+void ProgressLog::note(const Checkpoint& checkpoint, std::int64_t time_s) {
+  auto entry = progress_log_entry(checkpoint, time_s);
   if (last_) {
     const bool is_later_round = entry.round != last_->round;
     const bool is_new = is_later_round || entry.settled != last_->settled ||

@@ -33,24 +33,24 @@
 
 namespace idmerge::send {
 
-struct TimelineEntry {
+struct ProgressLogEntry {
   std::int64_t time_s = 0;                 // since 1970, rounded down
   std::uint64_t round = 0;                 // the round that the fields below describe
   std::uint64_t settled = 0;               // every link below it was settled ...
   std::uint64_t end = 0;                   // ... and no link from it on was
   std::vector<std::uint64_t> parked = {};  // except these; ascending
-  bool operator==(const TimelineEntry&) const = default;
+  bool operator==(const ProgressLogEntry&) const = default;
 };
 
 /// Returns: the entry for a checkpoint that was taken at this time.
-TimelineEntry timeline_entry(const Checkpoint& checkpoint, std::int64_t time_s);
+ProgressLogEntry progress_log_entry(const Checkpoint& checkpoint, std::int64_t time_s);
 
 /// Returns: the line of an entry, including its newline.
-std::string timeline_line(const TimelineEntry& entry, const util::Digest& plan);
+std::string progress_log_line(const ProgressLogEntry& entry, const util::Digest& plan);
 
 /// Returns: the entries of all valid lines in their order. Their times may decrease, because the
 /// clock may be set back.
-std::vector<TimelineEntry> parse_timeline(std::string_view text, const util::Digest& plan);
+std::vector<ProgressLogEntry> parse_progress_log(std::string_view text, const util::Digest& plan);
 
 /// Units: seconds since 1970.
 struct TimeSpan {
@@ -62,13 +62,13 @@ struct TimeSpan {
 /// Returns: the time span in which a link got its answer in this round, as precisely as the
 /// timeline allows, within the span of the run.
 /// Requires: the link has an answer.
-TimeSpan settled_within(std::span<const TimelineEntry> timeline, std::uint64_t round,
+TimeSpan settled_within(std::span<const ProgressLogEntry> progress_log, std::uint64_t round,
                         std::uint64_t ordinal, TimeSpan run);
 
 /// Appends to the timeline of one plan's run. Thread safety: used by the disk thread.
-class Timeline {
+class ProgressLog {
  public:
-  Timeline(io::Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
+  ProgressLog(io::Files& files, std::string path) : files_(&files), path_(std::move(path)) {}
 
   /// Append an entry for a checkpoint that was taken at this time, if there is progress since the
   /// last entry, and if the last entry is old enough, of another round or of a later time, or the
@@ -79,12 +79,12 @@ class Timeline {
 
  private:
   Result<void> open();
-  Result<void> append(const TimelineEntry& entry, const util::Digest& plan);
+  Result<void> append(const ProgressLogEntry& entry, const util::Digest& plan);
 
   io::Files* files_;
   std::string path_;
   io::File file_;
-  std::optional<TimelineEntry> last_;
+  std::optional<ProgressLogEntry> last_;
 };
 
 }  // namespace idmerge::send

@@ -28,36 +28,36 @@ std::string text_of(const Allowance& allowed) {
   return "no limit";
 }
 
-Result<SaidRate> read_said(io::Files& files, const std::string& path) {
+Result<RequestedRate> read_said(io::Files& files, const std::string& path) {
   auto text = files.read_all(path, words_bytes_max);
   if (!text) return text.error();
   text->resize(std::min(text->find('\n'), text->size()));
-  auto table = Timetable::parse(*text);
+  auto table = RateSchedule::parse(*text);
   if (!table) return Error{table.error().code, fmt::format("{}: {}", path, table.error().what)};
-  return SaidRate{std::move(*text), std::move(*table)};
+  return RequestedRate{std::move(*text), std::move(*table)};
 }
 
 }  // namespace
 
-Result<std::optional<SaidRate>> said_rate(io::Files& files, const plan::RunPaths& paths) {
+Result<std::optional<RequestedRate>> requested_rate(io::Files& files, const plan::RunPaths& paths) {
   const auto there = files.stat(paths.rate());
   if (!there) return there.error();
-  if (!*there) return std::optional<SaidRate>();
-  auto said = read_said(files, paths.rate());
-  if (!said) return said.error();
-  return std::optional(std::move(*said));
+  if (!*there) return std::optional<RequestedRate>();
+  auto requested = read_said(files, paths.rate());
+  if (!requested) return requested.error();
+  return std::optional(std::move(*requested));
 }
 
-Result<void> say_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words) {
-  if (const auto table = Timetable::parse(words); !table) return table.error();
+Result<void> request_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words) {
+  if (const auto table = RateSchedule::parse(words); !table) return table.error();
   if (words.size() >= words_bytes_max) {
     return Error{Errc::usage, fmt::format("is longer than {} bytes: shorten it", words_bytes_max)};
   }
   return files.replace(paths.rate(), fmt::format("{}\n", words));
 }
 
-Rates::Rates(const SendOptions& options, std::size_t links_max, io::Files& files,
-             const plan::RunPaths& paths, plan::Progress& progress)
+RateControl::RateControl(const SendOptions& options, std::size_t links_max, io::Files& files,
+                         const plan::RunPaths& paths, plan::Progress& progress)
     : options_(options),
       links_max_(static_cast<double>(links_max)),
       files_(files),
@@ -74,10 +74,10 @@ Rates::Rates(const SendOptions& options, std::size_t links_max, io::Files& files
   }
 }
 
-Allowance Rates::look() {
+Allowance RateControl::look() {
   look_at_file();
-  const Timetable& table = said_ ? *said_ : options_.rate;
-  if (!options_.week_clock && table.next_change({})) say_zone();
+  const RateSchedule& table = said_ ? *said_ : options_.rate;
+  if (!options_.week_clock && table.next_change({})) report_zone();
   const Allowance now =
       of(table.at(options_.week_clock ? options_.week_clock() : local_week_time()));
   if (last_ && !(now == *last_)) {
@@ -87,7 +87,7 @@ Allowance Rates::look() {
   return now;
 }
 
-void Rates::say_zone() {
+void RateControl::report_zone() {
   if (std::exchange(zone_is_said_, true)) return;
   const auto zone = local_zone();
   if (!zone.problem.empty()) progress_.note(plan::Weight::warning, zone.problem);
@@ -95,7 +95,7 @@ void Rates::say_zone() {
                  fmt::format("rate: by {}", local_time_text(std::time(nullptr), zone)));
 }
 
-void Rates::look_at_file() {
+void RateControl::look_at_file() {
   const auto there = files_.stat(path_);
   if (!there || is_same(*there, seen_)) return;
   seen_ = *there;
@@ -103,16 +103,16 @@ void Rates::look_at_file() {
     said_.reset();
     return;
   }
-  auto said = read_said(files_, path_);
-  if (said) {
-    said_ = std::move(said->table);
+  auto requested = read_said(files_, path_);
+  if (requested) {
+    said_ = std::move(requested->table);
   } else {
-    progress_.note(plan::Weight::warning,
-                   fmt::format("{}: the rate stays as it is", util::printable(said.error().what)));
+    progress_.note(plan::Weight::warning, fmt::format("{}: the rate stays as it is",
+                                                      util::printable(requested.error().what)));
   }
 }
 
-Allowance Rates::of(const Pacing& pacing) const {
+Allowance RateControl::of(const Pacing& pacing) const {
   const double links_per_s = pacing.rate.requests ? 0 : pacing.rate.per_s;
   return {.links_per_s = links_per_s,
           .requests_per_s = pacing.rate.requests ? pacing.rate.per_s : 0,

@@ -23,33 +23,33 @@ namespace idmerge::send {
 
 /// Sets the rate of a run from now on, whether it is running or not.
 /// Errors: usage for an invalid rate or schedule; outage.
-Result<void> say_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words);
+Result<void> request_rate(io::Files& files, const plan::RunPaths& paths, std::string_view words);
 
 /// A rate as given by `idmerge rate`.
-struct SaidRate {
+struct RequestedRate {
   std::string words;  // "20/s", "08:00,20/s 19:00,pause"
-  Timetable table;
+  RateSchedule table;
 };
 
 /// Returns: the rate last given by `idmerge rate`; nullopt if there is none, or if a later run had
 /// a rate of its own.
 /// Errors: usage for an invalid rate or schedule, which is not respected.
-Result<std::optional<SaidRate>> said_rate(io::Files& files, const plan::RunPaths& paths);
+Result<std::optional<RequestedRate>> requested_rate(io::Files& files, const plan::RunPaths& paths);
 
-class Rates {
+class RateControl {
  public:
   /// Discards a rate given by `idmerge rate` if the options specify one for this run.
   /// Lifetime: `files`, `progress` and `options` must outlive this object. Units: `links_max` is
   /// the maximum number of links per request.
-  Rates(const SendOptions& options, std::size_t links_max, io::Files& files,
-        const plan::RunPaths& paths, plan::Progress& progress);
+  RateControl(const SendOptions& options, std::size_t links_max, io::Files& files,
+              const plan::RunPaths& paths, plan::Progress& progress);
 
   /// Returns: the rate allowed at this moment. Reports a change of it, and once the time zone of a
   /// schedule. Each call makes one stat() of the file; it is called about twenty times per second.
   Allowance look();
 
  private:
-  void say_zone();
+  void report_zone();
   void look_at_file();
   Allowance of(const Pacing& pacing) const;
 
@@ -59,7 +59,7 @@ class Rates {
   std::string path_;
   plan::Progress& progress_;
   std::optional<io::FileStat> seen_;  // the file when it was last checked
-  std::optional<Timetable> said_;
+  std::optional<RateSchedule> said_;
   std::optional<Allowance> last_;
   bool zone_is_said_ = false;
 };

@@ -7,12 +7,13 @@
 
 namespace idmerge::send {
 
-Turnstile::Turnstile(TurnOptions options)
-    : buckets_{Bucket(options.links), Bucket(options.service), Bucket(options.service_requests),
-               Bucket(options.requests), Bucket(options.bytes)},
+RateLimiter::RateLimiter(RateLimiterOptions options)
+    : buckets_{TokenBucket(options.links), TokenBucket(options.service),
+               TokenBucket(options.service_requests), TokenBucket(options.requests),
+               TokenBucket(options.bytes)},
       closed_(options.closed) {}
 
-Instant Turnstile::due(const Cost& cost, Instant now) const {
+Instant RateLimiter::due(const Cost& cost, Instant now) const {
   if (closed_) return Instant::max();
   return std::max({buckets_.links.earliest(cost.links, now),
                    buckets_.service.earliest(cost.links, now),
@@ -21,7 +22,7 @@ Instant Turnstile::due(const Cost& cost, Instant now) const {
                    buckets_.bytes.earliest(cost.bytes, now), paused_until_});
 }
 
-void Turnstile::claim(const Cost& cost, Instant at) {
+void RateLimiter::claim(const Cost& cost, Instant at) {
   buckets_.links.claim(cost.links, at);
   buckets_.service.claim(cost.links, at);
   buckets_.service_requests.claim(cost.requests, at);
@@ -29,14 +30,14 @@ void Turnstile::claim(const Cost& cost, Instant at) {
   buckets_.bytes.claim(cost.bytes, at);
 }
 
-bool Turnstile::try_pass(const Cost& cost, Instant now) {
+bool RateLimiter::try_acquire(const Cost& cost, Instant now) {
   IDMERGE_CHECK(!reservation_);
   if (due(cost, now) > now) return false;
   claim(cost, now);
   return true;
 }
 
-Instant Turnstile::reserve(const Cost& cost, Instant now) {
+Instant RateLimiter::reserve(const Cost& cost, Instant now) {
   if (reservation_) return reservation_->at;
   const Instant at = due(cost, now);
   if (closed_) return at;
@@ -45,31 +46,31 @@ Instant Turnstile::reserve(const Cost& cost, Instant now) {
   return at;
 }
 
-void Turnstile::pass() {
+void RateLimiter::acquire() {
   IDMERGE_CHECK(reservation_);
   reservation_.reset();
 }
 
-void Turnstile::take_back() {
+void RateLimiter::take_back() {
   if (!reservation_) return;
   buckets_ = reservation_->before;
   reservation_.reset();
 }
 
-bool Turnstile::pause_until(Instant until) {
+bool RateLimiter::pause_until(Instant until) {
   if (until <= paused_until_) return false;
   paused_until_ = until;
   take_back();
   return true;
 }
 
-void Turnstile::restart_service(const TurnOptions& options) {
+void RateLimiter::restart_service(const RateLimiterOptions& options) {
   take_back();
-  buckets_.service = Bucket(options.service);
-  buckets_.service_requests = Bucket(options.service_requests);
+  buckets_.service = TokenBucket(options.service);
+  buckets_.service_requests = TokenBucket(options.service_requests);
 }
 
-void Turnstile::set_rate(const TurnOptions& options, Instant now) {
+void RateLimiter::set_rate(const RateLimiterOptions& options, Instant now) {
   take_back();
   closed_ = options.closed;
   buckets_.links.set_rate(options.links, now);
@@ -79,7 +80,7 @@ void Turnstile::set_rate(const TurnOptions& options, Instant now) {
   buckets_.bytes.set_rate(options.bytes, now);
 }
 
-TurnOptions Turnstile::options() const {
+RateLimiterOptions RateLimiter::options() const {
   return {
       buckets_.links.options(),    buckets_.service.options(), buckets_.service_requests.options(),
       buckets_.requests.options(), buckets_.bytes.options(),   closed_};

@@ -13,12 +13,13 @@
 namespace idmerge::send {
 
 /// The limits, which all apply together. A rate of 0 is unlimited.
-struct TurnOptions {
-  BucketOptions links = {};
-  BucketOptions service = {};  // links that the service accepts, in addition to the user's limit
-  BucketOptions service_requests = {};
-  BucketOptions requests = {};
-  BucketOptions bytes = {};
+struct RateLimiterOptions {
+  TokenBucketOptions links = {};
+  TokenBucketOptions service =
+      {};  // links that the service accepts, in addition to the user's limit
+  TokenBucketOptions service_requests = {};
+  TokenBucketOptions requests = {};
+  TokenBucketOptions bytes = {};
   bool closed = false;  // no permits until the next set_rate()
 };
 
@@ -28,22 +29,23 @@ struct Cost {
   double bytes = 0;
 };
 
-class Turnstile {
+class RateLimiter {
  public:
-  explicit Turnstile(TurnOptions options);
+  explicit RateLimiter(RateLimiterOptions options);
 
   /// Acquires a permit at once, if all limits allow it. Requires: there is no reservation.
-  bool try_pass(const Cost& cost, Instant now);
+  bool try_acquire(const Cost& cost, Instant now);
 
   /// Accounts for a cost without asking for a permit, whether or not the limits allow it.
   void spend(const Cost& cost, Instant now) { claim(cost, now); }
 
-  /// Reserves a permit for the first waiter until pass() or a change of the rate. Returns: the time
-  /// of the permit, which later calls repeat; Instant::max() while closed, without a reservation.
+  /// Reserves a permit for the first waiter until acquire() or a change of the rate. Returns: the
+  /// time of the permit, which later calls repeat; Instant::max() while closed, without a
+  /// reservation.
   Instant reserve(const Cost& cost, Instant now);
 
   /// Uses the reservation. Requires: there is one, and its time has come.
-  void pass();
+  void acquire();
 
   /// Cancels the reservation, if there is one.
   void take_back();
@@ -53,21 +55,21 @@ class Turnstile {
 
   /// Resets the service's buckets after a rate-limited answer: earlier requests no longer count,
   /// so that the first request after the pause need not wait any longer for them.
-  void restart_service(const TurnOptions& options);
+  void restart_service(const RateLimiterOptions& options);
 
   /// Changes the limits at once and cancels the reservation.
-  void set_rate(const TurnOptions& options, Instant now);
+  void set_rate(const RateLimiterOptions& options, Instant now);
 
-  TurnOptions options() const;
+  RateLimiterOptions options() const;
   Instant paused_until() const { return paused_until_; }
 
  private:
   struct Buckets {
-    Bucket links;
-    Bucket service;
-    Bucket service_requests;
-    Bucket requests;
-    Bucket bytes;
+    TokenBucket links;
+    TokenBucket service;
+    TokenBucket service_requests;
+    TokenBucket requests;
+    TokenBucket bytes;
   };
   /// The time reserved for the first waiter, and the buckets before the reservation.
   struct Reservation {

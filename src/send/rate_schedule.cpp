@@ -66,11 +66,11 @@ std::string pacing_text(const Pacing& pacing) {
   return pacing.paused ? "pause" : util::rate_text(pacing.rate);
 }
 
-Result<Timetable> Timetable::parse(std::string_view text) {
+Result<RateSchedule> RateSchedule::parse(std::string_view text) {
   if (text.find(',') == std::string_view::npos) {
     const auto always = parse_pacing(text);
     if (!always) return always.error();
-    return Timetable(*always);
+    return RateSchedule(*always);
   }
   std::map<WeekTime, Pacing> of_days;
   std::map<WeekTime, Pacing> of_every_day;
@@ -105,24 +105,24 @@ Result<Timetable> Timetable::parse(std::string_view text) {
     for (const auto& [clock, pacing] : of_every_day)
       of_days.emplace(clock + day * 24h, pacing);  // an entry with a day takes precedence
   }
-  Timetable table;
+  RateSchedule table;
   for (const auto& [from, pacing] : of_days)
     table.entries_.push_back({from, pacing});
   return table;
 }
 
-std::size_t Timetable::index_at(WeekTime now) const {
+std::size_t RateSchedule::index_at(WeekTime now) const {
   const auto after = std::upper_bound(entries_.begin(), entries_.end(), now,
                                       [](WeekTime t, const Entry& e) { return t < e.from; });
   return static_cast<std::size_t>((after == entries_.begin() ? entries_.end() : after) -
                                   entries_.begin() - 1);
 }
 
-const Pacing& Timetable::at(WeekTime now) const {
+const Pacing& RateSchedule::at(WeekTime now) const {
   return entries_[index_at(now)].pacing;
 }
 
-std::optional<WeekTime> Timetable::next_change(WeekTime now) const {
+std::optional<WeekTime> RateSchedule::next_change(WeekTime now) const {
   const std::size_t here = index_at(now);
   for (std::size_t step = 1; step < entries_.size(); ++step) {
     const Entry& entry = entries_[(here + step) % entries_.size()];

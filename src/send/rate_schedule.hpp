@@ -38,15 +38,15 @@ struct Pacing {
 /// "500/s", "0", "pause"
 std::string pacing_text(const Pacing& pacing);
 
-class Timetable {
+class RateSchedule {
  public:
   /// One rate at all times.
-  Timetable(Pacing always) : entries_{{WeekTime{0}, always}} {}       // NOLINT: implicit on purpose
-  Timetable(util::Rate always) : Timetable(Pacing{always, false}) {}  // NOLINT
+  RateSchedule(Pacing always) : entries_{{WeekTime{0}, always}} {}  // NOLINT: implicit on purpose
+  RateSchedule(util::Rate always) : RateSchedule(Pacing{always, false}) {}  // NOLINT
 
   /// Parses "500/s", "pause", or entries "[DAY-]HH:MM,RATE" separated by spaces or semicolons.
   /// Bounds: at most 200 entries. Errors: usage, with an example of what to write.
-  static Result<Timetable> parse(std::string_view text);
+  static Result<RateSchedule> parse(std::string_view text);
 
   const Pacing& at(WeekTime now) const;
 
@@ -56,7 +56,7 @@ class Timetable {
   /// Returns false if one rate applies at all times. A permanent pause counts as a change.
   bool changes() const { return entries_.size() > 1 || entries_.front().pacing.paused; }
 
-  bool operator==(const Timetable&) const = default;
+  bool operator==(const RateSchedule&) const = default;
 
  private:
   struct Entry {
@@ -66,7 +66,7 @@ class Timetable {
     bool operator==(const Entry&) const = default;
   };
 
-  Timetable() = default;
+  RateSchedule() = default;
   std::size_t index_at(WeekTime now) const;
 
   std::vector<Entry> entries_;  // by time; the last one applies until the first of the next week

@@ -108,7 +108,7 @@ class Replay {
                                               "both, or remove this file to send its links again",
                                               path, entry.first)};
       }
-      follow_doubt(entry);
+      follow_in_doubt(entry);
       ++state_.replayed;
     }
     chain_ = text.chain;
@@ -133,7 +133,7 @@ class Replay {
     return file.reaches(end);
   }
 
-  void follow_doubt(const JournalEntry& entry) {
+  void follow_in_doubt(const JournalEntry& entry) {
     auto& in_doubt = state_.checkpoint.in_doubt;
     switch (entry.kind) {
       case EntryKind::attempted:
@@ -320,7 +320,7 @@ RunSaver::RunSaver(io::Files& files, plan::RunPaths paths, io::File letters, io:
       paths_(std::move(paths)),
       letters_(std::move(letters)),
       ambiguous_(std::move(ambiguous)),
-      timeline_(files, paths_.timeline()) {}
+      progress_log_(files, paths_.progress_log()) {}
 
 Result<RunSaver> RunSaver::open(io::Files& files, const plan::RunPaths& paths) {
   auto letters = files.open_append(paths.refused());
@@ -345,7 +345,7 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
     if (auto done = files_->remove(paths_.journal(old)); !done) return done.error();
     util::fault_point("journal_remove");
   }
-  timeline_.note(snapshot.checkpoint, snapshot.taken_s);
+  progress_log_.note(snapshot.checkpoint, snapshot.taken_s);
   return {};
 }
 

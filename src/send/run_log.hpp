@@ -92,7 +92,7 @@ class RunSaver {
   io::File letters_;  // separate handles: the io thread appends through its own
   io::File ambiguous_;
   std::uint64_t ambiguous_synced_ = 0;  // length of ambiguous.ndjson at its last sync
-  Timeline timeline_;
+  ProgressLog progress_log_;
 };
 
 /// Records the progress of a run. Thread safety: used by the io thread only.

@@ -24,28 +24,29 @@ void each_run(std::span<const std::uint64_t> ordinals, Act act) {
 
 }  // namespace
 
-Recorder::Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken)
+RunRecorder::RunRecorder(RunLog& log, RunSaver saver, Post post,
+                         std::function<void(const Error&)> broken)
     : log_(log),
       post_(std::move(post)),
       broken_(std::move(broken)),
       disk_(std::move(saver), [this] { post_([this] { collect(); }); }) {}
 
-void Recorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts) {
+void RunRecorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts) {
   if (error_) return;
   log_.deliver(first, count, attempts);
   settled_ += count;
   schedule_flush();
 }
 
-void Recorder::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
-                                 std::string_view letter) {
+void RunRecorder::deliver_ambiguous(std::uint64_t ordinal, std::uint32_t attempts,
+                                    std::string_view letter) {
   if (error_) return;
   log_.deliver_ambiguous(ordinal, attempts, letter);
   ++settled_;
   schedule_flush();
 }
 
-void Recorder::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter) {
+void RunRecorder::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string_view letter) {
   if (error_) return;
   log_.refuse(ordinal, attempts, letter);
   ++settled_;
@@ -53,32 +54,32 @@ void Recorder::refuse(std::uint64_t ordinal, std::uint32_t attempts, std::string
   schedule_flush();
 }
 
-void Recorder::park(std::uint64_t ordinal, std::uint32_t attempts) {
+void RunRecorder::park(std::uint64_t ordinal, std::uint32_t attempts) {
   if (error_) return;
   log_.park(ordinal, attempts);
   schedule_flush();
 }
 
-void Recorder::attempt(std::span<const std::uint64_t> ordinals) {
+void RunRecorder::attempt(std::span<const std::uint64_t> ordinals) {
   if (error_) return;
   each_run(ordinals, [&](std::uint64_t first, std::uint32_t count) { log_.attempt(first, count); });
 }
 
-void Recorder::withdraw(std::span<const std::uint64_t> ordinals) {
+void RunRecorder::withdraw(std::span<const std::uint64_t> ordinals) {
   if (error_) return;
   each_run(ordinals,
            [&](std::uint64_t first, std::uint32_t count) { log_.withdraw(first, count); });
   schedule_flush();
 }
 
-void Recorder::note_answer(std::uint64_t line, std::span<const std::uint64_t> ordinals) {
+void RunRecorder::note_answer(std::uint64_t line, std::span<const std::uint64_t> ordinals) {
   if (error_) return;
   each_run(ordinals, [&](std::uint64_t first, std::uint32_t count) {
     answered_.push_back({line, first, count});
   });
 }
 
-Doubted Recorder::doubt(std::span<const std::uint64_t> lines) {
+Doubted RunRecorder::in_doubt(std::span<const std::uint64_t> lines) {
   if (error_) return {};
   LinkSet links;
   std::uint64_t answered = 0;
@@ -100,7 +101,7 @@ Doubted Recorder::doubt(std::span<const std::uint64_t> lines) {
 }
 
 /// Saves a snapshot on the calling thread. Returns: false after a disk error.
-bool Recorder::save_now() {
+bool RunRecorder::save_now() {
   const auto snapshot = log_.snapshot();
   const auto saved = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
   if (!saved) {
@@ -114,7 +115,7 @@ bool Recorder::save_now() {
   return true;
 }
 
-bool Recorder::write_attempts() {
+bool RunRecorder::write_attempts() {
   if (error_) return false;
   if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
   return !error_;
@@ -122,26 +123,26 @@ bool Recorder::write_attempts() {
 
 // Posted after the work that is already queued, so it runs before any answer that has yet to
 // arrive: per worker, a kill can lose only the outcomes of this turn and the requests sent since.
-void Recorder::schedule_flush() {
+void RunRecorder::schedule_flush() {
   if (flush_posted_) return;
   flush_posted_ = true;
   post_([this] { flush(); });
 }
 
-void Recorder::flush() {
+void RunRecorder::flush() {
   flush_posted_ = false;
   if (error_) return;
   if (auto flushed = log_.flush(); !flushed) break_off(flushed.error());
 }
 
-bool Recorder::is_due(Instant now, std::chrono::milliseconds every) {
+bool RunRecorder::is_due(Instant now, std::chrono::milliseconds every) {
   if (disk_.busy()) collect();  // in case its notification failed for lack of memory
   const bool is_urgent = limit_is_new_ || log_.needs_ceiling() || answered_.size() > answered_max;
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
   return !error_ && !disk_.busy() && is_new && (now - saved_at_ >= every || is_urgent);
 }
 
-void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
+void RunRecorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   if (!is_due(now, every)) return;
   auto snapshot = log_.snapshot();
   if (!snapshot) return break_off(snapshot.error());
@@ -153,25 +154,25 @@ void Recorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   disk_.save(std::move(*snapshot));
 }
 
-void Recorder::collect() {
+void RunRecorder::collect() {
   const auto saved = disk_.collect();
   if (!saved) return;
   if (!*saved) return break_off(saved->error());
   log_.saved(ceiling_under_way_);
 }
 
-void Recorder::set_limit(const KnownLimit& limit) {
+void RunRecorder::set_limit(const KnownLimit& limit) {
   limit_is_new_ = limit_is_new_ || limit != log_.facts().limit;
   log_.facts().limit = limit;
 }
 
-Result<std::uint64_t> Recorder::write_letters() {
+Result<std::uint64_t> RunRecorder::write_letters() {
   flush();
   if (error_) return *error_;
   return log_.letters_bytes();
 }
 
-Result<void> Recorder::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
+Result<void> RunRecorder::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
   if (error_) return *error_;
   const auto snapshot = log_.begin_round(round_links, ceiling);
   auto begun = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
@@ -184,7 +185,7 @@ Result<void> Recorder::begin_round(std::uint64_t round_links, std::uint64_t ceil
   return {};
 }
 
-Result<void> Recorder::finish(int exit_code, bool last_round) {
+Result<void> RunRecorder::finish(int exit_code, bool last_round) {
   if (error_) return *error_;
   const bool finished = last_round && log_.ledger().is_done();
   const auto snapshot = log_.last_snapshot(finished, exit_code);
@@ -192,7 +193,7 @@ Result<void> Recorder::finish(int exit_code, bool last_round) {
   return disk_.finish(*snapshot);
 }
 
-void Recorder::break_off(const Error& error) {
+void RunRecorder::break_off(const Error& error) {
   if (error_) return;
   error_ = error;
   broken_(error);

@@ -32,16 +32,16 @@ struct Doubted {
   std::uint64_t answered = 0;  // links in the recorded answers of these connections
 };
 
-class Recorder {
+class RunRecorder {
  public:
   /// Queues work in the event loop, after the work that is already queued. Thread safety: called
   /// from the io thread and from the sync thread.
   using Post = std::function<void(std::function<void()>)>;
 
   /// `broken` is called once, at the first disk error. Lifetime: `log` must outlive the recorder.
-  Recorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken);
-  Recorder(const Recorder&) = delete;
-  Recorder& operator=(const Recorder&) = delete;
+  RunRecorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken);
+  RunRecorder(const RunRecorder&) = delete;
+  RunRecorder& operator=(const RunRecorder&) = delete;
 
   const Ledger& ledger() const { return log_.ledger(); }
   const RunLog& log() const { return log_; }
@@ -65,7 +65,7 @@ class Recorder {
   /// link: reopens all links that were settled through them since the last snapshot was taken, and
   /// marks the links that were answered without being settled as in doubt. Durable when this
   /// returns.
-  Doubted doubt(std::span<const std::uint64_t> lines);
+  Doubted in_doubt(std::span<const std::uint64_t> lines);
 
   /// Writes the announced requests. Returns: false after a disk error; then no request may be sent.
   bool write_attempts();
@@ -123,7 +123,7 @@ class Recorder {
   std::vector<Answered> answered_;  // since the last snapshot was taken
   std::optional<Error> error_;
   Instant saved_at_{};
-  DiskThread disk_;  // last member: its thread must end before the others are destroyed
+  SyncThread disk_;  // last member: its thread must end before the others are destroyed
 };
 
 }  // namespace idmerge::send

@@ -16,7 +16,7 @@ using std::chrono::steady_clock;
 // Waking up more often than this is useless if the burst compensates for late permits.
 constexpr std::chrono::milliseconds nap{1};
 
-bool covers_nap(const BucketOptions& options) {
+bool covers_nap(const TokenBucketOptions& options) {
   constexpr double nap_s = std::chrono::duration<double>(nap).count();
   return options.rate_per_s == 0 || options.burst > 10 * nap_s * options.rate_per_s;
 }
@@ -26,51 +26,54 @@ bool covers_nap(const BucketOptions& options) {
 /// A place in the queue, held until the permit is granted or the owner is destroyed. Waiters that
 /// are opening a connection come before all waiting ones without a connection, because only the
 /// first of these is told to open one.
-struct Gate::Waiter {
+struct Scheduler::Waiter {
   enum class State : std::uint8_t { waiting, opening, dismissed };
 
-  Waiter(Gate& its_gate, Lane& its_lane, Cost its_cost)
-      : gate(its_gate), lane(its_lane), cost(its_cost), wake(its_gate.executor_) {
-    gate.join(*this);
+  Waiter(Scheduler& its_scheduler, Worker& its_worker, Cost its_cost)
+      : scheduler(its_scheduler),
+        worker(its_worker),
+        cost(its_cost),
+        wake(its_scheduler.executor_) {
+    scheduler.join(*this);
   }
   ~Waiter() {
-    if (state != State::dismissed) gate.give_up(*this);
+    if (state != State::dismissed) scheduler.give_up(*this);
   }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
   bool waits() const { return state == State::waiting; }
 
-  Gate& gate;
-  Lane& lane;
+  Scheduler& scheduler;
+  Worker& worker;
   Cost cost;
   net::Wake wake;
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
   State state = State::waiting;
-  Instant turn{};  // due time of the permit for which it opens a connection
-  bool passed = false;
+  Instant permit{};  // due time of the permit for which it opens a connection
+  bool has_permit = false;
 };
 
-Gate::Gate(asio::io_context& io, Turnstile& turnstile)
-    : executor_(io.get_executor()), timer_(executor_), turnstile_(turnstile) {}
+Scheduler::Scheduler(asio::io_context& io, RateLimiter& rate_limiter)
+    : executor_(io.get_executor()), timer_(executor_), rate_limiter_(rate_limiter) {}
 
-bool Gate::try_pass(const Cost& cost, Instant now) {
-  return !closed_ && waiting_ == 0 && turnstile_.try_pass(cost, now);
+bool Scheduler::try_acquire(const Cost& cost, Instant now) {
+  return !closed_ && waiting_ == 0 && rate_limiter_.try_acquire(cost, now);
 }
 
-net::Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
-  if (lane.connection.is_open() && try_pass(cost, steady_clock::now())) co_return true;
+net::Task<Result<bool>> Scheduler::acquire(Worker& worker, Cost cost) {
+  if (worker.connection.is_open() && try_acquire(cost, steady_clock::now())) co_return true;
   if (closed_) co_return false;
 
-  Waiter waiter(*this, lane, cost);
-  const Lane& first = first_waiting()->lane;
-  const bool brings_connection = lane.connection.is_open() && !first.connection.is_open();
-  if (&first == &lane || brings_connection) serve();
+  Waiter waiter(*this, worker, cost);
+  const Worker& first = first_waiting()->worker;
+  const bool brings_connection = worker.connection.is_open() && !first.connection.is_open();
+  if (&first == &worker || brings_connection) serve();
   co_await waiter.wake.wait();
   if (waiter.state == Waiter::State::opening) {
     const auto sent_back = sent_back_;
-    const auto opened = co_await lane.connection.open();
+    const auto opened = co_await worker.connection.open();
     if (!opened) {
       give_up(waiter);
       serve();
@@ -82,7 +85,7 @@ net::Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
       serve();
       co_return false;
     }
-    turnstile_.take_back();  // a waiter behind this one may hold the reservation
+    rate_limiter_.take_back();  // a waiter behind this one may hold the reservation
     waiter.state = Waiter::State::waiting;
     ++waiting_;
     serve();
@@ -92,44 +95,44 @@ net::Task<Result<bool>> Gate::pass(Lane& lane, Cost cost) {
     give_up(waiter);
     serve();
   }
-  co_return waiter.passed;
+  co_return waiter.has_permit;
 }
 
-void Gate::hand_over(Lane& lane) {
-  if (!lane.connection.is_open()) return;
+void Scheduler::hand_over(Worker& worker) {
+  if (!worker.connection.is_open()) return;
   for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
-    if (!waiter->waits() || !waiter->lane.may_take_connection()) continue;
-    waiter->lane.swap_connection(lane);
+    if (!waiter->waits() || !waiter->worker.may_take_connection()) continue;
+    waiter->worker.swap_connection(worker);
     serve();
     return;
   }
 }
 
-void Gate::serve() {
+void Scheduler::serve() {
   const Instant now = steady_clock::now();
   while (Waiter* const first = first_waiting()) {
     Waiter* const other = with_connection_for(*first);
     const Instant at =
-        other != nullptr ? turnstile_.reserve(first->cost, now) : turn_to_open(*first, now);
+        other != nullptr ? rate_limiter_.reserve(first->cost, now) : permit_to_open(*first, now);
     if (at > now) {
       arm(at, now);
       return;
     }
     if (other == nullptr) {
       first->state = Waiter::State::opening;
-      first->turn = at;
+      first->permit = at;
       --waiting_;
       first->wake.notify();
       continue;
     }
-    turnstile_.pass();
-    if (other != first) first->lane.swap_connection(other->lane);
+    rate_limiter_.acquire();
+    if (other != first) first->worker.swap_connection(other->worker);
     dismiss(*first, true);
   }
   disarm();
 }
 
-Gate::Waiter* Gate::first_waiting() const {
+Scheduler::Waiter* Scheduler::first_waiting() const {
   Waiter* waiter = first_;
   while (waiter != nullptr && !waiter->waits())
     waiter = waiter->next;
@@ -138,27 +141,27 @@ Gate::Waiter* Gate::first_waiting() const {
 
 /// Returns: the waiter whose connection `waiter` may use: itself, or else the one whose connection
 /// was used last, so that surplus connections stay idle; null if a new one must be opened.
-Gate::Waiter* Gate::with_connection_for(Waiter& waiter) const {
-  if (waiter.lane.connection.is_open()) return &waiter;
-  if (!waiter.lane.may_take_connection()) return nullptr;
+Scheduler::Waiter* Scheduler::with_connection_for(Waiter& waiter) const {
+  if (waiter.worker.connection.is_open()) return &waiter;
+  if (!waiter.worker.may_take_connection()) return nullptr;
   Waiter* other = last_;
-  while (other != nullptr && !(other->waits() && other->lane.connection.is_open()))
+  while (other != nullptr && !(other->waits() && other->worker.connection.is_open()))
     other = other->previous;
   return other;
 }
 
 /// Returns: the earliest slot that is not reserved by a connecting worker; those take precedence.
-Instant Gate::turn_to_open(const Waiter& waiter, Instant now) {
-  turnstile_.take_back();
-  Turnstile behind = turnstile_;
+Instant Scheduler::permit_to_open(const Waiter& waiter, Instant now) {
+  rate_limiter_.take_back();
+  RateLimiter behind = rate_limiter_;
   for (Waiter* before = first_; before != nullptr; before = before->next) {
-    if (before->state == Waiter::State::opening) behind.spend(before->cost, before->turn);
+    if (before->state == Waiter::State::opening) behind.spend(before->cost, before->permit);
   }
   return behind.reserve(waiter.cost, now);
 }
 
-void Gate::arm(Instant at, Instant now) {
-  const TurnOptions pace = turnstile_.options();
+void Scheduler::arm(Instant at, Instant now) {
+  const RateLimiterOptions pace = rate_limiter_.options();
   const bool lazy = covers_nap(pace.links) && covers_nap(pace.requests) && covers_nap(pace.bytes);
   const Instant until = lazy ? std::max(at, now + nap) : at;
   if (armed_for_ <= until) return;  // serve() is called by then
@@ -171,19 +174,19 @@ void Gate::arm(Instant at, Instant now) {
   });
 }
 
-void Gate::disarm() {
+void Scheduler::disarm() {
   if (armed_for_ == Instant::max()) return;
   armed_for_ = Instant::max();
   timer_.cancel();
 }
 
-void Gate::dismiss(Waiter& waiter, bool passed) {
+void Scheduler::dismiss(Waiter& waiter, bool has_permit) {
   leave(waiter);
-  waiter.passed = passed;
+  waiter.has_permit = has_permit;
   waiter.wake.notify();
 }
 
-void Gate::join(Waiter& waiter) {
+void Scheduler::join(Waiter& waiter) {
   waiter.previous = last_;
   (last_ != nullptr ? last_->next : first_) = &waiter;
   last_ = &waiter;
@@ -192,34 +195,34 @@ void Gate::join(Waiter& waiter) {
 
 /// Removes a waiter that got no permit. The reservation is released, because the first waiter may
 /// be this one or may have been about to use its connection; serve() makes a new one.
-void Gate::give_up(Waiter& waiter) {
-  if (waiter.waits()) turnstile_.take_back();
+void Scheduler::give_up(Waiter& waiter) {
+  if (waiter.waits()) rate_limiter_.take_back();
   leave(waiter);
 }
 
-void Gate::leave(Waiter& waiter) {
+void Scheduler::leave(Waiter& waiter) {
   (waiter.previous != nullptr ? waiter.previous->next : first_) = waiter.next;
   (waiter.next != nullptr ? waiter.next->previous : last_) = waiter.previous;
   if (waiter.waits()) --waiting_;
   waiter.state = Waiter::State::dismissed;
 }
 
-void Gate::renew() {
+void Scheduler::renew() {
   if (!closed_) serve();
 }
 
-void Gate::close() {
+void Scheduler::close() {
   closed_ = true;
   dismiss_all();
 }
 
-void Gate::send_back() {
+void Scheduler::send_back() {
   ++sent_back_;
   dismiss_all();
 }
 
-void Gate::dismiss_all() {
-  turnstile_.take_back();
+void Scheduler::dismiss_all() {
+  rate_limiter_.take_back();
   while (Waiter* const waiter = first_waiting())
     dismiss(*waiter, false);
   disarm();

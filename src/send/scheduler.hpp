@@ -21,33 +21,33 @@
 
 namespace idmerge::send {
 
-struct Lane;
+struct Worker;
 
-/// Lifetime: must outlive the run of its io_context and all waiting workers; `turnstile` must
+/// Lifetime: must outlive the run of its io_context and all waiting workers; `rate_limiter` must
 /// outlive the scheduler.
-class Gate {
+class Scheduler {
  public:
-  Gate(asio::io_context& io, Turnstile& turnstile);
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
+  Scheduler(asio::io_context& io, RateLimiter& rate_limiter);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
 
   /// Acquires a permit if no worker is waiting and the rate limiter allows it now. Requires: the
   /// worker has an open connection.
-  bool try_pass(const Cost& cost, Instant now);
+  bool try_acquire(const Cost& cost, Instant now);
 
   /// Waits for a permit and acquires it. The worker then has an open connection: its own, or one
   /// swapped with another worker. While it waits, its idle connection may be given to another
-  /// worker. Calling try_pass() first and pass() only if that fails saves a coroutine frame for a
-  /// worker with an open connection; pass() alone has the same effect.
+  /// worker. Calling try_acquire() first and acquire() only if that fails saves a coroutine frame
+  /// for a worker with an open connection; acquire() alone has the same effect.
   ///
   /// Returns: false if the scheduler is closed, or send_back() asks for new requests; no permit is
   /// claimed.
   /// Errors: those of Connection::open; no permit is claimed.
   /// Cancel: the worker leaves the queue; no permit is claimed.
-  net::Task<Result<bool>> pass(Lane& lane, Cost cost);
+  net::Task<Result<bool>> acquire(Worker& worker, Cost cost);
 
   /// The worker sends no more requests: gives its connection to a waiting worker that has none.
-  void hand_over(Lane& lane);
+  void hand_over(Worker& worker);
 
   /// Applies a new rate or pause of the rate limiter to all waiting workers at once.
   void renew();
@@ -71,10 +71,10 @@ class Gate {
   void serve();
   Waiter* first_waiting() const;
   Waiter* with_connection_for(Waiter& waiter) const;
-  Instant turn_to_open(const Waiter& waiter, Instant now);
+  Instant permit_to_open(const Waiter& waiter, Instant now);
   void arm(Instant at, Instant now);
   void disarm();
-  void dismiss(Waiter& waiter, bool passed);
+  void dismiss(Waiter& waiter, bool has_permit);
   void dismiss_all();
   void join(Waiter& waiter);
   void give_up(Waiter& waiter);
@@ -83,7 +83,7 @@ class Gate {
   net::Executor executor_;
   net::Timer timer_;
   Instant armed_for_ = Instant::max();  // expiry of the timer; max: not armed
-  Turnstile& turnstile_;
+  RateLimiter& rate_limiter_;
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
   std::size_t waiting_ = 0;

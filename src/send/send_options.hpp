@@ -25,9 +25,9 @@ struct SendOptions {
   net::Target target;
   net::TlsOptions tls;
   std::optional<net::Proxy> proxy;
-  DialectOptions dialect;  // API, token, credentials; the job provides the pinned time
+  ServiceApiOptions service_api;  // API, token, credentials; the job provides the pinned time
 
-  Timetable rate = util::Rate{500, false};  // Flag: --rate
+  RateSchedule rate = util::Rate{500, false};  // Flag: --rate
 
   /// Units: links. Empty: a tenth of a second at the rate, but at least one request. Flag: --burst
   std::optional<double> burst;
@@ -44,7 +44,7 @@ struct SendOptions {
 
   bool adaptive = true;            // lower the rate if the service asks. Flag: --no-adaptive
   std::uint32_t connections = 16;  // Flag: --connections
-  std::uint32_t pipeline = 1;      // in-flight requests per connection. Flag: --pipeline
+  std::uint32_t pipeline = 1;      // in-request in flight requests per connection. Flag: --pipeline
   std::uint32_t attempts = 10;     // before a link is parked. Flag: --attempts
   std::chrono::milliseconds backoff_min{2'000};
   std::chrono::milliseconds backoff_max{60'000};
@@ -65,7 +65,7 @@ struct SendOptions {
 
   /// Source of the credentials. Called once when a service that accepted them before answers 401,
   /// because they may have been replaced meanwhile.
-  std::function<Result<DialectOptions>()> reread;
+  std::function<Result<ServiceApiOptions>()> reread;
 
   /// Masks ids in messages of the service that are shown to people. Flag: --show-ids
   util::IdMask mask{true};
@@ -96,7 +96,7 @@ struct SendReport {
   std::uint64_t refused_now = 0;  // by this run
   std::uint64_t requests_now = 0;
   std::uint64_t retries_now = 0;
-  std::uint64_t throttled_now = 0;
+  std::uint64_t rate_limited_now = 0;
   std::uint64_t resent_at_most = 0;  // links that an earlier, killed run may have delivered
   std::chrono::milliseconds elapsed{0};
   bool nothing_to_do = false;

@@ -46,17 +46,17 @@ constexpr milliseconds look_every{50};
 constexpr std::string_view limited_words = "the service limits the rate";
 
 /// How a request continues after its answer.
-enum class Next : std::uint8_t { done, at_the_gate, in_halves, after_a_wait };
+enum class Next : std::uint8_t { done, at_the_scheduler, in_halves, after_a_wait };
 
 enum class Source : std::uint8_t { plan, parked };
 
-PaceOptions pace_options(const SendOptions& options, const Allowance& allowed, const Outset& outset,
-                         std::size_t links_max) {
+PaceOptions pace_options(const SendOptions& options, const Allowance& allowed,
+                         const OpenRun& open_run, std::size_t links_max) {
   return {.allowed = allowed,
           .request_links = static_cast<double>(links_max),
           .adaptive = options.adaptive,
           .backoff = {options.backoff_min, options.backoff_max},
-          .spent_before = outset.state ? static_cast<double>(links_max) : 0};
+          .spent_before = open_run.state ? static_cast<double>(links_max) : 0};
 }
 
 /// Logins to mask in answers, in addition to those in the requests.
@@ -67,38 +67,39 @@ std::vector<std::pair<util::Secret, util::Secret>> logins_to_hide(const SendOpti
 
 class Sender {
  public:
-  Sender(asio::io_context& io, const SendOptions& options, const Outset& outset, RunLog& log,
-         RunSaver saver, Dialect dialect, net::Endpoint endpoint, Rates& rates,
+  Sender(asio::io_context& io, const SendOptions& options, const OpenRun& open_run, RunLog& log,
+         RunSaver saver, ServiceApi service_api, net::Endpoint endpoint, RateControl& rate_control,
          std::uint64_t in_flight_max, io::Files& files, plan::Progress& progress,
          const StopRequest& stop)
       : options_(options),
-        outset_(outset),
-        dialect_(std::move(dialect)),
+        open_run_(open_run),
+        service_api_(std::move(service_api)),
         endpoint_(std::move(endpoint)),
-        rates_(rates),
+        rate_control_(rate_control),
         in_flight_max_(in_flight_max),
-        pace_(pace_options(options, rates.look(), outset, dialect_.links_max()), Clock::now()),
-        gate_(io, pace_.turnstile()),
-        cursor_(outset.plan, log),
+        pace_(pace_options(options, rate_control.look(), open_run, service_api_.links_max()),
+              Clock::now()),
+        scheduler_(io, pace_.rate_limiter()),
+        cursor_(open_run.plan, log),
         recorder_(
             log, std::move(saver),
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
             [this](const Error& error) { this->stop(error); }),
-        settler_(outset.plan.facts().inputs, recorder_,
-                 {options.max_refused_percent, options.max_refused_links}, outset.paths.refused(),
-                 options.mask),
-        rounds_(options, outset.plan, outset.paths, outset.spares, files, recorder_, cursor_,
+        outcome_handler_(open_run.plan.facts().inputs, recorder_,
+                         {options.max_refused_percent, options.max_refused_links},
+                         open_run.paths.refused(), options.mask),
+        rounds_(options, open_run.plan, open_run.paths, open_run.spares, files, recorder_, cursor_,
                 progress, stop),
-        health_(log.settled() > 0, options.backoff_min),
-        limits_(options, stop, Clock::now()),
+        outage_detector_(log.settled() > 0, options.backoff_min),
+        stop_conditions_(options, stop, Clock::now()),
         tick_(io),
         chance_(options.seed != 0 ? options.seed : std::random_device{}()),
         progress_(progress) {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
-      lanes_.push_back(std::make_unique<Lane>(io, endpoint_, options_.pipeline));
+      workers_.push_back(std::make_unique<Worker>(io, endpoint_, options_.pipeline));
     }
     if (options_.canary) cursor_.settle_at_most(*options_.canary);
-    cursor_.set_ahead(ahead_max(options_, rates_.look(), in_flight_max_));
+    cursor_.set_ahead(ahead_max(options_, rate_control_.look(), in_flight_max_));
     recall_limit(log.facts().limit, Clock::now());
   }
 
@@ -110,7 +111,7 @@ class Sender {
     } while (begin_round());
     note_loss();
     // If the job was moved as a whole, the next run finds all outcomes in its new place.
-    if (outset_.hold->is_lost() && !outset_.hold->is_whole()) return;
+    if (open_run_.hold->is_lost() && !open_run_.hold->is_whole()) return;
     const auto finished = recorder_.finish(exit_code_now(), rounds_.over());
     if (!finished) stop_ = finished.error();
     note_loss();
@@ -118,10 +119,10 @@ class Sender {
 
   void fill(SendReport& report) const {
     report.refused_now = recorder_.refused();
-    report.requests_now = limits_.requests();
+    report.requests_now = stop_conditions_.requests();
     report.retries_now = retries_now_;
-    report.throttled_now = pace_.limited_count();
-    report.elapsed = limits_.elapsed(Clock::now());
+    report.rate_limited_now = pace_.rate_limited_count();
+    report.elapsed = stop_conditions_.elapsed(Clock::now());
     report.stop = stop_;
     report.unfit = unfit_;
   }
@@ -130,15 +131,15 @@ class Sender {
   /// The exit code of the command, as far as sending decides it; the outcomes of other rows are not
   /// known here.
   int exit_code_now() const {
-    if (stop_) return util::exit_code(stop_->code, limits_.signal_number());
+    if (stop_) return util::exit_code(stop_->code, stop_conditions_.signal_number());
     return recorder_.ledger().is_done() && rounds_.over() ? 0 : util::exit_code(Errc::outage);
   }
 
   net::Task<void> all() {
     std::vector<net::Task<void>> tasks;
-    lanes_active_ = lanes_sending_ = lanes_.size();
-    for (auto& lane : lanes_)
-      tasks.push_back(run_lane(*lane));
+    workers_active_ = workers_sending_ = workers_.size();
+    for (auto& worker : workers_)
+      tasks.push_back(run_worker(*worker));
     tasks.push_back(watch());
     co_await net::join(std::move(tasks));
   }
@@ -153,52 +154,53 @@ class Sender {
 
   // --- Workers -----------------------------------------------------------------------------------
 
-  net::Task<void> run_lane(Lane& lane) {
+  net::Task<void> run_worker(Worker& worker) {
     while (true) {
-      co_await send_all(lane, Source::plan);
+      co_await send_all(worker, Source::plan);
       // The last worker retries the parked links once, when all others are done.
-      if (lanes_sending_ == 1) co_await send_all(lane, Source::parked);
+      if (workers_sending_ == 1) co_await send_all(worker, Source::parked);
       look_at_lines();
       if (!stop_ && cursor_.has_again()) continue;
-      gate_.hand_over(lane);
-      --lanes_sending_;
+      scheduler_.hand_over(worker);
+      --workers_sending_;
       // Only after the end of a connection is it certain that it gave no surplus answer.
-      const bool surplus = co_await lane.connection.finish();
-      if (surplus) look_at_lines(&lane);
+      const bool surplus = co_await worker.connection.finish();
+      if (surplus) look_at_lines(&worker);
       if (stop_ || !cursor_.has_again()) break;
-      ++lanes_sending_;
+      ++workers_sending_;
     }
-    if (--lanes_active_ == 0) tick_.cancel();
+    if (--workers_active_ == 0) tick_.cancel();
   }
 
   /// Sends until the source has no more links or the run stops.
-  net::Task<void> send_all(Lane& lane, Source source) {
+  net::Task<void> send_all(Worker& worker, Source source) {
     while (!stop_) {
-      const Taken taken = fill(lane, source);
-      if (lane.has_parts()) {
-        if (lane.connection.is_open()) {
-          co_await send_pipe(lane);
-        } else if (lane.has_passed()) {
-          co_await open(lane);
+      const Taken taken = fill(worker, source);
+      if (worker.has_slices()) {
+        if (worker.connection.is_open()) {
+          co_await send_pipelined(worker);
+        } else if (worker.holds_permit()) {
+          co_await open(worker);
         } else {
-          co_await wait_for_turn(lane, Clock::now());
+          co_await wait_for_permit(worker, Clock::now());
         }
       } else if (taken == Taken::window_full) {
-        co_await wait(lane, window_wait);
+        co_await wait(worker, window_wait);
       } else {
         break;
       }
     }
   }
 
-  /// Takes a batch for every idle flight of a worker, up to the number of requests it may pipeline.
-  Taken fill(Lane& lane, Source source) {
-    for (std::size_t i = 0; i < lane.pipe_max; ++i) {
-      Flight& flight = lane.flights[i];
-      if (flight.has_parts()) continue;
-      Batch& batch = flight.batch;
+  /// Takes a batch for every idle request in flight of a worker, up to the number of requests it
+  /// may pipeline.
+  Taken fill(Worker& worker, Source source) {
+    for (std::size_t i = 0; i < worker.pipelined_max; ++i) {
+      RequestInFlight& in_flight = worker.requests_in_flight[i];
+      if (in_flight.has_slices()) continue;
+      Batch& batch = in_flight.batch;
       cursor_.release(batch);
-      const auto taken = source == Source::plan ? cursor_.take(dialect_.links_max(), batch)
+      const auto taken = source == Source::plan ? cursor_.take(service_api_.links_max(), batch)
                                                 : cursor_.take_parked(batch);
       if (!taken) {
         stop(taken.error());
@@ -207,144 +209,145 @@ class Sender {
       if (*taken == Taken::enough) stop(canary_reached(recorder_.log().settled()));
       if (*taken != Taken::links) return *taken;
       if (source == Source::plan) {
-        flight.begin(false, options_.attempts);
+        in_flight.begin(false, options_.attempts);
       } else {
-        flight.begin(recorder_.log().is_in_doubt(batch.ordinals.front()), 1);
+        in_flight.begin(recorder_.log().is_in_doubt(batch.ordinals.front()), 1);
       }
     }
     return Taken::links;
   }
 
   /// Sends the requests that are due and have a permit, with one write, and handles their answers.
-  net::Task<void> send_pipe(Lane& lane) {
+  net::Task<void> send_pipelined(Worker& worker) {
     const Instant now = Clock::now();
-    gather(lane, now);
-    if (lane.pipe.empty()) {
-      co_await wait_for_turn(lane, now);
+    gather(worker, now);
+    if (worker.pipelined.empty()) {
+      co_await wait_for_permit(worker, now);
       co_return;
     }
     // Written before sending, so that after a kill the next run knows which requests were sent.
     if (!recorder_.write_attempts()) co_return;
-    if (lane.pipe.size() == 1) {
-      Flight& flight = *lane.pipe.front();
-      const net::Answer answer = co_await lane.connection.exchange(flight.request);
-      take_answer(lane, flight, answer, Clock::now());
-      if (answer.surplus) look_at_lines(&lane);
+    if (worker.pipelined.size() == 1) {
+      RequestInFlight& in_flight = *worker.pipelined.front();
+      const net::Answer answer = co_await worker.connection.exchange(in_flight.request);
+      take_answer(worker, in_flight, answer, Clock::now());
+      if (answer.surplus) look_at_lines(&worker);
     } else {
-      lane.requests.clear();
-      for (const Flight* flight : lane.pipe)
-        lane.requests += flight->request;
-      const auto unsent = co_await lane.connection.send(lane.requests, lane.pipe.size());
+      worker.requests.clear();
+      for (const RequestInFlight* in_flight : worker.pipelined)
+        worker.requests += in_flight->request;
+      const auto unsent = co_await worker.connection.send(worker.requests, worker.pipelined.size());
       Instant came = Clock::now();
       bool surplus = false;
-      for (Flight* flight : lane.pipe) {
-        auto answer = unsent ? unsent : lane.connection.received();
+      for (RequestInFlight* in_flight : worker.pipelined) {
+        auto answer = unsent ? unsent : worker.connection.received();
         if (!answer) {
-          answer = co_await lane.connection.receive();
+          answer = co_await worker.connection.receive();
           came = Clock::now();
         }
-        take_answer(lane, *flight, *answer, came);
+        take_answer(worker, *in_flight, *answer, came);
         surplus |= answer->surplus;
       }
-      if (surplus) look_at_lines(&lane);
+      if (surplus) look_at_lines(&worker);
     }
-    lane.adapt_pipe(lane.connection.is_open());
+    worker.adapt_pipeline(worker.connection.is_open());
   }
 
   /// Collects the requests that may be sent now.
-  void gather(Lane& lane, Instant now) {
-    lane.pipe.clear();
+  void gather(Worker& worker, Instant now) {
+    worker.pipelined.clear();
     // A suspect is sent alone: if the connection ends again, only this request can be the cause,
     // and no other request is affected.
-    if (lane.suspect != nullptr) {
-      join_pipe(lane, *lane.suspect, now);
+    if (worker.retry_first != nullptr) {
+      join_pipelined(worker, *worker.retry_first, now);
       return;
     }
-    while (lane.pipe.size() < lane.pipe_max) {
-      Flight* const flight = lane.first_due(now);
-      const bool is_around = !lane.pipe.empty() && flight == lane.pipe.front();
-      if (flight == nullptr || is_around || !join_pipe(lane, *flight, now)) return;
-      lane.advance_past(*flight);
+    while (worker.pipelined.size() < worker.pipelined_max) {
+      RequestInFlight* const in_flight = worker.first_due(now);
+      const bool is_around = !worker.pipelined.empty() && in_flight == worker.pipelined.front();
+      if (in_flight == nullptr || is_around || !join_pipelined(worker, *in_flight, now)) return;
+      worker.advance_past(*in_flight);
     }
   }
 
   /// Adds a request to the pipelined ones.
   /// Returns: false if it may not be sent now.
-  bool join_pipe(Lane& lane, Flight& flight, Instant now) {
-    prepare(flight, now);
+  bool join_pipelined(Worker& worker, RequestInFlight& in_flight, Instant now) {
+    prepare(in_flight, now);
     if (!is_held(now)) return false;
-    if (!flight.passed && !gate_.try_pass(cost(flight), now)) return false;
-    flight.passed = true;
-    Tries& tries = flight.next().tries;
-    if (const auto counted = limits_.count_request(); !counted) {
+    if (!in_flight.has_permit && !scheduler_.try_acquire(cost(in_flight), now)) return false;
+    in_flight.has_permit = true;
+    Tries& tries = in_flight.next().tries;
+    if (const auto counted = stop_conditions_.count_request(); !counted) {
       stop(counted.error());
       return false;
     }
     if (tries.sent++ > 0) ++retries_now_;
-    flight.left = now;
-    recorder_.attempt(flight.ordinals(flight.next()));
-    lane.pipe.push_back(&flight);
+    in_flight.left = now;
+    recorder_.attempt(in_flight.ordinals(in_flight.next()));
+    worker.pipelined.push_back(&in_flight);
     return true;
   }
 
-  void prepare(Flight& flight, Instant now) {
-    flight.prepare(dialect_, credentials_, request_links_max_);
-    if (!std::exchange(has_begun_, true)) pace_.first_request(cost(flight).bytes, now);
+  void prepare(RequestInFlight& in_flight, Instant now) {
+    in_flight.prepare(service_api_, credentials_, request_links_max_);
+    if (!std::exchange(has_begun_, true)) pace_.first_request(cost(in_flight).bytes, now);
   }
 
   /// Waits until a request may be sent: for the end of its backoff, or for a permit from the
   /// scheduler, which also provides a connection if the worker has none.
-  net::Task<void> wait_for_turn(Lane& lane, Instant now) {
+  net::Task<void> wait_for_permit(Worker& worker, Instant now) {
     if (stop_) co_return;
-    Flight* const flight = lane.suspect != nullptr ? lane.suspect : lane.first_due(now);
-    if (flight == nullptr) {
-      co_await wait(lane, lane.earliest_due() - now);
+    RequestInFlight* const in_flight =
+        worker.retry_first != nullptr ? worker.retry_first : worker.first_due(now);
+    if (in_flight == nullptr) {
+      co_await wait(worker, worker.earliest_due() - now);
       co_return;
     }
-    prepare(*flight, now);
-    const auto passed = co_await gate_.pass(lane, cost(*flight));
-    flight->passed = passed && *passed;
-    if (passed) {
-      lane.failures = 0;
+    prepare(*in_flight, now);
+    const auto has_permit = co_await scheduler_.acquire(worker, cost(*in_flight));
+    in_flight->has_permit = has_permit && *has_permit;
+    if (has_permit) {
+      worker.failures = 0;
     } else {
-      co_await bear_failed_open(lane, passed.error());
+      co_await bear_failed_open(worker, has_permit.error());
     }
   }
 
-  static Cost cost(Flight& flight) {
-    return {static_cast<double>(flight.next().count), 1,
-            static_cast<double>(flight.request.size())};
+  static Cost cost(RequestInFlight& in_flight) {
+    return {static_cast<double>(in_flight.next().count), 1,
+            static_cast<double>(in_flight.request.size())};
   }
 
   /// Opens a connection for a permit whose connection has ended. On failure the permit is given up,
   /// so that the workers do not all send at once when the service is back.
-  net::Task<void> open(Lane& lane) {
-    const auto opened = co_await lane.connection.open();
+  net::Task<void> open(Worker& worker) {
+    const auto opened = co_await worker.connection.open();
     if (opened) {
-      lane.failures = 0;
+      worker.failures = 0;
       // A pause that began meanwhile applies to permits acquired before it, too.
-      if (pace_.turnstile().paused_until() > Clock::now()) lane.give_up_turns();
+      if (pace_.rate_limiter().paused_until() > Clock::now()) worker.give_up_permits();
     } else {
-      lane.give_up_turns();
-      co_await bear_failed_open(lane, opened.error());
+      worker.give_up_permits();
+      co_await bear_failed_open(worker, opened.error());
     }
   }
 
-  net::Task<void> bear_failed_open(Lane& lane, Error error) {
+  net::Task<void> bear_failed_open(Worker& worker, Error error) {
     // An invalid certificate means that this may be the wrong service, unless another of its
     // machines was accepted before.
-    if (error.code != Errc::outage && !health_.ever_succeeded()) {
+    if (error.code != Errc::outage && !outage_detector_.ever_succeeded()) {
       stop(std::move(error));
       co_return;
     }
-    health_.failure(Clock::now(), error.what);
-    co_await wait(lane, next_backoff(++lane.failures));
+    outage_detector_.failure(Clock::now(), error.what);
+    co_await wait(worker, next_backoff(++worker.failures));
   }
 
-  net::Task<void> wait(Lane& lane, std::chrono::nanoseconds time) {
+  net::Task<void> wait(Worker& worker, std::chrono::nanoseconds time) {
     if (stop_) co_return;
-    lane.timer.expires_after(time);
-    co_await lane.timer.async_wait(net::use_tuple);
+    worker.timer.expires_after(time);
+    co_await worker.timer.async_wait(net::use_tuple);
   }
 
   std::chrono::nanoseconds next_backoff(std::uint32_t failures) {
@@ -354,70 +357,72 @@ class Sender {
   // --- Answers -----------------------------------------------------------------------------------
 
   /// Records the outcomes of a request's links, or determines how the request continues.
-  void take_answer(Lane& lane, Flight& flight, const net::Answer& answer, Instant now) {
-    const bool answered = answer.end == net::ReplyEnd::answered;
+  void take_answer(Worker& worker, RequestInFlight& in_flight, const net::Answer& answer,
+                   Instant now) {
+    const bool answered = answer.end == net::ResponseEnd::answered;
     // If the connection was closed while idle, nothing was sent and the permit remains valid.
-    flight.passed = answer.stale && !answer.sent;
-    if (&flight == lane.suspect) lane.suspect = nullptr;
-    Tries& tries = flight.next().tries;
+    in_flight.has_permit = answer.stale && !answer.sent;
+    if (&in_flight == worker.retry_first) worker.retry_first = nullptr;
+    Tries& tries = in_flight.next().tries;
     if (answer.stale) {
       // The end of a kept-alive connection is no fault of the request, but what was sent may still
       // have arrived. The first request that met the end is sent first on the next connection.
-      note_doubt(flight, answer.sent);
-      if (lane.suspect == nullptr) lane.suspect = &flight;
+      note_in_doubt(in_flight, answer.sent);
+      if (worker.retry_first == nullptr) worker.retry_first = &in_flight;
       return;
     }
-    if (answered) note_answer(lane, flight);
-    const Next next = answered ? judge(lane, flight, answer.reply, now) : Next::after_a_wait;
+    if (answered) note_answer(worker, in_flight);
+    const Next next =
+        answered ? judge(worker, in_flight, answer.response, now) : Next::after_a_wait;
     if (next == Next::done) {
-      flight.finish_next();
+      in_flight.finish_next();
       return;
     }
-    note_doubt(flight, answer.sent && !(answered && lane.outcome.took_nothing));
-    if (next == Next::at_the_gate) return;
+    note_in_doubt(in_flight, answer.sent && !(answered && worker.outcome.took_nothing));
+    if (next == Next::at_the_scheduler) return;
     if (next == Next::in_halves) {
-      flight.split_next();
+      in_flight.split_next();
       return;
     }
     // With TLS 1.2, open() would have reported this; treat it in the same way.
-    if (answer.end == net::ReplyEnd::refused && !health_.ever_succeeded()) {
+    if (answer.end == net::ResponseEnd::refused && !outage_detector_.ever_succeeded()) {
       stop({Errc::service, std::string(answer.what)});
       return;
     }
     ++tries.failed;
-    if (!answered) health_.failure(now, named(answer.what));
-    if (tries.failed >= flight.failures_max && give_up(flight)) return;
-    flight.due = now + next_backoff(tries.failed);
+    if (!answered) outage_detector_.failure(now, named(answer.what));
+    if (tries.failed >= in_flight.failures_max && give_up(in_flight)) return;
+    in_flight.due = now + next_backoff(tries.failed);
   }
 
   /// Records which links are answered on which connection, in case the answers turn out to belong
   /// to other requests. The first answer on a connection is very unlikely to be another request's.
   /// So it is accepted without a record if all its links were in doubt before this run; thus every
   /// link is settled eventually even if the service answers every request twice.
-  void note_answer(Lane& lane, Flight& flight) {
-    const auto ordinals = flight.ordinals(flight.next());
+  void note_answer(Worker& worker, RequestInFlight& in_flight) {
+    const auto ordinals = in_flight.ordinals(in_flight.next());
     const bool is_first =
-        std::exchange(lane.line, lane.connection.number()) != lane.connection.number();
-    if (is_first) lane.carried = 0;
+        std::exchange(worker.line, worker.connection.number()) != worker.connection.number();
+    if (is_first) worker.carried = 0;
     const auto was_in_doubt = [&](auto it) { return recorder_.log().was_in_doubt(it); };
     if (is_first && std::all_of(ordinals.begin(), ordinals.end(), was_in_doubt)) return;
-    lane.carried += ordinals.size();
-    recorder_.note_answer(lane.line, ordinals);
+    worker.carried += ordinals.size();
+    recorder_.note_answer(worker.line, ordinals);
   }
 
   /// Checks for surplus answers: on all idle connections, and on that of the worker where one was
   /// `found`. Links settled through such a connection that are not yet durable are sent again.
-  void look_at_lines(Lane* found = nullptr) {
+  void look_at_lines(Worker* found = nullptr) {
     std::vector<std::uint64_t> lines;
     std::uint64_t carried = 0;
-    for (auto& lane : lanes_) {
-      const bool has_surplus = lane.get() == found || lane->connection.look_for_surplus();
-      if (!has_surplus || lane->line != lane->connection.number()) continue;
-      lines.push_back(std::exchange(lane->line, 0));
-      carried += lane->carried;
+    for (auto& worker : workers_) {
+      const bool has_surplus = worker.get() == found || worker->connection.look_for_surplus();
+      if (!has_surplus || worker->line != worker->connection.number()) continue;
+      lines.push_back(std::exchange(worker->line, 0));
+      carried += worker->carried;
     }
     if (lines.empty()) return;
-    const Doubted doubted = recorder_.doubt(lines);
+    const Doubted doubted = recorder_.in_doubt(lines);
     cursor_.send_again(doubted.again);
     note_surplus(doubted.again.size(), carried - doubted.answered);
   }
@@ -440,10 +445,10 @@ class Sender {
 
   /// Called when an attempt has not settled the next slice. If it may have been delivered all the
   /// same, the slice is in doubt; otherwise the attempt is withdrawn.
-  void note_doubt(Flight& flight, bool may_be_taken) {
-    const Part& part = flight.next();
-    flight.next().tries.in_doubt |= may_be_taken;
-    if (!part.tries.in_doubt) recorder_.withdraw(flight.ordinals(part));
+  void note_in_doubt(RequestInFlight& in_flight, bool may_be_taken) {
+    const Slice& slice = in_flight.next();
+    in_flight.next().tries.in_doubt |= may_be_taken;
+    if (!slice.tries.in_doubt) recorder_.withdraw(in_flight.ordinals(slice));
   }
 
   /// Returns: a connection's error with the target in front, unless it names the host.
@@ -454,64 +459,67 @@ class Sender {
   }
 
   /// Source: the answer table of design section 6.
-  Next judge(Lane& lane, Flight& flight, const net::Reply& reply, Instant now) {
-    const Part& part = flight.next();
-    Outcome& outcome = lane.outcome;
-    dialect_.decode(reply, flight.links(part), outcome);
-    const auto said = [&] { return mask_ids(outcome.message, flight.links(part), options_.mask); };
+  Next judge(Worker& worker, RequestInFlight& in_flight, const net::Response& response,
+             Instant now) {
+    const Slice& slice = in_flight.next();
+    Outcome& outcome = worker.outcome;
+    service_api_.decode(response, in_flight.links(slice), outcome);
+    const auto said = [&] {
+      return mask_ids(outcome.message, in_flight.links(slice), options_.mask);
+    };
     switch (outcome.kind) {
       case OutcomeKind::delivered:
-        note_success(part, now);
-        settler_.deliver(flight.batch, part, outcome, reply.status);
+        note_success(slice, now);
+        outcome_handler_.deliver(in_flight.batch, slice, outcome, response.status);
         guard_refusals();
         return Next::done;
       case OutcomeKind::refused:
-        note_success(part, now);
-        settler_.refuse(flight.batch, part, outcome, reply.status);
+        note_success(slice, now);
+        outcome_handler_.refuse(in_flight.batch, slice, outcome, response.status);
         guard_refusals();
         return Next::done;
       case OutcomeKind::split:
         return Next::in_halves;
-      case OutcomeKind::throttled:
-        health_.failure(now, limited_words);
+      case OutcomeKind::rate_limited:
+        outage_detector_.failure(now, limited_words);
         if (outcome.retry_after_is_unreadable) note_unreadable_retry_after();
-        limit(flight.left, now, outcome.retry_after);
-        return Next::at_the_gate;
+        limit(in_flight.left, now, outcome.retry_after);
+        return Next::at_the_scheduler;
       case OutcomeKind::retry:
-        health_.failure(now, said());
+        outage_detector_.failure(now, said());
         return Next::after_a_wait;
       case OutcomeKind::foreign:
-        if (!health_.bears_foreign(flight.left, now, said())) {
-          stop({Errc::service, said()}, health_.ever_succeeded() ? "" : "to");
+        if (!outage_detector_.bears_foreign(in_flight.left, now, said())) {
+          stop({Errc::service, said()}, outage_detector_.ever_succeeded() ? "" : "to");
         }
         return Next::after_a_wait;
       case OutcomeKind::unauthorized:
-        if (flight.credentials == credentials_ && !renew_credentials()) {
+        if (in_flight.credentials == credentials_ && !renew_credentials()) {
           stop({Errc::service,
                 fmt::format("{}: status {}: {}: check MIXPANEL_USERNAME, MIXPANEL_SECRET and "
                             "MIXPANEL_TOKEN, then go on",
-                            options_.target.url(), reply.status, said())});
+                            options_.target.url(), response.status, said())});
         }
-        return Next::at_the_gate;
+        return Next::at_the_scheduler;
       case OutcomeKind::wrong_project:
-        stop({Errc::service, said()}, health_.ever_succeeded() ? "" : "project-id");
-        return Next::at_the_gate;
+        stop({Errc::service, said()}, outage_detector_.ever_succeeded() ? "" : "project-id");
+        return Next::at_the_scheduler;
       case OutcomeKind::wrong_mode:
         break;
     }
     stop({Errc::service, said()}, "project-mode");
-    return Next::at_the_gate;
+    return Next::at_the_scheduler;
   }
 
-  void note_success(const Part& part, Instant now) {
-    health_.success(now);
-    pace_.accepted(part.count, now);
+  void note_success(const Slice& slice, Instant now) {
+    outage_detector_.success(now);
+    pace_.accepted(slice.count, now);
   }
 
   /// The service answered that the rate is limited. This applies to all workers at once, and is
   /// saved for the next run in case this one is killed.
   void limit(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
-    pace_.limited(left, now, retry_after, chance_.next());
+    pace_.rate_limited(left, now, retry_after, chance_.next());
     follow_pace();
     recorder_.set_limit(pace_.known(WallClock::now(), now));
     save_when_due(now);
@@ -522,21 +530,22 @@ class Sender {
   void follow_pace() {
     if (const auto links = request_links_max(); links != request_links_max_) {
       request_links_max_ = links;
-      gate_.send_back();
+      scheduler_.send_back();
     } else {
-      gate_.renew();
+      scheduler_.renew();
     }
   }
 
   std::size_t request_links_max() const {
-    const auto most = dialect_.links_max();
+    const auto most = service_api_.links_max();
     const double links = pace_.request_links_max();
     return links < static_cast<double>(most) ? static_cast<std::size_t>(links) : most;
   }
 
   void give_up_in_pause(Instant now) {
-    const auto until = pace_.turnstile().paused_until();
-    if (auto reason = limits_.look_at_pause(until, now, WallClock::now())) stop(std::move(*reason));
+    const auto until = pace_.rate_limiter().paused_until();
+    if (auto reason = stop_conditions_.look_at_pause(until, now, WallClock::now()))
+      stop(std::move(*reason));
   }
 
   /// The note omits the value, because anything from the service may contain a secret.
@@ -551,9 +560,9 @@ class Sender {
   void recall_limit(const KnownLimit& known, Instant now) {
     pace_.recall(known, WallClock::now(), now);
     request_links_max_ = request_links_max();
-    const auto rest = pace_.turnstile().paused_until() - now;
+    const auto rest = pace_.rate_limiter().paused_until() - now;
     if (rest <= rest.zero()) return;
-    health_.failure(now, limited_words);
+    outage_detector_.failure(now, limited_words);
     progress_.note(plan::Weight::info,
                    fmt::format("the service asked an earlier run to wait: {} are left",
                                util::rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
@@ -561,29 +570,29 @@ class Sender {
   }
 
   void guard_refusals() {
-    if (settler_.too_many_refused()) stop(*settler_.too_many_refused());
+    if (outcome_handler_.too_many_refused()) stop(*outcome_handler_.too_many_refused());
   }
 
   /// Reads the credentials again, at most once. Returns: true if there are new ones.
   bool renew_credentials() {
-    if (!health_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
+    if (!outage_detector_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
     auto fresh = options_.reread();
     if (!fresh) return false;
-    if (!(fresh->token == options_.dialect.token)) {
+    if (!(fresh->token == options_.service_api.token)) {
       stop({Errc::usage,
             "the service no longer takes the credentials, and those that were read again are of "
             "another project (MIXPANEL_TOKEN is not the one that this job was begun with): nothing "
             "was sent with them; give the credentials of this project, then go on"});
       return false;
     }
-    fresh->pinned_time_s = outset_.pinned_time_s;
+    fresh->pinned_time_s = open_run_.pinned_time_s;
     // Answers to requests with the old credentials are still to come.
     fresh->other_logins = logins_to_hide(options_);
-    fresh->other_logins.emplace_back(util::Secret(), options_.dialect.token);
-    fresh->other_logins.emplace_back(options_.dialect.username, options_.dialect.secret);
-    auto dialect = Dialect::make(*fresh, options_.target.authority(), options_.target.base);
-    if (!dialect) return false;
-    dialect_ = std::move(*dialect);
+    fresh->other_logins.emplace_back(util::Secret(), options_.service_api.token);
+    fresh->other_logins.emplace_back(options_.service_api.username, options_.service_api.secret);
+    auto service_api = ServiceApi::make(*fresh, options_.target.authority(), options_.target.base);
+    if (!service_api) return false;
+    service_api_ = std::move(*service_api);
     ++credentials_;
     progress_.note(plan::Weight::info,
                    "the service no longer takes the credentials: they were read again");
@@ -596,18 +605,18 @@ class Sender {
   /// the run would never progress. If it is an outage after all, each worker parks a few links
   /// before --give-up-after, and they are retried later. A request with several links is split to
   /// find the failing one, which costs little.
-  bool give_up(Flight& flight) {
-    const Part& part = flight.next();
-    if (part.count > 1) {
-      flight.split_next();
+  bool give_up(RequestInFlight& in_flight) {
+    const Slice& slice = in_flight.next();
+    if (slice.count > 1) {
+      in_flight.split_next();
       return true;
     }
-    if (health_.successes() == 0 && flight.failures_max > 1) return false;
-    const auto ordinal = flight.batch.ordinals[part.first];
+    if (outage_detector_.successes() == 0 && in_flight.failures_max > 1) return false;
+    const auto ordinal = in_flight.batch.ordinals[slice.first];
     const Ledger& ledger = recorder_.ledger();
     if (!ledger.is_parked(ordinal) && !ledger.can_park()) return false;
-    recorder_.park(ordinal, part.tries.sent);
-    flight.finish_next();
+    recorder_.park(ordinal, slice.tries.sent);
+    in_flight.finish_next();
     return true;
   }
 
@@ -615,25 +624,26 @@ class Sender {
 
   /// Handles everything except requests: progress, durability, time limits, signals.
   net::Task<void> watch() {
-    while (lanes_active_ > 0) {
+    while (workers_active_ > 0) {
       tick_.expires_after(tick_every);
       co_await tick_.async_wait(net::use_tuple);
       const auto now = Clock::now();
       report(now);
-      if (lanes_active_ == 0) co_return;  // run() saves at the end of each round and of the run
+      if (workers_active_ == 0) co_return;  // run() saves at the end of each round and of the run
       is_held(now);
       foresee();
       save_when_due(now);
       follow_rates(now);
-      if (const auto reason = limits_.look(now, health_)) stop(*reason);
-      if (const auto note = limits_.outage_note(now, health_)) {
+      if (const auto reason = stop_conditions_.look(now, outage_detector_)) stop(*reason);
+      if (const auto note = stop_conditions_.outage_note(now, outage_detector_)) {
         progress_.note(plan::Weight::warning, *note);
       }
       // After the drain time, remaining requests are aborted; the next run sends them again.
-      if (const auto note = limits_.drain_note(now)) progress_.note(plan::Weight::info, *note);
-      if (stop_ && limits_.drained(now)) {
-        for (auto& lane : lanes_)
-          lane->connection.close();
+      if (const auto note = stop_conditions_.drain_note(now))
+        progress_.note(plan::Weight::info, *note);
+      if (stop_ && stop_conditions_.drained(now)) {
+        for (auto& worker : workers_)
+          worker->connection.close();
       }
     }
   }
@@ -647,9 +657,9 @@ class Sender {
 
   /// Returns whether the job is still in its place. If not, the run has stopped because of it.
   bool is_held(Instant now) {
-    if (now - looked_at_ < look_every) return !outset_.hold->is_lost();
+    if (now - looked_at_ < look_every) return !open_run_.hold->is_lost();
     looked_at_ = now;
-    const auto held = outset_.hold->check();
+    const auto held = open_run_.hold->check();
     if (!held) stop(held.error());
     return held.has_value();
   }
@@ -657,7 +667,7 @@ class Sender {
   /// A lost job replaces any other reason for the stop, because it is the cause of the other
   /// failures.
   void note_loss() {
-    const auto held = outset_.hold->check();
+    const auto held = open_run_.hold->check();
     if (held) return;
     stop_ = held.error();
     unfit_ = {};
@@ -669,14 +679,14 @@ class Sender {
   }
 
   void follow_rates(Instant now) {
-    const Allowance allowed = rates_.look();
+    const Allowance allowed = rate_control_.look();
     const bool another = pace_.allow(allowed, now);
     if (another) cursor_.set_ahead(ahead_max(options_, allowed, in_flight_max_));
     if (pace_.follow(now) || another) {
       follow_pace();
       recorder_.update_limit(pace_.known(WallClock::now(), now));
     }
-    if (pace_.is_paused()) health_.rest(now);
+    if (pace_.is_paused()) outage_detector_.rest(now);
   }
 
   /// `unfit`: see SendReport.
@@ -684,46 +694,47 @@ class Sender {
     if (stop_) return;
     stop_ = std::move(error);
     unfit_ = unfit;
-    limits_.begin_drain(Clock::now());
-    gate_.close();
-    for (auto& lane : lanes_)
-      lane->timer.cancel();
+    stop_conditions_.begin_drain(Clock::now());
+    scheduler_.close();
+    for (auto& worker : workers_)
+      worker->timer.cancel();
     tick_.cancel();
   }
 
   void report(Instant now) {
     const RunLog& log = recorder_.log();
-    const auto elapsed = limits_.elapsed(now);
-    progress_.sending({.to_send = outset_.to_send + log.facts().spares_sent(outset_.to_send),
+    const auto elapsed = stop_conditions_.elapsed(now);
+    progress_.sending({.to_send = open_run_.to_send + log.facts().spares_sent(open_run_.to_send),
                        .delivered = log.delivered(),
                        .refused = log.settled() - log.delivered(),
                        .parked = log.ledger().parked().size(),
                        .settled_now = recorder_.settled(),
                        .retries_now = retries_now_,
-                       .throttled_now = pace_.limited_count(),
+                       .rate_limited_now = pace_.rate_limited_count(),
                        .rate_per_s = pace_.links_per_s(),
-                       .paused_for = std::chrono::ceil<milliseconds>(
-                           std::max(Instant::duration(), pace_.turnstile().paused_until() - now)),
+                       .paused_for = std::chrono::ceil<milliseconds>(std::max(
+                           Instant::duration(), pace_.rate_limiter().paused_until() - now)),
                        .elapsed = elapsed,
-                       .since_success = elapsed - limits_.elapsed(std::max(
-                                                      limits_.began(), health_.last_success()))});
+                       .since_success = elapsed - stop_conditions_.elapsed(
+                                                      std::max(stop_conditions_.began(),
+                                                               outage_detector_.last_success()))});
   }
 
   const SendOptions& options_;
-  const Outset& outset_;
-  Dialect dialect_;
+  const OpenRun& open_run_;
+  ServiceApi service_api_;
   net::Endpoint endpoint_;
-  Rates& rates_;
+  RateControl& rate_control_;
   std::uint64_t in_flight_max_;
   Pace pace_;
-  Gate gate_;
+  Scheduler scheduler_;
   PlanCursor cursor_;
-  Recorder recorder_;
-  Settler settler_;
+  RunRecorder recorder_;
+  OutcomeHandler outcome_handler_;
   Rounds rounds_;
-  Health health_;
-  Limits limits_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  OutageDetector outage_detector_;
+  StopConditions stop_conditions_;
+  std::vector<std::unique_ptr<Worker>> workers_;
   net::Timer tick_;
   Chance chance_;
   plan::Progress& progress_;
@@ -731,8 +742,8 @@ class Sender {
   std::optional<Error> stop_;
   std::string_view unfit_;
   std::uint32_t credentials_ = 0;  // number of times they were read again
-  std::size_t lanes_active_ = 0;
-  std::size_t lanes_sending_ = 0;  // without those that only wait for the end of their connection
+  std::size_t workers_active_ = 0;
+  std::size_t workers_sending_ = 0;  // without those that only wait for the end of their connection
   std::uint64_t retries_now_ = 0;
   std::size_t request_links_max_ = 0;  // at the present rate
   bool unreadable_noted_ = false;
@@ -747,18 +758,19 @@ class Sender {
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
                              plan::Progress& progress, const StopRequest& stop,
                              std::shared_ptr<plan::Hold>* keep) {
-  auto outset = read_outset(options, job, files, progress);
-  if (!outset) return outset.error();
-  SendReport report = outset->report();
-  if (keep != nullptr) *keep = outset->hold;
+  auto open_run = read_open_run(options, job, files, progress);
+  if (!open_run) return open_run.error();
+  SendReport report = open_run->report();
+  if (keep != nullptr) *keep = open_run->hold;
   if (report.nothing_to_do) return report;
-  io::Files& held = outset->hold->files();
+  io::Files& held = open_run->hold->files();
 
-  auto dialect_options = options.dialect;
-  dialect_options.pinned_time_s = outset->pinned_time_s;
-  dialect_options.other_logins = logins_to_hide(options);
-  auto dialect = Dialect::make(dialect_options, options.target.authority(), options.target.base);
-  if (!dialect) return dialect.error();
+  auto service_api_options = options.service_api;
+  service_api_options.pinned_time_s = open_run->pinned_time_s;
+  service_api_options.other_logins = logins_to_hide(options);
+  auto service_api =
+      ServiceApi::make(service_api_options, options.target.authority(), options.target.base);
+  if (!service_api) return service_api.error();
   auto io = std::make_unique<asio::io_context>(1);
   net::EndpointOptions endpoint_options;
   endpoint_options.target = options.target;
@@ -769,15 +781,15 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   if (!endpoint) return endpoint.error();
 
   const auto in_flight_max =
-      std::uint64_t{2} * options.connections * options.pipeline * dialect->links_max();
-  Rates rates(options, dialect->links_max(), held, outset->paths, progress);
-  auto log = begin_run(options, rates.look(), *outset, in_flight_max, held);
-  if (!log) return outset->hold->reason_of(log.error());
-  auto saver = RunSaver::open(held, outset->paths);
-  if (!saver) return outset->hold->reason_of(saver.error());
+      std::uint64_t{2} * options.connections * options.pipeline * service_api->links_max();
+  RateControl rate_control(options, service_api->links_max(), held, open_run->paths, progress);
+  auto log = begin_run(options, rate_control.look(), *open_run, in_flight_max, held);
+  if (!log) return open_run->hold->reason_of(log.error());
+  auto saver = RunSaver::open(held, open_run->paths);
+  if (!saver) return open_run->hold->reason_of(saver.error());
 
-  Sender sender(*io, options, *outset, *log, std::move(*saver), std::move(*dialect),
-                std::move(*endpoint), rates, in_flight_max, held, progress, stop);
+  Sender sender(*io, options, *open_run, *log, std::move(*saver), std::move(*service_api),
+                std::move(*endpoint), rate_control, in_flight_max, held, progress, stop);
   const auto ran = util::caught([&]() -> Result<void> {
     sender.run(*io);
     return {};
@@ -786,7 +798,7 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
     net::leave_standing(std::move(io));
     return ran.error();
   }
-  fill_counts(report, log->now(), outset->to_send);
+  fill_counts(report, log->now(), open_run->to_send);
   sender.fill(report);
   return report;
 }

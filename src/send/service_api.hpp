@@ -18,7 +18,7 @@
 
 namespace idmerge::send {
 
-struct DialectOptions {
+struct ServiceApiOptions {
   plan::Api api = plan::Api::identity;               // Flag: --api
   plan::ProjectMode mode = plan::ProjectMode::none;  // needed for import. Flag: --project-mode
   std::string project_id;                            // digits; for import. Flag: --project-id
@@ -43,7 +43,7 @@ enum class OutcomeKind : std::uint8_t {
   delivered,      // all links of the request, except those in `refusals`
   refused,        // all links of the request, by the service's own word; never repeated
   retry,          // 408, 5xx: nothing is known; repeat later
-  throttled,      // 429, or 503 with any Retry-After: repeat later, and slow down
+  rate_limited,   // 429, or 503 with any Retry-After: repeat later, and slow down
   split,          // too large, or refused as a whole: repeat in two halves (never for one link)
   unauthorized,   // 401, 403: credentials
   wrong_project,  // the project does not take such requests: stop at once

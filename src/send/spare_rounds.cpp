@@ -183,8 +183,8 @@ Result<std::vector<std::uint64_t>> spares_under_way(io::Files& files, const plan
   return spares;
 }
 
-Result<Doubt> find_doubt(io::Files& files, const plan::RunPaths& paths,
-                         const plan::PlanReader& plan, const RunState& state) {
+Result<InDoubt> find_in_doubt(io::Files& files, const plan::RunPaths& paths,
+                              const plan::PlanReader& plan, const RunState& state) {
   std::vector<std::uint64_t> spares;
   if (is_only_bounded(state, io::boot_here())) {
     auto found = spares_under_way(files, paths, plan, state.checkpoint, [] { return false; });

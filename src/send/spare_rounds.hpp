@@ -52,15 +52,15 @@ Result<std::vector<std::uint64_t>> spares_under_way(io::Files& files, const plan
 
 /// Returns: the links in doubt after the run that left `state`, in any round.
 /// Errors: as spares_under_way() and links_in_doubt().
-Result<Doubt> find_doubt(io::Files& files, const plan::RunPaths& paths,
-                         const plan::PlanReader& plan, const RunState& state);
+Result<InDoubt> find_in_doubt(io::Files& files, const plan::RunPaths& paths,
+                              const plan::PlanReader& plan, const RunState& state);
 
 /// The rounds of one run.
 class Rounds {
  public:
   /// Lifetime: all arguments must outlive this object.
   Rounds(const SendOptions& options, const plan::PlanReader& plan, const plan::RunPaths& paths,
-         std::uint64_t spares, io::Files& files, Recorder& recorder, PlanCursor& cursor,
+         std::uint64_t spares, io::Files& files, RunRecorder& recorder, PlanCursor& cursor,
          plan::Progress& progress, const StopRequest& stop)
       : options_(options),
         plan_(plan),
@@ -95,7 +95,7 @@ class Rounds {
   const plan::RunPaths& paths_;
   const std::uint64_t spares_;  // of the plan
   io::Files& files_;
-  Recorder& recorder_;
+  RunRecorder& recorder_;
   PlanCursor& cursor_;
   plan::Progress& progress_;
   const StopRequest& stop_;

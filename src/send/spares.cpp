@@ -10,7 +10,7 @@ namespace {
 /// Selects unsent spares that connect components of `delivered`, and adds them to it. Returns:
 /// indexes into `links`.
 std::vector<std::size_t> choose(std::span<const SpareLink> links, const std::vector<bool>& sent,
-                                plan::Forest& delivered) {
+                                plan::UnionFind& delivered) {
   std::vector<std::size_t> chosen;
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (!sent[i] && delivered.connect(links[i].a, links[i].b)) chosen.push_back(i);
@@ -27,7 +27,7 @@ std::vector<std::uint64_t> spares_of_round(std::span<const SpareLink> links, std
   for (std::size_t i = 0; i < links.size(); ++i)
     sent[i] = !links[i].is_spare;
   while (true) {
-    plan::Forest delivered(ids);
+    plan::UnionFind delivered(ids);
     for (std::size_t i = 0; i < links.size(); ++i) {
       if (sent[i] && !links[i].refused) delivered.connect(links[i].a, links[i].b);
     }

@@ -20,7 +20,7 @@ Error canary_reached(std::uint64_t settled) {
   return {Errc::budget, fmt::format("--canary: {} links are settled", settled)};
 }
 
-Result<void> Limits::count_request() {
+Result<void> StopConditions::count_request() {
   if (options_.max_requests && requests_ >= *options_.max_requests) {
     return Error{Errc::budget, fmt::format("--max-requests: {} requests were sent", requests_)};
   }
@@ -28,7 +28,8 @@ Result<void> Limits::count_request() {
   return {};
 }
 
-std::optional<Error> Limits::look(Instant now, const Health& health) const {
+std::optional<Error> StopConditions::look(Instant now,
+                                          const OutageDetector& outage_detector) const {
   if (request_.asked() > 0) {
     return Error{Errc::interrupted, "interrupted: what was settled is saved"};
   }
@@ -38,16 +39,17 @@ std::optional<Error> Limits::look(Instant now, const Health& health) const {
   if (options_.service_failure) {
     if (auto failure = options_.service_failure()) return failure;
   }
-  const auto failing_for = health.failing_for(now);
+  const auto failing_for = outage_detector.failing_for(now);
   if (failing_for >= options_.give_up_after) {
-    return Error{Errc::outage,
-                 fmt::format("nothing succeeded for {} (--give-up-after), last: {}",
-                             util::rough_duration_text(failing_for), health.last_failure())};
+    return Error{Errc::outage, fmt::format("nothing succeeded for {} (--give-up-after), last: {}",
+                                           util::rough_duration_text(failing_for),
+                                           outage_detector.last_failure())};
   }
   return std::nullopt;
 }
 
-std::optional<Error> Limits::look_at_pause(Instant until, Instant now, WallTime wall_now) const {
+std::optional<Error> StopConditions::look_at_pause(Instant until, Instant now,
+                                                   WallTime wall_now) const {
   const auto rest = until - now;
   if (rest <= rest.zero() || rest < options_.give_up_after) return std::nullopt;
   const auto rest_s = std::chrono::ceil<std::chrono::seconds>(rest);
@@ -58,16 +60,17 @@ std::optional<Error> Limits::look_at_pause(Instant until, Instant now, WallTime 
                            util::rough_duration_text(rest_s))};
 }
 
-std::optional<std::string> Limits::outage_note(Instant now, const Health& health) {
-  if (health.failing_for(now) < outage_noted_after) {
+std::optional<std::string> StopConditions::outage_note(Instant now,
+                                                       const OutageDetector& outage_detector) {
+  if (outage_detector.failing_for(now) < outage_noted_after) {
     outage_noted_ = false;
     return std::nullopt;
   }
   if (std::exchange(outage_noted_, true)) return std::nullopt;
-  return fmt::format("nothing succeeds, trying on; last: {}", health.last_failure());
+  return fmt::format("nothing succeeds, trying on; last: {}", outage_detector.last_failure());
 }
 
-std::optional<std::string> Limits::drain_note(Instant now) {
+std::optional<std::string> StopConditions::drain_note(Instant now) {
   if (drain_until_ == Instant::max() || request_.asked() != 1) return std::nullopt;
   if (now - (drain_until_ - options_.drain) < drain_noted_after) return std::nullopt;
   if (std::exchange(drain_noted_, true)) return std::nullopt;
@@ -78,7 +81,7 @@ std::optional<std::string> Limits::drain_note(Instant now) {
       left.count());
 }
 
-std::chrono::milliseconds Limits::elapsed(Instant now) const {
+std::chrono::milliseconds StopConditions::elapsed(Instant now) const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
 }
 

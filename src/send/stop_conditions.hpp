@@ -20,24 +20,24 @@ namespace idmerge::send {
 /// Returns: the error that ends a canary. Units: links settled in total.
 Error canary_reached(std::uint64_t settled);
 
-class Limits {
+class StopConditions {
  public:
   /// Lifetime: both must outlive this object.
-  Limits(const SendOptions& options, const StopRequest& request, Instant now)
+  StopConditions(const SendOptions& options, const StopRequest& request, Instant now)
       : options_(options), request_(request), began_(now) {}
 
   /// Counts one request before it is sent. Errors: Errc::budget; the request must not be sent.
   Result<void> count_request();
 
   /// Returns: the reason to stop; nullopt to continue.
-  std::optional<Error> look(Instant now, const Health& health) const;
+  std::optional<Error> look(Instant now, const OutageDetector& outage_detector) const;
 
   /// Returns: an error if a pause requested by the service outlasts --give-up-after, so that
   /// waiting is pointless. The error names the end of the pause; a run before that would fail too.
   std::optional<Error> look_at_pause(Instant until, Instant now, WallTime wall_now) const;
 
   /// Returns: a message when nothing has succeeded for a while, once per outage.
-  std::optional<std::string> outage_note(Instant now, const Health& health);
+  std::optional<std::string> outage_note(Instant now, const OutageDetector& outage_detector);
 
   /// Starts the drain: requests in flight may still complete.
   void begin_drain(Instant now) { drain_until_ = now + options_.drain; }

@@ -8,14 +8,14 @@
 
 namespace idmerge::send {
 
-DiskThread::DiskThread(RunSaver saver, std::function<void()> done)
-    : saver_(std::move(saver)), done_(std::move(done)), thread_(&DiskThread::run, this) {}
+SyncThread::SyncThread(RunSaver saver, std::function<void()> done)
+    : saver_(std::move(saver)), done_(std::move(done)), thread_(&SyncThread::run, this) {}
 
-DiskThread::~DiskThread() {
+SyncThread::~SyncThread() {
   join();
 }
 
-void DiskThread::save(Snapshot snapshot) {
+void SyncThread::save(Snapshot snapshot) {
   IDMERGE_CHECK(!busy_);
   busy_ = true;
   {
@@ -25,14 +25,14 @@ void DiskThread::save(Snapshot snapshot) {
   changed_.notify_one();
 }
 
-std::optional<Result<void>> DiskThread::collect() {
+std::optional<Result<void>> SyncThread::collect() {
   const std::lock_guard lock(mutex_);
   if (!ended_) return std::nullopt;
   busy_ = false;
   return std::exchange(ended_, std::nullopt);
 }
 
-Result<void> DiskThread::save_now(const Snapshot& snapshot) {
+Result<void> SyncThread::save_now(const Snapshot& snapshot) {
   if (busy_) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return ended_.has_value(); });
@@ -43,13 +43,13 @@ Result<void> DiskThread::save_now(const Snapshot& snapshot) {
   return saver_.save(snapshot);
 }
 
-Result<void> DiskThread::finish(const Snapshot& snapshot) {
+Result<void> SyncThread::finish(const Snapshot& snapshot) {
   join();
   if (ended_ && !*ended_) return *ended_;
   return saver_.save(snapshot);
 }
 
-void DiskThread::run() {
+void SyncThread::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return wanted_ || stop_; });
@@ -70,7 +70,7 @@ void DiskThread::run() {
   }
 }
 
-void DiskThread::join() {
+void SyncThread::join() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -16,14 +16,14 @@
 
 namespace idmerge::send {
 
-class DiskThread {
+class SyncThread {
  public:
   /// `done` is called on the disk thread after each save. An exception that it throws is ignored
   /// and does not affect the save.
-  DiskThread(RunSaver saver, std::function<void()> done);
-  ~DiskThread();
-  DiskThread(const DiskThread&) = delete;
-  DiskThread& operator=(const DiskThread&) = delete;
+  SyncThread(RunSaver saver, std::function<void()> done);
+  ~SyncThread();
+  SyncThread(const SyncThread&) = delete;
+  SyncThread& operator=(const SyncThread&) = delete;
 
   /// Returns whether a snapshot is being saved, or was saved but not yet collected.
   bool busy() const { return busy_; }

@@ -8,29 +8,29 @@
 namespace idmerge::send {
 namespace {
 
-constexpr std::size_t fates = static_cast<std::size_t>(Fate::count);
+constexpr std::size_t outcomes = static_cast<std::size_t>(RowOutcome::count);
 
-constexpr std::array<std::string_view, fates> names{"delivered", "duplicate", "skipped", "rejected",
-                                                    "held",      "refused",   "pending"};
-constexpr std::array<std::uint64_t Tally::*, fates> members{
+constexpr std::array<std::string_view, outcomes> names{
+    "delivered", "duplicate", "skipped", "rejected", "held", "refused", "pending"};
+constexpr std::array<std::uint64_t Tally::*, outcomes> members{
     &Tally::delivered, &Tally::duplicate, &Tally::skipped, &Tally::rejected,
     &Tally::held,      &Tally::refused,   &Tally::pending};
 
 }  // namespace
 
-std::string_view name(Fate fate) {
-  IDMERGE_CHECK(fate < Fate::count);
-  return names[static_cast<std::size_t>(fate)];
+std::string_view name(RowOutcome outcome) {
+  IDMERGE_CHECK(outcome < RowOutcome::count);
+  return names[static_cast<std::size_t>(outcome)];
 }
 
-std::uint64_t& Tally::operator[](Fate fate) {
-  IDMERGE_CHECK(fate < Fate::count);
-  return this->*members[static_cast<std::size_t>(fate)];
+std::uint64_t& Tally::operator[](RowOutcome outcome) {
+  IDMERGE_CHECK(outcome < RowOutcome::count);
+  return this->*members[static_cast<std::size_t>(outcome)];
 }
 
-std::uint64_t Tally::operator[](Fate fate) const {
-  IDMERGE_CHECK(fate < Fate::count);
-  return this->*members[static_cast<std::size_t>(fate)];
+std::uint64_t Tally::operator[](RowOutcome outcome) const {
+  IDMERGE_CHECK(outcome < RowOutcome::count);
+  return this->*members[static_cast<std::size_t>(outcome)];
 }
 
 bool Tally::adds_up() const {

@@ -10,7 +10,7 @@
 namespace idmerge::send {
 
 /// The outcome of a row.
-enum class Fate : std::uint8_t {
+enum class RowOutcome : std::uint8_t {
   delivered,  // the service accepted it
   duplicate,  // repeats an earlier row
   skipped,    // nothing to link: one side is blank, or a person decided against it
@@ -22,7 +22,7 @@ enum class Fate : std::uint8_t {
 };
 
 /// Returns the name, as in options and reports: "delivered".
-std::string_view name(Fate fate);
+std::string_view name(RowOutcome outcome);
 
 /// The counts of a job.
 struct Tally {
@@ -37,8 +37,8 @@ struct Tally {
 
   bool operator==(const Tally&) const = default;
 
-  std::uint64_t& operator[](Fate fate);
-  std::uint64_t operator[](Fate fate) const;
+  std::uint64_t& operator[](RowOutcome outcome);
+  std::uint64_t operator[](RowOutcome outcome) const;
 
   /// Returns whether the outcomes add up to the rows read.
   bool adds_up() const;

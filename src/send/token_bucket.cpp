@@ -15,24 +15,24 @@ constexpr double wait_s_max = 100.0 * 365 * 86'400;
 
 }  // namespace
 
-void Bucket::check() const {
+void TokenBucket::check() const {
   IDMERGE_CHECK(options_.rate_per_s >= 0 && std::isfinite(options_.rate_per_s));
   IDMERGE_CHECK(options_.rate_per_s == 0 || options_.burst >= 1);
 }
 
-std::chrono::nanoseconds Bucket::span(double tokens) const {
+std::chrono::nanoseconds TokenBucket::span(double tokens) const {
   const double s = std::clamp(tokens / options_.rate_per_s, -wait_s_max, wait_s_max);
   // Rounded up: a departure may be a nanosecond late, never early.
   return std::chrono::nanoseconds(static_cast<std::int64_t>(std::ceil(s * 1e9)));
 }
 
-Instant Bucket::earliest(double cost, Instant now) const {
+Instant TokenBucket::earliest(double cost, Instant now) const {
   if (options_.rate_per_s == 0) return now;
   const double burst = std::max(options_.burst, cost);
   return std::max(now, base_ + span(taken_ + cost - burst));
 }
 
-void Bucket::claim(double cost, Instant at) {
+void TokenBucket::claim(double cost, Instant at) {
   if (options_.rate_per_s == 0) return;
   // The bucket was full before `at`, so earlier departures no longer count. The comparison is
   // strict: moving the base at every departure would accumulate the rounding of every departure.
@@ -43,7 +43,7 @@ void Bucket::claim(double cost, Instant at) {
   taken_ += cost;
 }
 
-void Bucket::set_rate(BucketOptions options, Instant now) {
+void TokenBucket::set_rate(TokenBucketOptions options, Instant now) {
   double there = 0;  // tokens in the bucket; below 0 after a cost above the burst
   if (options_.rate_per_s > 0) {
     const double s = std::chrono::duration<double>(base_ + span(taken_) - now).count();

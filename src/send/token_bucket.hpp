@@ -14,15 +14,15 @@
 
 namespace idmerge::send {
 
-struct BucketOptions {
+struct TokenBucketOptions {
   double rate_per_s = 0;  // tokens; 0 = unlimited
   double burst = 1;       // tokens that may depart at once after an idle time
 };
 
-class Bucket {
+class TokenBucket {
  public:
   /// Creates a full bucket. Bug if the rate is negative or the burst is below 1 token.
-  explicit Bucket(BucketOptions options) : options_(options) { check(); }
+  explicit TokenBucket(TokenBucketOptions options) : options_(options) { check(); }
 
   /// Returns the first instant, not before `now`, at which `cost` tokens may depart.
   /// Bounds: a cost above the burst departs when a bucket of that size would be full.
@@ -33,15 +33,15 @@ class Bucket {
 
   /// Changes the rate. The tokens in the bucket are kept (none, if the rate was unlimited), up to
   /// the new burst.
-  void set_rate(BucketOptions options, Instant now);
+  void set_rate(TokenBucketOptions options, Instant now);
 
-  const BucketOptions& options() const { return options_; }
+  const TokenBucketOptions& options() const { return options_; }
 
  private:
   void check() const;
   std::chrono::nanoseconds span(double tokens) const;
 
-  BucketOptions options_;
+  TokenBucketOptions options_;
   Instant base_{};    // the bucket would have been full here ...
   double taken_ = 0;  // ... if these had not been taken since: full again at base + taken / rate
 };

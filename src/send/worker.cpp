@@ -8,107 +8,111 @@
 
 namespace idmerge::send {
 
-void Flight::begin(bool in_doubt, std::uint32_t failures_limit) {
-  parts.assign(1, {0, batch.links.size(), {.in_doubt = in_doubt}});
+void RequestInFlight::begin(bool in_doubt, std::uint32_t failures_limit) {
+  slices.assign(1, {0, batch.links.size(), {.in_doubt = in_doubt}});
   failures_max = failures_limit;
   request.clear();
-  passed = false;
+  has_permit = false;
   due = {};
 }
 
-void Flight::prepare(Dialect& dialect, std::uint32_t which, std::size_t links_at_most) {
-  if (passed) links_at_most = next().count;
-  if (!request.empty() && credentials == which && (passed || links_max == links_at_most)) return;
+void RequestInFlight::prepare(ServiceApi& service_api, std::uint32_t which,
+                              std::size_t links_at_most) {
+  if (has_permit) links_at_most = next().count;
+  if (!request.empty() && credentials == which && (has_permit || links_max == links_at_most))
+    return;
   request.clear();
   credentials = which;
   links_max = links_at_most;
-  if (!passed) undo_cut();
+  if (!has_permit) undo_cut();
   if (next().count > links_at_most) {
     cut_next(links_at_most);
     next().is_cut = true;
   }
-  const auto carried = dialect.encode(links(next()), request);
+  const auto carried = service_api.encode(links(next()), request);
   if (carried < next().count) cut_next(carried);
 }
 
-void Flight::cut_next(std::size_t count) {
-  const Part part = next();
-  next() = {part.first + count, part.count - count, part.tries, part.is_cut};
-  parts.push_back({part.first, count, part.tries});
+void RequestInFlight::cut_next(std::size_t count) {
+  const Slice slice = next();
+  next() = {slice.first + count, slice.count - count, slice.tries, slice.is_cut};
+  slices.push_back({slice.first, count, slice.tries});
 }
 
-void Flight::undo_cut() {
-  while (parts.size() > 1 && next().is_cut) {
-    const Part cut = next();
-    const Part& rest = parts[parts.size() - 2];
+void RequestInFlight::undo_cut() {
+  while (slices.size() > 1 && next().is_cut) {
+    const Slice cut = next();
+    const Slice& rest = slices[slices.size() - 2];
     if (cut.tries != rest.tries) return;
-    parts.pop_back();
+    slices.pop_back();
     next().first = cut.first;
     next().count += cut.count;
   }
 }
 
-void Flight::finish_next() {
-  IDMERGE_CHECK(has_parts());
-  parts.pop_back();
+void RequestInFlight::finish_next() {
+  IDMERGE_CHECK(has_slices());
+  slices.pop_back();
   request.clear();
   due = {};
 }
 
-void Flight::split_next() {
-  Part part = next();
-  IDMERGE_CHECK(part.count > 1);
+void RequestInFlight::split_next() {
+  Slice slice = next();
+  IDMERGE_CHECK(slice.count > 1);
   finish_next();
-  part.tries.failed = 0;
-  const auto half = part.count / 2;
-  parts.push_back({part.first + half, part.count - half, part.tries});
-  parts.push_back({part.first, half, part.tries});
+  slice.tries.failed = 0;
+  const auto half = slice.count / 2;
+  slices.push_back({slice.first + half, slice.count - half, slice.tries});
+  slices.push_back({slice.first, half, slice.tries});
 }
 
-bool Lane::has_parts() const {
-  return std::any_of(flights.begin(), flights.end(), [](auto& f) { return f.has_parts(); });
+bool Worker::has_slices() const {
+  return std::any_of(requests_in_flight.begin(), requests_in_flight.end(),
+                     [](auto& f) { return f.has_slices(); });
 }
 
-bool Lane::has_passed() const {
-  return std::any_of(flights.begin(), flights.end(),
-                     [](auto& f) { return f.has_parts() && f.passed; });
+bool Worker::holds_permit() const {
+  return std::any_of(requests_in_flight.begin(), requests_in_flight.end(),
+                     [](auto& f) { return f.has_slices() && f.has_permit; });
 }
 
-void Lane::swap_connection(Lane& other) noexcept {
+void Worker::swap_connection(Worker& other) noexcept {
   connection.swap(other.connection);
-  std::swap(pipe_max, other.pipe_max);
+  std::swap(pipelined_max, other.pipelined_max);
   std::swap(line, other.line);
   std::swap(carried, other.carried);
 }
 
-Flight* Lane::first_due(Instant now) {
-  for (std::size_t i = 0; i < flights.size(); ++i) {
-    Flight& flight = flights[(first + i) % flights.size()];
-    if (flight.has_parts() && flight.due <= now) return &flight;
+RequestInFlight* Worker::first_due(Instant now) {
+  for (std::size_t i = 0; i < requests_in_flight.size(); ++i) {
+    RequestInFlight& in_flight = requests_in_flight[(first + i) % requests_in_flight.size()];
+    if (in_flight.has_slices() && in_flight.due <= now) return &in_flight;
   }
   return nullptr;
 }
 
-void Lane::advance_past(const Flight& flight) {
-  first = (static_cast<std::size_t>(&flight - flights.data()) + 1) % flights.size();
+void Worker::advance_past(const RequestInFlight& in_flight) {
+  first = (static_cast<std::size_t>(&in_flight - requests_in_flight.data()) + 1) %
+          requests_in_flight.size();
 }
 
-void Lane::give_up_turns() {
-  for (Flight& flight : flights)
-    flight.passed = false;
+void Worker::give_up_permits() {
+  for (RequestInFlight& in_flight : requests_in_flight)
+    in_flight.has_permit = false;
 }
 
-Instant Lane::earliest_due() const {
+Instant Worker::earliest_due() const {
   Instant earliest = Instant::max();
-  for (const Flight& flight : flights) {
-    if (flight.has_parts()) earliest = std::min(earliest, flight.due);
+  for (const RequestInFlight& in_flight : requests_in_flight) {
+    if (in_flight.has_slices()) earliest = std::min(earliest, in_flight.due);
   }
   IDMERGE_CHECK(earliest != Instant::max());
   return earliest;
 }
 
-void Lane::adapt_pipe(bool answered) {
-  pipe_max = answered ? std::min(2 * pipe_max, flights.size()) : 1;
+void Worker::adapt_pipeline(bool answered) {
+  pipelined_max = answered ? std::min(2 * pipelined_max, requests_in_flight.size()) : 1;
 }
 
 }  // namespace idmerge::send

@@ -14,9 +14,9 @@
 namespace idmerge::util {
 
 template <class Item, std::size_t count>
-class Belt {
+class BufferQueue {
  public:
-  Belt() {
+  BufferQueue() {
     for (auto& item : items_)
       empty_.put(&item);
   }

@@ -98,7 +98,7 @@ Error thrown(const std::exception& exception) noexcept {
   }
 }
 
-void end_in_words() {
+void end_with_message() {
   std::set_terminate(on_terminate);
 }
 

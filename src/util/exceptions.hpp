@@ -40,6 +40,6 @@ T* made(T* thing) {
 /// code of an internal error. Asio and simdjson allocate memory where nothing may be thrown
 /// (~awaitable_thread posts a coroutine to its executor to be destroyed there), so lack of memory
 /// can end the process there. For the job this is as safe as any other kill.
-void end_in_words();
+void end_with_message();
 
 }  // namespace idmerge::util

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Reads a file and prints, as one line of JSON, what came out and what it cost. `intake` reads as
-// the planner does, from the disk and on two threads; `parse` feeds bytes that are in memory
+// Reads a file and prints, as one line of JSON, what came out and what it cost. `row_reader` reads
+// as the planner does, from the disk and on two threads; `parse` feeds bytes that are in memory
 // already to the reader alone, which is the figure for one core. `scripts/bench read` runs it
 // beside other programs and compares the answers. `rows` prints the rows instead, for
 // tests/end_to_end/reading_test.py: line, offset, fault and column, and both ids in hexadecimal.
@@ -55,9 +55,9 @@ int fail(const Error& error) {
   return 1;
 }
 
-Result<Count> intake(const std::string& path, std::uint64_t& bytes) {
+Result<Count> row_reader(const std::string& path, std::uint64_t& bytes) {
   Count count;
-  auto opened = Intake::open({.inputs = {path}});
+  auto opened = RowReader::open({.inputs = {path}});
   if (!opened) return opened.error();
   RowBlock block;
   for (;;) {
@@ -111,7 +111,7 @@ std::string hex(std::string_view id) {
 }
 
 int print_rows(const std::string& path) {
-  auto opened = Intake::open({.inputs = {path}});
+  auto opened = RowReader::open({.inputs = {path}});
   if (!opened) return fail(opened.error());
   RowBlock block;
   for (;;) {
@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
   const auto started = std::chrono::steady_clock::now();
   const auto all_before = cpu_s(RUSAGE_SELF);
   const auto own_before = cpu_s(RUSAGE_THREAD);
-  const auto count = mode == "parse" ? parse(memory) : intake(argv[2], bytes);
+  const auto count = mode == "parse" ? parse(memory) : row_reader(argv[2], bytes);
   if (!count) return fail(count.error());
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started;
   std::printf(

@@ -17,13 +17,13 @@ TEST_SUITE("cli/canary_samples") {
     for (const std::string row : {"a1,u1", "a2,u1", "bad,u2", "a3,u3", "a4,u3", "a5,u4", "a6,u1"})
       rows += row + "\n";
     const auto job = stage.planned("pairs.csv", rows);
-    CHECK(links_to_look_up(stage.files, *view_job(stage.files, job), false)->empty());
+    CHECK(links_to_sample(stage.files, *view_job(stage.files, job), false)->empty());
     EmulatorOptions options;
     options.service.refuse_ids = "bad";
     auto emulator = Emulator::start(std::move(options));
     REQUIRE(emulator);
     REQUIRE_MESSAGE(stage.code({"run", "--job", job, "--to", (*emulator)->url()}) == 3, stage.said);
-    const auto links = links_to_look_up(stage.files, *view_job(stage.files, job), false);
+    const auto links = links_to_sample(stage.files, *view_job(stage.files, job), false);
     REQUIRE_MESSAGE(links, links);
     std::vector<std::string> anons;
     for (const auto& found : *links)

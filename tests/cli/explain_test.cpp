@@ -143,7 +143,7 @@ TEST_SUITE("cli/explain") {
     const auto paths = JobPaths{job}.run();
     const auto digest = PlanReader::open(stage.files, JobPaths{job}.plan())->facts().digest;
     const auto written =
-        parse_timeline(stage.files.read_all(paths.timeline(), 10'000).value(), digest);
+        parse_progress_log(stage.files.read_all(paths.progress_log(), 10'000).value(), digest);
     REQUIRE(written.size() >= 2);
     CHECK(written.front().settled == 0);
     CHECK(written.back().settled == written.back().end);
@@ -156,12 +156,12 @@ TEST_SUITE("cli/explain") {
     constexpr std::int64_t day_s = 86'400;
     const auto end = written.back().end;
     std::string lines;
-    for (const TimelineEntry& entry : {TimelineEntry{begun, 0, 0, 0},
-                                       {begun + 2 * day_s, 0, 0, 0},
-                                       {begun + 2 * day_s + 10, 0, end, end},
-                                       {begun + 7 * day_s, 0, end, end}})
-      lines += timeline_line(entry, digest);
-    REQUIRE(stage.files.replace(paths.timeline(), lines));
+    for (const ProgressLogEntry& entry : {ProgressLogEntry{begun, 0, 0, 0},
+                                          {begun + 2 * day_s, 0, 0, 0},
+                                          {begun + 2 * day_s + 10, 0, end, end},
+                                          {begun + 7 * day_s, 0, end, end}})
+      lines += progress_log_line(entry, digest);
+    REQUIRE(stage.files.replace(paths.progress_log(), lines));
     const auto moment = [](std::int64_t unix_s) {
       return rfc3339(std::chrono::system_clock::time_point(std::chrono::seconds(unix_s)));
     };
@@ -172,7 +172,7 @@ TEST_SUITE("cli/explain") {
     const auto object = said_of(stage, {"a1", "--job", job, "--format", "ndjson"});
     CHECK_MESSAGE(contains(object, "\"between\":[\"" + from + "\",\"" + to + "\"]"), object);
     // It is only to be more exact by: without it there is an answer, too.
-    REQUIRE(stage.files.remove(paths.timeline()));
+    REQUIRE(stage.files.remove(paths.progress_log()));
     CHECK(contains(said_of(stage, {"a1", "--job", job}), ": delivered, between "));
   }
 

@@ -23,7 +23,7 @@ TEST_SUITE("cli/job_summary") {
     const auto view = view_job(stage.files, job);
     REQUIRE_MESSAGE(view, view);
     CHECK(view->plan.id().size() == 12);
-    CHECK(view->census.read == 8);
+    CHECK(view->plan_summary.read == 8);
     CHECK(view->pending() == 3);
     CHECK_FALSE(view->finished());
     REQUIRE(view->examples.size() == 3);
@@ -131,24 +131,24 @@ TEST_SUITE("cli/job_summary") {
   TEST_CASE("a census that names what the plan does not have is refused") {
     Stage stage;
     const auto job = stage.planned();
-    const auto planned = view_job(stage.files, job)->census;
-    const auto opens = [&](const CensusReport& census) {
+    const auto planned = view_job(stage.files, job)->plan_summary;
+    const auto opens = [&](const PlanSummary& plan_summary) {
       PlanSketch sketch;
-      sketch.links = census.links;
-      sketch.census = to_text(census);
+      sketch.links = plan_summary.links;
+      sketch.plan_summary = to_text(plan_summary);
       REQUIRE(make_plan(stage.files, JobPaths{job}.plan(), sketch));
       const auto view = view_job(stage.files, job);
       if (!view) CHECK(view.error().code == Errc::input);
       return view.has_value();
     };
-    auto census = planned;
-    census.unreadable_orders = {1, 0, 2, 3};
-    CHECK(opens(census));
-    census.unreadable_orders.file = 1;
-    CHECK_FALSE(opens(census));
-    census = planned;
-    census.examples = {census.links};
-    CHECK_FALSE(opens(census));
+    auto plan_summary = planned;
+    plan_summary.unreadable_orders = {1, 0, 2, 3};
+    CHECK(opens(plan_summary));
+    plan_summary.unreadable_orders.file = 1;
+    CHECK_FALSE(opens(plan_summary));
+    plan_summary = planned;
+    plan_summary.examples = {plan_summary.links};
+    CHECK_FALSE(opens(plan_summary));
   }
 
   TEST_CASE("what is no job, or a damaged one, is refused") {

@@ -84,7 +84,7 @@ TEST_SUITE("cli/plan_command") {
                                        "--order-field", "at",  "--to",          service->url()};
     CHECK_MESSAGE(stage.code(run) == 0, stage.said);
     const auto view = view_job(stage.files, input + ".idmerge");
-    CHECK(view->census.outranked() == 1);
+    CHECK(view->plan_summary.outranked() == 1);
     CHECK(tally_of(*view).held == 1);  // still a fate of its own
     CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 0);
     // Two claims of the same age are doubt: nobody was preferred.
@@ -104,7 +104,7 @@ TEST_SUITE("cli/plan_command") {
                                            "anonymous_id,user_id\na1,u1\nANONYMOUS_ID,USER_ID\n"
                                            "a2,u2\nanonymous_id ,user_id\na3,u3\n");
     CHECK(stage.code({"plan", input, "--max-rejected", "0"}) == 0);
-    CHECK(view_job(stage.files, input + ".idmerge")->census.rejected() == 2);
+    CHECK(view_job(stage.files, input + ".idmerge")->plan_summary.rejected() == 2);
   }
 
   TEST_CASE("a guard stops before anything leaves") {
@@ -282,7 +282,7 @@ TEST_SUITE("cli/plan_command") {
                                            "anonymous_id,user_id\n"
                                            "a1,u1\na1,u2\na2,u1\na2,u2\na3,u1\na3,u2\n");
     CHECK(stage.code({"plan", input, "--max-held", "none"}) == 0);
-    CHECK(view_job(stage.files, input + ".idmerge")->census.held() == 6);
+    CHECK(view_job(stage.files, input + ".idmerge")->plan_summary.held() == 6);
     const auto decisions = stage.scratch.write(
         "d.csv", "anonymous_id,user_id,decision\na1,u1,\na1,u2,u2\na2,u1,never\na3,u1,\nb,u1,u1\n");
     const auto service = running_emulator();
@@ -294,9 +294,9 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.heard("planning anew"));
     CHECK(stage.heard(decisions + ": line 6: no row has this anonymous id"));
     const auto view = view_job(stage.files, input + ".idmerge");
-    CHECK(view->census.sendable() == 1);
-    CHECK(view->census.voided() == 3);
-    CHECK(view->census.held() == 2);
+    CHECK(view->plan_summary.sendable() == 1);
+    CHECK(view->plan_summary.voided() == 3);
+    CHECK(view->plan_summary.held() == 2);
     run.insert(run.end(), {"--max-held", "none"});
     CHECK(stage.code(run) == 3);
     CHECK(stage.code({"run", "--job", input + ".idmerge"}) == 3);
@@ -320,8 +320,8 @@ TEST_SUITE("cli/plan_command") {
                                         "none", "--deny-file", list};
     CHECK(stage.code(plan) == 0);
     const auto view = view_job(stage.files, input + ".idmerge");
-    CHECK(view->census.sendable() == 1);
-    CHECK(view->census.faults[static_cast<std::size_t>(Fault::denied)] == 2);
+    CHECK(view->plan_summary.sendable() == 1);
+    CHECK(view->plan_summary.faults[static_cast<std::size_t>(Fault::denied)] == 2);
     CHECK(stage.scratch.read("p.csv.idmerge/rejected.ndjson").find("\"reason\":\"denied\"") !=
           std::string::npos);
     CHECK(stage.code({"run", input, "--to", "emulator", "--max-rejected", "none"}) == 2);
@@ -530,12 +530,12 @@ TEST_SUITE("cli/plan_command") {
     stage.scratch.write("p.csv", std::string(clean_rows) + "new,u9\n");
     CHECK(stage.code({"plan", input}) == 0);
     CHECK(stage.heard("planning anew"));
-    CHECK(view_job(stage.files, input + ".idmerge")->census.read == 3);
+    CHECK(view_job(stage.files, input + ".idmerge")->plan_summary.read == 3);
     const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
     stage.scratch.write("p.csv", clean_rows);
     CHECK(stage.code({"plan", input}) == 4);
-    CHECK(view_job(stage.files, input + ".idmerge")->census.read == 3);
+    CHECK(view_job(stage.files, input + ".idmerge")->plan_summary.read == 3);
   }
 
   TEST_CASE("a job goes on to its own target, and to no other") {

@@ -62,7 +62,8 @@ struct Nights {
 };
 
 /// What --max-links says of so many links, "" if nothing.
-std::string judged(const Limit& most, std::uint64_t links, const std::optional<LastJob>& last = {},
+std::string judged(const Limit& most, std::uint64_t links,
+                   const std::optional<PreviousJob>& last = {},
                    const std::string& last_job = "jobs/last") {
   Settings settings;
   settings.max_links = most;
@@ -78,15 +79,15 @@ std::string judged(const Limit& most, std::uint64_t links, const std::optional<L
 TEST_SUITE("cli/previous_job") {
   TEST_CASE("a share is of the last job's links, and a count of nothing") {
     const Limit half_more{Limit::Kind::percent, 0, 150};
-    const LastJob last{"jobs/last", 40'113'202};
+    const PreviousJob last{"jobs/last", 40'113'202};
     CHECK(judged(half_more, 60'169'803, last).empty());
     CHECK(judged(half_more, 60'169'804, last) ==
           "--max-links: 60,169,804 links are to be sent, over 150% of the 40,113,202 that "
           "jobs/last had to send: look at the census, or raise the guard");
-    CHECK(judged(half_more, 0, LastJob{"jobs/last", 0}).empty());
-    CHECK_FALSE(judged(half_more, 1, LastJob{"jobs/last", 0}).empty());
+    CHECK(judged(half_more, 0, PreviousJob{"jobs/last", 0}).empty());
+    CHECK_FALSE(judged(half_more, 1, PreviousJob{"jobs/last", 0}).empty());
     CHECK(judged(half_more, 1'000'000'000, {}, "none").empty());
-    CHECK(judged({Limit::Kind::percent, 0, 50}, 6, LastJob{"jobs/last", 10}) != "");
+    CHECK(judged({Limit::Kind::percent, 0, 50}, 6, PreviousJob{"jobs/last", 10}) != "");
     CHECK(judged({Limit::Kind::count, 7, 0}, 7).empty());
     CHECK(judged({Limit::Kind::count, 7, 0}, 8) ==
           "--max-links: 8 links are to be sent, over 7: look at the census, or raise the guard");

@@ -78,7 +78,7 @@ TEST_SUITE("cli/progress_line") {
     now.refused = 3;
     now.parked = 1;
     now.retries_now = 12;
-    now.throttled_now = 2;
+    now.rate_limited_now = 2;
     now.since_success = 75s;
     CHECK(sending_text(now, 0) ==
           "sending: 12,348 of 100,000 links (12.3 %), 0.0/s, 3 refused, 1 parked, 12 repeats, "

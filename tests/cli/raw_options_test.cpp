@@ -42,8 +42,8 @@ struct World {
   std::map<std::string, std::string> environment;
   std::map<std::string, std::string> files;
 
-  Result<Typed> parse(const std::vector<std::string>& arguments) const {
-    return parse_typed(
+  Result<RawOptions> parse(const std::vector<std::string>& arguments) const {
+    return parse_raw_options(
         commands, options, arguments,
         [this](const std::string& name) -> std::optional<std::string> {
           const auto found = environment.find(name);
@@ -65,7 +65,7 @@ struct World {
   }
 };
 
-std::string text_of(const Typed& typed, std::string_view name) {
+std::string text_of(const RawOptions& typed, std::string_view name) {
   const auto* option = typed.find(name);
   return option == nullptr ? "(not typed)" : option->text;
 }

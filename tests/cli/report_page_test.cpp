@@ -40,11 +40,11 @@ std::size_t times(std::string_view text, std::string_view words) {
 }
 
 /// Links of which some are settled.
-JobView sent_view(std::uint64_t links, std::uint64_t delivered, std::uint64_t refused) {
-  JobView view;
+JobSummary sent_view(std::uint64_t links, std::uint64_t delivered, std::uint64_t refused) {
+  JobSummary view;
   view.job = "job";
-  view.census.read = view.census.links = links;
-  view.census.verdicts[0] = view.census.to_send[0] = links;
+  view.plan_summary.read = view.plan_summary.links = links;
+  view.plan_summary.verdicts[0] = view.plan_summary.to_send[0] = links;
   view.run.emplace();
   view.run->checkpoint.ledger.delivered = delivered;
   view.run->checkpoint.ledger.refused = refused;
@@ -98,7 +98,7 @@ std::string element(const std::string& page, const std::string& id) {
   return page.substr(at, page.find("</", at) - at);
 }
 
-std::string headline(const JobView& view, const Ending& ending) {
+std::string headline(const JobSummary& view, const Ending& ending) {
   const auto page = report_page(view, ending, IdMask(true));
   const auto at = page.find("<h1>") + 4;
   return page.substr(at, page.find("</h1>") - at);
@@ -116,9 +116,9 @@ TEST_SUITE("cli/report_page") {
     view.plan.inputs.push_back({.size_bytes = 9, .rows = 5, .format = evil, .path = evil});
     view.plan.options.set("max_cluster", evil);
     view.plan.options.set("on_conflict", evil);
-    view.census.verdicts[static_cast<std::size_t>(Verdict::oversize)] = 1;
-    view.census.verdicts[static_cast<std::size_t>(Verdict::outranked)] = 1;
-    view.census.read = view.census.links = 7;
+    view.plan_summary.verdicts[static_cast<std::size_t>(Verdict::oversize)] = 1;
+    view.plan_summary.verdicts[static_cast<std::size_t>(Verdict::outranked)] = 1;
+    view.plan_summary.read = view.plan_summary.links = 7;
     view.run->checkpoint.words.set("to", evil);
     const NamedLink link{Op::create, evil, evil, 101};
     view.examples = view.largest = view.hubs = view.doubled = {link};
@@ -183,7 +183,7 @@ TEST_SUITE("cli/report_page") {
     CHECK(headline(planned, {}) == "Planned: 1 link to send, nothing sent yet");
     CHECK(headline(planned, {.exit_code = 6, .stop = "--max-held: x"}) ==
           "Stopped before anything was sent: 1 link planned");
-    planned.census = {};
+    planned.plan_summary = {};
     CHECK(headline(planned, {}) == "Planned: there is nothing to send");
   }
 
@@ -244,8 +244,8 @@ TEST_SUITE("cli/report_page") {
       view.plan.inputs.push_back(
           {.size_bytes = 1000, .rows = 1, .format = "csv", .path = fmt::format("part-{:05}", i)});
     }
-    view.census.clusters = 10'000;
-    view.census.hubs = 12;
+    view.plan_summary.clusters = 10'000;
+    view.plan_summary.hubs = 12;
     view.hubs.assign(10, {Op::create, "a", "u", 200});
     view.largest = view.hubs;
     const auto page = report_page(view, {}, IdMask(true));
@@ -271,7 +271,7 @@ TEST_SUITE("cli/report_page") {
 
   TEST_CASE("links that may be sent again are said") {
     auto view = sent_view(9, 3, 0);
-    view.doubt.links = {{3, 4}};
+    view.in_doubt.links = {{3, 4}};
     CHECK(has(report_page(view, {}, IdMask(true)), "At most 4 links may already have been"));
   }
 

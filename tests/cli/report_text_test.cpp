@@ -33,7 +33,7 @@ TEST_SUITE("cli/report_text") {
     const auto job = stage.planned();
     const auto view = view_job(stage.files, job);
     REQUIRE(view);
-    const auto text = census_text(*view, IdMask(true), Rate{500, false});
+    const auto text = plan_summary_text(*view, IdMask(true), Rate{500, false});
     CAPTURE(text);
     CHECK(text.starts_with("plan " + view->plan.id() + " in " + job + "\n"));
     CHECK(has(text, "pairs.csv: csv, 8 rows"));
@@ -71,53 +71,54 @@ TEST_SUITE("cli/report_text") {
   TEST_CASE("masked, the census shows no id") {
     Stage stage;
     const auto view = view_job(stage.files, stage.planned());
-    const auto text = census_text(*view, IdMask(false), Rate{0, false});
+    const auto text = plan_summary_text(*view, IdMask(false), Rate{0, false});
     CHECK_FALSE(has(text, "0305e82c33"));
     CHECK_FALSE(has(text, "user-1@example.com"));
     CHECK(has(text, "at no rate limit"));
   }
 
   TEST_CASE("an id cannot steer the terminal that shows it") {
-    JobView view;
+    JobSummary view;
     view.job = "j\x1b[2J";
     view.examples.push_back({Op::create, "a\x1b]0;x\x07", "u\xe2\x80\xae", 0});
-    const auto text = census_text(view, IdMask(true), Rate{500, false}) + account_text(view);
+    const auto text = plan_summary_text(view, IdMask(true), Rate{500, false}) + account_text(view);
     CHECK_FALSE(has(text, "\x1b"));
     CHECK_FALSE(has(text, "\x07"));
     CHECK_FALSE(has(text, "\xe2\x80\xae"));
   }
 
   TEST_CASE("what a careful person would look at is said") {
-    JobView view;
-    auto& census = view.census;
-    census.read = census.links = 10;
-    census.verdicts[0] = census.to_send[0] = 10;
-    census.anon = {10, 0, 0};
-    census.user = {10, 10, 10};
-    census.hubs = 2;
-    census.doubled_device_prefix = 1;
-    const auto text = census_text(view, IdMask(true), Rate{500, false});
+    JobSummary view;
+    auto& plan_summary = view.plan_summary;
+    plan_summary.read = plan_summary.links = 10;
+    plan_summary.verdicts[0] = plan_summary.to_send[0] = 10;
+    plan_summary.anon = {10, 0, 0};
+    plan_summary.user = {10, 10, 10};
+    plan_summary.hubs = 2;
+    plan_summary.doubled_device_prefix = 1;
+    const auto text = plan_summary_text(view, IdMask(true), Rate{500, false});
     CHECK(has(text, "are the columns swapped?"));
     CHECK(has(text, "10 anonymous ids are no UUIDv4"));
     for (const std::string mode : {"original", "simplified", "legacy"}) {
       auto known = view;
       known.plan.options.set("project_mode", mode);
       CAPTURE(mode);
-      CHECK(has(census_text(known, IdMask(true), Rate{}), "are no UUIDv4: a project in mode") ==
-            (mode == "original"));
+      CHECK(has(plan_summary_text(known, IdMask(true), Rate{}),
+                "are no UUIDv4: a project in mode") == (mode == "original"));
     }
     CHECK(has(text, "2 users have more than 100 anonymous ids"));
     CHECK(has(text, "1 anonymous ids start with $device:$device:"));
-    census.to_send = {0, 0, 10};
-    census.unsided = 10;
-    CHECK(has(census_text(view, IdMask(true), Rate{}), "nothing guards them against conflicts"));
-    CHECK(has(census_text(view, IdMask(true), Rate{}), "merge can fuse two known users"));
+    plan_summary.to_send = {0, 0, 10};
+    plan_summary.unsided = 10;
+    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}),
+              "nothing guards them against conflicts"));
+    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}), "merge can fuse two known users"));
   }
 
   TEST_CASE(
       "orders that cannot be read are counted and shown, where and what they must look like") {
     Stage stage;
-    CHECK(has(census_json(*view_job(stage.files, stage.planned()), IdMask(true)),
+    CHECK(has(plan_summary_json(*view_job(stage.files, stage.planned()), IdMask(true)),
               R"("unreadable_orders":{"rows":0,"first":null},"links":5)"));
     const auto input = stage.scratch.write("o.csv",
                                            "anonymous_id,user_id,at\n"
@@ -134,10 +135,10 @@ TEST_SUITE("cli/report_text") {
     // The plan remembers it.
     const auto view = view_job(stage.files, input + ".idmerge");
     REQUIRE(view);
-    CHECK(has(census_text(*view, IdMask(true), Rate{}), said));
-    CHECK(
-        has(census_json(*view, IdMask(true)), R"("unreadable_orders":{"rows":1,"first":{"file":")" +
-                                                  input + R"(","line":3,"column":41}},"links":1)"));
+    CHECK(has(plan_summary_text(*view, IdMask(true), Rate{}), said));
+    CHECK(has(plan_summary_json(*view, IdMask(true)),
+              R"("unreadable_orders":{"rows":1,"first":{"file":")" + input +
+                  R"(","line":3,"column":41}},"links":1)"));
     CHECK(
         has(stage.scratch.read("o.csv.idmerge/summary.json"), "\"unreadable_orders\":{\"rows\":1"));
     CHECK(has(stage.scratch.read("o.csv.idmerge/report.html"), "1 rows have an order that cannot"));
@@ -148,9 +149,9 @@ TEST_SUITE("cli/report_text") {
     const auto view = view_job(stage.files, stage.planned());
     const auto text = account_text(*view);
     CAPTURE(text);
-    for (const auto* fate :
+    for (const auto* outcome :
          {"read", "delivered", "duplicate", "skipped", "rejected", "held", "refused", "pending"}) {
-      CHECK(count_of(text, fate) != "(no such line)");
+      CHECK(count_of(text, outcome) != "(no such line)");
     }
     CHECK(count_of(text, "read") == "8");
     CHECK(count_of(text, "pending") == "3");

@@ -22,11 +22,11 @@ TEST_SUITE("cli/settings") {
   TEST_CASE("without options the defaults of the rooms are in force") {
     const auto settings = settings_of({"run", "pairs.csv", "--to", "eu"});
     REQUIRE(settings);
-    CHECK(settings->plan.intake.inputs == std::vector<std::string>{"pairs.csv"});
+    CHECK(settings->plan.row_reader.inputs == std::vector<std::string>{"pairs.csv"});
     CHECK(settings->send.target.host == "api-eu.mixpanel.com");
     CHECK(settings->send.rate == Rate{500, false});
     CHECK(!settings->send.burst);
-    CHECK(settings->plan.census.max_cluster == 499);
+    CHECK(settings->plan.resolver.max_cluster == 499);
     CHECK(settings->output.fail_on.size() == 3);
     CHECK_FALSE(settings->rehearse);
   }
@@ -94,7 +94,7 @@ TEST_SUITE("cli/settings") {
                                     "4", "--max-requests", "7", "--canary", "5", "--op", "merge",
                                     "--max-held", "none", "--yes", "--ca-cert", "ca.pem"});
     REQUIRE_MESSAGE(first, first);
-    auto words = words_to_record(*first);
+    auto words = values_to_record(*first);
     CHECK(words.get("to") == "eu");
     CHECK(words.get("rate") == "100/s");
     CHECK(words.get("ca-cert").starts_with("/"));
@@ -113,18 +113,18 @@ TEST_SUITE("cli/settings") {
     CHECK(later->send.connections == 4);
     CHECK(later->send.rate == Rate{200, false});
     CHECK(later->max_held == Limit{});
-    CHECK(words_to_record(*later).get("rate") == "200/s");
-    CHECK(words_to_record(*later).get("connections") == "4");
+    CHECK(values_to_record(*later).get("rate") == "200/s");
+    CHECK(values_to_record(*later).get("connections") == "4");
 
     const auto nightly =
         settings_of({"run", "x", "--to", "eu", "--max-links", "150%", "--last-job", "jobs/last"});
-    words = words_to_record(*nightly);
+    words = values_to_record(*nightly);
     CHECK(words.get("last-job").ends_with("/jobs/last"));
     CHECK(words.get("last-job").starts_with("/"));
     auto resumed = settings_of({"run", "--job", "x.idmerge", "--max-links", "none"});
     CHECK(recall(*resumed, words));
     CHECK(resumed->max_links == Limit{});
-    CHECK(words_to_record(
+    CHECK(values_to_record(
               *settings_of({"run", "x", "--to", "eu", "--max-links", "150%", "--last-job", "none"}))
               .get("last-job") == "none");
 
@@ -137,7 +137,7 @@ TEST_SUITE("cli/settings") {
   }
 
   TEST_CASE("planning options beside a plan must be those of the plan") {
-    const auto planned = plan_words(
+    const auto planned = plan_values(
         settings_of({"plan", "x", "--op", "merge", "--no-header", "--anon-field", "#1"})->plan);
     const auto check = [&](std::vector<std::string> more) {
       more.insert(more.begin(), {"run", "--job", "j"});
@@ -172,7 +172,7 @@ TEST_SUITE("cli/settings") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
                                        "--project-mode", "original", "--project-id", "1"});
     REQUIRE_MESSAGE(settings, settings);
-    CHECK(settings->send.dialect.api == Api::import);
+    CHECK(settings->send.service_api.api == Api::import);
     CHECK(settings->send.rate == Rate{15'000, false});
     CHECK(run_error({"--api", "import"}).starts_with("--project-mode: is needed for --api import"));
     CHECK(error_of({"run", "x", "--to", "eu", "--api", "import", "--project-mode", "legacy"})
@@ -194,7 +194,7 @@ TEST_SUITE("cli/settings") {
     auto later = settings_of({"run", "--job", "x.idmerge"});
     REQUIRE(later);
     CHECK(later->send.rate != first->send.rate);
-    REQUIRE(recall(*later, words_to_record(*first)));
+    REQUIRE(recall(*later, values_to_record(*first)));
     CHECK(later->send.rate == first->send.rate);
     CHECK(!later->send.rate_is_given);  // what was said meanwhile goes before
     CHECK(settings_of({"run", "x", "--to", "eu", "--rate", "pause"})->send.rate.at({}).paused);
@@ -202,17 +202,18 @@ TEST_SUITE("cli/settings") {
   }
 
   TEST_CASE("the command rate wants to be told what and where") {
-    CHECK(settings_of({"rate", "20/s", "--job", "j"})->say_rate == "20/s");
-    CHECK(settings_of({"rate", "08:00,20/s", "19:00,0", "--job", "j"})->say_rate ==
+    CHECK(settings_of({"rate", "20/s", "--job", "j"})->request_rate == "20/s");
+    CHECK(settings_of({"rate", "08:00,20/s", "19:00,0", "--job", "j"})->request_rate ==
           "08:00,20/s 19:00,0");
     CHECK(!settings_of({"rate", "20/s"}));
     CHECK(!settings_of({"rate", "--job", "j"}));
   }
 
   TEST_CASE("a simplified project has no cap, unless one is typed") {
-    CHECK(settings_of({"plan", "x", "--project-mode", "simplified"})->plan.census.max_cluster == 0);
+    CHECK(settings_of({"plan", "x", "--project-mode", "simplified"})->plan.resolver.max_cluster ==
+          0);
     CHECK(settings_of({"plan", "x", "--project-mode", "simplified", "--max-cluster", "100"})
-              ->plan.census.max_cluster == 100);
+              ->plan.resolver.max_cluster == 100);
   }
 
   TEST_CASE("the environment names options in capitals") {

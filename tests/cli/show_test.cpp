@@ -90,9 +90,9 @@ TEST_SUITE("cli/show") {
     Progress silent;
     SendOptions options;
     options.target = parse_target("http://127.0.0.1:9").value();
-    auto outset = read_outset(options, job, stage.files, silent);
-    REQUIRE(outset);
-    auto log = begin_run(options, {}, *outset, 2, stage.files);
+    auto open_run = read_open_run(options, job, stage.files, silent);
+    REQUIRE(open_run);
+    auto log = begin_run(options, {}, *open_run, 2, stage.files);
     REQUIRE(log);
     log->attempt(0, 3);
     log->deliver_ambiguous(1, 2, R"({"link":1,"file":"pairs.csv"})");
@@ -113,7 +113,7 @@ TEST_SUITE("cli/show") {
     log->refuse(0, 1, R"({"link":0})");
     const auto last = log->last_snapshot(true, 0);
     REQUIRE(last);
-    REQUIRE(RunSaver::open(stage.files, outset->paths)->save(*last));
+    REQUIRE(RunSaver::open(stage.files, open_run->paths)->save(*last));
     CHECK(in_doubt() == header + row("02", "3,ambiguous"));
   }
 
@@ -132,11 +132,11 @@ TEST_SUITE("cli/show") {
 
     const auto again = stage.scratch.write("held.csv", held);
     CHECK(stage.code({"plan", again, "--max-held", "none"}) == 0);
-    CHECK(view_job(stage.files, again + ".idmerge")->census.held() == 2);
+    CHECK(view_job(stage.files, again + ".idmerge")->plan_summary.held() == 2);
     const auto as_json = stage.scratch.write(
         "held.ndjson", shown(stage, {"--job", job, "--held", "--format", "ndjson"}));
     CHECK(stage.code({"plan", as_json, "--max-held", "none"}) == 0);
-    CHECK(view_job(stage.files, as_json + ".idmerge")->census.held() == 2);
+    CHECK(view_job(stage.files, as_json + ".idmerge")->plan_summary.held() == 2);
   }
 
   TEST_CASE("a held claim is listed with the one that won, and pairs without sides ask nothing") {

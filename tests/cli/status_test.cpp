@@ -71,9 +71,9 @@ TEST_SUITE("cli/status") {
     SendOptions options;
     options.target = parse_target("http://127.0.0.1:9").value();
     {
-      auto outset = read_outset(options, job, stage.files, silent);
-      REQUIRE(outset);
-      auto log = begin_run(options, {}, *outset, 2, stage.files);
+      auto open_run = read_open_run(options, job, stage.files, silent);
+      REQUIRE(open_run);
+      auto log = begin_run(options, {}, *open_run, 2, stage.files);
       REQUIRE(log);
       log->attempt(0, 3);
       log->deliver(0, 1, 1);
@@ -106,9 +106,9 @@ TEST_SUITE("cli/status") {
     };
     const RunPaths run = JobPaths{job}.run();
     CHECK(says("\nrate: 500/s, the default\n"));
-    REQUIRE(say_rate(stage.files, run, "20/s"));
+    REQUIRE(request_rate(stage.files, run, "20/s"));
     CHECK(says("\nrate: 20/s, as idmerge rate said\n"));
-    REQUIRE(say_rate(stage.files, run, "00:00,pause"));
+    REQUIRE(request_rate(stage.files, run, "00:00,pause"));
     CHECK(says("\nrate: 00:00,pause, as idmerge rate said; now pause\n"));
     REQUIRE(stage.files.replace(run.rate(), "fast\n"));
     CHECK(says("\nnote: " + run.rate() + ": \"fast\" is not a rate"));
@@ -118,7 +118,7 @@ TEST_SUITE("cli/status") {
     CHECK(stage.code({"run", "--job", job, "--to", (*emulator)->url(), "--rate", "200/s",
                       "--max-requests", "1", "--max-rejected", "none", "--max-held", "none"}) == 8);
     CHECK(says("\nrate: 200/s, as it was run with\n"));
-    REQUIRE(say_rate(stage.files, run, "30req/s"));
+    REQUIRE(request_rate(stage.files, run, "30req/s"));
     CHECK(says("\nrate: 30req/s, as idmerge rate said\n"));
     CHECK(stage.code({"run", "--job", job}) == 3);
     CHECK(!says("\nrate: "));

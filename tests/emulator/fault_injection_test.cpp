@@ -11,8 +11,8 @@ using namespace idmerge::emulator;
 
 namespace {
 
-Chaos chaos(std::string_view risks, std::uint64_t seed = 1) {
-  return Chaos{parse_risks(risks).value(), seed};
+FaultInjection fault_injection(std::string_view risks, std::uint64_t seed = 1) {
+  return FaultInjection{parse_risks(risks).value(), seed};
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ TEST_SUITE("emulator/fault_injection") {
   }
 
   TEST_CASE("shares come out as asked for, within four standard deviations") {
-    const Chaos some = chaos("503:0.01,reset:0.05,hang:0.2", 42);
+    const FaultInjection some = fault_injection("503:0.01,reset:0.05,hang:0.2", 42);
     constexpr int requests = 200'000;
     std::map<std::string, int> seen;
     int after = 0;
@@ -74,7 +74,7 @@ TEST_SUITE("emulator/fault_injection") {
   }
 
   TEST_CASE("the seed and the number decide, nothing else") {
-    const auto pattern = [](const Chaos& some) {
+    const auto pattern = [](const FaultInjection& some) {
       std::string text;
       for (std::uint64_t i = 0; i < 1000; ++i) {
         const auto draw = some.draw(i);
@@ -82,15 +82,15 @@ TEST_SUITE("emulator/fault_injection") {
       }
       return text;
     };
-    CHECK(pattern(chaos("503:0.3", 7)) == pattern(chaos("503:0.3", 7)));
-    CHECK(pattern(chaos("503:0.3", 7)) != pattern(chaos("503:0.3", 8)));
-    CHECK(pattern(chaos("503:1", 7)).find('.') == std::string::npos);
-    CHECK(pattern(chaos("503:0", 7)) == std::string(1000, '.'));
+    CHECK(pattern(fault_injection("503:0.3", 7)) == pattern(fault_injection("503:0.3", 7)));
+    CHECK(pattern(fault_injection("503:0.3", 7)) != pattern(fault_injection("503:0.3", 8)));
+    CHECK(pattern(fault_injection("503:1", 7)).find('.') == std::string::npos);
+    CHECK(pattern(fault_injection("503:0", 7)) == std::string(1000, '.'));
   }
 
   TEST_CASE("a refusal strikes before the link is made, a spoiled answer after it") {
     const auto after = [](std::string_view risks) {
-      const Chaos some = chaos(risks);
+      const FaultInjection some = fault_injection(risks);
       int count = 0;
       for (std::uint64_t i = 0; i < 1000; ++i)
         count += some.draw(i).after ? 1 : 0;
@@ -117,13 +117,13 @@ TEST_SUITE("emulator/fault_injection") {
     for (int i = 0; i < 10'000; ++i) {
       const auto a = "a" + std::to_string(i);
       const auto b = "b" + std::to_string(i % 97);
-      const bool is_refused = refused_by_lot(0.2, 5, a, b);
-      CHECK(refused_by_lot(0.2, 5, b, a) == is_refused);
-      CHECK((!is_refused || refused_by_lot(0.3, 5, a, b)));
-      if (is_refused != refused_by_lot(0.2, 6, a, b)) ++otherwise;
+      const bool is_refused = refused_at_random(0.2, 5, a, b);
+      CHECK(refused_at_random(0.2, 5, b, a) == is_refused);
+      CHECK((!is_refused || refused_at_random(0.3, 5, a, b)));
+      if (is_refused != refused_at_random(0.2, 6, a, b)) ++otherwise;
       if (is_refused) ++refused;
-      CHECK(!refused_by_lot(0, 5, a, b));
-      CHECK(refused_by_lot(1, 5, a, b));
+      CHECK(!refused_at_random(0, 5, a, b));
+      CHECK(refused_at_random(1, 5, a, b));
     }
     CHECK(refused > 1'800);
     CHECK(refused < 2'200);

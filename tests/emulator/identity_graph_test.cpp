@@ -18,8 +18,8 @@ namespace {
 using Names = std::vector<std::string_view>;
 constexpr std::string_view uuid = "0b6f1d9c-7c1e-4b52-9d53-0f2f7c1d8a11";
 
-Graph any_size(IdentityMode mode = IdentityMode::original) {
-  return Graph{{.mode = mode, .uuid_only = false, .cluster_max = std::nullopt}};
+IdentityGraph any_size(IdentityMode mode = IdentityMode::original) {
+  return IdentityGraph{{.mode = mode, .uuid_only = false, .cluster_max = std::nullopt}};
 }
 
 /// What a reader would write without thinking of speed: relabel until everything is said.
@@ -52,7 +52,7 @@ class Naive {
 
 TEST_SUITE("emulator/identity_graph") {
   TEST_CASE("a create links two ids, and a chain of links is one cluster") {
-    Graph graph;
+    IdentityGraph graph;
     CHECK(graph.cluster("a").empty());
     CHECK(graph.link(Op::create, "a", "u") == Ruling::linked);
     CHECK(graph.link(Op::merge, "u", "v") == Ruling::linked);
@@ -65,7 +65,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("the same link again is a success that changes nothing") {
-    Graph graph;
+    IdentityGraph graph;
     for (const Op op : {Op::create, Op::alias, Op::merge}) {
       CHECK(graph.link(op, "a", "u") == Ruling::linked);
       CHECK(graph.link(op, "a", "u") == Ruling::repeated);
@@ -75,7 +75,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("the first user keeps the anonymous id") {
-    Graph graph;
+    IdentityGraph graph;
     CHECK(graph.link(Op::create, "a", "u") == Ruling::linked);
     CHECK(graph.link(Op::create, "a", "v") == Ruling::assigned_already);
     CHECK(graph.cluster("a") == Names{"a", "u"});
@@ -85,7 +85,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("an alias stands for one id, while chains and fan-in are allowed") {
-    Graph graph;
+    IdentityGraph graph;
     CHECK(graph.link(Op::alias, "x", "a") == Ruling::linked);
     CHECK(graph.link(Op::alias, "x", "b") == Ruling::alias_exists);
     CHECK(graph.link(Op::alias, "y", "a") == Ruling::linked);
@@ -94,14 +94,14 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("equal ids cannot be created, while merging them is a success without effect") {
-    Graph graph;
+    IdentityGraph graph;
     CHECK(graph.link(Op::create, "a", "a") == Ruling::same_ids);
     CHECK(graph.link(Op::merge, "a", "a") == Ruling::linked);
     CHECK(graph.clusters() == 0);
   }
 
   TEST_CASE("a cluster grows to the cap and no further, and what is refused leaves no trace") {
-    Graph graph;
+    IdentityGraph graph;
     for (int i = 0; i < 498; ++i)
       REQUIRE(graph.link(Op::create, "a" + std::to_string(i), "u") == Ruling::linked);
     CHECK(graph.largest_cluster() == 499);
@@ -115,7 +115,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("where UUIDs are asked for, create wants five groups of hex digits") {
-    Graph graph{{.mode = IdentityMode::original, .uuid_only = true, .cluster_max = 499}};
+    IdentityGraph graph{{.mode = IdentityMode::original, .uuid_only = true, .cluster_max = 499}};
     CHECK(graph.link(Op::create, uuid, "u") == Ruling::linked);
     CHECK(graph.link(Op::create, "17d-20-C0-1f4-2a", "u") == Ruling::linked);
     for (const std::string_view id : {"anon-1", "", "a-b-c-d", "a-b-c-d-", "a-b--d-e",
@@ -127,16 +127,16 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("ids are bytes: case, spaces and look-alikes are different ids") {
-    Graph graph;
+    IdentityGraph graph;
     graph.link(Op::create, "a", "u");
     for (const std::string_view id : {"A", " a", "a ", "\xc3\xa1"})
       CHECK(graph.cluster(id).empty());
   }
 
   TEST_CASE("a legacy project knows aliases only") {
-    GraphOptions options;
+    IdentityGraphOptions options;
     options.mode = IdentityMode::legacy;
-    Graph graph{options};
+    IdentityGraph graph{options};
     for (int i = 0; i < 600; ++i)
       REQUIRE(graph.link(Op::alias, "x" + std::to_string(i), "d") == Ruling::linked);  // no cap
     CHECK(graph.link(Op::create, "a", "u") == Ruling::not_applicable);
@@ -145,7 +145,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("a simplified project gives a device to its first user and never fuses users") {
-    Graph graph = any_size(IdentityMode::simplified);
+    IdentityGraph graph = any_size(IdentityMode::simplified);
     CHECK(graph.link(Op::merge, "u", "v") == Ruling::not_applicable);
     CHECK(graph.link_device("d", "u") == Ruling::linked);
     CHECK(graph.link_device("d", "u") == Ruling::repeated);
@@ -158,7 +158,7 @@ TEST_SUITE("emulator/identity_graph") {
   TEST_CASE("clusters of random links are those of a naive partition") {
     std::mt19937_64 random{idmerge::testing::seed()};
     for (int round = 0; round < 20; ++round) {
-      Graph graph = any_size();
+      IdentityGraph graph = any_size();
       Naive naive;
       const auto ids = 2 + random() % 400;
       const auto links = random() % 400;
@@ -183,7 +183,7 @@ TEST_SUITE("emulator/identity_graph") {
   }
 
   TEST_CASE("links are listed in the order in which they were made") {
-    Graph graph;
+    IdentityGraph graph;
     graph.link(Op::create, "a", "u");
     graph.link(Op::create, "a", "v");
     graph.link(Op::alias, "x", "u");

@@ -47,17 +47,17 @@ TEST_SUITE("emulator/request_stats") {
   }
 
   TEST_CASE("the counts are printed under the names that the header promises") {
-    Meter meter{1};
-    Graph graph;
-    meter.count_arrival(1, Meter::Instant{milliseconds{100}});
-    meter.count_arrival(1, Meter::Instant{milliseconds{600}});
-    meter.count_ruling(Op::alias, graph.link(Op::alias, "a", "b"));
-    meter.count_ruling(Op::create, graph.link(Op::create, "a", "a"));
-    meter.count_status(200);
-    meter.count_mishap(0, true);
-    meter.count_unanswered();
+    RequestStats request_stats{1};
+    IdentityGraph graph;
+    request_stats.count_arrival(1, RequestStats::Instant{milliseconds{100}});
+    request_stats.count_arrival(1, RequestStats::Instant{milliseconds{600}});
+    request_stats.count_ruling(Op::alias, graph.link(Op::alias, "a", "b"));
+    request_stats.count_ruling(Op::create, graph.link(Op::create, "a", "a"));
+    request_stats.count_status(200);
+    request_stats.count_mishap(0, true);
+    request_stats.count_unanswered();
     CHECK(
-        meter.json(graph, parse_risks("reset:0.5").value(), 2.5) ==
+        request_stats.json(graph, parse_risks("reset:0.5").value(), 2.5) ==
         R"({"requests":2,"offered_links":2,"accepted_links":1,"distinct_links":1,)"
         R"("repeated_links":0,"imported_events":0,"distinct_events":0,"by_operation":{"create":0,"alias":1,"merge":0},)"
         R"("by_status":{"200":1},"unanswered":1,"malformed":0,"refused":{"errSameIDs":1},)"

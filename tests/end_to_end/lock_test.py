@@ -261,7 +261,7 @@ class Moved(harness.Case):
         self.act()
         process.send_signal(signal.SIGCONT)
         self.ends(process, f"is now {self.away}")
-        # Lanes that had passed the gate before they were stopped may still be on their way.
+        # Workers that had passed the scheduler before they were stopped may still be on their way.
         self.assertLessEqual(self.service.stats()["requests"] - self.requests, 16)
         self.assertEqual(bytes_of(self.job), before)
 

@@ -129,7 +129,7 @@ def faults_of_events(events):
     return faults
 
 
-# -- tables by lot
+# -- tables at random
 
 @dataclasses.dataclass
 class Table:

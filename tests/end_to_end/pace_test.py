@@ -13,7 +13,7 @@ import urllib.parse
 
 import harness
 
-# A lane that was let through may be held up on its way to the server: so many links can arrive in
+# A worker that was let through may be held up on its way to the server: so many links can arrive in
 # a second after the one they left in. Of a process that was killed, too.
 CONNECTIONS = 16 if harness.LONG else 4
 
@@ -159,7 +159,7 @@ class Pace(harness.Case):
                 requests = emulator.stats()["requests"]
                 most_at_once = max(rate / 10, 2 * relay.total() / requests)
                 self.assertGreater(relay.total(), 1.5 * rate)
-                # Of what was under way at the kill, each lane may have lost the end.
+                # Of what was under way at the kill, each worker may have lost the end.
                 self.assertLessEqual(relay.total(), rate * relay.seconds() + most_at_once)
                 print(f"{api}: {relay.total()} bytes in {relay.seconds():.3f} s at {rate}/s",
                       flush=True)

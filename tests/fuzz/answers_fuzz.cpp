@@ -65,12 +65,12 @@ bool is_made_of(std::string_view part, std::string_view of, bool field) {
 
 Said take(AnswerReader& reader, std::size_t begin, std::size_t end, std::string_view bytes,
           const Bounds& bounds) {
-  const Reply reply = reader.taken();
-  Said said{.status = reply.status,
-            .fields = {std::string(reply.content_type), std::string(reply.retry_after),
-                       std::string(reply.date), std::string(reply.location)},
-            .body = std::string(reply.body),
-            .cut = reply.body_cut,
+  const Response response = reader.taken();
+  Said said{.status = response.status,
+            .fields = {std::string(response.content_type), std::string(response.retry_after),
+                       std::string(response.date), std::string(response.location)},
+            .body = std::string(response.body),
+            .cut = response.body_cut,
             .keep_alive = reader.keep_alive(),
             .end = end};
   IDMERGE_CHECK(said.status >= 200 && said.status <= 999);

@@ -21,10 +21,10 @@ namespace {
 const Digest plan = digest("plan");
 
 void check(std::string_view bytes) {
-  const auto entries = parse_timeline(bytes, plan);
+  const auto entries = parse_progress_log(bytes, plan);
   std::size_t from = 0;
   for (const auto& entry : entries) {
-    const auto line = timeline_line(entry, plan);
+    const auto line = progress_log_line(entry, plan);
     const auto found = bytes.find(std::string_view(line).substr(0, line.size() - 1), from);
     IDMERGE_CHECK(found != std::string_view::npos);
     from = found + line.size() - 1;

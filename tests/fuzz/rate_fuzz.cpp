@@ -30,16 +30,16 @@ struct Heard : Progress {
 };
 
 /// Do the words in the file hold?
-bool is_obeyed(const std::string& bytes, std::string_view words) {
+bool is_followed(const std::string& bytes, std::string_view words) {
   SendOptions options;
   options.rate = Rate{7, false};
   options.week_clock = [] { return now; };
   MemoryFile files(bytes);
   Heard heard;
-  Rates rates(options, 1, files, paths, heard);
+  RateControl rates(options, 1, files, paths, heard);
   const auto allowed = rates.look();
   IDMERGE_CHECK(rates.look() == allowed);
-  const auto table = Timetable::parse(words);
+  const auto table = RateSchedule::parse(words);
   if (heard.lines.empty()) {
     IDMERGE_CHECK(table.has_value());
     const auto& pacing = table->at(now);
@@ -58,10 +58,10 @@ bool is_obeyed(const std::string& bytes, std::string_view words) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  is_obeyed(bytes, std::string_view(bytes).substr(0, bytes.find('\n')));
+  is_followed(bytes, std::string_view(bytes).substr(0, bytes.find('\n')));
   MemoryFile full("");  // where nothing can be written
-  const auto said = say_rate(full, paths, bytes);
-  IDMERGE_CHECK(!said);
-  if (said.error().code == Errc::outage) IDMERGE_CHECK(is_obeyed(bytes + "\n", bytes));
+  const auto requested = request_rate(full, paths, bytes);
+  IDMERGE_CHECK(!requested);
+  if (requested.error().code == Errc::outage) IDMERGE_CHECK(is_followed(bytes + "\n", bytes));
   return 0;
 }

@@ -109,14 +109,14 @@ Pacing pacing_of(std::string_view word) {
 }
 
 void check_timetable(std::string_view text) {
-  const auto table = Timetable::parse(text);
+  const auto table = RateSchedule::parse(text);
   if (!table) {
     check_refused(table.error());
     return;
   }
   if (text.find(',') == std::string_view::npos) {
     IDMERGE_CHECK(table->at(WeekTime{0}) == pacing_of(text) && !table->next_change(WeekTime{0}));
-    IDMERGE_CHECK(*Timetable::parse(pacing_text(pacing_of(text))) == *table);
+    IDMERGE_CHECK(*RateSchedule::parse(pacing_text(pacing_of(text))) == *table);
     return;
   }
   const auto said = naive_timetable(text);
@@ -183,7 +183,7 @@ struct Places {
 };
 
 Result<Settings> settings_of(const Places& places) {
-  const auto typed = parse_typed(
+  const auto typed = parse_raw_options(
       command_table(), option_table(), places.arguments,
       [&](const std::string& name) -> std::optional<std::string> {
         const auto found = places.environment.find(name);
@@ -206,7 +206,7 @@ Result<Settings> settings_of(const Places& places) {
 std::string verdict(const Result<Settings>& settings, const OptionEntry& entry,
                     std::string_view where) {
   if (settings) {
-    std::string text = plan_words(settings->plan).text() + words_to_record(*settings).text();
+    std::string text = plan_values(settings->plan).text() + values_to_record(*settings).text();
     for (const auto& option : settings->typed) {
       if (option.entry == &entry) text += "\n" + option.text;
     }

@@ -21,15 +21,15 @@ using namespace idmerge::util;
 
 namespace {
 
-Dialect dialect(Api api, ProjectMode mode) {
-  DialectOptions options;
+ServiceApi service_api(Api api, ProjectMode mode) {
+  ServiceApiOptions options;
   options.api = api;
   options.mode = mode;
   options.project_id = "1";
   options.token = Secret("0123456789abcdef");
   options.username = Secret("user");
   options.secret = Secret("secret");
-  auto made = Dialect::make(options, "localhost", "");
+  auto made = ServiceApi::make(options, "localhost", "");
   if (!made) std::abort();
   return std::move(*made);
 }
@@ -55,31 +55,31 @@ std::string_view take_line(std::string_view& rest) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static std::array dialects{dialect(Api::identity, ProjectMode::none),
-                             dialect(Api::import, ProjectMode::original),
-                             dialect(Api::import, ProjectMode::simplified)};
+  static std::array service_apis{service_api(Api::identity, ProjectMode::none),
+                                 service_api(Api::import, ProjectMode::original),
+                                 service_api(Api::import, ProjectMode::simplified)};
   if (size < 2) return 0;
   constexpr std::array<unsigned, 16> statuses{200, 400, 413, 401, 403, 429, 503, 500,
                                               408, 301, 404, 405, 204, 201, 999, 502};
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   const unsigned status = statuses[data[0] % statuses.size()];
-  Dialect& chosen = dialects[data[1] % dialects.size()];
-  const bool identity = data[1] % dialects.size() == 0;
+  ServiceApi& chosen = service_apis[data[1] % service_apis.size()];
+  const bool identity = data[1] % service_apis.size() == 0;
   rest.remove_prefix(2);
 
-  Reply reply;
-  reply.status = status;
-  reply.content_type = take_line(rest);
-  reply.retry_after = take_line(rest);
-  reply.date = take_line(rest);
-  reply.location = take_line(rest);
-  reply.body = rest;
+  Response response;
+  response.status = status;
+  response.content_type = take_line(rest);
+  response.retry_after = take_line(rest);
+  response.date = take_line(rest);
+  response.location = take_line(rest);
+  response.body = rest;
 
   std::vector<Link> links(identity ? 1 : 3);
   for (Link& link : links)
     link.anon = link.user = "id";
   Outcome outcome;
-  chosen.decode(reply, links, outcome);
+  chosen.decode(response, links, outcome);
   check_message(outcome.message);
   for (const auto& refusal : outcome.refusals) {
     check_message(refusal.message);
@@ -89,14 +89,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(outcome.refusals.size() <= links.size());
   if (outcome.kind == OutcomeKind::delivered) {
     require(status == 200 || (!identity && status == 400 && !outcome.refusals.empty()));
-    require(reply.body.find('1') != std::string_view::npos || !identity);
+    require(response.body.find('1') != std::string_view::npos || !identity);
   }
   require(outcome.kind != OutcomeKind::split || links.size() > 1);
   if (outcome.retry_after) {
     require(outcome.retry_after->count() >= 0 && outcome.retry_after->count() <= 3'600);
   }
   const auto kind = outcome.kind;
-  chosen.decode(reply, links, outcome);  // the same answer means the same again
+  chosen.decode(response, links, outcome);  // the same answer means the same again
   require(outcome.kind == kind);
   return 0;
 }

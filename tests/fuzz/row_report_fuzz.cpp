@@ -52,7 +52,7 @@ void check_letter(std::string_view bytes, unsigned kind) {
   link.line = 3;
   const std::vector<PlanInput> inputs{{.format = "csv", .path = std::string(link.user)}};
   const std::uint64_t ordinal = bytes.size() * 977;
-  const auto letter = refused_letter(ordinal, link, inputs, 400, link.anon, 2);
+  const auto letter = refused_report(ordinal, link, inputs, 400, link.anon, 2);
   IDMERGE_CHECK(letter.find('\n') == std::string::npos);
   IDMERGE_CHECK(find_bad_utf8(letter) == std::string_view::npos);
   simdjson::dom::parser parser;

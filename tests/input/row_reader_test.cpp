@@ -28,21 +28,21 @@ struct Taken {
   Errc code = Errc::internal;
 };
 
-Taken take(IntakeOptions options) {
+Taken take(RowReaderOptions options) {
   Taken taken;
-  auto intake = Intake::open(std::move(options));
-  if (!intake) {
-    taken.error = intake.error().what;
-    taken.code = intake.error().code;
+  auto row_reader = RowReader::open(std::move(options));
+  if (!row_reader) {
+    taken.error = row_reader.error().what;
+    taken.code = row_reader.error().code;
     return taken;
   }
   RowBlock block;
   for (;;) {
-    const auto more = intake->next(block);
+    const auto more = row_reader->next(block);
     if (!more) {
       taken.error = more.error().what;
       taken.code = more.error().code;
-      CHECK(!intake->next(block));
+      CHECK(!row_reader->next(block));
       break;
     }
     if (!*more) break;
@@ -54,7 +54,7 @@ Taken take(IntakeOptions options) {
                         : std::string(name(row.fault)) + "@" + std::to_string(row.line);
     }
   }
-  taken.files = intake->files();
+  taken.files = row_reader->files();
   return taken;
 }
 
@@ -95,10 +95,11 @@ TEST_SUITE("input/row_reader") {
     CHECK(taken.files[1].compression == "zstd");
     CHECK(taken.files[1].format == Format::ndjson);
     CHECK(taken.files[2].blank_lines == 1);
-    auto intake = Intake::open({.inputs = {scratch / "d"}});
-    REQUIRE(intake);
-    CHECK(intake->passed_over().size() == 1);
-    CHECK(intake->bytes_total() == taken.files[0].size + taken.files[1].size + taken.files[2].size);
+    auto row_reader = RowReader::open({.inputs = {scratch / "d"}});
+    REQUIRE(row_reader);
+    CHECK(row_reader->passed_over().size() == 1);
+    CHECK(row_reader->bytes_total() ==
+          taken.files[0].size + taken.files[1].size + taken.files[2].size);
   }
 
   TEST_CASE("a header that is repeated within a file is a fault of that line") {
@@ -130,12 +131,12 @@ TEST_SUITE("input/row_reader") {
       json += "{\"anon_id\":" + number + ",\"user_id\":\"u\"}\n";
     }
     for (const auto& bytes : {csv, json, gzip(csv), zstd(json)}) {
-      auto intake = Intake::open({.inputs = {scratch.write("x", bytes)}});
-      REQUIRE(intake);
+      auto row_reader = RowReader::open({.inputs = {scratch.write("x", bytes)}});
+      REQUIRE(row_reader);
       RowBlock block;
       std::uint64_t next = 0;
       for (;;) {
-        const auto more = intake->next(block);
+        const auto more = row_reader->next(block);
         REQUIRE(more);
         if (!*more) break;
         CHECK(block.rows.size() <= 16384);
@@ -145,8 +146,8 @@ TEST_SUITE("input/row_reader") {
         }
       }
       CHECK(next == rows);
-      CHECK(intake->files()[0].rows == rows);
-      CHECK(intake->bytes_read() == bytes.size());
+      CHECK(row_reader->files()[0].rows == rows);
+      CHECK(row_reader->bytes_read() == bytes.size());
     }
   }
 
@@ -357,13 +358,13 @@ TEST_SUITE("input/row_reader") {
     const Scratch scratch;
     const auto first = scratch.write("1", "anon_id,user_id\na,b\n");
     const auto second = scratch.write("2", "anon_id,user_id\nc,d\n");
-    auto intake = Intake::open({.inputs = {first, second}});
-    REQUIRE(intake);
+    auto row_reader = RowReader::open({.inputs = {first, second}});
+    REQUIRE(row_reader);
     RowBlock block;
-    REQUIRE(intake->next(block));
+    REQUIRE(row_reader->next(block));
     scratch.write("1", "anon_id,user_id\na,b\ne,f\n");
-    REQUIRE(intake->next(block));
-    const auto end = intake->next(block);
+    REQUIRE(row_reader->next(block));
+    const auto end = row_reader->next(block);
     REQUIRE(!end);
     CHECK(end.error().code == Errc::input);
     CHECK(contains(end.error().what, first + ": the file changed after it was read"));
@@ -426,14 +427,14 @@ TEST_SUITE("input/row_reader") {
   TEST_CASE("a file that changes after the first look is an error") {
     const Scratch scratch;
     const auto path = scratch.write("x", "anon_id,user_id\na,b\n");
-    auto intake = Intake::open({.inputs = {path}});
-    REQUIRE(intake);
+    auto row_reader = RowReader::open({.inputs = {path}});
+    REQUIRE(row_reader);
     std::ofstream(path, std::ios::app) << "c,d\n";
     RowBlock block;
-    const auto more = intake->next(block);
+    const auto more = row_reader->next(block);
     REQUIRE(!more);
     CHECK(more.error().code == Errc::input);
-    auto again = Intake::open({.inputs = {path}});
+    auto again = RowReader::open({.inputs = {path}});
     REQUIRE(again);
     std::filesystem::last_write_time(
         path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
@@ -452,7 +453,7 @@ TEST_SUITE("input/row_reader") {
   TEST_CASE("for the field of an alias that no row has, its own option is named") {
     const Scratch scratch;
     const auto path = scratch.write("x", "{\"a\":1,\"d\":2}\n");
-    IntakeOptions options{.inputs = {path}, .alias_field = "a", .distinct_id_field = "did"};
+    RowReaderOptions options{.inputs = {path}, .alias_field = "a", .distinct_id_field = "did"};
     options.op = Op::alias;
     CHECK(contains(take(options).error, "--distinct-id-field did"));
     options.alias_field = "al";

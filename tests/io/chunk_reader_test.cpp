@@ -22,7 +22,7 @@ using namespace idmerge::testing;
 
 namespace {
 
-Result<std::string> read(Source& source) {
+Result<std::string> read(ChunkReader& source) {
   std::string all;
   Chunk chunk;
   do {
@@ -50,7 +50,7 @@ TEST_SUITE("io/chunk_reader") {
           std::pair{Compression::zstd, zstd(original)}}) {
       const auto path = scratch.write("file", raw);
       for (const std::size_t chunk : {1000U, 256U << 10U}) {
-        auto source = Source::open(path, {.chunk_bytes = chunk});
+        auto source = ChunkReader::open(path, {.chunk_bytes = chunk});
         REQUIRE(source);
         CHECK(source->size() == raw.size());
         const auto all = read(*source);
@@ -72,7 +72,7 @@ TEST_SUITE("io/chunk_reader") {
       CAPTURE(size);
       const auto original = text(1000).substr(0, size);
       for (const auto& raw : {original, gzip(original), zstd(original, false)}) {
-        auto source = Source::open(scratch.write("file", raw), {.chunk_bytes = 100});
+        auto source = ChunkReader::open(scratch.write("file", raw), {.chunk_bytes = 100});
         REQUIRE(source);
         const auto all = read(*source);
         REQUIRE(all);
@@ -84,7 +84,7 @@ TEST_SUITE("io/chunk_reader") {
   TEST_CASE("a look at the head reads no more than it has to") {
     const Scratch scratch;
     const auto original = text(5000);
-    auto source = Source::open(scratch.write("file", gzip(original)), {.head_bytes = 100});
+    auto source = ChunkReader::open(scratch.write("file", gzip(original)), {.head_bytes = 100});
     REQUIRE(source);
     Chunk chunk;
     REQUIRE(source->next(chunk));
@@ -99,7 +99,7 @@ TEST_SUITE("io/chunk_reader") {
     for (const int how : {0, 1, 2}) {
       CAPTURE(how);
       const auto path = scratch.write("file", original);
-      auto source = Source::open(path);
+      auto source = ChunkReader::open(path);
       REQUIRE(source);
       Chunk chunk;
       REQUIRE(source->next(chunk));
@@ -122,7 +122,7 @@ TEST_SUITE("io/chunk_reader") {
     const Scratch scratch;
     const auto packed = gzip(text(5000));
     const auto path = scratch.write("file", packed.substr(0, 500));
-    auto source = Source::open(path);
+    auto source = ChunkReader::open(path);
     REQUIRE(source);
     const auto all = read(*source);
     REQUIRE(!all);
@@ -134,7 +134,8 @@ TEST_SUITE("io/chunk_reader") {
     const Scratch scratch;
     const auto path = scratch.write("file", text(100));
     // More than any vector can have.
-    auto source = Source::open(path, {.chunk_bytes = std::numeric_limits<std::size_t>::max() / 2});
+    auto source =
+        ChunkReader::open(path, {.chunk_bytes = std::numeric_limits<std::size_t>::max() / 2});
     REQUIRE(source);
     const auto all = read(*source);
     REQUIRE(!all);
@@ -147,22 +148,22 @@ TEST_SUITE("io/chunk_reader") {
     const auto packed = gzip(text(700'000));
     const auto path = scratch.write("file", packed);
     std::filesystem::create_symlink(path, scratch / "link");
-    auto source = Source::open(path);
+    auto source = ChunkReader::open(path);
     REQUIRE(source);
     REQUIRE(read(*source));
-    CHECK(Source::digest_of(scratch / "link").value() == source->facts().digest);
-    CHECK(Source::digest_of(scratch.write("empty", "")).has_value());
-    CHECK(Source::digest_of(scratch / "none").error().code == Errc::input);
+    CHECK(ChunkReader::digest_of(scratch / "link").value() == source->facts().digest);
+    CHECK(ChunkReader::digest_of(scratch.write("empty", "")).has_value());
+    CHECK(ChunkReader::digest_of(scratch / "none").error().code == Errc::input);
     REQUIRE(::mkfifo((scratch / "pipe").c_str(), 0600) == 0);
     std::thread writer([&] { std::ofstream out(scratch / "pipe"); });
-    CHECK(Source::digest_of(scratch / "pipe").error().code == Errc::input);
+    CHECK(ChunkReader::digest_of(scratch / "pipe").error().code == Errc::input);
     writer.join();
   }
 
   TEST_CASE("what is not there or is no file says so") {
     const Scratch scratch;
-    CHECK(Source::open(scratch / "none").error().code == Errc::input);
-    CHECK(Source::open(scratch.path()).error().code == Errc::usage);
+    CHECK(ChunkReader::open(scratch / "none").error().code == Errc::input);
+    CHECK(ChunkReader::open(scratch.path()).error().code == Errc::usage);
   }
 
   TEST_CASE("a pipe is read to its end, and left when nobody writes to it") {
@@ -172,7 +173,7 @@ TEST_SUITE("io/chunk_reader") {
     const auto original = text(500'000);
     {
       std::thread writer([&] { std::ofstream(path, std::ios::binary) << gzip(original); });
-      auto source = Source::open(path);
+      auto source = ChunkReader::open(path);
       REQUIRE(source);
       CHECK(source->is_pipe());
       CHECK(source->size() == 0);
@@ -183,7 +184,7 @@ TEST_SUITE("io/chunk_reader") {
     }
     std::ofstream silent;
     std::thread writer([&] { silent.open(path, std::ios::binary); });
-    auto source = Source::open(path);
+    auto source = ChunkReader::open(path);
     writer.join();
     REQUIRE(source);
     silent << text(7000) << std::flush;

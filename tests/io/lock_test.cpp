@@ -18,8 +18,8 @@ using idmerge::testing::Scratch;
 
 namespace {
 
-const LockOwner me{4711, "etl-7", "2026-11-23T18:00:00Z"};
-const LockOwner other{4712, "etl-8", "2026-11-23T18:00:01Z"};
+const ProcessIdentity me{4711, "etl-7", "2026-11-23T18:00:00Z"};
+const ProcessIdentity other{4712, "etl-8", "2026-11-23T18:00:01Z"};
 
 }  // namespace
 

@@ -9,7 +9,7 @@ using namespace idmerge::io;
 
 TEST_SUITE("io/process_identity") {
   TEST_CASE("it names this process, this host and the time") {
-    const auto owner = lock_owner_here();
+    const auto owner = this_process();
     CHECK(owner.pid == static_cast<std::uint64_t>(getpid()));
     CHECK(!owner.host.empty());
     REQUIRE(owner.since.size() == 20);

@@ -39,7 +39,7 @@ EndpointOptions to(const LoopbackServer& server) {
 
 /// What an answer was, with texts of its own.
 struct Kept {
-  ReplyEnd end;
+  ResponseEnd end;
   bool sent;
   bool stale;
   unsigned status;
@@ -54,14 +54,14 @@ Kept kept(const Answer& answer, const Connection& connection) {
   return {answer.end,
           answer.sent,
           answer.stale,
-          answer.reply.status,
-          text(answer.reply.body),
-          text(answer.reply.content_type),
-          text(answer.reply.retry_after),
-          text(answer.reply.location),
-          text(answer.reply.date),
+          answer.response.status,
+          text(answer.response.body),
+          text(answer.response.content_type),
+          text(answer.response.retry_after),
+          text(answer.response.location),
+          text(answer.response.date),
           text(answer.what),
-          answer.reply.body_cut,
+          answer.response.body_cut,
           connection.is_open(),
           answer.surplus};
 }
@@ -118,7 +118,7 @@ TEST_SUITE("net/client") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     const auto answers = talk(to(server), 100);
     for (const auto& answer : answers) {
-      CHECK(answer.end == ReplyEnd::answered);
+      CHECK(answer.end == ResponseEnd::answered);
       CHECK(answer.sent);
       CHECK(answer.status == 200);
       CHECK(answer.body == R"({"status":1})");
@@ -168,10 +168,10 @@ TEST_SUITE("net/client") {
       CHECK(answer.content_type.empty());
       CHECK(answer.open_after);
       answer = answer_to({.bytes = no_chunk, .slice = slice});
-      CHECK(answer.end == ReplyEnd::answered);
+      CHECK(answer.end == ResponseEnd::answered);
       CHECK(answer.body.empty());
       answer = answer_to({.bytes = until_end, .then = Then::close, .slice = slice});
-      CHECK(answer.end == ReplyEnd::answered);
+      CHECK(answer.end == ResponseEnd::answered);
       CHECK(answer.body == R"({"status":1})");
       CHECK_FALSE(answer.open_after);
       answer = answer_to({.bytes = old, .slice = slice});
@@ -220,7 +220,7 @@ TEST_SUITE("net/client") {
       return Reaction{.bytes = http(200, "{}", "Connection: close\r\n"), .then = Then::close};
     });
     for (const auto& answer : talk(to(server), 5)) {
-      CHECK(answer.end == ReplyEnd::answered);
+      CHECK(answer.end == ResponseEnd::answered);
       CHECK_FALSE(answer.open_after);
     }
     CHECK(server.connections() == 5);
@@ -231,7 +231,7 @@ TEST_SUITE("net/client") {
       return Reaction{.bytes = http(200, "{}"), .then = it.number == 0 ? Then::close : Then::keep};
     });
     const auto answers = talk(to(server), 3, 200ms);
-    CHECK(answers[1].end == ReplyEnd::closed);
+    CHECK(answers[1].end == ResponseEnd::closed);
     CHECK(answers[1].stale);
     CHECK_FALSE(answers[1].sent);
     CHECK_FALSE(answers[1].open_after);
@@ -245,7 +245,7 @@ TEST_SUITE("net/client") {
       return accepted();
     });
     const auto answers = talk(to(server), 3);
-    CHECK(answers[1].end == ReplyEnd::closed);
+    CHECK(answers[1].end == ResponseEnd::closed);
     CHECK(answers[1].stale);
     CHECK(answers[1].sent);
     CHECK(answers[2].status == 200);
@@ -259,7 +259,7 @@ TEST_SUITE("net/client") {
     });
     const auto answers = talk(to(server), 3);
     CHECK(answers[0].body == R"({"status":1})");
-    CHECK(answers[1].end == ReplyEnd::closed);
+    CHECK(answers[1].end == ResponseEnd::closed);
     CHECK_FALSE(answers[1].sent);
     CHECK(answers[2].body == R"({"status":1})");
   }
@@ -293,10 +293,10 @@ TEST_SUITE("net/client") {
           });
           if (goes_on && extra.size() != 20) continue;  // below
           const auto answers = talk(to(server), 3, pause);
-          CHECK(answers[0].end == ReplyEnd::answered);
+          CHECK(answers[0].end == ResponseEnd::answered);
           CHECK_FALSE(answers[0].surplus);
           CHECK(answers[1].surplus == is_surplus);
-          if (then == Then::keep) CHECK((answers[1].end == ReplyEnd::answered) == goes_on);
+          if (then == Then::keep) CHECK((answers[1].end == ResponseEnd::answered) == goes_on);
           if (!goes_on) CHECK_FALSE(answers[1].sent);
         }
       }
@@ -306,7 +306,7 @@ TEST_SUITE("net/client") {
         return Reaction{(cut ? early.substr(20) : "") + good + (it.number == 0 ? extra : "")};
       });
       for (const auto& answer : talk(to(server), 2)) {
-        CHECK(answer.end == ReplyEnd::answered);
+        CHECK(answer.end == ResponseEnd::answered);
         CHECK_FALSE(answer.surplus);
       }
       CHECK(server.connections() == 1);
@@ -373,7 +373,7 @@ TEST_SUITE("net/client") {
       for (std::size_t bytes = 0; bytes < good.size(); ++bytes) {
         CAPTURE(bytes);
         const auto answer = answer_to({.bytes = good.substr(0, bytes), .then = then});
-        CHECK(answer.end == ReplyEnd::closed);
+        CHECK(answer.end == ResponseEnd::closed);
         CHECK(answer.sent);
         CHECK_FALSE(answer.stale);
         CHECK_FALSE(answer.what.empty());
@@ -385,7 +385,7 @@ TEST_SUITE("net/client") {
     for (std::size_t bytes = 0; bytes < chunked.size(); ++bytes) {
       CAPTURE(bytes);
       CHECK(answer_to({.bytes = chunked.substr(0, bytes), .then = Then::close}).end ==
-            ReplyEnd::closed);
+            ResponseEnd::closed);
     }
   }
 
@@ -405,7 +405,7 @@ TEST_SUITE("net/client") {
         CHECK(bytes == 0);  // a reset at once may be seen before the first request already
         continue;
       }
-      CHECK(answers.front().end == ReplyEnd::closed);
+      CHECK(answers.front().end == ResponseEnd::closed);
       CHECK(server.seen().empty());
     }
   }
@@ -426,7 +426,7 @@ TEST_SUITE("net/client") {
           std::string("HTTP/1.1 099 Nothing\r\n\r\n"), long_extension, long_trailer}) {
       CAPTURE(bytes.substr(0, 60));
       const auto answer = answer_to({.bytes = bytes, .then = Then::hang});
-      CHECK(answer.end == ReplyEnd::garbage);
+      CHECK(answer.end == ResponseEnd::garbage);
       CHECK(answer.sent);
       CHECK_FALSE(answer.open_after);
     }
@@ -435,7 +435,7 @@ TEST_SUITE("net/client") {
       endless += "HTTP/1.1 100 Continue\r\n\r\n";
     for (const std::size_t slice : {0U, 25'000U}) {
       const auto answer = answer_to({.bytes = endless, .then = Then::hang, .slice = slice});
-      CHECK(answer.end == ReplyEnd::garbage);
+      CHECK(answer.end == ResponseEnd::garbage);
     }
   }
 
@@ -459,7 +459,7 @@ TEST_SUITE("net/client") {
                                      http(200, "{}").substr(0, 70)}) {
       const auto start = std::chrono::steady_clock::now();
       const auto answer = answer_to({.bytes = bytes, .then = Then::hang}, 120ms);
-      CHECK(answer.end == ReplyEnd::timed_out);
+      CHECK(answer.end == ResponseEnd::timed_out);
       CHECK(answer.sent);
       CHECK_FALSE(answer.stale);
       CHECK_FALSE(answer.open_after);
@@ -467,7 +467,7 @@ TEST_SUITE("net/client") {
     }
     // One byte a millisecond is progress, but the deadline is of the whole answer.
     CHECK(answer_to({.bytes = http(200, std::string(5'000, 'x')), .slice = 1}, 120ms).end ==
-          ReplyEnd::timed_out);
+          ResponseEnd::timed_out);
   }
 
   TEST_CASE("a hang on one connection holds up no other") {
@@ -487,7 +487,7 @@ TEST_SUITE("net/client") {
     int late = 0;
     for (const auto& result : results) {
       for (const auto& answer : *result)
-        late += answer.end == ReplyEnd::timed_out ? 1 : 0;
+        late += answer.end == ResponseEnd::timed_out ? 1 : 0;
     }
     CHECK(late == 1);
   }
@@ -511,7 +511,7 @@ TEST_SUITE("net/client") {
         CHECK_FALSE(failed.has_value());
         for (int i = 0; i < 16; ++i) {
           const Answer answer = co_await connection.receive();
-          CHECK(answer.reply.body == std::to_string(round * 16 + i));
+          CHECK(answer.response.body == std::to_string(round * 16 + i));
         }
       }
     };
@@ -574,7 +574,7 @@ TEST_SUITE("net/client") {
             ++waits;
             answer = co_await connection.receive();
           }
-          CHECK(answer->reply.status == 200);
+          CHECK(answer->response.status == 200);
         }
       }
     };
@@ -598,7 +598,7 @@ TEST_SUITE("net/client") {
     std::string together;
     for (int i = 0; i < 3; ++i)
       together += request;
-    std::vector<ReplyEnd> ends;
+    std::vector<ResponseEnd> ends;
     const auto run = [&]() -> Task<void> {
       Connection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
@@ -608,7 +608,7 @@ TEST_SUITE("net/client") {
       ends.push_back((co_await connection.receive()).end);
     };
     await(io, run());
-    CHECK(ends == std::vector{ReplyEnd::answered, ReplyEnd::timed_out});
+    CHECK(ends == std::vector{ResponseEnd::answered, ResponseEnd::timed_out});
   }
 
   TEST_CASE("answers that are shorter than those before are not waited for in vain") {
@@ -628,7 +628,7 @@ TEST_SUITE("net/client") {
       CHECK_FALSE((co_await connection.send(together, 8)).has_value());
       for (int i = 0; i < 8; ++i) {
         const Answer answer = co_await connection.receive();
-        CHECK(answer.reply.body == "xx");
+        CHECK(answer.response.body == "xx");
       }
     };
     await(io, run());
@@ -641,7 +641,7 @@ TEST_SUITE("net/client") {
       together += request;
     // How the answers of a pipe ended; none where the machine was too slow for three of them to
     // come in time.
-    const auto attempt = [&]() -> std::optional<std::vector<ReplyEnd>> {
+    const auto attempt = [&]() -> std::optional<std::vector<ResponseEnd>> {
       std::atomic<Instant> third_answered = Instant::max();
       LoopbackServer server([&](const SeenRequest& it) {
         if (it.number == 4) {
@@ -657,14 +657,14 @@ TEST_SUITE("net/client") {
       asio::io_context io(1);
       auto endpoint = Endpoint::make(io, options);
       REQUIRE(endpoint.has_value());
-      std::vector<ReplyEnd> ends;
+      std::vector<ResponseEnd> ends;
       const Instant begun = std::chrono::steady_clock::now();
       const auto run = [&]() -> Task<void> {
         Connection connection(*endpoint);
         const auto opened = co_await connection.open();
         if (!opened) co_return;
         const Answer first = co_await connection.exchange(request);
-        if (first.end != ReplyEnd::answered || !connection.is_open()) co_return;
+        if (first.end != ResponseEnd::answered || !connection.is_open()) co_return;
         CHECK_FALSE((co_await connection.send(together, 5)).has_value());
         for (int i = 0; i < 4; ++i)
           ends.push_back((co_await connection.receive()).end);
@@ -673,12 +673,12 @@ TEST_SUITE("net/client") {
       if (third_answered.load() - begun >= timeout) return std::nullopt;
       return ends;
     };
-    std::optional<std::vector<ReplyEnd>> ends;
+    std::optional<std::vector<ResponseEnd>> ends;
     for (int i = 0; i < 100 && !ends; ++i)
       ends = attempt();
     REQUIRE(ends.has_value());
-    CHECK(*ends == std::vector{ReplyEnd::answered, ReplyEnd::answered, ReplyEnd::answered,
-                               ReplyEnd::timed_out});
+    CHECK(*ends == std::vector{ResponseEnd::answered, ResponseEnd::answered, ResponseEnd::answered,
+                               ResponseEnd::timed_out});
   }
 
   TEST_CASE("bytes that are not HTTP end a pipe, also behind an answer") {
@@ -704,10 +704,10 @@ TEST_SUITE("net/client") {
       }
     };
     await(io, run());
-    CHECK(answers[0].end == ReplyEnd::answered);
-    CHECK(answers[1].end == ReplyEnd::answered);
+    CHECK(answers[0].end == ResponseEnd::answered);
+    CHECK(answers[1].end == ResponseEnd::answered);
     CHECK(answers[1].body == "{}");
-    CHECK(answers[2].end == ReplyEnd::garbage);
+    CHECK(answers[2].end == ResponseEnd::garbage);
     CHECK(answers[2].sent);
     CHECK_FALSE(answers[2].open_after);
   }
@@ -737,7 +737,7 @@ TEST_SUITE("net/client") {
     for (int i = 0; i < 3; ++i)
       CHECK(answers[static_cast<std::size_t>(i)].status == 200);
     for (int i = 3; i < 5; ++i) {
-      CHECK(answers[static_cast<std::size_t>(i)].end == ReplyEnd::closed);
+      CHECK(answers[static_cast<std::size_t>(i)].end == ResponseEnd::closed);
       CHECK(answers[static_cast<std::size_t>(i)].stale);
       CHECK(answers[static_cast<std::size_t>(i)].sent);
     }
@@ -757,7 +757,7 @@ TEST_SUITE("net/client") {
       Connection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       const Answer answer = co_await connection.exchange(large);
-      co_return std::string(answer.reply.body);
+      co_return std::string(answer.response.body);
     };
     CHECK(await(io, run()) == std::to_string(size));
   }
@@ -794,11 +794,11 @@ TEST_SUITE("net/client") {
     asio::io_context io(1);
     auto endpoint = Endpoint::make(io, to(server));
     REQUIRE(endpoint.has_value());
-    DialectOptions chosen;
+    ServiceApiOptions chosen;
     chosen.token = Secret("0123456789abcdef");
     chosen.username = Secret("user");
-    auto dialect = Dialect::make(chosen, "localhost", "");
-    REQUIRE(dialect.has_value());
+    auto service_api = ServiceApi::make(chosen, "localhost", "");
+    REQUIRE(service_api.has_value());
     std::size_t allocated = 1;
     const auto run = [&]() -> Task<void> {
       Connection connection(*endpoint);
@@ -812,9 +812,9 @@ TEST_SUITE("net/client") {
       for (int i = 0; i < 600; ++i) {
         if (i == 100) before = allocations();  // by then every buffer has its size
         bytes.clear();
-        dialect->encode({&link, 1}, bytes);
+        service_api->encode({&link, 1}, bytes);
         const Answer answer = co_await connection.exchange(bytes);
-        dialect->decode(answer.reply, {&link, 1}, outcome);
+        service_api->decode(answer.response, {&link, 1}, outcome);
         if (outcome.kind != OutcomeKind::delivered) FAIL("not delivered");
       }
       allocated = allocations() - before;

@@ -130,7 +130,7 @@ TEST_SUITE("net/endpoint") {
     CHECK(after.size() == before.size());
     CHECK(after.back() == before.front());
     if (before.size() > 1) {
-      endpoint.demote(before.front());  // not the first any more: a second lane that failed there
+      endpoint.demote(before.front());  // not the first any more: a second worker that failed there
       CHECK(await(io, endpoint.addresses(line))->back() == before.front());
     }
   }

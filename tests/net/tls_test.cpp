@@ -65,7 +65,7 @@ ServerOptions with_tls(std::function<Reaction(const SeenRequest&)> react) {
 
 struct Talk {
   std::vector<unsigned> statuses;  // 0: no answer
-  std::vector<ReplyEnd> ends;
+  std::vector<ResponseEnd> ends;
   std::string body;
   int opened = 0;
   int resumed = 0;
@@ -82,9 +82,9 @@ Task<Result<Talk>> talk(Endpoint& endpoint, int times, std::string_view what) {
       talk.resumed += connection.resumed() ? 1 : 0;
     }
     const Answer answer = co_await connection.exchange(what);
-    talk.statuses.push_back(answer.reply.status);
+    talk.statuses.push_back(answer.response.status);
     talk.ends.push_back(answer.end);
-    talk.body = answer.reply.body;
+    talk.body = answer.response.body;
   }
   co_return talk;
 }
@@ -128,7 +128,7 @@ Result<void> open_s_server(const std::string& certificate, const std::vector<std
 }
 
 struct FirstAnswer {
-  ReplyEnd end;
+  ResponseEnd end;
   bool stale;
   std::string what;
 };
@@ -298,12 +298,12 @@ TEST_SUITE("net/tls") {
         [&](const SeenRequest&) { return Reaction{.bytes = open_end, .then = Then::reset}; }));
     auto seen = talk(to(reset.port()));
     REQUIRE(seen.has_value());
-    CHECK(seen->ends.front() == ReplyEnd::closed);
+    CHECK(seen->ends.front() == ResponseEnd::closed);
     LoopbackServer closed(with_tls(
         [&](const SeenRequest&) { return Reaction{.bytes = open_end, .then = Then::close}; }));
     seen = talk(to(closed.port()));
     REQUIRE(seen.has_value());
-    CHECK(seen->ends.front() == ReplyEnd::answered);  // it said farewell
+    CHECK(seen->ends.front() == ResponseEnd::answered);  // it said farewell
     CHECK(seen->body == R"({"status":1})");
   }
 
@@ -314,7 +314,7 @@ TEST_SUITE("net/tls") {
     options.timeout = 150ms;
     const auto seen = talk(options);
     REQUIRE(seen.has_value());
-    CHECK(seen->ends.front() == ReplyEnd::timed_out);
+    CHECK(seen->ends.front() == ResponseEnd::timed_out);
 
     LoopbackServer plain([](const SeenRequest&) { return accepted(); });  // waits for a request
     options = to(plain.port());
@@ -384,7 +384,7 @@ TEST_SUITE("net/tls") {
       options.tls.client_key = key_of(client);
       const auto answer = ask_s_server(asks, options);
       REQUIRE_MESSAGE(answer.has_value(), answer.error().what);
-      CHECK_MESSAGE(answer->end == ReplyEnd::answered, answer->what);
+      CHECK_MESSAGE(answer->end == ResponseEnd::answered, answer->what);
     }
   }
 
@@ -410,7 +410,7 @@ TEST_SUITE("net/tls") {
         CAPTURE(rest.count());
         const auto late = ask_s_server(asks, options, rest);
         REQUIRE_MESSAGE(late.has_value(), late.error().what);
-        CHECK(late->end == ReplyEnd::refused);
+        CHECK(late->end == ResponseEnd::refused);
         CHECK_FALSE(late->stale);
         CHECK_MESSAGE(late->what.find("--client-cert") != std::string::npos, late->what);
       }

@@ -32,8 +32,8 @@ TEST_SUITE("plan/bounded_resolver") {
     text += "u3,v1\nu4,v2\nb1,u5\nb2,u5\n";
     Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {scratch.write("t.csv", text)};
-    options.census.max_cluster = 4;
+    options.row_reader.inputs = {scratch.write("t.csv", text)};
+    options.resolver.max_cluster = 4;
     using Says = Decision::Says;
     options.decisions.path = "decisions.csv";
     options.decisions.decisions = {{"a1", Says::never, {}, 2},  {"nobody", Says::never, {}, 3},
@@ -62,7 +62,7 @@ TEST_SUITE("plan/bounded_resolver") {
       text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
     Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {scratch.write("t.csv", text)};
+    options.row_reader.inputs = {scratch.write("t.csv", text)};
     RealFiles files;
     Progress silent;
     std::vector<Digest> digests;
@@ -71,7 +71,7 @@ TEST_SUITE("plan/bounded_resolver") {
       const auto plan =
           make_plan(options, scratch.path("job" + std::to_string(memory)), files, silent);
       REQUIRE_MESSAGE(plan, plan);
-      CHECK(parse_census_report(plan->census)->looks.prefixed == 1);
+      CHECK(parse_plan_summary(plan->plan_summary)->looks.prefixed == 1);
       digests.push_back(plan->digest);
     }
     for (const auto& digest : digests)
@@ -90,7 +90,7 @@ TEST_SUITE("plan/bounded_resolver") {
       text += "anonymous-" + std::to_string(i) + ",user-" + std::to_string(i) + "\n";
     Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {scratch.write("t.csv", text)};
+    options.row_reader.inputs = {scratch.write("t.csv", text)};
     options.memory_bytes = 1000;
     FlakyFiles files;
     Listener announced;

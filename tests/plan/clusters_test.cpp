@@ -32,7 +32,7 @@ TEST_SUITE("plan/clusters") {
     CHECK(places[1].component == 1);
     CHECK(places[2].component == no_component);
     CHECK(places[3].component == 0);
-    CensusReport report;
+    PlanSummary report;
     clusters.report(report);
     CHECK(report.clusters == 2);
     CHECK(report.sendable() == 3);
@@ -65,7 +65,7 @@ TEST_SUITE("plan/clusters") {
         links.push_back({.anon = anon, .user = 0});
       Clusters clusters({}, {.ids = 102, .links = links.size(), .only_stars = true});
       place_all(clusters, links);
-      CensusReport report;
+      PlanSummary report;
       clusters.report(report);
       CHECK(report.hubs == anons - 100);
     }

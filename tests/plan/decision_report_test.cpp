@@ -25,7 +25,8 @@ DecisionFile file_of(std::vector<Decision> decisions) {
 }
 
 /// What a person hears.
-std::vector<std::string> heard(const DecisionFile& file, const std::vector<Obeyed>& answers) {
+std::vector<std::string> heard(const DecisionFile& file,
+                               const std::vector<DecisionEffect>& answers) {
   struct Listener : Progress {
     void note(Weight weight, std::string_view text) override {
       CHECK(weight == Weight::warning);
@@ -33,7 +34,7 @@ std::vector<std::string> heard(const DecisionFile& file, const std::vector<Obeye
     }
     std::vector<std::string> lines;
   } listener;
-  name_disobeyed(file, answers, listener);
+  name_ineffective(file, answers, listener);
   return listener.lines;
 }
 
@@ -58,7 +59,7 @@ void write_plan(Files& files, const std::vector<Planned>& links) {
     verdicts.push_back(planned.verdict);
   }
   writer->columns(verdicts, std::vector<std::uint32_t>(links.size()));
-  REQUIRE(writer->write_rest(sketch.inputs, sketch.census));
+  REQUIRE(writer->write_rest(sketch.inputs, sketch.plan_summary));
   REQUIRE(writer->publish());
 }
 
@@ -98,32 +99,33 @@ TEST_SUITE("plan/decision_report") {
 
   TEST_CASE("whoever was not obeyed hears why, and what it means for the rows") {
     const auto file = file_of({{"a1", Says::user, "u1", 7}});
-    const std::vector<std::pair<Obeyed, std::string>> sentences{
-        {Obeyed::unknown_id, "no row has this anonymous id: the decision does nothing here"},
-        {Obeyed::not_anonymous,
+    const std::vector<std::pair<DecisionEffect, std::string>> sentences{
+        {DecisionEffect::unknown_id,
+         "no row has this anonymous id: the decision does nothing here"},
+        {DecisionEffect::not_anonymous,
          "no pair with sides has this anonymous id, and only such pairs can be decided about: the "
          "decision does nothing here"},
-        {Obeyed::unclaimed, "this user does not claim the anonymous id: its rows are held"},
-        {Obeyed::both_sides,
+        {DecisionEffect::unclaimed, "this user does not claim the anonymous id: its rows are held"},
+        {DecisionEffect::both_sides,
          "the anonymous id is a user id elsewhere: its row stays held, also for this user; write "
          "never if it must not go"},
-        {Obeyed::oversize,
+        {DecisionEffect::oversize,
          "the cluster of this user would have more ids than --max-cluster: the row stays held; "
          "write never if it must not go"}};
     for (const auto& [answer, sentence] : sentences)
       CHECK(heard(file, {answer}) == std::vector<std::string>{"d.csv: line 7: " + sentence});
-    CHECK(heard(file, {Obeyed::yes}).empty());
+    CHECK(heard(file, {DecisionEffect::yes}).empty());
   }
 
   TEST_CASE("many about ids that no longer come do not hide one that leaves a row held") {
     std::vector<Decision> decisions;
-    std::vector<Obeyed> answers;
+    std::vector<DecisionEffect> answers;
     for (std::uint64_t i = 0; i < 7; ++i) {
       decisions.push_back({"gone" + std::to_string(i), Says::never, "", i + 2});
-      answers.push_back(Obeyed::unknown_id);
+      answers.push_back(DecisionEffect::unknown_id);
     }
     decisions.push_back({"u3", Says::user, "v1", 9});
-    answers.push_back(Obeyed::both_sides);
+    answers.push_back(DecisionEffect::both_sides);
     auto lines = heard(file_of(decisions), answers);
     REQUIRE(lines.size() == 7);
     CHECK(lines.front().starts_with("d.csv: line 9: the anonymous id is a user"));
@@ -162,21 +164,23 @@ TEST_SUITE("plan/decision_report") {
                                {"a7", Says::user, "big", 8},
                                {"a8", Says::user, "u8", 9},
                                {"z1", Says::user, "big", 10}});
-    std::vector<Obeyed> answers{Obeyed::yes,        Obeyed::unclaimed, Obeyed::yes,
-                                Obeyed::both_sides, Obeyed::yes,       Obeyed::yes,
-                                Obeyed::unknown_id, Obeyed::yes,       Obeyed::yes};
+    std::vector<DecisionEffect> answers{
+        DecisionEffect::yes,        DecisionEffect::unclaimed, DecisionEffect::yes,
+        DecisionEffect::both_sides, DecisionEffect::yes,       DecisionEffect::yes,
+        DecisionEffect::unknown_id, DecisionEffect::yes,       DecisionEffect::yes};
     REQUIRE(find_oversize(files, "/w/plan", file, answers));
-    CHECK(answers == std::vector{Obeyed::oversize, Obeyed::unclaimed, Obeyed::yes,
-                                 Obeyed::both_sides, Obeyed::yes, Obeyed::yes, Obeyed::unknown_id,
-                                 Obeyed::yes, Obeyed::oversize});
+    CHECK(answers ==
+          std::vector{DecisionEffect::oversize, DecisionEffect::unclaimed, DecisionEffect::yes,
+                      DecisionEffect::both_sides, DecisionEffect::yes, DecisionEffect::yes,
+                      DecisionEffect::unknown_id, DecisionEffect::yes, DecisionEffect::oversize});
   }
 
   TEST_CASE("a pair without sides says nothing about a decision of the same two ids") {
     FlakyFiles files;
     write_plan(files, {{"a1", "u1", Verdict::oversize, false}, {"a1", "u1", Verdict::send}});
-    std::vector<Obeyed> answers{Obeyed::yes};
+    std::vector<DecisionEffect> answers{DecisionEffect::yes};
     REQUIRE(find_oversize(files, "/w/plan", file_of({{"a1", Says::user, "u1", 2}}), answers));
-    CHECK(answers == std::vector{Obeyed::yes});
+    CHECK(answers == std::vector{DecisionEffect::yes});
   }
 
   TEST_CASE("a damaged plan is no answer, and is not read where nobody named a user") {
@@ -194,13 +198,13 @@ TEST_SUITE("plan/decision_report") {
         byte = static_cast<char>(byte ^ 1);
         files.put("/w/plan", bytes);
       }
-      std::vector<Obeyed> answers{Obeyed::yes};
+      std::vector<DecisionEffect> answers{DecisionEffect::yes};
       const auto found = find_oversize(files, "/w/plan", file, answers);
       REQUIRE(!found);
       CHECK(found.error().code == Errc::input);
-      answers = {Obeyed::unclaimed};
+      answers = {DecisionEffect::unclaimed};
       CHECK(find_oversize(files, "/w/plan", file, answers));
-      answers = {Obeyed::yes};
+      answers = {DecisionEffect::yes};
       CHECK(find_oversize(files, "/w/plan", file_of({{"a1", Says::later, "", 2}}), answers));
     }
   }

@@ -75,7 +75,7 @@ TEST_SUITE("plan/explain") {
     const Scratch scratch;
     const auto path = scratch.write("pairs.csv", table);
     PlanOptions options;
-    options.intake.inputs = {path};
+    options.row_reader.inputs = {path};
     const auto found = explained(scratch, options, {"a1", "u1", "a3", "c1", "nobody"});
     REQUIRE(found.ids.size() == 5);
     CHECK(found.unread.empty());
@@ -101,8 +101,9 @@ TEST_SUITE("plan/explain") {
   TEST_CASE("a cluster that is held for its size is shown whole") {
     const Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {scratch.write("pairs.csv", "anon_id,user_id\na,u\nb,u\nc,u\nd,v\n")};
-    options.census.max_cluster = 3;
+    options.row_reader.inputs = {
+        scratch.write("pairs.csv", "anon_id,user_id\na,u\nb,u\nc,u\nd,v\n")};
+    options.resolver.max_cluster = 3;
     const auto found = explained(scratch, options, {"b", "d"});
     CHECK(links(found.ids[0].links) == "b>u/oversize");
     CHECK(found.ids[0].too_large == Ids{"a", "u", "b", "c"});
@@ -113,12 +114,12 @@ TEST_SUITE("plan/explain") {
   TEST_CASE("of pairs without sides either order is the same link, spares included") {
     const Scratch scratch;
     PlanOptions options;
-    options.intake.op = Op::merge;
-    options.intake.inputs = {scratch.write("m.ndjson",
-                                           "{\"$distinct_ids\":[\"x\",\"y\"]}\n"
-                                           "{\"$distinct_ids\":[\"y\",\"x\"]}\n"
-                                           "{\"$distinct_ids\":[\"y\",\"z\"]}\n"
-                                           "{\"$distinct_ids\":[\"z\",\"x\"]}\n")};
+    options.row_reader.op = Op::merge;
+    options.row_reader.inputs = {scratch.write("m.ndjson",
+                                               "{\"$distinct_ids\":[\"x\",\"y\"]}\n"
+                                               "{\"$distinct_ids\":[\"y\",\"x\"]}\n"
+                                               "{\"$distinct_ids\":[\"y\",\"z\"]}\n"
+                                               "{\"$distinct_ids\":[\"z\",\"x\"]}\n")};
     const auto found = explained(scratch, options, {"x"});
     CHECK(rows(found.ids[0]) == "1:first 2:duplicate 4:first");
     CHECK(links(found.ids[0].links) == "x>y/send z>x/spare");
@@ -129,12 +130,12 @@ TEST_SUITE("plan/explain") {
     const Scratch scratch;
     const std::string long_id(2'000'000, 'u');
     PlanOptions options;
-    options.intake.inputs = {scratch.write("d/1.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/2.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/3.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/4.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/5.csv", "anon_id,user_id\na,u\n"),
-                             scratch.write("d/6.csv", "anon_id,user_id\nz," + long_id + "\n")};
+    options.row_reader.inputs = {scratch.write("d/1.csv", "anon_id,user_id\na,u\n"),
+                                 scratch.write("d/2.csv", "anon_id,user_id\na,u\n"),
+                                 scratch.write("d/3.csv", "anon_id,user_id\na,u\n"),
+                                 scratch.write("d/4.csv", "anon_id,user_id\na,u\n"),
+                                 scratch.write("d/5.csv", "anon_id,user_id\na,u\n"),
+                                 scratch.write("d/6.csv", "anon_id,user_id\nz," + long_id + "\n")};
     explained(scratch, options, {"a"});
     scratch.write("d/1.csv", "anon_id,user_id\nb,u\n");       // as long, other content
     scratch.write("d/2.csv", "anon_id,user_id\na,u\na,u\n");  // longer
@@ -157,19 +158,19 @@ TEST_SUITE("plan/explain") {
   TEST_CASE("what a plan denied is denied, whatever became of the list, and nothing else is") {
     const Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {
+    options.row_reader.inputs = {
         scratch.write("pairs.csv", "anon_id,user_id\na,qa\nb,qa\nb,u\nb,null\n,qa\n")};
     const std::vector<std::string> ids{"a", "b", "qa"};
     SUBCASE("with a list, of which only the digest is kept") {
       options.deny_digest = "00ff";
-      options.screen.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
+      options.validate.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
       const auto found = explained(scratch, options, ids);
       CHECK(rows(found.ids[0]) == "2:rejected/denied");
       CHECK(rows(found.ids[1]) == "3:rejected/denied 4:first 5:rejected/placeholder");
       CHECK(rows(found.ids[2]) == "2:rejected/denied 3:rejected/denied 6:skipped");
     }
     SUBCASE("without one, a pair that the plan lacks has no reason") {
-      options.screen.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
+      options.validate.deny = std::make_shared<const DenyList>(DenyList::parse("qa\n").value());
       const auto found = explained(scratch, options, ids);
       CHECK(rows(found.ids[0]) == "2:rejected/none");
     }
@@ -177,23 +178,23 @@ TEST_SUITE("plan/explain") {
 
   TEST_CASE("inputs are read again as they were read for the plan") {
     PlanOptions options;
-    options.intake.op = Op::merge;
-    options.intake.format = Format::csv;
-    options.intake.anon_field = "#2";
-    options.intake.user_field = "#1";
-    options.intake.op_field = "#3";
-    options.intake.order_field = "#4";
-    options.intake.delimiter = ';';
-    options.intake.null_words = {"nil", "none"};
-    options.intake.no_header = true;
-    options.intake.row_max = 4096;
-    options.intake.allow_ragged = true;
-    options.intake.allow_lazy_quotes = true;
-    options.screen.reject_blank = true;
-    const auto words = plan_words(options);
+    options.row_reader.op = Op::merge;
+    options.row_reader.format = Format::csv;
+    options.row_reader.anon_field = "#2";
+    options.row_reader.user_field = "#1";
+    options.row_reader.op_field = "#3";
+    options.row_reader.order_field = "#4";
+    options.row_reader.delimiter = ';';
+    options.row_reader.null_words = {"nil", "none"};
+    options.row_reader.no_header = true;
+    options.row_reader.row_max = 4096;
+    options.row_reader.allow_ragged = true;
+    options.row_reader.allow_lazy_quotes = true;
+    options.validate.reject_blank = true;
+    const auto words = plan_values(options);
     const auto again = reading_options(words);
     REQUIRE(again);
-    const auto said = plan_words(*again);
+    const auto said = plan_values(*again);
     for (const auto* key :
          {"op", "format", "anon_field", "user_field", "alias_field", "distinct_id_field",
           "id_fields", "op_field", "order_field", "delimiter", "header", "null_words", "row_max",
@@ -202,17 +203,17 @@ TEST_SUITE("plan/explain") {
       REQUIRE(said.find(key) != nullptr);
       CHECK(*said.find(key) == *words.find(key));
     }
-    CHECK(again->intake.null_words == Ids{"nil", "none"});
+    CHECK(again->row_reader.null_words == Ids{"nil", "none"});
     CHECK(!reading_options(KeyValues{{"op", "drop"}}));
   }
 
   TEST_CASE("a field that only another file has does not make a file unreadable") {
     const Scratch scratch;
     PlanOptions options;
-    options.intake.anon_field = "a";
-    options.intake.user_field = "u";
-    options.intake.inputs = {scratch.write("1", "{\"a\":\"x\"}\n"),
-                             scratch.write("2", "{\"a\":\"x\",\"u\":\"y\"}\n")};
+    options.row_reader.anon_field = "a";
+    options.row_reader.user_field = "u";
+    options.row_reader.inputs = {scratch.write("1", "{\"a\":\"x\"}\n"),
+                                 scratch.write("2", "{\"a\":\"x\",\"u\":\"y\"}\n")};
     const auto found = explained(scratch, options, {"x"});
     CHECK(found.unread.empty());
     CHECK(rows(found.ids[0]) == "1:skipped 1:first");

@@ -47,8 +47,8 @@ struct Sample {
   std::vector<Fault> faults;
   /// The faulty rows, without the last line end; `^` stands before the byte of each fault.
   std::string rows;
-  std::function<void(IntakeOptions&)> options{};
-  std::function<void(ScreenOptions&)> screen{};
+  std::function<void(RowReaderOptions&)> options{};
+  std::function<void(RowValidatorOptions&)> validate{};
   Layout layout = csv;
   bool at_end = false;  // of a pipe: nothing follows, not even a line end
 };
@@ -200,22 +200,22 @@ void check(const Sample& sample, const Made& made, const Scratch& scratch) {
   } else {
     scratch.write("in", made.text);
   }
-  IntakeOptions options{.inputs = {path}};
-  ScreenOptions screening;
+  RowReaderOptions options{.inputs = {path}};
+  RowValidatorOptions screening;
   if (sample.options) sample.options(options);
-  if (sample.screen) sample.screen(screening);
+  if (sample.validate) sample.validate(screening);
   std::string said;
   std::uint64_t good = 0;
   {
-    auto intake = Intake::open(options);
-    REQUIRE_MESSAGE(intake, intake);
+    auto row_reader = RowReader::open(options);
+    REQUIRE_MESSAGE(row_reader, row_reader);
     RowBlock block;
     for (;;) {
-      const auto more = intake->next(block);
+      const auto more = row_reader->next(block);
       REQUIRE_MESSAGE(more, more);
       if (!*more) break;
       for (auto& row : block.rows) {
-        if (screen(row, screening) == Screened::faulty) {
+        if (validate(row, screening) == RowCheck::faulty) {
           append_faulty(said, row, path);
         } else {
           good += row.anon == "p" && row.user == "q" ? 1 : 1'000'000;

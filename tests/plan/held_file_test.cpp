@@ -25,7 +25,7 @@ struct Job {
   JobPaths paths;
 
   Job(const std::string& table, PlanOptions options) {
-    options.intake.inputs = {scratch.write("t.csv", table)};
+    options.row_reader.inputs = {scratch.write("t.csv", table)};
     paths.dir = scratch.path("job");
     Progress progress;
     const auto made = make_plan(options, paths.dir, files, progress);
@@ -119,9 +119,9 @@ TEST_SUITE("plan/held_file") {
 
   TEST_CASE("a claim that only a decision holds is not said to clash with another") {
     PlanOptions options;
-    options.intake.op_field = "op";
-    options.intake.alias_field = "anonymous_id";
-    options.intake.distinct_id_field = "user_id";
+    options.row_reader.op_field = "op";
+    options.row_reader.alias_field = "anonymous_id";
+    options.row_reader.distinct_id_field = "user_id";
     options.decisions.decisions = {{"a1", Decision::Says::later, "", 1},
                                    {"a2", Decision::Says::user, "nobody", 2},
                                    {"a3", Decision::Says::later, "", 3},
@@ -163,9 +163,9 @@ TEST_SUITE("plan/held_file") {
                  std::to_string(random() % 100) + "\n";  // some of a kind
       }
       PlanOptions options;
-      options.census.on_conflict = policy;
-      options.census.max_cluster = 6;
-      options.intake.order_field = "at";
+      options.resolver.on_conflict = policy;
+      options.resolver.max_cluster = 6;
+      options.row_reader.order_field = "at";
       Job job(table, options);
       const auto all = job.write(0);
       for (const std::string reason : {"conflict", "both-sides", "oversize", "outranked"}) {
@@ -194,11 +194,11 @@ TEST_SUITE("plan/held_file") {
     for (const std::uint32_t max_cluster : {0U, 20U}) {
       CAPTURE(max_cluster);
       PlanOptions options;
-      options.census.max_cluster = max_cluster;
+      options.resolver.max_cluster = max_cluster;
       {
         auto latest = options;
-        latest.census.on_conflict = OnConflict::latest;
-        latest.intake.order_field = "at";
+        latest.resolver.on_conflict = OnConflict::latest;
+        latest.row_reader.order_field = "at";
         latest.decisions.decisions = {{"a150", Decision::Says::never, "", 1}};
         Job job(table, latest);
         const auto planned = job.scratch.read("job/held.ndjson");

@@ -25,8 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const LockOwner me{4711, "etl-7", "2026-11-23T18:00:00Z"};
-const LockOwner other{4712, "etl-8", "2026-11-23T18:00:01Z"};
+const ProcessIdentity me{4711, "etl-7", "2026-11-23T18:00:00Z"};
+const ProcessIdentity other{4712, "etl-8", "2026-11-23T18:00:01Z"};
 
 /// A job with something in the place of a plan.
 struct Job {
@@ -37,11 +37,12 @@ struct Job {
     REQUIRE(files.replace(paths.plan(), "a plan"));
   }
 
-  Result<std::unique_ptr<Hold>> take(Work work = Work::sending, const LockOwner& owner = other) {
+  Result<std::unique_ptr<Hold>> take(Work work = Work::sending,
+                                     const ProcessIdentity& owner = other) {
     return take_in(dir, work, owner);
   }
   Result<std::unique_ptr<Hold>> take_in(const std::string& job, Work work = Work::sending,
-                                        const LockOwner& owner = other) {
+                                        const ProcessIdentity& owner = other) {
     const JobPaths in{job};
     return Hold::take(files, in, in.run(work == Work::rehearsing ? "rehearsal" : "1-of-1"), work,
                       owner);
@@ -349,7 +350,7 @@ TEST_SUITE("plan/job_hold") {
     const Child child;
     REQUIRE(child.pid >= 0);
     if (child.pid == 0) {
-      LockOwner owner = me;
+      ProcessIdentity owner = me;
       owner.pid = static_cast<std::uint64_t>(::getpid());
       owner.process = process_of(owner.pid);
       const auto hold = job.take(Work::sending, owner);
@@ -362,7 +363,7 @@ TEST_SUITE("plan/job_hold") {
     REQUIRE(::read(ready[0], &ok, 1) == 1);
     CHECK(ok == 'y');
     job.copy(job.scratch / "copy");
-    const LockOwner here{4712, me.host, other.since};
+    const ProcessIdentity here{4712, me.host, other.since};
     const auto copy = job.take_in(job.scratch / "copy", Work::sending, here);
     REQUIRE_FALSE(copy);
     CHECK(copy.error().code == Errc::locked);

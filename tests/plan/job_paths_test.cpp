@@ -160,7 +160,7 @@ TEST_SUITE("plan/job_paths") {
     RealFiles files;
     REQUIRE(files.make_dir(scratch / "tmp"));
     std::ofstream(scratch / "tmp/letter.txt") << "x";
-    std::ofstream(scratch / "tmp/plan") << "of the house";
+    std::ofstream(scratch / "tmp/plan") << "of somebody";
     REQUIRE(::chmod((scratch / "tmp").c_str(), 01777) == 0);
     CHECK(open_job(files, scratch / "tmp").error().what.find("not a job") != std::string::npos);
     CHECK(make_job(files, scratch / "tmp").error().what.find("no job") != std::string::npos);

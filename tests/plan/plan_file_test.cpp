@@ -132,7 +132,7 @@ TEST_SUITE("plan/plan_file") {
         CHECK(plan->blocks() == (links == 70'000 ? 6 : links == 0 ? 0 : 1));
         CHECK(plan->facts().options == sketch.options);
         CHECK(plan->facts().inputs == sketch.inputs);
-        CHECK(plan->facts().census == sketch.census);
+        CHECK(plan->facts().plan_summary == sketch.plan_summary);
         CHECK(plan->facts().has_orders == has_orders);
         CHECK(plan->facts().preamble.secret == sketch.preamble.secret);
         CHECK(plan->facts().preamble.created_s == sketch.preamble.created_s);
@@ -277,7 +277,7 @@ TEST_SUITE("plan/plan_file") {
       }
       writer->columns(verdicts, components, orders);
     }
-    CHECK(writer->write_rest(sketch.inputs, sketch.census));
+    CHECK(writer->write_rest(sketch.inputs, sketch.plan_summary));
     CHECK(!files.exists("/w/plan"));
     CHECK(PlanReader::open(files, writer->part_path()));
     CHECK(writer->publish());
@@ -297,7 +297,7 @@ TEST_SUITE("plan/plan_file") {
     different[1].inputs[0].content = digest("other rows");
     different[2].inputs[0].rows = 8;
     different[3].inputs[0].blank_lines = 0;
-    different[4].census = "";
+    different[4].plan_summary = "";
     different[5].links = 6;
     different[6].id_bytes = 3;
     different[7].has_orders = true;

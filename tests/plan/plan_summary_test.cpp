@@ -9,8 +9,8 @@ using namespace idmerge::plan;
 
 namespace {
 
-CensusReport sample() {
-  CensusReport r;
+PlanSummary sample() {
+  PlanSummary r;
   r.links = 7;
   r.verdicts = {4, 1, 2, 0, 0};
   r.to_send = {3, 1, 0};
@@ -33,9 +33,9 @@ CensusReport sample() {
 
 TEST_SUITE("plan/plan_summary") {
   TEST_CASE("what is written is read again, exactly") {
-    for (const auto& report : {sample(), CensusReport{}}) {
+    for (const auto& report : {sample(), PlanSummary{}}) {
       const auto text = to_text(report);
-      const auto again = parse_census_report(text);
+      const auto again = parse_plan_summary(text);
       REQUIRE(again);
       CHECK(to_text(*again) == text);
       CHECK(again->largest.size() == report.largest.size());
@@ -61,21 +61,21 @@ TEST_SUITE("plan/plan_summary") {
 
   TEST_CASE("a line that is missing, changed or too many is refused") {
     const auto text = to_text(sample());
-    CHECK(!parse_census_report(""));
-    CHECK(!parse_census_report(text + "more = 1\n"));
+    CHECK(!parse_plan_summary(""));
+    CHECK(!parse_plan_summary(text + "more = 1\n"));
     std::size_t begin = 0;
     while (begin < text.size()) {
       const auto end = text.find('\n', begin) + 1;
-      CHECK(!parse_census_report(text.substr(0, begin) + text.substr(end)));
+      CHECK(!parse_plan_summary(text.substr(0, begin) + text.substr(end)));
       auto changed = text;
       changed.insert(end - 1, "x");
-      CHECK(!parse_census_report(changed));
+      CHECK(!parse_plan_summary(changed));
       begin = end;
     }
   }
 
   TEST_CASE("the lead in UUIDs is that of the user side, and means nothing without sides") {
-    CensusReport r;
+    PlanSummary r;
     CHECK(r.uuid_lead() == 0);
     r.anon = {10, 2, 2};
     r.user = {4, 3, 0};
@@ -91,14 +91,14 @@ TEST_SUITE("plan/plan_summary") {
   }
 
   TEST_CASE("looks are written where there are any, and stay over a spill") {
-    CensusReport r = sample();
+    PlanSummary r = sample();
     const auto before = to_text(r);
     CHECK(before.find("padded_rows") == std::string::npos);
     r.looks = {
         .prefixed = 1, .padded = 2, .backslashed = 3, .anon_decimals = 4, .user_decimals = 5};
     r.anon_row_numbers = 6;
     r.user_row_numbers = 7;
-    const auto read = parse_census_report(to_text(r));
+    const auto read = parse_plan_summary(to_text(r));
     REQUIRE(read);
     CHECK(to_text(*read) == to_text(r));
     CHECK(read->looks.user_decimals == 5);
@@ -112,7 +112,7 @@ TEST_SUITE("plan/plan_summary") {
   }
 
   TEST_CASE("shares are of what they speak of, and none of nothing") {
-    CensusReport r;
+    PlanSummary r;
     CHECK(r.decimal_share() == 0);
     CHECK(r.user_share() == 0);
     r.links = 3;
@@ -129,7 +129,7 @@ TEST_SUITE("plan/plan_summary") {
     auto report = sample();
     ++report.read;
     CHECK(!report.adds_up());
-    CHECK(!parse_census_report(to_text(report)));
+    CHECK(!parse_plan_summary(to_text(report)));
     report = sample();
     ++report.unreadable_orders.rows;
     CHECK(!report.adds_up());

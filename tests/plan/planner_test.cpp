@@ -38,7 +38,7 @@ namespace {
 
 PlanOptions options_for(std::vector<std::string> inputs) {
   PlanOptions options;
-  options.intake.inputs = std::move(inputs);
+  options.row_reader.inputs = std::move(inputs);
   options.secret = Secret16{1, 2, 3};
   return options;
 }
@@ -76,24 +76,24 @@ std::size_t count_lines(const std::string& text) {
 TEST_SUITE("plan/planner") {
   TEST_CASE("a plan of an older idmerge is sent only where it says what the service would read") {
     PlanFacts plan;
-    CensusReport census;
-    census.to_send = {3, 0, 0};
+    PlanSummary plan_summary;
+    plan_summary.to_send = {3, 0, 0};
     plan.options.set("project_mode", "original");
-    CHECK(check_sendable(plan, census));
+    CHECK(check_sendable(plan, plan_summary));
     plan.options.set("project_mode", "simplified");
-    const auto refused = check_sendable(plan, census);
+    const auto refused = check_sendable(plan, plan_summary);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Errc::input);
     CHECK(refused.error().what.find("plan the inputs again") != std::string::npos);
     plan.options.set("wire_forms", "yes");
-    CHECK(check_sendable(plan, census));
-    census.to_send = {3, 0, 1};
-    CHECK_FALSE(check_sendable(plan, census));
+    CHECK(check_sendable(plan, plan_summary));
+    plan_summary.to_send = {3, 0, 1};
+    CHECK_FALSE(check_sendable(plan, plan_summary));
     plan.options.set("project_mode", "legacy");
-    census.to_send = {1, 5, 0};
-    CHECK_FALSE(check_sendable(plan, census));
-    census.to_send = {0, 5, 0};
-    CHECK(check_sendable(plan, census));
+    plan_summary.to_send = {1, 5, 0};
+    CHECK_FALSE(check_sendable(plan, plan_summary));
+    plan_summary.to_send = {0, 5, 0};
+    CHECK(check_sendable(plan, plan_summary));
   }
 
   TEST_CASE("a small table becomes a plan, every row with its fate") {
@@ -112,7 +112,7 @@ TEST_SUITE("plan/planner") {
     Progress progress;
     const auto made = make_plan(options_for({input}), scratch.path("job"), files, progress);
     REQUIRE(made);
-    const auto report = parse_census_report(made->census);
+    const auto report = parse_plan_summary(made->plan_summary);
     REQUIRE(report);
     CHECK(report->read == 8);
     CHECK(report->duplicates == 1);
@@ -157,8 +157,8 @@ TEST_SUITE("plan/planner") {
     RealFiles files;
     Progress progress;
     auto options = options_for({input});
-    options.intake.order_field = "seen";
-    options.census.on_conflict = OnConflict::earliest;
+    options.row_reader.order_field = "seen";
+    options.resolver.on_conflict = OnConflict::earliest;
     REQUIRE(make_plan(options, scratch.path("job"), files, progress));
     CHECK(read_plan(scratch.path("job")).verdicts ==
           std::vector{Verdict::outranked, Verdict::send, Verdict::conflict, Verdict::conflict,
@@ -201,12 +201,12 @@ TEST_SUITE("plan/planner") {
         CAPTURE(memory);
         auto options =
             options_for({scratch.write("pairs.csv", table("2024-11-31T00:00:00Z", "x"))});
-        options.intake.order_field = "seen";
-        options.census.on_conflict = policy;
+        options.row_reader.order_field = "seen";
+        options.resolver.on_conflict = policy;
         options.memory_bytes = memory;
         const auto made = make_plan(options, scratch.path("job"), files, progress);
         REQUIRE_MESSAGE(made, made);
-        const auto report = parse_census_report(made->census);
+        const auto report = parse_plan_summary(made->plan_summary);
         REQUIRE(report);
         CHECK(report->rejected() == 1);
         CHECK(report->skipped() == 1);
@@ -225,11 +225,11 @@ TEST_SUITE("plan/planner") {
           CHECK(verdicts[8] == Verdict::outranked);
         }
 
-        options.intake.inputs = {scratch.write("blank.csv", table("", ""))};
+        options.row_reader.inputs = {scratch.write("blank.csv", table("", ""))};
         const auto blank = make_plan(options, scratch.path("blank"), files, progress);
         REQUIRE_MESSAGE(blank, blank);
         CHECK(read_plan(scratch.path("blank")).verdicts == verdicts);
-        CHECK(parse_census_report(blank->census)->unreadable_orders.rows == 0);
+        CHECK(parse_plan_summary(blank->plan_summary)->unreadable_orders.rows == 0);
       }
     }
   }
@@ -245,14 +245,14 @@ TEST_SUITE("plan/planner") {
                                    "c,d,\"n\nn\",2026-11-23T18:00:00Z\n"
                                    "e,f,,2026-11-23T18:00:00Z\n");
     auto options = options_for({one, two});
-    options.intake.op = Op::merge;
-    options.intake.order_field = "at";
-    options.intake.id_fields = "x,y";
+    options.row_reader.op = Op::merge;
+    options.row_reader.order_field = "at";
+    options.row_reader.id_fields = "x,y";
     for (const std::uint64_t memory : {0U, 1U}) {
       options.memory_bytes = memory;
       const auto made = make_plan(options, scratch.path("job"), files, progress);
       REQUIRE_MESSAGE(made, made);
-      const auto report = parse_census_report(made->census);
+      const auto report = parse_plan_summary(made->plan_summary);
       REQUIRE(report);
       CHECK(report->unsided == 3);
       CHECK(report->sendable() == 3);
@@ -274,12 +274,12 @@ TEST_SUITE("plan/planner") {
     auto options = options_for({here});
     const auto one = make_plan(options, scratch.path("one"), files, progress);
     options.secret = Secret16{9};
-    options.intake.inputs = {there};
+    options.row_reader.inputs = {there};
     const auto two = make_plan(options, scratch.path("two"), files, progress);
-    options.intake.inputs = {other};
+    options.row_reader.inputs = {other};
     const auto three = make_plan(options, scratch.path("three"), files, progress);
-    options.intake.inputs = {here};
-    options.census.max_cluster = 100;
+    options.row_reader.inputs = {here};
+    options.resolver.max_cluster = 100;
     const auto four = make_plan(options, scratch.path("four"), files, progress);
     REQUIRE((one && two && three && four));
     CHECK(one->id() == two->id());
@@ -309,7 +309,7 @@ TEST_SUITE("plan/planner") {
 
     // An input may be a symbolic link, and stays one when what it names is written again.
     PlanOptions linked = options;
-    linked.intake.inputs = {scratch.path("link.csv")};
+    linked.row_reader.inputs = {scratch.path("link.csv")};
     std::filesystem::create_symlink(scratch.path("pairs.csv"), scratch.path("link.csv"));
     const auto through = make_plan(linked, scratch.path("linked"), files, progress);
     REQUIRE(through);
@@ -334,7 +334,7 @@ TEST_SUITE("plan/planner") {
     // Other files than those of the plan, or one that cannot be looked at twice.
     const auto error_with = [&](std::vector<std::string> inputs) {
       auto others = options;
-      others.intake.inputs = std::move(inputs);
+      others.row_reader.inputs = std::move(inputs);
       const auto matched = match_plan(*made, others);
       REQUIRE(!matched);
       CHECK(matched.error().code == Errc::input);
@@ -350,7 +350,7 @@ TEST_SUITE("plan/planner") {
           input + ": is a pipe, which cannot be compared with what was planned");
     ::close(fifo);
 
-    options.census.on_conflict = OnConflict::send;
+    options.resolver.on_conflict = OnConflict::send;
     const auto differs = match_plan(*made, options);
     REQUIRE(!differs);
     CHECK(differs.error().code == Errc::usage);
@@ -367,13 +367,13 @@ TEST_SUITE("plan/planner") {
     REQUIRE(held);
     CHECK(read_plan(scratch.path("held")).links.size() == 1);
     CHECK(held->options.find("last_row") == nullptr);  // as in plans of before
-    options.intake.take_last_row = true;
+    options.row_reader.take_last_row = true;
     CHECK_FALSE(match_plan(*held, options));
     const auto taken = make_plan(options, scratch.path("taken"), files, progress);
     REQUIRE(taken);
     CHECK(read_plan(scratch.path("taken")).links.size() == 2);
     CHECK(match_plan(*taken, options));
-    options.intake.take_last_row = false;
+    options.row_reader.take_last_row = false;
     CHECK_FALSE(match_plan(*taken, options));
     CHECK(match_plan(*held, options));
   }
@@ -384,7 +384,7 @@ TEST_SUITE("plan/planner") {
     Progress progress;
     const auto plain = options_for({scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\n")});
     auto other = plain;
-    other.census.max_cluster = 12;
+    other.resolver.max_cluster = 12;
     auto denied = plain;
     denied.deny_digest = "0123";
     auto denied_others = plain;
@@ -456,7 +456,7 @@ TEST_SUITE("plan/planner") {
     const auto made = make_plan(options, scratch.path("piped"), files, about_pipe);
     writer.join();
     REQUIRE_MESSAGE(made, made);
-    CHECK(parse_census_report(made->census)->held_rows() == 1);
+    CHECK(parse_plan_summary(made->plan_summary)->held_rows() == 1);
     REQUIRE(about_pipe.notes.size() == 1);
     CHECK(about_pipe.notes[0].find("of disk will be used") != std::string::npos);
     REQUIRE(about_pipe.warnings.size() == 1);
@@ -542,7 +542,7 @@ TEST_SUITE("plan/planner") {
                                       "{\"anonymous_id\":\"a3\",\"user_id\":\"u3\"}\n");
     const auto made = make_plan(options_for({csv, ndjson}), scratch.path("job"), files, progress);
     REQUIRE(made);
-    const auto report = parse_census_report(made->census);
+    const auto report = parse_plan_summary(made->plan_summary);
     REQUIRE(report);
     CHECK(report->duplicates == 1);
     CHECK(report->sendable() == 3);

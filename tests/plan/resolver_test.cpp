@@ -23,7 +23,7 @@ using namespace idmerge::plan;
 
 namespace {
 
-/// Rows given as ids, and what the census makes of them.
+/// Rows given as ids, and what the resolver makes of them.
 struct Table {
   std::deque<std::string> ids;  // owns the bytes
   std::vector<Row> rows;
@@ -41,11 +41,11 @@ struct Table {
 };
 
 struct Outcome {
-  CensusReport report;
+  PlanSummary report;
   std::vector<std::uint32_t> link_rows;  // the row of each link
   std::vector<Verdict> verdicts;
   std::vector<std::uint32_t> components;
-  std::vector<Obeyed> obeyed;  // by decision
+  std::vector<DecisionEffect> effects;  // by decision
 };
 
 struct Choice {
@@ -54,9 +54,9 @@ struct Choice {
   std::string user{};
 };
 
-Outcome take(Table& table, const CensusOptions& options, std::size_t block = 1000,
+Outcome take(Table& table, const ResolverOptions& options, std::size_t block = 1000,
              const std::vector<Choice>& choices = {}) {
-  Census census(options);
+  Resolver resolver(options);
   const Fingerprinter print(Secret16{7});
   Outcome outcome;
   for (std::size_t begin = 0; begin < table.rows.size(); begin += block) {
@@ -64,26 +64,26 @@ Outcome take(Table& table, const CensusOptions& options, std::size_t block = 100
     std::vector<Judged> judged;
     for (auto i = begin; i < end; ++i) {
       Judged one;
-      one.screened = screen(table.rows[i], {}, &one.forms);
+      one.checked = validate(table.rows[i], {}, &one.forms);
       one.anon = print(table.rows[i].anon);
       one.user = print(table.rows[i].user);
       judged.push_back(one);
     }
     std::vector<std::uint32_t> fresh;
-    REQUIRE(census.take(std::span(table.rows).subspan(begin, end - begin), judged, fresh));
+    REQUIRE(resolver.take(std::span(table.rows).subspan(begin, end - begin), judged, fresh));
     for (const auto i : fresh)
       outcome.link_rows.push_back(static_cast<std::uint32_t>(begin + i));
   }
   std::vector<Decided> decided;
   for (const auto& choice : choices)
     decided.push_back({print(choice.anon), print(choice.user), choice.says});
-  outcome.obeyed = census.obey(decided);
-  census.judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+  outcome.effects = resolver.apply(decided);
+  resolver.judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
     REQUIRE(verdicts.size() == components.size());
     outcome.verdicts.insert(outcome.verdicts.end(), verdicts.begin(), verdicts.end());
     outcome.components.insert(outcome.components.end(), components.begin(), components.end());
   });
-  outcome.report = census.report();
+  outcome.report = resolver.report();
   return outcome;
 }
 
@@ -130,8 +130,8 @@ std::string winner(const Table& table, const std::string& anon, OnConflict on_co
   return first->first == std::next(first)->first ? std::string() : first->second;
 }
 
-/// The rules of the census in the plainest form: sets of strings, no order but that of the rows.
-Outcome model(const Table& table, const CensusOptions& options,
+/// The rules of the resolver in the plainest form: sets of strings, no order but that of the rows.
+Outcome model(const Table& table, const ResolverOptions& options,
               const std::vector<Choice>& choices) {
   using Key = std::tuple<Op, bool, std::string, std::string>;
   Outcome out;
@@ -221,14 +221,15 @@ Outcome model(const Table& table, const CensusOptions& options,
   }
   for (const auto& [anon, says, user] : choices) {
     if (!users_of.contains(anon)) {
-      out.obeyed.push_back(ids.contains(anon) ? Obeyed::not_anonymous : Obeyed::unknown_id);
+      out.effects.push_back(ids.contains(anon) ? DecisionEffect::not_anonymous
+                                               : DecisionEffect::unknown_id);
     } else if (says == Decision::Says::user && !users_of[anon].contains(user)) {
-      out.obeyed.push_back(Obeyed::unclaimed);
+      out.effects.push_back(DecisionEffect::unclaimed);
     } else if (says == Decision::Says::user && user_side.contains(anon) &&
                !aliases.contains({anon, user})) {
-      out.obeyed.push_back(Obeyed::both_sides);
+      out.effects.push_back(DecisionEffect::both_sides);
     } else {
-      out.obeyed.push_back(Obeyed::yes);
+      out.effects.push_back(DecisionEffect::yes);
     }
   }
   return out;
@@ -334,11 +335,11 @@ std::map<std::string, std::string> clusters_of(const Table& table, const Outcome
   return clusters;
 }
 
-void compare(Table& table, const CensusOptions& options, std::size_t block,
+void compare(Table& table, const ResolverOptions& options, std::size_t block,
              const std::vector<Choice>& choices) {
   const auto expected = model(table, options, choices);
   const auto found = take(table, options, block, choices);
-  CHECK(found.obeyed == expected.obeyed);
+  CHECK(found.effects == expected.effects);
   CHECK(found.link_rows == expected.link_rows);
   CHECK(found.verdicts == expected.verdicts);
   CHECK(found.components == expected.components);
@@ -438,9 +439,11 @@ TEST_SUITE("plan/resolver") {
                                         Verdict::conflict, Verdict::both_sides, Verdict::voided,
                                         Verdict::send, Verdict::voided, Verdict::send,
                                         Verdict::send});
-      CHECK(out.obeyed == std::vector{Obeyed::yes, Obeyed::yes, Obeyed::yes, Obeyed::unclaimed,
-                                      Obeyed::both_sides, Obeyed::unknown_id, Obeyed::yes,
-                                      Obeyed::not_anonymous, Obeyed::not_anonymous});
+      CHECK(out.effects == std::vector{DecisionEffect::yes, DecisionEffect::yes,
+                                       DecisionEffect::yes, DecisionEffect::unclaimed,
+                                       DecisionEffect::both_sides, DecisionEffect::unknown_id,
+                                       DecisionEffect::yes, DecisionEffect::not_anonymous,
+                                       DecisionEffect::not_anonymous});
       CHECK(out.report.decisions_unclaimed == 1);
       CHECK(out.report.decisions_unknown == 3);
       CHECK(out.report.held() == 4);
@@ -525,7 +528,7 @@ TEST_SUITE("plan/resolver") {
     for (int i = 0; i < 4'100; ++i)
       table.add("b" + std::to_string(i), "other hub");
     table.add("c", "u");
-    CensusOptions options;
+    ResolverOptions options;
     options.max_cluster = 0;
     const auto out = take(table, options);
     CHECK(out.report.skipped_both == 1);
@@ -579,7 +582,7 @@ TEST_SUITE("plan/resolver") {
         const auto order = below(30) == 0 ? no_order : static_cast<std::int64_t>(below(40)) - 20;
         t.add(a, u, row_op, row_sided, order);
       }
-      const CensusOptions options{
+      const ResolverOptions options{
           .on_conflict = static_cast<OnConflict>(below(4)),
           .collapse = below(4) != 0,
           .max_cluster = static_cast<std::uint32_t>(below(3) == 0 ? 2 + below(10) : 499)};
@@ -619,9 +622,9 @@ TEST_SUITE("plan/resolver") {
           t.add("id" + std::to_string(a), "id" + std::to_string(b), op, sided,
                 static_cast<std::int64_t>(random() % 50));
         }
-        const CensusOptions options{.on_conflict = static_cast<OnConflict>(random() % 4),
-                                    .collapse = random() % 4 != 0,
-                                    .max_cluster = random() % 2 == 0 ? 12U : 499U};
+        const ResolverOptions options{.on_conflict = static_cast<OnConflict>(random() % 4),
+                                      .collapse = random() % 4 != 0,
+                                      .max_cluster = random() % 2 == 0 ? 12U : 499U};
         compare(t, options, 1 + random() % 60, {});
         const auto out = take(t, options);
         const auto sent =
@@ -661,7 +664,7 @@ TEST_SUITE("plan/resolver") {
   }
 
   TEST_CASE("what is foreseen fits into the memory that there is, also where ids have many links") {
-    Census census({});
+    Resolver resolver({});
     const Fingerprinter print(Secret16{9});
     std::mt19937_64 random(idmerge::testing::seed());
     constexpr std::uint64_t ids = 300'000;
@@ -674,22 +677,22 @@ TEST_SUITE("plan/resolver") {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         rows[i].sided = false;
         rows[i].op = Op::merge;
-        judged[i].screened = Screened::pair;
+        judged[i].checked = RowCheck::pair;
         judged[i].anon = prints[random() % ids];
         judged[i].user = prints[random() % ids];
       }
       std::vector<std::uint32_t> fresh;
-      REQUIRE(census.take(rows, judged, fresh));
-      const auto before = census.bytes();
+      REQUIRE(resolver.take(rows, judged, fresh));
+      const auto before = resolver.bytes();
       const auto bytes_max = before + (std::uint64_t{16} << 20U);
-      census.foresee(0.1 + turn * 1e-9, bytes_max);
-      REQUIRE(census.bytes() <= bytes_max);
+      resolver.foresee(0.1 + turn * 1e-9, bytes_max);
+      REQUIRE(resolver.bytes() <= bytes_max);
     }
-    CHECK(census.links() > 2'000'000);
+    CHECK(resolver.links() > 2'000'000);
   }
 
   TEST_CASE("two million distinct pairs: not one false duplicate") {
-    Census census({});
+    Resolver resolver({});
     const Fingerprinter print(Secret16{9});
     constexpr std::uint64_t total = 2'000'000;
     std::vector<std::string> ids(2048);
@@ -704,18 +707,18 @@ TEST_SUITE("plan/resolver") {
         row.user = ids[2 * i + 1];
         rows.push_back(row);
         judged.push_back(
-            {.anon = print(row.anon), .user = print(row.user), .screened = Screened::pair});
+            {.anon = print(row.anon), .user = print(row.user), .checked = RowCheck::pair});
       }
       std::vector<std::uint32_t> fresh;
-      REQUIRE(census.take(rows, judged, fresh));
+      REQUIRE(resolver.take(rows, judged, fresh));
       REQUIRE(fresh.size() == rows.size());
-      census.foresee(static_cast<double>(n) / total);
+      resolver.foresee(static_cast<double>(n) / total);
     }
     std::size_t columns = 0;
-    census.judge([&](auto verdicts, auto) { columns += verdicts.size(); });
+    resolver.judge([&](auto verdicts, auto) { columns += verdicts.size(); });
     CHECK(columns == total);
-    CHECK(census.report().duplicates == 0);
-    CHECK(census.report().sendable() == total);
-    CHECK(census.report().user.distinct == total / 3 + 1);
+    CHECK(resolver.report().duplicates == 0);
+    CHECK(resolver.report().sendable() == total);
+    CHECK(resolver.report().user.distinct == total / 3 + 1);
   }
 }

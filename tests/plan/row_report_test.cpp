@@ -32,17 +32,17 @@ TEST_SUITE("plan/row_report") {
   TEST_CASE("a refused letter is input again, for each operation") {
     const std::vector<PlanInput> inputs{{.format = "csv", .path = "in.csv"}};
     Link link{.anon = "a\"1", .user = "u1", .line = 3, .offset = 40};
-    CHECK(refused_letter(17, link, inputs, 400, "no\nsuch id", 2) ==
+    CHECK(refused_report(17, link, inputs, 400, "no\nsuch id", 2) ==
           "{\"link\":17,\"anonymous_id\":\"a\\\"1\",\"user_id\":\"u1\",\"op\":\"create\",\"file\":"
           "\"in.csv\","
           "\"line\":3,\"byte_offset\":40,\"status\":400,\"message\":\"no\\nsuch id\","
           "\"attempts\":2}");
     link.op = Op::alias;
-    CHECK(refused_letter(17, link, inputs, 400, "", 1)
+    CHECK(refused_report(17, link, inputs, 400, "", 1)
               .find("{\"link\":17,\"alias\":\"a\\\"1\",\"distinct_id\":\"u1\"") == 0);
     link.op = Op::merge;
     link.sided = false;
-    CHECK(refused_letter(17, link, inputs, 400, "", 1)
+    CHECK(refused_report(17, link, inputs, 400, "", 1)
               .find("{\"link\":17,\"$distinct_ids\":[\"a\\\"1\",\"u1\"]") == 0);
   }
 
@@ -54,11 +54,11 @@ TEST_SUITE("plan/row_report") {
     std::vector<std::uint64_t> ordinals;
     for (std::uint64_t i = 0; i < 2'000; ++i) {
       const auto ordinal = (i * 7919) % 2'000;
-      text += refused_letter(ordinal, link, inputs, 400, std::string(i % 700, 'x'), 1) + "\n";
+      text += refused_report(ordinal, link, inputs, 400, std::string(i % 700, 'x'), 1) + "\n";
       ordinals.push_back(i);
     }
     const auto counted = text.size();
-    text += refused_letter(9'999, link, inputs, 400, "not counted yet", 1) + "\n";
+    text += refused_report(9'999, link, inputs, 400, "not counted yet", 1) + "\n";
     files.put("/w/refused.ndjson", text);
     const auto read = read_refused(files, "/w/refused.ndjson", counted);
     REQUIRE_MESSAGE(read, read);

@@ -27,8 +27,8 @@ Row row(std::string_view anon, std::string_view user, Op op = Op::create) {
 
 Fault fault_of(std::string_view anon, std::string_view user, Op op = Op::create) {
   Row r = row(anon, user, op);
-  const auto screened = screen(r, {});
-  CHECK((screened == Screened::faulty) == (r.fault != Fault::none));
+  const auto checked = validate(r, {});
+  CHECK((checked == RowCheck::faulty) == (r.fault != Fault::none));
   return r.fault;
 }
 
@@ -41,7 +41,7 @@ TEST_SUITE("plan/row_validator") {
           "00000000-0000-0000-0000-000000000001", "nullable", "-2", "f", "\"u\""}) {
       CAPTURE(id);
       Row r = row("8f14e45f-ceea-467f-a9d5-3c2e5b1a7c11", id);
-      CHECK(screen(r, {}) == Screened::pair);
+      CHECK(validate(r, {}) == RowCheck::pair);
       CHECK(r.user == id);
     }
   }
@@ -50,11 +50,11 @@ TEST_SUITE("plan/row_validator") {
     Row r = row("8f14e45f", "u1");
     r.has_unreadable_order = true;
     r.fault_at = 70;
-    CHECK(screen(r, {}) == Screened::pair);
+    CHECK(validate(r, {}) == RowCheck::pair);
     CHECK(r.fault == Fault::none);
     CHECK(r.fault_at == 70);
     r.user = "null";
-    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(validate(r, {}) == RowCheck::faulty);
     CHECK(r.fault_at == 50);
   }
 
@@ -70,7 +70,7 @@ TEST_SUITE("plan/row_validator") {
               std::pair('\x80', Fault::bad_utf8), std::pair('\xFF', Fault::bad_utf8)}) {
           id[at] = byte;
           Row r = row("8f14e45f", id);
-          CHECK(screen(r, {}) == Screened::faulty);
+          CHECK(validate(r, {}) == RowCheck::faulty);
           CHECK(r.fault == fault);
           CHECK(r.fault_at == 50 + at);
         }
@@ -83,11 +83,11 @@ TEST_SUITE("plan/row_validator") {
                              "\xE2\x80\x80\xE2\x80\x8B", "\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAF",
                              "\xE2\x81\x9F\xE2\x81\xA0", "\xE3\x80\x80 \xEF\xBB\xBF"}) {
       Row left = row(blank, "u");
-      CHECK(screen(left, {}) == Screened::skipped_anon);
+      CHECK(validate(left, {}) == RowCheck::skipped_anon);
       Row right = row("a", blank);
-      CHECK(screen(right, {}) == Screened::skipped_user);
+      CHECK(validate(right, {}) == RowCheck::skipped_user);
       Row both = row(blank, blank);
-      CHECK(screen(both, {}) == Screened::skipped_both);
+      CHECK(validate(both, {}) == RowCheck::skipped_both);
     }
   }
 
@@ -103,13 +103,13 @@ TEST_SUITE("plan/row_validator") {
 
   TEST_CASE("a blank side is not looked past: the other side may be anything") {
     Row r = row("", "null");
-    CHECK(screen(r, {}) == Screened::skipped_anon);
+    CHECK(validate(r, {}) == RowCheck::skipped_anon);
     CHECK(r.fault == Fault::none);
   }
 
   TEST_CASE("with --blank reject a blank side is a fault of its field") {
     Row r = row("a", " ");
-    CHECK(screen(r, {.reject_blank = true}) == Screened::faulty);
+    CHECK(validate(r, {.reject_blank = true}) == RowCheck::faulty);
     CHECK(r.fault == Fault::blank_id);
     CHECK(r.fault_at == 50);
   }
@@ -270,7 +270,7 @@ TEST_SUITE("plan/row_validator") {
       CHECK(fault_of("a", "12345678" + id) == Fault::bad_utf8);
     }
     Row r = row("a", "12345678\xFF");
-    (void)screen(r, {});
+    (void)validate(r, {});
     CHECK(r.fault_at == 58);
     CHECK(find_bad_utf8("\xF4\x8F\xBF\xBF\xEF\xBF\xBD\xDF\xBF\x7F") == std::string_view::npos);
   }
@@ -279,7 +279,7 @@ TEST_SUITE("plan/row_validator") {
     Row r = row("a", "12345678\x01");
     r.text = "a,\"12345678\x01\"";
     r.user_at = 2;
-    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(validate(r, {}) == RowCheck::faulty);
     CHECK(r.fault_at == 11);
   }
 
@@ -289,7 +289,7 @@ TEST_SUITE("plan/row_validator") {
         std::string id = "abcdefghijklmnopqrs";
         id[at] = static_cast<char>(c);
         Row r = row(id, "u");
-        CHECK(screen(r, {}) == Screened::faulty);
+        CHECK(validate(r, {}) == RowCheck::faulty);
         CHECK(r.fault == Fault::control_byte);
         CHECK(r.fault_at == 10 + at);
       }
@@ -318,11 +318,11 @@ TEST_SUITE("plan/row_validator") {
   }
 
   TEST_CASE("in a simplified project an anonymous id is judged without its prefix") {
-    const ScreenOptions simplified{.simplified = true};
+    const RowValidatorOptions simplified{.simplified = true};
     const auto judged = [&](std::string_view anon, std::string_view user) {
       Row r = row(anon, user);
-      const auto said = screen(r, simplified);
-      return std::pair(said == Screened::faulty ? r.fault : Fault::none, r.anon);
+      const auto said = validate(r, simplified);
+      return std::pair(said == RowCheck::faulty ? r.fault : Fault::none, r.anon);
     };
     CHECK(judged("$device:d1", "u") == std::pair(Fault::none, std::string_view("d1")));
     CHECK(judged("d1", "u").second == "d1");
@@ -345,7 +345,7 @@ TEST_SUITE("plan/row_validator") {
     // The place of a fault is that in the row.
     Row bad = row("$device:a\x01", "u");
     const auto at = bad.anon_at;
-    CHECK(screen(bad, simplified) == Screened::faulty);
+    CHECK(validate(bad, simplified) == RowCheck::faulty);
     CHECK(bad.fault_at == at + 9);
   }
 
@@ -357,15 +357,15 @@ TEST_SUITE("plan/row_validator") {
                              "/[$].*\\bbot1/\n", "/^(user|\\$device:bot)/\n"}) {
       auto list = DenyList::parse(rule);
       REQUIRE(list);
-      const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
-                                  .simplified = true};
+      const RowValidatorOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
+                                        .simplified = true};
       for (const auto* id : {"bot17", "$device:bot17"}) {
         CAPTURE(rule);
         Row r = row(id, "u");
-        CHECK(screen(r, options) == Screened::faulty);
+        CHECK(validate(r, options) == RowCheck::faulty);
         CHECK(r.fault == Fault::denied);
         Row other = row("abot17", "u");
-        CHECK(screen(other, options) == Screened::pair);
+        CHECK(validate(other, options) == RowCheck::pair);
       }
     }
   }
@@ -377,11 +377,11 @@ TEST_SUITE("plan/row_validator") {
       CAPTURE(rule);
       auto list = DenyList::parse(rule);
       REQUIRE(list);
-      const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
-                                  .simplified = true};
+      const RowValidatorOptions options{.deny = std::make_shared<const DenyList>(std::move(*list)),
+                                        .simplified = true};
       for (const auto* id : {"$device:71", "71"}) {
         Row r = row(id, "72");
-        CHECK(screen(r, options) == Screened::pair);
+        CHECK(validate(r, options) == RowCheck::pair);
       }
     }
   }
@@ -396,12 +396,12 @@ TEST_SUITE("plan/row_validator") {
       const auto deny = std::make_shared<const DenyList>(std::move(*list));
       for (const auto* id : {"$device:71", "71"}) {
         Row r = row(id, "u");
-        CHECK(screen(r, {.deny = deny, .simplified = true}) == Screened::faulty);
+        CHECK(validate(r, {.deny = deny, .simplified = true}) == RowCheck::faulty);
         CHECK(r.fault == Fault::denied);
       }
       // Elsewhere an id is what it is.
       Row bare = row("71", "u");
-      CHECK(screen(bare, {.deny = deny}) == Screened::pair);
+      CHECK(validate(bare, {.deny = deny}) == RowCheck::pair);
     }
   }
 
@@ -425,24 +425,24 @@ TEST_SUITE("plan/row_validator") {
   TEST_CASE("an id of the deny list is rejected on either side, after every other fault") {
     auto list = DenyList::parse("qa-1\n/^kiosk-/\n");
     REQUIRE(list);
-    const ScreenOptions options{.deny = std::make_shared<const DenyList>(std::move(*list))};
+    const RowValidatorOptions options{.deny = std::make_shared<const DenyList>(std::move(*list))};
     Row anon = row("kiosk-7", "u1"), user = row("a1", "qa-1"), other = row("a1", "qa-12");
-    CHECK(screen(anon, options) == Screened::faulty);
+    CHECK(validate(anon, options) == RowCheck::faulty);
     CHECK(anon.fault == Fault::denied);
     CHECK(anon.fault_at == 10);
-    CHECK(screen(user, options) == Screened::faulty);
+    CHECK(validate(user, options) == RowCheck::faulty);
     CHECK(user.fault_at == 50);
-    CHECK(screen(other, options) == Screened::pair);
+    CHECK(validate(other, options) == RowCheck::pair);
     Row blank = row("kiosk-7", ""), same = row("qa-1", "qa-1");
-    CHECK(screen(blank, options) == Screened::skipped_user);
-    CHECK(screen(same, options) == Screened::faulty);
+    CHECK(validate(blank, options) == RowCheck::skipped_user);
+    CHECK(validate(same, options) == RowCheck::faulty);
     CHECK(same.fault == Fault::same_ids);
   }
 
   TEST_CASE("a row that came with a fault keeps it") {
     Row r = row("null", "u");
     r.fault = Fault::ragged_row;
-    CHECK(screen(r, {}) == Screened::faulty);
+    CHECK(validate(r, {}) == RowCheck::faulty);
     CHECK(r.fault == Fault::ragged_row);
   }
 

@@ -53,7 +53,7 @@ void check_same(Scratch& scratch, const PlanOptions& options) {
     CAPTURE(memory);
     const auto little = plan_of(scratch, options, "little", memory);
     CHECK(little.id() == much.id());
-    CHECK(little.census == much.census);
+    CHECK(little.plan_summary == much.plan_summary);
     CHECK((said(scratch, "little") == said(scratch, "much")));
     CHECK((scratch.read("little/held.ndjson") == scratch.read("much/held.ndjson")));
     CHECK((scratch.read("little/rejected.ndjson") == scratch.read("much/rejected.ndjson")));
@@ -115,10 +115,10 @@ TEST_SUITE("plan/spilled_resolver") {
                                        : mixed         ? "anonymous_id,user_id,alias,distinct_id,op"
                                                        : "anonymous_id,user_id";
         PlanOptions options;
-        options.census.on_conflict = static_cast<OnConflict>(random() % 4);
-        const bool ranked = options.census.on_conflict == OnConflict::earliest ||
-                            options.census.on_conflict == OnConflict::latest;
-        if (ranked || random() % 4 == 0) options.intake.order_field = "at";
+        options.resolver.on_conflict = static_cast<OnConflict>(random() % 4);
+        const bool ranked = options.resolver.on_conflict == OnConflict::earliest ||
+                            options.resolver.on_conflict == OnConflict::latest;
+        if (ranked || random() % 4 == 0) options.row_reader.order_field = "at";
         std::map<std::string, Decision> decisions;
         std::string text = std::string(names) + ",at\n";
         for (std::uint64_t row = 0; row < 3000; ++row) {
@@ -151,13 +151,13 @@ TEST_SUITE("plan/spilled_resolver") {
           for (const auto& [anon, decision] : decisions)
             options.decisions.decisions.push_back(decision);
         }
-        options.intake.inputs = {scratch.write("t.csv", text)};
-        if (verb == "alias") options.intake.op = Op::alias;
-        if (verb == "merge" || unsided) options.intake.op = Op::merge;
-        if (unsided) options.intake.id_fields = "anonymous_id,user_id";
-        if (mixed) options.intake.op_field = "op";
-        options.census.collapse = random() % 4 != 0;
-        options.census.max_cluster = random() % 2 == 0 ? 12 : 499;
+        options.row_reader.inputs = {scratch.write("t.csv", text)};
+        if (verb == "alias") options.row_reader.op = Op::alias;
+        if (verb == "merge" || unsided) options.row_reader.op = Op::merge;
+        if (unsided) options.row_reader.id_fields = "anonymous_id,user_id";
+        if (mixed) options.row_reader.op_field = "op";
+        options.resolver.collapse = random() % 4 != 0;
+        options.resolver.max_cluster = random() % 2 == 0 ? 12 : 499;
         check_same(scratch, options);
       }
     }
@@ -180,12 +180,12 @@ TEST_SUITE("plan/spilled_resolver") {
       inputs.push_back(scratch.write("t" + std::to_string(file) + ".csv", text));
     }
     PlanOptions options;
-    options.intake.inputs = inputs;
-    options.intake.order_field = "at";
+    options.row_reader.inputs = inputs;
+    options.row_reader.order_field = "at";
     for (const auto policy : {OnConflict::hold, OnConflict::earliest, OnConflict::latest}) {
-      options.census.on_conflict = policy;
+      options.resolver.on_conflict = policy;
       check_same(scratch, options);
-      const auto report = parse_census_report(plan_of(scratch, options, "again", 1).census);
+      const auto report = parse_plan_summary(plan_of(scratch, options, "again", 1).plan_summary);
       REQUIRE(report);
       CHECK(report->unreadable_orders.rows > 8'000);
       CHECK(report->unreadable_orders.file == 0);
@@ -198,7 +198,7 @@ TEST_SUITE("plan/spilled_resolver") {
       text += "anonymous-" + std::to_string(i) + ",user-" + std::to_string(i / 3) + "\n";
     Scratch scratch;
     PlanOptions options;
-    options.intake.inputs = {scratch.write("t.csv", text)};
+    options.row_reader.inputs = {scratch.write("t.csv", text)};
     options.memory_bytes = 1;
     Progress progress;
     std::uint64_t steps = 0;

@@ -46,7 +46,7 @@ class Service {
 
  private:
   bool rolling_;
-  Bucket bucket_;
+  TokenBucket bucket_;
   std::deque<Instant> minute_;
 };
 
@@ -66,139 +66,143 @@ struct Weather {
   std::uint64_t cuts = 0;
 };
 
-BucketOptions pace(double rate_per_s) {
+TokenBucketOptions pace(double rate_per_s) {
   return {.rate_per_s = rate_per_s, .burst = std::max(1.0, rate_per_s / 10)};
 }
 
-/// Lanes without number, one bucket, and answers after the latency.
+/// Workers without number, one bucket, and answers after the latency.
 Weather weather(const Storm& storm) {
-  struct Flight {
+  struct RequestInFlight {
     Instant left;
     bool taken;
   };
   Service service(storm.limit_per_s, storm.rolling);
-  Throttle throttle({.ceiling_per_s = storm.offered_per_s}, start);
-  Bucket bucket(pace(throttle.rate_per_s(start)));
+  AdaptiveRate adaptive_rate({.ceiling_per_s = storm.offered_per_s}, start);
+  TokenBucket bucket(pace(adaptive_rate.rate_per_s(start)));
   Chance chance(seed());
-  std::deque<Flight> flights;
+  std::deque<RequestInFlight> requests_in_flight;
   const Instant from = start + storm.warm_up;
   const Instant end = from + storm.measured;
   double taken = 0;
   double sent = 0;
   Instant tick = start;
   for (Instant now = start; now < end;) {
-    const Instant next = std::max(bucket.earliest(1, now), throttle.paused_until());
-    const Instant answer = flights.empty() ? Instant::max() : flights.front().left + storm.latency;
+    const Instant next = std::max(bucket.earliest(1, now), adaptive_rate.paused_until());
+    const Instant answer = requests_in_flight.empty()
+                               ? Instant::max()
+                               : requests_in_flight.front().left + storm.latency;
     now = std::max(now, std::min({next, answer, tick}));
     if (now == tick) {
-      bucket.set_rate(pace(throttle.rate_per_s(now)), now);
+      bucket.set_rate(pace(adaptive_rate.rate_per_s(now)), now);
       tick += 100ms;
     } else if (now == answer) {
-      const Flight flight = flights.front();
-      flights.pop_front();
+      const RequestInFlight flight = requests_in_flight.front();
+      requests_in_flight.pop_front();
       if (flight.taken) {
-        throttle.accepted(1, now);
+        adaptive_rate.accepted(1, now);
       } else {
-        throttle.throttled(flight.left, now, storm.retry_after, chance.next());
-        bucket.set_rate(pace(throttle.rate_per_s(now)), now);
+        adaptive_rate.rate_limited(flight.left, now, storm.retry_after, chance.next());
+        bucket.set_rate(pace(adaptive_rate.rate_per_s(now)), now);
       }
     } else {
       bucket.claim(1, now);
-      flights.push_back({now, service.takes(now)});
+      requests_in_flight.push_back({now, service.takes(now)});
       if (now >= from) {
         sent += 1;
-        taken += flights.back().taken ? 1 : 0;
+        taken += requests_in_flight.back().taken ? 1 : 0;
       }
     }
   }
   const double could = storm.limit_per_s * std::chrono::duration<double>(storm.measured).count();
-  return {taken / could, 1 - taken / sent, throttle.cuts()};
+  return {taken / could, 1 - taken / sent, adaptive_rate.cuts()};
 }
 
 TEST_SUITE("send/adaptive_rate") {
   TEST_CASE("without a refusal the rate is what the user allows") {
-    Throttle throttle({.ceiling_per_s = 500}, start);
-    CHECK(throttle.rate_per_s(start) == 500);
-    throttle.accepted(1e6, start + 1s);
-    CHECK(throttle.rate_per_s(start + 1h) == 500);
-    CHECK(Throttle({}, start).rate_per_s(start) == 0);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 500}, start);
+    CHECK(adaptive_rate.rate_per_s(start) == 500);
+    adaptive_rate.accepted(1e6, start + 1s);
+    CHECK(adaptive_rate.rate_per_s(start + 1h) == 500);
+    CHECK(AdaptiveRate({}, start).rate_per_s(start) == 0);
   }
 
   TEST_CASE("a refusal cuts the rate and pauses everyone, its echoes do not cut again") {
-    Throttle throttle({.ceiling_per_s = 500}, start);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 500}, start);
     for (int i = 0; i < 10; ++i)
-      throttle.accepted(1, start + std::chrono::milliseconds(2 * i));
-    throttle.throttled(start, start + 100ms, 4s, 0.5);
-    CHECK(throttle.rate_per_s(start + 100ms) < 50);  // until the service takes one again
-    CHECK(throttle.paused_until() == start + 4100ms);
+      adaptive_rate.accepted(1, start + std::chrono::milliseconds(2 * i));
+    adaptive_rate.rate_limited(start, start + 100ms, 4s, 0.5);
+    CHECK(adaptive_rate.rate_per_s(start + 100ms) < 50);  // until the service takes one again
+    CHECK(adaptive_rate.paused_until() == start + 4100ms);
     for (int i = 0; i < 50; ++i) {
-      throttle.throttled(start + 50ms, start + 110ms, 7s, 0.5);
-      throttle.throttled(start + 120ms, start + 130ms, std::nullopt, 0.5);  // left in the pause
+      adaptive_rate.rate_limited(start + 50ms, start + 110ms, 7s, 0.5);
+      adaptive_rate.rate_limited(start + 120ms, start + 130ms, std::nullopt,
+                                 0.5);  // left in the pause
     }
-    CHECK(throttle.cuts() == 1);
-    CHECK(throttle.paused_until() == start + 7110ms);  // the latest word of the service
-    throttle.accepted(1, start + 7200ms);
-    CHECK(throttle.rate_per_s(start + 7200ms) == doctest::Approx(0.95 * 100));  // ten in 100 ms
+    CHECK(adaptive_rate.cuts() == 1);
+    CHECK(adaptive_rate.paused_until() == start + 7110ms);  // the latest word of the service
+    adaptive_rate.accepted(1, start + 7200ms);
+    CHECK(adaptive_rate.rate_per_s(start + 7200ms) ==
+          doctest::Approx(0.95 * 100));  // ten in 100 ms
   }
 
   TEST_CASE("without Retry-After the pauses grow from two to sixty seconds") {
-    Throttle throttle({.ceiling_per_s = 500}, start);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 500}, start);
     Instant now = start;
     for (const auto bound : {4s, 8s, 16s, 32s, 60s, 60s}) {
-      throttle.throttled(now, now, std::nullopt, 0.999999);
-      const auto pause = throttle.paused_until() - now;
+      adaptive_rate.rate_limited(now, now, std::nullopt, 0.999999);
+      const auto pause = adaptive_rate.paused_until() - now;
       CHECK(pause <= bound);
       CHECK(pause > bound - 1s);
-      now = throttle.paused_until();
+      now = adaptive_rate.paused_until();
     }
-    CHECK(throttle.cuts() == 1);  // nothing was taken between them: nothing was learned
-    throttle.accepted(1, now);
-    throttle.throttled(now + 1s, now + 1s, std::nullopt, 0.999999);
-    CHECK(throttle.paused_until() - (now + 1s) <= 4s);
-    CHECK(throttle.cuts() == 2);
+    CHECK(adaptive_rate.cuts() == 1);  // nothing was taken between them: nothing was learned
+    adaptive_rate.accepted(1, now);
+    adaptive_rate.rate_limited(now + 1s, now + 1s, std::nullopt, 0.999999);
+    CHECK(adaptive_rate.paused_until() - (now + 1s) <= 4s);
+    CHECK(adaptive_rate.cuts() == 2);
   }
 
   TEST_CASE("what a run took before a pause is a minute's count until the next minute refutes it") {
     // Somebody else used up the window, right after the start.
-    Throttle throttle({.ceiling_per_s = 10'000}, start);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 10'000}, start);
     for (int i = 0; i < 90; ++i)
-      throttle.accepted(1, start + std::chrono::milliseconds(i));
-    throttle.throttled(start + 90ms, start + 100ms, 3s, 0.5);
-    throttle.throttled(start + 3100ms, start + 3200ms, 20s, 0.5);
+      adaptive_rate.accepted(1, start + std::chrono::milliseconds(i));
+    adaptive_rate.rate_limited(start + 90ms, start + 100ms, 3s, 0.5);
+    adaptive_rate.rate_limited(start + 3100ms, start + 3200ms, 20s, 0.5);
     Instant now = start + 24s;
     const auto opened = now;
     const auto rate_after = [&](std::chrono::seconds time) {
       while (now < opened + time) {
-        throttle.accepted(throttle.rate_per_s(now), now);
+        adaptive_rate.accepted(adaptive_rate.rate_per_s(now), now);
         now += 1s;
       }
-      return throttle.rate_per_s(now);
+      return adaptive_rate.rate_per_s(now);
     };
     CHECK(rate_after(50s) < 3);
     CHECK(rate_after(120s) > 450);
   }
 
   TEST_CASE("refused again while its second is still counted, a service counts no minute") {
-    Throttle throttle({.backoff = {.min = 2ms, .max = 4ms}}, start);
-    throttle.accepted(30, start + 3ms);
-    REQUIRE(throttle.throttled(start + 3ms, start + 4ms, std::nullopt, 0.5));
-    const auto measured = throttle.known({}, start + 4ms).per_s;
+    AdaptiveRate adaptive_rate({.backoff = {.min = 2ms, .max = 4ms}}, start);
+    adaptive_rate.accepted(30, start + 3ms);
+    REQUIRE(adaptive_rate.rate_limited(start + 3ms, start + 4ms, std::nullopt, 0.5));
+    const auto measured = adaptive_rate.known({}, start + 4ms).per_s;
     REQUIRE(measured == 300);
     for (auto now = start + 10ms; now < start + 1s; now += 10ms)
-      throttle.throttled(now, now, std::nullopt, 0.5);
-    CHECK(throttle.known({}, start + 1s).per_s == measured);
+      adaptive_rate.rate_limited(now, now, std::nullopt, 0.5);
+    CHECK(adaptive_rate.known({}, start + 1s).per_s == measured);
     // After a second without anything taken, another refusal is about more than a second.
-    throttle.throttled(start + 1'010ms, start + 1'010ms, std::nullopt, 0.5);
-    CHECK(throttle.known({}, start + 1'010ms).per_s == 1);
+    adaptive_rate.rate_limited(start + 1'010ms, start + 1'010ms, std::nullopt, 0.5);
+    CHECK(adaptive_rate.known({}, start + 1'010ms).per_s == 1);
   }
 
   TEST_CASE("after a cut the rate climbs back to the ceiling and not beyond") {
-    Throttle throttle({.ceiling_per_s = 500}, start);
-    throttle.throttled(start, start, 0s, 0.5);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 500}, start);
+    adaptive_rate.rate_limited(start, start, 0s, 0.5);
     double before = 0;
     for (int s = 5; s < 600; ++s) {
-      const double rate = throttle.rate_per_s(start + std::chrono::seconds(s));
-      throttle.accepted(rate, start + std::chrono::seconds(s));
+      const double rate = adaptive_rate.rate_per_s(start + std::chrono::seconds(s));
+      adaptive_rate.accepted(rate, start + std::chrono::seconds(s));
       CHECK(rate >= before);
       CHECK(rate <= 500);
       before = rate;
@@ -207,27 +211,27 @@ TEST_SUITE("send/adaptive_rate") {
   }
 
   TEST_CASE("an unlimited rate becomes what the service was seen to take") {
-    Throttle throttle({}, start);
+    AdaptiveRate adaptive_rate({}, start);
     for (int i = 0; i < 2'000; ++i)
-      throttle.accepted(1, start + std::chrono::milliseconds(i));
-    throttle.throttled(start + 1900ms, start + 2s, 1s, 0.5);
-    throttle.accepted(1, start + 3s);
-    CHECK(throttle.rate_per_s(start + 3s) == doctest::Approx(950).epsilon(0.02));
+      adaptive_rate.accepted(1, start + std::chrono::milliseconds(i));
+    adaptive_rate.rate_limited(start + 1900ms, start + 2s, 1s, 0.5);
+    adaptive_rate.accepted(1, start + 3s);
+    CHECK(adaptive_rate.rate_per_s(start + 3s) == doctest::Approx(950).epsilon(0.02));
     // Also when it was refused within the first second: a crawl at ten times the floor would last
     // minutes.
-    Throttle early({}, start);
+    AdaptiveRate early({}, start);
     for (int i = 0; i < 150; ++i)
       early.accepted(1, start + std::chrono::milliseconds(2 * i));
-    early.throttled(start + 290ms, start + 300ms, 0s, 0.5);
+    early.rate_limited(start + 290ms, start + 300ms, 0s, 0.5);
     early.accepted(1, start + 300ms);
     CHECK(early.rate_per_s(start + 300ms) == doctest::Approx(0.95 * 500).epsilon(0.02));
-    Throttle at_once({}, start);
+    AdaptiveRate at_once({}, start);
     at_once.accepted(30, start + 1ms);
-    at_once.throttled(start, start + 2ms, 0s, 0.5);
+    at_once.rate_limited(start, start + 2ms, 0s, 0.5);
     at_once.accepted(1, start + 2ms);
     CHECK(at_once.rate_per_s(start + 2ms) == doctest::Approx(0.95 * 300).epsilon(0.02));
-    Throttle nothing({}, start);
-    nothing.throttled(start, start, 1s, 0.5);
+    AdaptiveRate nothing({}, start);
+    nothing.rate_limited(start, start, 1s, 0.5);
     CHECK(nothing.rate_per_s(start) == 1);
   }
 
@@ -263,15 +267,15 @@ TEST_SUITE("send/adaptive_rate") {
   }
 
   TEST_CASE("a limit that was raised is found within minutes") {
-    Throttle throttle({.ceiling_per_s = 1'000}, start);
+    AdaptiveRate adaptive_rate({.ceiling_per_s = 1'000}, start);
     for (int i = 0; i < 100; ++i)
-      throttle.accepted(6, start + std::chrono::milliseconds(10 * i));
-    throttle.throttled(start + 990ms, start + 1s, 1s, 0.5);
+      adaptive_rate.accepted(6, start + std::chrono::milliseconds(10 * i));
+    adaptive_rate.rate_limited(start + 990ms, start + 1s, 1s, 0.5);
     Instant now = start + 2s;
-    throttle.accepted(1, now);
-    CHECK(throttle.rate_per_s(now) == doctest::Approx(0.95 * 600).epsilon(0.02));
-    while (throttle.rate_per_s(now) < 1'000 && now - start < 300s) {
-      throttle.accepted(throttle.rate_per_s(now), now);
+    adaptive_rate.accepted(1, now);
+    CHECK(adaptive_rate.rate_per_s(now) == doctest::Approx(0.95 * 600).epsilon(0.02));
+    while (adaptive_rate.rate_per_s(now) < 1'000 && now - start < 300s) {
+      adaptive_rate.accepted(adaptive_rate.rate_per_s(now), now);
       now += 1s;
     }
     CHECK(now - start < 120s);

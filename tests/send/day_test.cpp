@@ -36,8 +36,8 @@ double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
 
-struct Lanes : SimulatedSender {
-  Lanes(PaceOptions options, std::size_t count, std::uint64_t links_a_request)
+struct Workers : SimulatedSender {
+  Workers(PaceOptions options, std::size_t count, std::uint64_t links_a_request)
       : SimulatedSender(options, count, links_a_request, start, seed()) {}
 };
 
@@ -62,23 +62,23 @@ PaceOptions links(double per_s) {
 }
 
 TEST_SUITE("send/day") {
-  TEST_CASE("another rate is in force for all lanes within 100 ms, slower, faster, and none") {
-    Lanes lanes(links(1'000), 64, 1);
+  TEST_CASE("another rate is in force for all workers within 100 ms, slower, faster, and none") {
+    Workers workers(links(1'000), 64, 1);
     std::vector<Instant> times;
-    lanes.left = [&](Instant now, std::uint64_t) { times.push_back(now); };
-    const auto table = Timetable::parse(
+    workers.left = [&](Instant now, std::uint64_t) { times.push_back(now); };
+    const auto table = RateSchedule::parse(
                            "07:00,1000/s 08:00,20/s 08:01,500/s 08:02,pause "
                            "08:03,1000/s")
                            .value();
     const auto eight = start + 10s;  // it is ten seconds before
-    lanes.tick = [&](Instant now) {
+    workers.tick = [&](Instant now) {
       const auto week = 8h + std::chrono::floor<std::chrono::seconds>(now - eight);
       const Pacing& pacing = table.at(week);
       const double rate = pacing.rate.per_s;
-      lanes.pace.allow(
+      workers.pace.allow(
           {.links_per_s = rate, .burst = std::max(1.0, rate / 10), .paused = pacing.paused}, now);
     };
-    lanes.run_until(eight + 4min);
+    workers.run_until(eight + 4min);
     const auto settled = [&](std::chrono::nanoseconds from, std::chrono::nanoseconds to,
                              double rate) {
       // 100 ms after the hour no window of a second knows another rate, and none is left unused.
@@ -98,17 +98,17 @@ TEST_SUITE("send/day") {
     settled(3min, 4min, 1'000);
   }
 
-  TEST_CASE("Retry-After is in force for all lanes with the answer that says it") {
-    Lanes lanes(links(1'000), 64, 1);
+  TEST_CASE("Retry-After is in force for all workers with the answer that says it") {
+    Workers workers(links(1'000), 64, 1);
     std::vector<Instant> times;
-    lanes.left = [&](Instant now, std::uint64_t) { times.push_back(now); };
+    workers.left = [&](Instant now, std::uint64_t) { times.push_back(now); };
     std::optional<Instant> told;
-    lanes.answered = [&](Instant now, std::uint64_t first) {
+    workers.answered = [&](Instant now, std::uint64_t first) {
       if (first != 5'000) return;
       told = now;
-      lanes.pace.limited(now - 10ms, now, 7s, 0.5);
+      workers.pace.rate_limited(now - 10ms, now, 7s, 0.5);
     };
-    lanes.run_until(start + 60s);
+    workers.run_until(start + 60s);
     REQUIRE(told);
     CHECK(within(times, *told - 1s, *told) >= 999);
     // One may leave in the nanosecond of the answer.
@@ -119,10 +119,10 @@ TEST_SUITE("send/day") {
   TEST_CASE("a day at 1,000 a second: no drift, no leak, and the watermark never goes back") {
     constexpr std::uint64_t rate = 1'000;
     constexpr std::uint64_t batch = 250;  // also what may leave at once
-    constexpr std::size_t lane_count = 16;
+    constexpr std::size_t worker_count = 16;
     constexpr std::uint64_t day_links = rate * 86'400;
-    Lanes lanes({.allowed = {.links_per_s = rate, .burst = batch}}, lane_count, batch);
-    lanes.latency = 300ms;
+    Workers workers({.allowed = {.links_per_s = rate, .burst = batch}}, worker_count, batch);
+    workers.latency = 300ms;
 
     RealFiles files;
     const Scratch scratch;
@@ -140,20 +140,20 @@ TEST_SUITE("send/day") {
     std::uint64_t refused = 0;
     bool goes_back = false;
     bool lags = false;
-    lanes.answered = [&](Instant, std::uint64_t from) {
+    workers.answered = [&](Instant, std::uint64_t from) {
       const bool refuses = from % 10'000'000 == 0;
       if (refuses) log->refuse(from, 1, R"({"message":"no"})"), ++refused;
       log->deliver(from + (refuses ? 1 : 0), batch - (refuses ? 1 : 0), 1);
       if (!log->flush()) FAIL("the disk");
       goes_back = goes_back || log->ledger().watermark() < watermark;
       watermark = log->ledger().watermark();
-      lags = lags || lanes.links() - watermark > 4 * lane_count * batch;
+      lags = lags || workers.links() - watermark > 4 * worker_count * batch;
     };
 
     std::optional<std::ptrdiff_t> live;
     for (int hour = 0; hour < 24; ++hour) {
       for (int tenth = 0; tenth < 10; ++tenth) {
-        lanes.run_until(start + hour * 1h + (tenth + 1) * 6min);
+        workers.run_until(start + hour * 1h + (tenth + 1) * 6min);
         const auto snapshot = log->snapshot();
         REQUIRE(snapshot);
         REQUIRE(saver->save(*snapshot));
@@ -161,8 +161,8 @@ TEST_SUITE("send/day") {
       CAPTURE(hour);
       // The burst left at once, and since then to the nanosecond what the rate allows.
       const std::uint64_t due = batch + rate * 3'600 * static_cast<std::uint64_t>(hour + 1);
-      CHECK(lanes.links() >= due - batch);
-      CHECK(lanes.links() <= due);
+      CHECK(workers.links() >= due - batch);
+      CHECK(workers.links() <= due);
       CHECK(!goes_back);
       CHECK(!lags);
       if (!live) live = live_bytes();                 // by now every buffer has its size
@@ -173,7 +173,7 @@ TEST_SUITE("send/day") {
       CHECK(on_disk < 20'000);
     }
     CHECK(log->delivered() + refused == log->settled());
-    CHECK(log->settled() + lane_count * batch >= lanes.links());
+    CHECK(log->settled() + worker_count * batch >= workers.links());
     const auto state = read_run(files, paths, first.plan);
     REQUIRE(state);
     REQUIRE(*state);

@@ -21,16 +21,16 @@ namespace {
 
 using namespace std::string_view_literals;
 
-DialectOptions options() {
-  DialectOptions it;
+ServiceApiOptions options() {
+  ServiceApiOptions it;
   it.token = Secret("0123456789abcdef");
   it.username = Secret("etl.12345.mp-service-account");
   it.secret = Secret("open sesame");
   return it;
 }
 
-Dialect identity(std::string_view host = "api-eu.mixpanel.com", std::string_view base = "") {
-  auto made = Dialect::make(options(), host, base);
+ServiceApi identity(std::string_view host = "api-eu.mixpanel.com", std::string_view base = "") {
+  auto made = ServiceApi::make(options(), host, base);
   REQUIRE_MESSAGE(made.has_value(), made.error().what);
   return std::move(*made);
 }
@@ -43,33 +43,33 @@ Link link(Op op, std::string_view anon, std::string_view user) {
   return it;
 }
 
-std::string request(Dialect& dialect, const Link& one) {
+std::string request(ServiceApi& service_api, const Link& one) {
   std::string out;
-  CHECK(dialect.encode({&one, 1}, out) == 1);
+  CHECK(service_api.encode({&one, 1}, out) == 1);
   return out;
 }
 
-Outcome answer(Dialect& dialect, Reply reply) {
+Outcome answer(ServiceApi& service_api, Response response) {
   const Link one = link(Op::create, "anon", "user");
   Outcome outcome;
-  dialect.decode(reply, {&one, 1}, outcome);
+  service_api.decode(response, {&one, 1}, outcome);
   return outcome;
 }
 
-Outcome answer(Reply reply) {
-  Dialect dialect = identity();
-  return answer(dialect, reply);
+Outcome answer(Response response) {
+  ServiceApi service_api = identity();
+  return answer(service_api, response);
 }
 
-Reply json(unsigned status, std::string_view body) {
+Response json(unsigned status, std::string_view body) {
   return {.status = status, .content_type = "application/json", .body = body};
 }
 
 TEST_SUITE("send/identity_api") {
   TEST_CASE("a link is one request, exactly as the OpenAPI has it") {
-    Dialect dialect = identity();
-    CHECK(dialect.links_max() == 1);
-    CHECK(request(dialect, link(Op::create, "anon-1", "user-1")) ==
+    ServiceApi service_api = identity();
+    CHECK(service_api.links_max() == 1);
+    CHECK(request(service_api, link(Op::create, "anon-1", "user-1")) ==
           "POST /identity/create HTTP/1.1\r\n"
           "Host: api-eu.mixpanel.com\r\n"
           "User-Agent: idmerge/" +
@@ -81,12 +81,12 @@ TEST_SUITE("send/identity_api") {
               "Content-Length: 75\r\n"
               "\r\n"
               R"({"$identified_id":"user-1","$anon_id":"anon-1","$token":"0123456789abcdef"})");
-    const auto alias = request(dialect, link(Op::alias, "new name", "old"));
+    const auto alias = request(service_api, link(Op::alias, "new name", "old"));
     CHECK(alias.starts_with("POST /identity/create-alias HTTP/1.1\r\n"));
     CHECK(
         alias.ends_with("\r\n\r\n"
                         R"({"alias":"new name","distinct_id":"old","$token":"0123456789abcdef"})"));
-    const auto merge = request(dialect, link(Op::merge, "a", "b"));
+    const auto merge = request(service_api, link(Op::merge, "a", "b"));
     CHECK(merge.starts_with("POST /identity/merge HTTP/1.1\r\n"));
     CHECK(
         merge.ends_with("\r\n\r\n"
@@ -94,20 +94,20 @@ TEST_SUITE("send/identity_api") {
   }
 
   TEST_CASE("the base path of the target stands in front, and requests are appended") {
-    Dialect dialect = identity("127.0.0.1:8080", "/proxy/v1");
-    std::string out = request(dialect, link(Op::create, "a", "b"));
+    ServiceApi service_api = identity("127.0.0.1:8080", "/proxy/v1");
+    std::string out = request(service_api, link(Op::create, "a", "b"));
     CHECK(out.starts_with("POST /proxy/v1/identity/create HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"));
     const std::string first = out;
     const Link other = link(Op::create, "c", "d");
-    dialect.encode({&other, 1}, out);
+    service_api.encode({&other, 1}, out);
     CHECK(out.starts_with(first));
     CHECK(out.size() == 2 * first.size());
   }
 
   TEST_CASE("no id can break out of its string, and the length counts bytes") {
-    Dialect dialect = identity();
+    ServiceApi service_api = identity();
     const auto out = request(
-        dialect, link(Op::create, "\",\"$token\":\"x\r\n\r\nPOST / HTTP/1.1\0"sv, "名前\\"));
+        service_api, link(Op::create, "\",\"$token\":\"x\r\n\r\nPOST / HTTP/1.1\0"sv, "名前\\"));
     const auto end = out.find("\r\n\r\n");
     REQUIRE(end != std::string::npos);
     const auto body = out.substr(end + 4);
@@ -128,13 +128,13 @@ TEST_SUITE("send/identity_api") {
   }
 
   TEST_CASE("a repeated good answer is recognised, and a bad one after it is not mistaken") {
-    Dialect dialect = identity();
+    ServiceApi service_api = identity();
     for (int i = 0; i < 3; ++i) {
-      CHECK(answer(dialect, json(200, R"({"status":1})")).kind == OutcomeKind::delivered);
-      CHECK(answer(dialect, json(200, R"({"status":0})")).kind == OutcomeKind::refused);
-      CHECK(answer(dialect, json(400, R"({"status":1})")).kind == OutcomeKind::foreign);
-      CHECK(answer(dialect, json(503, R"({"status":1})")).kind == OutcomeKind::retry);
-      CHECK(answer(dialect, json(200, "")).kind == OutcomeKind::foreign);
+      CHECK(answer(service_api, json(200, R"({"status":1})")).kind == OutcomeKind::delivered);
+      CHECK(answer(service_api, json(200, R"({"status":0})")).kind == OutcomeKind::refused);
+      CHECK(answer(service_api, json(400, R"({"status":1})")).kind == OutcomeKind::foreign);
+      CHECK(answer(service_api, json(503, R"({"status":1})")).kind == OutcomeKind::retry);
+      CHECK(answer(service_api, json(200, "")).kind == OutcomeKind::foreign);
     }
   }
 
@@ -152,7 +152,7 @@ TEST_SUITE("send/identity_api") {
   }
 
   TEST_CASE("a page for people refuses nothing, also with 400") {
-    const Reply typed{.status = 400, .content_type = "text/html", .body = "Bad Request"};
+    const Response typed{.status = 400, .content_type = "text/html", .body = "Bad Request"};
     CHECK(answer(typed).kind == OutcomeKind::foreign);
     const auto page =
         answer({.status = 400, .body = "<html><title>400 Bad Request</title></html>"});
@@ -171,33 +171,35 @@ TEST_SUITE("send/identity_api") {
     CHECK(answer(json(200, R"({"status":0,"error":"Temporary failure"})")).kind ==
           OutcomeKind::retry);
     // Not where only an id does.
-    Dialect dialect = identity();
+    ServiceApi service_api = identity();
     const Link named = link(Op::create, "Temporary failure 9", "temporary failure");
     Outcome outcome;
     for (const auto* body : {R"({"status":0,"error":"no such id: Temporary failure 9"})",
                              R"({"status":0,"error":"no such id: temporary failure 9"})",
                              R"({"status":0,"error":"no such user: 'temporary failure'"})"}) {
       CAPTURE(body);
-      dialect.decode(json(200, body), {&named, 1}, outcome);
+      service_api.decode(json(200, body), {&named, 1}, outcome);
       CHECK(outcome.kind == OutcomeKind::refused);
     }
-    dialect.decode(json(200, R"({"status":0,"error":"Temporary failure 9: a temporary failure"})"),
-                   {&named, 1}, outcome);
+    service_api.decode(
+        json(200, R"({"status":0,"error":"Temporary failure 9: a temporary failure"})"),
+        {&named, 1}, outcome);
     CHECK(outcome.kind == OutcomeKind::refused);  // it is its user, word for word
     const Link part = link(Op::create, "failure", "temporary");
-    dialect.decode(json(200, R"({"status":0,"error":"a temporary failure"})"), {&part, 1}, outcome);
+    service_api.decode(json(200, R"({"status":0,"error":"a temporary failure"})"), {&part, 1},
+                       outcome);
     CHECK(outcome.kind == OutcomeKind::retry);
   }
 
   TEST_CASE("too much and too early is throttled, and Retry-After is read") {
     auto outcome = answer({.status = 429, .retry_after = "7"});
-    CHECK(outcome.kind == OutcomeKind::throttled);
+    CHECK(outcome.kind == OutcomeKind::rate_limited);
     CHECK(outcome.retry_after == std::chrono::seconds(7));
     CHECK_FALSE(answer({.status = 429}).retry_after.has_value());
-    CHECK(answer({.status = 429, .retry_after = "soon"}).kind == OutcomeKind::throttled);
-    CHECK(answer({.status = 503, .retry_after = "2"}).kind == OutcomeKind::throttled);
+    CHECK(answer({.status = 429, .retry_after = "soon"}).kind == OutcomeKind::rate_limited);
+    CHECK(answer({.status = 503, .retry_after = "2"}).kind == OutcomeKind::rate_limited);
     outcome = answer({.status = 503, .retry_after = "soon"});
-    CHECK(outcome.kind == OutcomeKind::throttled);
+    CHECK(outcome.kind == OutcomeKind::rate_limited);
     CHECK(outcome.retry_after_is_unreadable);
     CHECK(answer({.status = 503}).kind == OutcomeKind::retry);
     CHECK_FALSE(answer({.status = 503}).retry_after_is_unreadable);
@@ -350,7 +352,7 @@ TEST_SUITE("send/identity_api") {
 
   TEST_CASE("whatever is answered, the message is short and clean") {
     std::mt19937_64 random(seed());
-    Dialect dialect = identity();
+    ServiceApi service_api = identity();
     std::string body;
     for (int round = 0; round < 5'000; ++round) {
       body.resize(random() % 2'000);
@@ -358,11 +360,11 @@ TEST_SUITE("send/identity_api") {
         c = static_cast<char>(random());
       if (round % 2 == 0) body = R"({"status":0,"error":")" + body;
       const auto status = static_cast<unsigned>(100 + random() % 500);
-      const auto outcome = answer(dialect, {.status = status,
-                                            .content_type = body.substr(0, body.size() / 3),
-                                            .retry_after = body,
-                                            .location = body,
-                                            .body = body});
+      const auto outcome = answer(service_api, {.status = status,
+                                                .content_type = body.substr(0, body.size() / 3),
+                                                .retry_after = body,
+                                                .location = body,
+                                                .body = body});
       CHECK(outcome.message.size() <= message_bytes_max);
       CHECK(std::all_of(outcome.message.begin(), outcome.message.end(),
                         [](char c) { return static_cast<unsigned char>(c) >= 0x20; }));
@@ -371,9 +373,9 @@ TEST_SUITE("send/identity_api") {
 
   TEST_CASE("secrets that no request can carry are refused before anything is sent") {
     const auto error = [](auto change) {
-      DialectOptions it = options();
+      ServiceApiOptions it = options();
       change(it);
-      const auto made = Dialect::make(it, "api.mixpanel.com", "");
+      const auto made = ServiceApi::make(it, "api.mixpanel.com", "");
       REQUIRE(made.has_error());
       CHECK(made.error().code == Errc::usage);
       return made.error().what;
@@ -385,8 +387,8 @@ TEST_SUITE("send/identity_api") {
     error([](auto& it) { it.username = Secret("a:b"); });
     CHECK(error([](auto& it) { it.secret = Secret("hunter2\n"); }).find("hunter2") ==
           std::string::npos);
-    CHECK(Dialect::make(options(), "api.mixpanel.com\r\nX: y", "").has_error());
-    CHECK(Dialect::make(options(), "api.mixpanel.com", "/a b").has_error());
+    CHECK(ServiceApi::make(options(), "api.mixpanel.com\r\nX: y", "").has_error());
+    CHECK(ServiceApi::make(options(), "api.mixpanel.com", "/a b").has_error());
   }
 
   TEST_CASE("credentials are encoded as base64 at every length") {
@@ -394,14 +396,13 @@ TEST_SUITE("send/identity_api") {
          {std::tuple{"a", "", "YTo="}, std::tuple{"a", "b", "YTpi"},
           std::tuple{"a", "bc", "YTpiYw=="}, std::tuple{"test", "123£", "dGVzdDoxMjPCow=="},
           std::tuple{"Aladdin", "open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}}) {
-      DialectOptions it = options();
+      ServiceApiOptions it = options();
       it.username = Secret(user);
       it.secret = Secret(secret);
-      auto dialect = Dialect::make(it, "h", "");
-      REQUIRE(dialect.has_value());
-      CHECK(
-          request(*dialect, link(Op::create, "a", "b")).find(std::string("Basic ") + text + "\r") !=
-          std::string::npos);
+      auto service_api = ServiceApi::make(it, "h", "");
+      REQUIRE(service_api.has_value());
+      CHECK(request(*service_api, link(Op::create, "a", "b"))
+                .find(std::string("Basic ") + text + "\r") != std::string::npos);
     }
   }
 

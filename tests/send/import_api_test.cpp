@@ -19,8 +19,8 @@ using namespace send;
 using namespace util;
 namespace {
 
-DialectOptions options(ProjectMode mode) {
-  DialectOptions it;
+ServiceApiOptions options(ProjectMode mode) {
+  ServiceApiOptions it;
   it.api = Api::import;
   it.mode = mode;
   it.project_id = "2195193";
@@ -31,8 +31,8 @@ DialectOptions options(ProjectMode mode) {
   return it;
 }
 
-Dialect dialect(const DialectOptions& chosen) {
-  auto made = Dialect::make(chosen, "api-eu.mixpanel.com", "");
+ServiceApi service_api(const ServiceApiOptions& chosen) {
+  auto made = ServiceApi::make(chosen, "api-eu.mixpanel.com", "");
   REQUIRE_MESSAGE(made.has_value(), made.error().what);
   return std::move(*made);
 }
@@ -69,7 +69,7 @@ std::pair<std::string, std::string> taken_apart(const std::string& text) {
 }
 
 std::string body_of(ProjectMode mode, const Link& one) {
-  Dialect it = dialect(options(mode));
+  ServiceApi it = service_api(options(mode));
   std::string out;
   CHECK(it.encode({&one, 1}, out) == 1);
   return taken_apart(out).second;
@@ -89,7 +89,7 @@ struct Many {
 
 Outcome answer(unsigned status, std::string_view body, std::size_t count = 3,
                ProjectMode mode = ProjectMode::original) {
-  Dialect it = dialect(options(mode));
+  ServiceApi it = service_api(options(mode));
   const Many many(count);
   Outcome outcome;
   it.decode({.status = status, .content_type = "application/json", .body = body}, many.links,
@@ -99,8 +99,8 @@ Outcome answer(unsigned status, std::string_view body, std::size_t count = 3,
 
 TEST_SUITE("send/import_api") {
   TEST_CASE("a batch is one gzip request to /import") {
-    DialectOptions chosen = options(ProjectMode::original);
-    auto made = Dialect::make(chosen, "127.0.0.1:8080", "/base");
+    ServiceApiOptions chosen = options(ProjectMode::original);
+    auto made = ServiceApi::make(chosen, "127.0.0.1:8080", "/base");
     REQUIRE(made.has_value());
     CHECK(made->links_max() == 2'000);
     const Many many(3);
@@ -188,17 +188,17 @@ TEST_SUITE("send/import_api") {
 
   TEST_CASE("a refusal by an insert id that two links have is a matter for halves") {
     const std::vector<Link> both{link("a", "u"), link("a", "v"), link("b", "v")};
-    auto reader = dialect(options(ProjectMode::original));
+    auto reader = service_api(options(ProjectMode::original));
     Outcome outcome;
     const auto decode = [&](std::string_view id) {
       const auto body = fmt::format(
           R"({{"code":400,"error":"some failed","failed_records":[{{"$insert_id":"{}","message":)"
           R"("no"}}],"num_records_imported":2,"status":"Bad Request"}})",
           id);
-      Reply reply;
-      reply.status = 400;
-      reply.body = body;
-      reader.decode(reply, both, outcome);
+      Response response;
+      response.status = 400;
+      response.body = body;
+      reader.decode(response, both, outcome);
     };
     decode("a");
     CHECK(outcome.kind == OutcomeKind::split);
@@ -210,44 +210,44 @@ TEST_SUITE("send/import_api") {
   }
 
   TEST_CASE("a batch ends at the limit of links or of bytes, whichever comes first") {
-    DialectOptions chosen = options(ProjectMode::original);
+    ServiceApiOptions chosen = options(ProjectMode::original);
     const Many many(2'500);
     std::string out;
-    CHECK(dialect(chosen).encode(many.links, out) == 2'000);
+    CHECK(service_api(chosen).encode(many.links, out) == 2'000);
     for (const std::size_t wrong : {0U, 2'001U}) {
       chosen.batch_links_max = wrong;
-      const auto made = Dialect::make(chosen, "h", "");
+      const auto made = ServiceApi::make(chosen, "h", "");
       REQUIRE(!made);
       CHECK(made.error().what == "batch: an import request takes 1 to 2,000 links");
     }
     chosen.batch_links_max = 7;
     out.clear();
-    CHECK(dialect(chosen).encode(many.links, out) == 7);
+    CHECK(service_api(chosen).encode(many.links, out) == 7);
     chosen.batch_links_max = 2'000;
     chosen.batch_bytes_max = 10'000;
     out.clear();
-    const auto fit = dialect(chosen).encode(many.links, out);
+    const auto fit = service_api(chosen).encode(many.links, out);
     CHECK(fit > 10);
     CHECK(fit < 100);
     CHECK(taken_apart(out).second.size() <= 10'000);
     chosen.batch_bytes_max = 1;  // one link always goes
     out.clear();
-    CHECK(dialect(chosen).encode(many.links, out) == 1);
+    CHECK(service_api(chosen).encode(many.links, out) == 1);
     CHECK(taken_apart(out).second.ends_with("}]"));
   }
 
   TEST_CASE("all taken is delivered, also when it is said again and again") {
-    Dialect it = dialect(options(ProjectMode::original));
+    ServiceApi it = service_api(options(ProjectMode::original));
     const Many many(3);
     const Many fewer(2);
     Outcome outcome;
-    const Reply reply{.status = 200,
-                      .body = R"({"code":200,"num_records_imported":3,"status":"OK"})"};
+    const Response response{.status = 200,
+                            .body = R"({"code":200,"num_records_imported":3,"status":"OK"})"};
     for (int i = 0; i < 3; ++i) {
-      it.decode(reply, many.links, outcome);
+      it.decode(response, many.links, outcome);
       CHECK(outcome.kind == OutcomeKind::delivered);
       CHECK(outcome.refusals.empty());
-      it.decode(reply, fewer.links, outcome);  // 3 of 2 is no answer to this batch
+      it.decode(response, fewer.links, outcome);  // 3 of 2 is no answer to this batch
       CHECK(outcome.kind == OutcomeKind::foreign);
     }
   }
@@ -498,7 +498,7 @@ TEST_SUITE("send/import_api") {
   }
 
   TEST_CASE("ids within the service's words decide nothing") {
-    Dialect it = dialect(options(ProjectMode::simplified));
+    ServiceApi it = service_api(options(ProjectMode::simplified));
     const std::vector<Link> links{link("bob@myproject.com", "u"), link("The Project", "v"),
                                   link("identity events are not allowed", "w"),
                                   link("a", "distinct_id must not be missing")};
@@ -544,19 +544,19 @@ TEST_SUITE("send/import_api") {
     CHECK(answer(401, R"({"code":401,"error":"Invalid credentials"})").kind ==
           OutcomeKind::unauthorized);
     CHECK(answer(429, R"({"code":429,"error":"Project exceeded rate limits."})").kind ==
-          OutcomeKind::throttled);
+          OutcomeKind::rate_limited);
     CHECK(answer(502, "<html>").kind == OutcomeKind::retry);
   }
 
   TEST_CASE("what an import needs is asked for before anything is sent") {
     for (const auto* id : {"", "abc", "12 3", "1&x=2", "999999999999999999999"}) {
-      DialectOptions it = options(ProjectMode::original);
+      ServiceApiOptions it = options(ProjectMode::original);
       it.project_id = id;
-      const auto made = Dialect::make(it, "h", "");
+      const auto made = ServiceApi::make(it, "h", "");
       REQUIRE(made.has_error());
       CHECK(made.error().what.starts_with("--project-id"));
     }
-    const auto made = Dialect::make(options(ProjectMode::none), "h", "");
+    const auto made = ServiceApi::make(options(ProjectMode::none), "h", "");
     REQUIRE(made.has_error());
     CHECK(made.error().what.find("--project-mode") != std::string::npos);
   }

@@ -40,7 +40,7 @@ struct World {
     return std::move(**read);
   }
 
-  Doubt doubt(std::string_view boot = "monday") {
+  InDoubt in_doubt(std::string_view boot = "monday") {
     const auto plan = PlanReader::open(files, "/w/plan");
     REQUIRE(plan);
     auto found = links_in_doubt(state(), *plan, boot);
@@ -75,9 +75,9 @@ TEST_SUITE("send/in_doubt") {
     world.files.put("/w/plan", bytes);
     const auto damaged = PlanReader::open(world.files, "/w/plan");
     REQUIRE(damaged);
-    const auto doubt = links_in_doubt(world.state(), *damaged, "tuesday");
-    REQUIRE_FALSE(doubt);
-    CHECK(doubt.error().code == Errc::input);
+    const auto in_doubt = links_in_doubt(world.state(), *damaged, "tuesday");
+    REQUIRE_FALSE(in_doubt);
+    CHECK(in_doubt.error().code == Errc::input);
   }
 
   TEST_CASE("after a kill those are in doubt that had left and are not settled, and no others") {
@@ -94,10 +94,10 @@ TEST_SUITE("send/in_doubt") {
     REQUIRE(log->flush());
     log->attempt(11, 2);  // never flushed, so never sent
     world.files.revive();
-    const auto doubt = world.doubt();
-    CHECK(doubt.died);
-    CHECK(!doubt.power_lost);
-    CHECK(doubt.links == LinkSet{{2, 1}, {5, 1}, {7, 1}});
+    const auto in_doubt = world.in_doubt();
+    CHECK(in_doubt.died);
+    CHECK(!in_doubt.power_lost);
+    CHECK(in_doubt.links == LinkSet{{2, 1}, {5, 1}, {7, 1}});
   }
 
   TEST_CASE("a snapshot takes along what is under way, and later journals go on from there") {
@@ -111,7 +111,7 @@ TEST_SUITE("send/in_doubt") {
     log->deliver(2, 1, 1);
     REQUIRE(log->flush());
     world.files.revive();
-    CHECK(world.doubt().links == LinkSet{{0, 1}, {4, 2}});
+    CHECK(world.in_doubt().links == LinkSet{{0, 1}, {4, 2}});
   }
 
   TEST_CASE("a link that is parked stays in doubt if it was sent, and only then") {
@@ -127,9 +127,9 @@ TEST_SUITE("send/in_doubt") {
     CHECK(!log->was_in_doubt(0));
     REQUIRE(log->flush());
     world.files.revive();
-    CHECK(world.doubt().links == LinkSet{{0, 1}});
+    CHECK(world.in_doubt().links == LinkSet{{0, 1}});
     // Its last try may have left since the checkpoint that a power loss goes back to.
-    CHECK(world.doubt("tuesday").links.contains(1));
+    CHECK(world.in_doubt("tuesday").links.contains(1));
   }
 
   TEST_CASE(
@@ -138,11 +138,11 @@ TEST_SUITE("send/in_doubt") {
     REQUIRE(RunLog::begin(world.files, paths(), world.first));
     world.files.lose_power(FlakyFiles::Keep::synced);
     for (const auto* boot : {"tuesday", ""}) {
-      const auto doubt = world.doubt(boot);
-      CHECK(doubt.power_lost);
-      CHECK(doubt.links == LinkSet{{0, 3}, {4, 5}});  // 3 is held, 9 the ceiling
+      const auto in_doubt = world.in_doubt(boot);
+      CHECK(in_doubt.power_lost);
+      CHECK(in_doubt.links == LinkSet{{0, 3}, {4, 5}});  // 3 is held, 9 the ceiling
     }
-    CHECK(world.doubt("monday").links.empty());
+    CHECK(world.in_doubt("monday").links.empty());
   }
 
   TEST_CASE("where the journal is gone or does not fit, only the ceiling says what had left") {
@@ -163,7 +163,7 @@ TEST_SUITE("send/in_doubt") {
         REQUIRE(journal->flush());
       }
       CHECK(world.state().journal_lost);
-      CHECK(world.doubt().links == LinkSet{{0, 3}, {4, 5}});
+      CHECK(world.in_doubt().links == LinkSet{{0, 3}, {4, 5}});
     }
   }
 
@@ -179,10 +179,10 @@ TEST_SUITE("send/in_doubt") {
     log->park(1, 10);
     log->park(2, 10);
     world.save(log->last_snapshot(false, 5));
-    const auto doubt = world.doubt("tuesday");
-    CHECK(!doubt.died);
-    CHECK(!doubt.power_lost);
-    CHECK(doubt.links == LinkSet{{1, 1}, {4, 2}, {7, 1}});
+    const auto in_doubt = world.in_doubt("tuesday");
+    CHECK(!in_doubt.died);
+    CHECK(!in_doubt.power_lost);
+    CHECK(in_doubt.links == LinkSet{{1, 1}, {4, 2}, {7, 1}});
   }
 
   TEST_CASE("what a killed run left in doubt stays so until it is settled, whoever ends how") {
@@ -197,7 +197,7 @@ TEST_SUITE("send/in_doubt") {
     world.files.revive();
     const auto resume = [&] {
       auto state = world.state();
-      state.checkpoint.in_doubt = world.doubt().links;
+      state.checkpoint.in_doubt = world.in_doubt().links;
       state.checkpoint.in_flight_max = 4;
       auto log = RunLog::resume(world.files, paths(), std::move(state));
       REQUIRE_MESSAGE(log, log);
@@ -212,7 +212,7 @@ TEST_SUITE("send/in_doubt") {
       log.attempt(8, 1);
       world.save(log.last_snapshot(false, 143));  // stopped before it came to the others
     }
-    CHECK(world.doubt().links == LinkSet{{0, 1}, {2, 1}, {4, 1}, {8, 1}});
+    CHECK(world.in_doubt().links == LinkSet{{0, 1}, {2, 1}, {4, 1}, {8, 1}});
     {
       auto log = resume();
       log.attempt(0, 1);
@@ -222,7 +222,7 @@ TEST_SUITE("send/in_doubt") {
       REQUIRE(log.flush());
     }
     world.files.revive();  // killed once more
-    CHECK(world.doubt().links == LinkSet{{2, 1}, {4, 1}, {8, 1}});
+    CHECK(world.in_doubt().links == LinkSet{{2, 1}, {4, 1}, {8, 1}});
   }
 
   TEST_CASE("in a round of spares those of its list below the ceiling are in doubt") {

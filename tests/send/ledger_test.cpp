@@ -19,20 +19,20 @@ namespace {
 /// A ledger as a child would write it.
 struct Model {
   std::uint64_t links = 0;
-  std::map<std::uint64_t, char> fates;  // d, r, p(assed), k (parked), o (reopened)
+  std::map<std::uint64_t, char> outcomes;  // d, r, p(assed), k (parked), o (reopened)
   std::uint64_t watermark() const {
     std::uint64_t at = 0;
-    while (fates.contains(at))
+    while (outcomes.contains(at))
       ++at;
     return at;
   }
 };
 
 void check_same(const Ledger& ledger, const Model& model) {
-  const auto count = [&](char fate) {
+  const auto count = [&](char outcome) {
     return static_cast<std::uint64_t>(
-        std::count_if(model.fates.begin(), model.fates.end(),
-                      [&](const auto& entry) { return entry.second == fate; }));
+        std::count_if(model.outcomes.begin(), model.outcomes.end(),
+                      [&](const auto& entry) { return entry.second == outcome; }));
   };
   REQUIRE(ledger.watermark() == model.watermark());
   CHECK(ledger.delivered() == count('d'));
@@ -51,8 +51,8 @@ void check_same(const Ledger& ledger, const Model& model) {
     last_end = range.first + range.count;
   }
   for (std::uint64_t i = 0; i < model.links; ++i) {
-    const auto found = model.fates.find(i);
-    const bool is_known = found != model.fates.end();
+    const auto found = model.outcomes.find(i);
+    const bool is_known = found != model.outcomes.end();
     const bool waits = is_known && (found->second == 'k' || found->second == 'o');
     if (ledger.is_settled(i) != (is_known && !waits)) FAIL("settled: link ", i);
     if (ledger.is_parked(i) != (is_known && found->second == 'k')) FAIL("parked: link ", i);
@@ -66,8 +66,8 @@ void act(Ledger& ledger, Model& model, std::mt19937_64& random, std::uint64_t sp
       random() % 4 == 0
           ? random() % (ledger.watermark() + 1)
           : std::min(model.links - 1, ledger.watermark() + random() % spread * (random() % 3));
-  const auto found = model.fates.find(ordinal);
-  if (found != model.fates.end() && found->second != 'k' && found->second != 'o') {
+  const auto found = model.outcomes.find(ordinal);
+  if (found != model.outcomes.end() && found->second != 'k' && found->second != 'o') {
     if (found->second == 'p' || random() % 2 == 0) {
       ledger.pass(ordinal);  // changes nothing
     } else {
@@ -79,20 +79,20 @@ void act(Ledger& ledger, Model& model, std::mt19937_64& random, std::uint64_t sp
   switch (random() % 5) {
     case 0:
       ledger.refuse(ordinal);
-      model.fates[ordinal] = 'r';
+      model.outcomes[ordinal] = 'r';
       return;
     case 1:
-      if (found != model.fates.end()) return;
+      if (found != model.outcomes.end()) return;
       ledger.pass(ordinal);
-      model.fates[ordinal] = 'p';
+      model.outcomes[ordinal] = 'p';
       return;
     case 2:
       ledger.park(ordinal, 10);
-      model.fates[ordinal] = 'k';
+      model.outcomes[ordinal] = 'k';
       return;
     default:
       ledger.deliver(ordinal);
-      model.fates[ordinal] = 'd';
+      model.outcomes[ordinal] = 'd';
   }
 }
 

@@ -29,15 +29,15 @@ namespace {
 struct World {
   World() {
     PlanOptions plan;
-    plan.intake.inputs = {
+    plan.row_reader.inputs = {
         scratch.write("pairs.csv", "anonymous_id,user_id\na1,u1\na2,u2\na3,u3\n")};
     REQUIRE(make_plan(plan, job, files, progress));
     options.target = parse_target("http://127.0.0.1:9").value();
-    options.dialect.token = Secret("token-0123456789");
+    options.service_api.token = Secret("token-0123456789");
     options.words.set("target", "http://127.0.0.1:9");
   }
 
-  Result<Outset> read() { return read_outset(options, job, files, progress); }
+  Result<OpenRun> read() { return read_open_run(options, job, files, progress); }
 
   Scratch scratch;
   std::string job = scratch.path("job");
@@ -71,15 +71,15 @@ TEST_SUITE("send/open_run") {
 
   TEST_CASE("a job that was never run has everything before it") {
     World world;
-    auto outset = world.read();
-    REQUIRE(outset);
-    CHECK(!outset->state);
-    CHECK(outset->to_send == 3);
-    CHECK(outset->report().pending == 3);
-    CHECK(!outset->report().nothing_to_do);
-    CHECK(outset->doubt.links.empty());
+    auto open_run = world.read();
+    REQUIRE(open_run);
+    CHECK(!open_run->state);
+    CHECK(open_run->to_send == 3);
+    CHECK(open_run->report().pending == 3);
+    CHECK(!open_run->report().nothing_to_do);
+    CHECK(open_run->in_doubt.links.empty());
     const auto log =
-        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 32, world.files);
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 32, world.files);
     REQUIRE(log);
     CHECK(log->ledger().links() == 3);
   }
@@ -88,35 +88,35 @@ TEST_SUITE("send/open_run") {
     World world;
     std::int64_t pinned_time_s = 0;
     {
-      auto outset = world.read();
-      REQUIRE(outset);
-      outset->pinned_time_s = pinned_time_s = 1'700'000'000;
+      auto open_run = world.read();
+      REQUIRE(open_run);
+      open_run->pinned_time_s = pinned_time_s = 1'700'000'000;
       auto log =
-          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
       REQUIRE(log);
       log->attempt(0, 3);
       log->deliver(0, 1, 1);
       REQUIRE(log->flush());
     }
-    std::optional<Outset> outset;
-    if (auto read = world.read(); read) outset.emplace(std::move(*read));
-    REQUIRE(outset);
-    CHECK(outset->pinned_time_s == pinned_time_s);
-    CHECK(outset->doubt.links == LinkSet{{1, 2}});
-    CHECK(outset->report().delivered == 1);
-    CHECK(outset->report().resent_at_most == 2);
+    std::optional<OpenRun> open_run;
+    if (auto read = world.read(); read) open_run.emplace(std::move(*read));
+    REQUIRE(open_run);
+    CHECK(open_run->pinned_time_s == pinned_time_s);
+    CHECK(open_run->in_doubt.links == LinkSet{{1, 2}});
+    CHECK(open_run->report().delivered == 1);
+    CHECK(open_run->report().resent_at_most == 2);
     // It stays unknown until it is settled, also for the run after one that ends in order.
     {
       auto log =
-          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
       REQUIRE(log);
       log->deliver(1, 1, 1);
       const auto last = log->last_snapshot(false, 143);
       REQUIRE(last);
-      REQUIRE(RunSaver::open(world.files, outset->paths)->save(*last));
+      REQUIRE(RunSaver::open(world.files, open_run->paths)->save(*last));
     }
-    outset.reset();  // and its lock
-    CHECK(world.read()->doubt.links == LinkSet{{2, 1}});
+    open_run.reset();  // and its lock
+    CHECK(world.read()->in_doubt.links == LinkSet{{2, 1}});
   }
 
   TEST_CASE("what a death has torn is told to people, before the links that are sent again") {
@@ -126,10 +126,10 @@ TEST_SUITE("send/open_run") {
     } heard;
     World world;
     {
-      auto outset = world.read();
-      REQUIRE(outset);
+      auto open_run = world.read();
+      REQUIRE(open_run);
       auto log =
-          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
       REQUIRE(log);
       log->attempt(0, 3);
       log->deliver(0, 1, 1);
@@ -137,9 +137,9 @@ TEST_SUITE("send/open_run") {
     }
     const std::string journal = "job/runs/1-of-1/journal.1";
     world.scratch.write(journal, world.scratch.read(journal) + "torn");
-    const auto outset = read_outset(world.options, world.job, world.files, heard);
-    REQUIRE(outset);
-    CHECK(outset->report().delivered == 1);
+    const auto open_run = read_open_run(world.options, world.job, world.files, heard);
+    REQUIRE(open_run);
+    CHECK(open_run->report().delivered == 1);
     REQUIRE(heard.lines.size() == 2);
     CHECK(heard.lines[0].first == Weight::warning);
     CHECK(heard.lines[0].second.starts_with(world.scratch.path(journal) + ": "));
@@ -150,33 +150,33 @@ TEST_SUITE("send/open_run") {
   TEST_CASE("a finished job has nothing to do") {
     World world;
     {
-      auto outset = world.read();
-      REQUIRE(outset);
+      auto open_run = world.read();
+      REQUIRE(open_run);
       auto log =
-          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
       REQUIRE(log);
       log->deliver(0, 3, 1);
       const auto last = log->last_snapshot(true, 0);
       REQUIRE(last);
-      REQUIRE(RunSaver::open(world.files, outset->paths)->save(*last));
+      REQUIRE(RunSaver::open(world.files, open_run->paths)->save(*last));
     }
-    const auto outset = world.read();
-    REQUIRE(outset);
-    CHECK(outset->is_finished());
-    CHECK(outset->report().nothing_to_do);
-    CHECK(outset->report().delivered == 3);
+    const auto open_run = world.read();
+    REQUIRE(open_run);
+    CHECK(open_run->is_finished());
+    CHECK(open_run->report().nothing_to_do);
+    CHECK(open_run->report().delivered == 3);
   }
 
   TEST_CASE("a plan with a damaged block is refused before the first link, not in the middle") {
     World world;
-    std::optional<Outset> outset;
-    if (auto read = world.read(); read) outset.emplace(std::move(*read));
-    REQUIRE(outset);
+    std::optional<OpenRun> open_run;
+    if (auto read = world.read(); read) open_run.emplace(std::move(*read));
+    REQUIRE(open_run);
     auto bytes = world.scratch.read("job/plan");
     bytes[bytes.find("a3u3")] = 'b';
     world.scratch.write("job/plan", bytes);
     const auto begun =
-        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
     REQUIRE(!begun);
     CHECK(begun.error().code == Errc::input);
     CHECK(begun.error().what.find("block 0 was changed") != std::string::npos);
@@ -187,35 +187,36 @@ TEST_SUITE("send/open_run") {
     World world;
     FlakyFiles disk;
     PlanOptions plan;
-    plan.intake.inputs = {world.scratch.path("pairs.csv")};
+    plan.row_reader.inputs = {world.scratch.path("pairs.csv")};
     REQUIRE(make_plan(plan, "/w/job", disk, world.progress));
     {
-      auto outset = read_outset(world.options, "/w/job", disk, world.progress);
-      REQUIRE(outset);
-      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, disk));
+      auto open_run = read_open_run(world.options, "/w/job", disk, world.progress);
+      REQUIRE(open_run);
+      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, disk));
     }
     disk.lose_power(FlakyFiles::Keep::synced);
-    const auto outset = read_outset(world.options, "/w/job", disk, world.progress);
-    REQUIRE_MESSAGE(outset, outset);
-    CHECK(outset->state);
-    CHECK(outset->plan.check_blocks());
+    const auto open_run = read_open_run(world.options, "/w/job", disk, world.progress);
+    REQUIRE_MESSAGE(open_run, open_run);
+    CHECK(open_run->state);
+    CHECK(open_run->plan.check_blocks());
   }
 
   TEST_CASE("one process a job, and another target is refused") {
     World world;
     {
-      auto outset = world.read();
-      REQUIRE(outset);
+      auto open_run = world.read();
+      REQUIRE(open_run);
       const auto second = world.read();
       REQUIRE(!second);
       CHECK(second.error().code == Errc::locked);
-      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files));
+      REQUIRE(
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files));
     }
-    world.options.dialect.token = Secret("another-token-42");
-    auto outset = world.read();
-    REQUIRE(outset);
+    world.options.service_api.token = Secret("another-token-42");
+    auto open_run = world.read();
+    REQUIRE(open_run);
     const auto moved =
-        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+        begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
     REQUIRE(!moved);
     CHECK(moved.error().code == Errc::usage);
   }
@@ -237,13 +238,13 @@ TEST_SUITE("send/open_run") {
 
   TEST_CASE("the fingerprint of a target tells tokens apart and shows none") {
     World world;
-    const auto outset = world.read();
-    REQUIRE(outset);
-    const auto print = target_fingerprint(world.options, outset->plan.facts());
+    const auto open_run = world.read();
+    REQUIRE(open_run);
+    const auto print = target_fingerprint(world.options, open_run->plan.facts());
     CHECK(print.size() == 24);
     CHECK(print.find("0123456789") == std::string::npos);
-    world.options.dialect.token = Secret("another-token-42");
-    CHECK(target_fingerprint(world.options, outset->plan.facts()) != print);
+    world.options.service_api.token = Secret("another-token-42");
+    CHECK(target_fingerprint(world.options, open_run->plan.facts()) != print);
   }
 
   TEST_CASE("a plan that took the place of the one that was agreed to is not sent") {
@@ -265,16 +266,16 @@ TEST_SUITE("send/open_run") {
     } heard;
     World world;
     {
-      auto outset = world.read();
-      REQUIRE(outset);
+      auto open_run = world.read();
+      REQUIRE(open_run);
       auto log =
-          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files);
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files);
       REQUIRE(log);
-      CHECK(log->facts().words.get("directory") == outset->hold->identity());
+      CHECK(log->facts().words.get("directory") == open_run->hold->identity());
     }
     const auto said_of = [&](const std::string& job) {
       heard.lines.clear();
-      REQUIRE(read_outset(world.options, job, world.files, heard));
+      REQUIRE(read_open_run(world.options, job, world.files, heard));
       return heard.lines.find("is a copy of the directory in which") != std::string::npos;
     };
     const auto copy = world.scratch.path("copy");
@@ -284,9 +285,10 @@ TEST_SUITE("send/open_run") {
     fs::rename(world.job, world.scratch.path("moved"));
     CHECK_FALSE(said_of(world.scratch.path("moved")));
     {
-      auto outset = read_outset(world.options, copy, world.files, world.progress);
-      REQUIRE(outset);
-      REQUIRE(begin_run(world.options, {.links_per_s = 500, .burst = 50}, *outset, 2, world.files));
+      auto open_run = read_open_run(world.options, copy, world.files, world.progress);
+      REQUIRE(open_run);
+      REQUIRE(
+          begin_run(world.options, {.links_per_s = 500, .burst = 50}, *open_run, 2, world.files));
     }
     CHECK_FALSE(said_of(copy));  // it has a run of its own now
     // After a restart, the numbers of directories may be others.

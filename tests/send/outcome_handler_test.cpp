@@ -39,7 +39,7 @@ struct World {
     REQUIRE(saver);
     recorder.emplace(
         *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
-    settler.emplace(inputs, *recorder, max, "/w/refused.ndjson", mask);
+    outcome_handler.emplace(inputs, *recorder, max, "/w/refused.ndjson", mask);
   }
 
   const Ledger& ledger() const { return log->ledger(); }
@@ -53,8 +53,8 @@ struct World {
                                  .path = "pairs.csv"}};
   Batch batch;
   std::optional<RunLog> log;
-  std::optional<Recorder> recorder;
-  std::optional<Settler> settler;
+  std::optional<RunRecorder> recorder;
+  std::optional<OutcomeHandler> outcome_handler;
 };
 
 Outcome refused(std::string message) {
@@ -73,7 +73,7 @@ TEST_SUITE("send/outcome_handler") {
     Outcome outcome;
     outcome.kind = OutcomeKind::delivered;
     outcome.refusals = {{0, "bad"}, {2, "worse"}};  // of the part: ordinals 1 and 3
-    world.settler->deliver(world.batch, {1, 8, {.sent = 1}}, outcome, 200);
+    world.outcome_handler->deliver(world.batch, {1, 8, {.sent = 1}}, outcome, 200);
     CHECK(world.ledger().delivered() == 6);
     CHECK(world.ledger().refused() == 2);
     CHECK(!world.ledger().is_settled(0));
@@ -87,21 +87,21 @@ TEST_SUITE("send/outcome_handler") {
   TEST_CASE("'already linked' is a delivery only of a link in doubt, and it is listed") {
     World world(6, {}, IdMask(true), {{4, 1}});
     const auto linked = refused("errAnonDistinctIdAssignedAlready");
-    world.settler->refuse(world.batch, {0, 1, {.sent = 1}}, linked, 400);
+    world.outcome_handler->refuse(world.batch, {0, 1, {.sent = 1}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
-    world.settler->refuse(world.batch, {1, 1, {.sent = 2, .in_doubt = true}}, linked, 400);
+    world.outcome_handler->refuse(world.batch, {1, 1, {.sent = 2, .in_doubt = true}}, linked, 400);
     CHECK(world.ledger().refused() == 1);
     CHECK(world.ledger().delivered() == 1);
     CHECK(world.ledger().ambiguous() == 1);
     // Not when it is said to be somebody else's.
-    world.settler->refuse(world.batch, {2, 1, {.sent = 2, .in_doubt = true}},
-                          refused("already linked to another user"), 400);
+    world.outcome_handler->refuse(world.batch, {2, 1, {.sent = 2, .in_doubt = true}},
+                                  refused("already linked to another user"), 400);
     CHECK(world.ledger().refused() == 2);
     // Of a part, that link alone which was in doubt since an earlier run.
     Outcome outcome;
     outcome.kind = OutcomeKind::delivered;
     outcome.refusals = {{0, linked.message}, {1, linked.message}, {2, linked.message}};
-    world.settler->deliver(world.batch, {3, 3, {.sent = 1}}, outcome, 400);
+    world.outcome_handler->deliver(world.batch, {3, 3, {.sent = 1}}, outcome, 400);
     CHECK(world.ledger().refused() == 4);
     CHECK(world.ledger().ambiguous() == 2);
     REQUIRE(world.log->flush());
@@ -115,23 +115,24 @@ TEST_SUITE("send/outcome_handler") {
 
   TEST_CASE("a number of refusals stops the job when it is exceeded") {
     World world(10, {.percent = std::nullopt, .links = 3});
-    world.settler->refuse(world.batch, {0, 3, {.sent = 1}}, refused("no"), 400);
-    CHECK(!world.settler->too_many_refused());
-    world.settler->refuse(world.batch, {3, 1, {.sent = 1}}, refused("no again"), 400);
-    REQUIRE(world.settler->too_many_refused());
-    CHECK(world.settler->too_many_refused()->code == Errc::guard);
-    CHECK(world.settler->too_many_refused()->what.find("4 of 4") != std::string::npos);
-    CHECK(world.settler->too_many_refused()->what.ends_with("no again: see /w/refused.ndjson"));
+    world.outcome_handler->refuse(world.batch, {0, 3, {.sent = 1}}, refused("no"), 400);
+    CHECK(!world.outcome_handler->too_many_refused());
+    world.outcome_handler->refuse(world.batch, {3, 1, {.sent = 1}}, refused("no again"), 400);
+    REQUIRE(world.outcome_handler->too_many_refused());
+    CHECK(world.outcome_handler->too_many_refused()->code == Errc::guard);
+    CHECK(world.outcome_handler->too_many_refused()->what.find("4 of 4") != std::string::npos);
+    CHECK(world.outcome_handler->too_many_refused()->what.ends_with(
+        "no again: see /w/refused.ndjson"));
   }
 
   TEST_CASE("ids in the service's words are masked where people read them, not in the list") {
     for (const bool shows : {true, false}) {
       CAPTURE(shows);
       World world(1, {.percent = std::nullopt, .links = 0}, IdMask(shows));
-      world.settler->refuse(world.batch, {0, 1, {.sent = 1}}, refused("user u-12345 is not u"),
-                            400);
-      REQUIRE(world.settler->too_many_refused());
-      const auto& what = world.settler->too_many_refused()->what;
+      world.outcome_handler->refuse(world.batch, {0, 1, {.sent = 1}},
+                                    refused("user u-12345 is not u"), 400);
+      REQUIRE(world.outcome_handler->too_many_refused());
+      const auto& what = world.outcome_handler->too_many_refused()->what;
       CHECK((what.find("with: user u-12345 is not u:") != std::string::npos) == shows);
       CHECK((what.find("12345") != std::string::npos) == shows);
       REQUIRE(world.log->flush());
@@ -142,9 +143,9 @@ TEST_SUITE("send/outcome_handler") {
 
   TEST_CASE("a share of refusals means nothing before 1,000 answers") {
     World world(1'001, {.percent = 1.0, .links = std::nullopt});
-    world.settler->refuse(world.batch, {0, 999, {.sent = 1}}, refused("no"), 400);
-    CHECK(!world.settler->too_many_refused());
-    world.settler->refuse(world.batch, {999, 1, {.sent = 1}}, refused("no"), 400);
-    CHECK(world.settler->too_many_refused());
+    world.outcome_handler->refuse(world.batch, {0, 999, {.sent = 1}}, refused("no"), 400);
+    CHECK(!world.outcome_handler->too_many_refused());
+    world.outcome_handler->refuse(world.batch, {999, 1, {.sent = 1}}, refused("no"), 400);
+    CHECK(world.outcome_handler->too_many_refused());
   }
 }

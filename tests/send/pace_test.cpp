@@ -18,7 +18,7 @@ PaceOptions links(double per_s, double burst) {
 /// How many links may leave one after the other at an instant.
 int leave_at(Pace& pace, Instant now) {
   int count = 0;
-  while (count < 100'000 && pace.turnstile().try_pass({}, now))
+  while (count < 100'000 && pace.rate_limiter().try_acquire({}, now))
     ++count;
   return count;
 }
@@ -66,31 +66,31 @@ TEST_SUITE("send/pace") {
     // It may have sent one large request in place of the burst.
     options.spent_before = 50;
     Pace large(options, start);
-    CHECK(!large.turnstile().try_pass({.links = 50}, start + 499ms));
-    CHECK(large.turnstile().try_pass({.links = 50}, start + 500ms));
+    CHECK(!large.rate_limiter().try_acquire({.links = 50}, start + 499ms));
+    CHECK(large.rate_limiter().try_acquire({.links = 50}, start + 500ms));
     Pace requests({.allowed = {.requests_per_s = 0.1}, .spent_before = 1}, start);
     CHECK(leave_at(requests, start + 9s) == 0);
     CHECK(leave_at(requests, start + 10s) == 1);
     Pace unlimited({.spent_before = 1}, start);
-    CHECK(unlimited.turnstile().try_pass({.links = 1e6}, start));
+    CHECK(unlimited.rate_limiter().try_acquire({.links = 1e6}, start));
   }
 
   TEST_CASE("a limit of requests holds beside the one of links") {
     Pace pace({.allowed = {.requests_per_s = 0.1, .burst = 1'000}}, start);
-    CHECK(pace.turnstile().try_pass({.links = 500, .requests = 1}, start));
-    CHECK(!pace.turnstile().try_pass({.links = 1, .requests = 1}, start));
+    CHECK(pace.rate_limiter().try_acquire({.links = 500, .requests = 1}, start));
+    CHECK(!pace.rate_limiter().try_acquire({.links = 1, .requests = 1}, start));
   }
 
   TEST_CASE("a limit of bytes holds beside both, and for what is larger than its burst") {
     Pace pace({.allowed = {.links_per_s = 1'000, .bytes_per_s = 10'000, .burst = 100}}, start);
     const Cost request{.bytes = 500};
-    CHECK(pace.turnstile().try_pass(request, start));
-    CHECK(pace.turnstile().try_pass(request, start));
-    CHECK(!pace.turnstile().try_pass(request, start + 49ms));
-    CHECK(pace.turnstile().try_pass(request, start + 50ms));
-    CHECK(pace.turnstile().try_pass({.bytes = 20'000}, start + 1h));
-    CHECK(!pace.turnstile().try_pass(request, start + 1h + 1'949ms));
-    CHECK(pace.turnstile().try_pass(request, start + 1h + 1'950ms));
+    CHECK(pace.rate_limiter().try_acquire(request, start));
+    CHECK(pace.rate_limiter().try_acquire(request, start));
+    CHECK(!pace.rate_limiter().try_acquire(request, start + 49ms));
+    CHECK(pace.rate_limiter().try_acquire(request, start + 50ms));
+    CHECK(pace.rate_limiter().try_acquire({.bytes = 20'000}, start + 1h));
+    CHECK(!pace.rate_limiter().try_acquire(request, start + 1h + 1'949ms));
+    CHECK(pace.rate_limiter().try_acquire(request, start + 1h + 1'950ms));
   }
 
   TEST_CASE("an earlier process may have sent a request like the first one the moment before") {
@@ -98,29 +98,29 @@ TEST_SUITE("send/pace") {
       Pace pace({.allowed = {.bytes_per_s = 10'000}, .spent_before = 1}, start);
       pace.first_request(bytes, start);
       const auto wait = bytes == 500 ? 50ms : 2'000ms;
-      CHECK(!pace.turnstile().try_pass({.bytes = bytes}, start + wait - 1ms));
-      CHECK(pace.turnstile().try_pass({.bytes = bytes}, start + wait));
+      CHECK(!pace.rate_limiter().try_acquire({.bytes = bytes}, start + wait - 1ms));
+      CHECK(pace.rate_limiter().try_acquire({.bytes = bytes}, start + wait));
     }
     Pace first({.allowed = {.bytes_per_s = 10'000}}, start);
     first.first_request(500, start);
-    CHECK(first.turnstile().try_pass({.bytes = 500}, start));
+    CHECK(first.rate_limiter().try_acquire({.bytes = 500}, start));
   }
 
   TEST_CASE("when the service says too many, all wait and the rate falls") {
     Pace pace(links(1'000, 100), start);
     CHECK(leave_at(pace, start) == 95);
-    pace.limited(start, start, 100s, 0.5);
+    pace.rate_limited(start, start, 100s, 0.5);
     CHECK(leave_at(pace, start + 99s) == 0);
     CHECK(leave_at(pace, start + 100s) > 0);
     CHECK(pace.links_per_s() < 1'000);
-    CHECK(pace.limited_count() == 1);
+    CHECK(pace.rate_limited_count() == 1);
   }
 
   TEST_CASE("told not to adapt, it pauses and keeps its rate") {
     auto options = links(1'000, 100);
     options.adaptive = false;
     Pace pace(options, start);
-    pace.limited(start, start, 100s, 0.5);
+    pace.rate_limited(start, start, 100s, 0.5);
     CHECK(leave_at(pace, start + 99s) == 0);
     CHECK(!pace.follow(start + 101s));
     CHECK(pace.links_per_s() == 1'000);
@@ -133,12 +133,12 @@ TEST_SUITE("send/pace") {
       options.adaptive = adaptive;
       Pace told(options, start);
       Pace untold(options, start);
-      told.limited(start, start, 0s, 0.5);
-      untold.limited(start, start, std::nullopt, 0.5);
-      CHECK(told.turnstile().paused_until() == untold.turnstile().paused_until());
-      CHECK(told.turnstile().paused_until() == start + 3s);
+      told.rate_limited(start, start, 0s, 0.5);
+      untold.rate_limited(start, start, std::nullopt, 0.5);
+      CHECK(told.rate_limiter().paused_until() == untold.rate_limiter().paused_until());
+      CHECK(told.rate_limiter().paused_until() == start + 3s);
       CHECK(told.links_per_s() == untold.links_per_s());
-      CHECK(told.limited_count() == 1);
+      CHECK(told.rate_limited_count() == 1);
     }
   }
 
@@ -146,12 +146,12 @@ TEST_SUITE("send/pace") {
     PaceOptions options = links(1'000, 100);
     options.backoff.min = 5s;
     Pace pace(options, start);
-    pace.limited(start, start, 1s, 0.5);
-    CHECK(pace.turnstile().paused_until() == start + 1s);
-    pace.limited(start + 1s, start + 1s, 1s, 0.5);
-    CHECK(pace.turnstile().paused_until() == start + 6s);
-    pace.limited(start + 6s, start + 6s, 7s, 0.5);
-    CHECK(pace.turnstile().paused_until() == start + 13s);
+    pace.rate_limited(start, start, 1s, 0.5);
+    CHECK(pace.rate_limiter().paused_until() == start + 1s);
+    pace.rate_limited(start + 1s, start + 1s, 1s, 0.5);
+    CHECK(pace.rate_limiter().paused_until() == start + 6s);
+    pace.rate_limited(start + 6s, start + 6s, 7s, 0.5);
+    CHECK(pace.rate_limiter().paused_until() == start + 13s);
   }
 
   TEST_CASE("refused before anything was taken, it knows no limit and is soon back") {
@@ -162,11 +162,11 @@ TEST_SUITE("send/pace") {
       Pace pace(options, start);
       Instant now = start;
       for (int i = 0; i < 3; ++i) {
-        pace.limited(now, now, 8s, 0.5);
+        pace.rate_limited(now, now, 8s, 0.5);
         now += 8s;
         CHECK(pace.request_links_max() == 1);
-        CHECK(pace.turnstile().try_pass({.links = 1}, now));
-        CHECK(!pace.turnstile().try_pass({.links = 1}, now));
+        CHECK(pace.rate_limiter().try_acquire({.links = 1}, now));
+        CHECK(!pace.rate_limiter().try_acquire({.links = 1}, now));
       }
       const auto known = pace.known(WallTime{100s}, now);
       CHECK(known == KnownLimit{0, 100, 1});
@@ -193,9 +193,9 @@ TEST_SUITE("send/pace") {
     CHECK(before.known(wall, start) == KnownLimit{});
     for (int i = 0; i < 100; ++i)
       before.accepted(7, start - 1s + std::chrono::milliseconds(10 * i));
-    before.limited(start, start, 4s, 0.5);
-    before.limited(start, start + 100ms, 60s, 0.5);
-    before.limited(start, start + 200ms, 0s, 0.5);
+    before.rate_limited(start, start, 4s, 0.5);
+    before.rate_limited(start, start + 100ms, 60s, 0.5);
+    before.rate_limited(start, start + 200ms, 0s, 0.5);
     const auto known = before.known(wall + 200ms, start + 200ms);
     CHECK(known == KnownLimit{700, 1'795'456'861, 35});
 
@@ -256,14 +256,14 @@ TEST_SUITE("send/pace") {
     Pace pace(links(1'000, 100), start);
     pace.recall({480, 100}, WallTime{100s}, start);
     CHECK(pace.request_links_max() == 480);
-    pace.limited(start, start, 15s, 0.5);
+    pace.rate_limited(start, start, 15s, 0.5);
     CHECK(pace.request_links_max() == 1);
     pace.accepted(1, start + 15s);
     pace.follow(start + 15s);
     CHECK(pace.links_per_s() <= 0.95 * 480);
     pace.accepted(100, start + 15s);
-    pace.limited(start + 15s, start + 15s, 30s, 0.5);
-    pace.limited(start + 45s, start + 45s, 1s, 0.5);
+    pace.rate_limited(start + 15s, start + 15s, 30s, 0.5);
+    pace.rate_limited(start + 45s, start + 45s, 1s, 0.5);
     auto now = start + 47s;
     while (pace.links_per_s() < 0.2 * 480 && now < start + 80s) {
       pace.accepted(static_cast<std::size_t>(pace.links_per_s()), now);
@@ -291,10 +291,10 @@ TEST_SUITE("send/pace") {
   TEST_CASE("paused, nobody leaves, whatever the limit, and what was claimed is given back") {
     for (const double rate : {0.0, 1'000.0}) {
       Pace pace(links(rate, 10), start);
-      CHECK(pace.turnstile().reserve({}, start) == start);
+      CHECK(pace.rate_limiter().reserve({}, start) == start);
       CHECK(pace.allow({.links_per_s = rate, .burst = 10, .paused = true}, start));
       CHECK(pace.is_paused());
-      CHECK(pace.turnstile().reserve({}, start) == Instant::max());
+      CHECK(pace.rate_limiter().reserve({}, start) == Instant::max());
       CHECK(leave_at(pace, start + 24h) == 0);
       CHECK(pace.allow({.links_per_s = rate, .burst = 10}, start + 24h));
       CHECK(leave_at(pace, start + 24h) >= 9);
@@ -305,7 +305,7 @@ TEST_SUITE("send/pace") {
     Pace pace(links(1'000, 100), start);
     for (int i = 0; i < 2'000; ++i)
       pace.accepted(1, start + std::chrono::milliseconds(10 * i));
-    pace.limited(start + 20s, start + 20s, 1s, 0.5);
+    pace.rate_limited(start + 20s, start + 20s, 1s, 0.5);
     pace.accepted(1, start + 21s);
     pace.follow(start + 21s);
     const auto before = pace.links_per_s();

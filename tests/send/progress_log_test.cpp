@@ -31,22 +31,23 @@ Checkpoint at(std::uint64_t watermark, std::vector<LinkRange> above = {}, std::u
   return checkpoint;
 }
 
-std::vector<TimelineEntry> noted(FlakyFiles& files) {
-  return parse_timeline(files.content("/w/timeline"), plan);
+std::vector<ProgressLogEntry> noted(FlakyFiles& files) {
+  return parse_progress_log(files.content("/w/timeline"), plan);
 }
 
 }  // namespace
 
 TEST_SUITE("send/progress_log") {
   TEST_CASE("a checkpoint says what was settled and what was not") {
-    CHECK(timeline_entry(at(400, {{402, 3}, {410, 3}}), noon) == TimelineEntry{noon, 0, 400, 413});
-    CHECK(timeline_entry(at(7, {}, 2), noon) == TimelineEntry{noon, 2, 7, 7});
+    CHECK(progress_log_entry(at(400, {{402, 3}, {410, 3}}), noon) ==
+          ProgressLogEntry{noon, 0, 400, 413});
+    CHECK(progress_log_entry(at(7, {}, 2), noon) == ProgressLogEntry{noon, 2, 7, 7});
     auto parked = at(400);
     parked.ledger.parked = {{17, 10}, {90, 10}};
-    CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 400, 400, {17, 90}});
+    CHECK(progress_log_entry(parked, noon) == ProgressLogEntry{noon, 0, 400, 400, {17, 90}});
     for (std::uint64_t i = 0; i < 15; ++i)
       parked.ledger.parked.push_back({100 + i, 10});
-    CHECK(timeline_entry(parked, noon) == TimelineEntry{noon, 0, 17, 400});
+    CHECK(progress_log_entry(parked, noon) == ProgressLogEntry{noon, 0, 17, 400});
   }
 
   TEST_CASE("a reopened link is pending, however many there are") {
@@ -55,54 +56,55 @@ TEST_SUITE("send/progress_log") {
     checkpoint.ledger.watermark = 1'900'000;
     checkpoint.ledger.parked = {{7, 1}, {20, 1}};
     checkpoint.ledger.reopened = {{9, 2}};
-    auto entry = timeline_entry(checkpoint, 5);
+    auto entry = progress_log_entry(checkpoint, 5);
     CHECK(entry.settled == 1'900'000);
     CHECK(entry.parked == std::vector<std::uint64_t>{7, 9, 10, 20});
     checkpoint.ledger.reopened = {{3, 1'000'000}};
     checkpoint.ledger.parked.clear();
-    entry = timeline_entry(checkpoint, 5);
+    entry = progress_log_entry(checkpoint, 5);
     CHECK(entry.settled == 3);
     CHECK(entry.parked.empty());
   }
 
   TEST_CASE("a line is read as it was written, and one that is not says nothing") {
-    const TimelineEntry entry{noon, 0, 400, 413};
-    const auto line = timeline_line(entry, plan);
+    const ProgressLogEntry entry{noon, 0, 400, 413};
+    const auto line = progress_log_line(entry, plan);
     CHECK(line.starts_with("1795456800 0 400 413 - "));
-    const TimelineEntry parked{noon, 1, 400, 413, {17, 90}};
-    CHECK(timeline_line(parked, plan).starts_with("1795456800 1 400 413 17,90 "));
-    CHECK(parse_timeline(timeline_line(parked, plan), plan) == std::vector{parked});
-    CHECK(parse_timeline(timeline_line({noon, 0, 400, 413, {90, 17}}, plan), plan).empty());
-    CHECK(parse_timeline(line, plan) == std::vector{entry});
-    CHECK(parse_timeline(line, digest("another plan")).empty());
+    const ProgressLogEntry parked{noon, 1, 400, 413, {17, 90}};
+    CHECK(progress_log_line(parked, plan).starts_with("1795456800 1 400 413 17,90 "));
+    CHECK(parse_progress_log(progress_log_line(parked, plan), plan) == std::vector{parked});
+    CHECK(parse_progress_log(progress_log_line({noon, 0, 400, 413, {90, 17}}, plan), plan).empty());
+    CHECK(parse_progress_log(line, plan) == std::vector{entry});
+    CHECK(parse_progress_log(line, digest("another plan")).empty());
     for (const std::int64_t time_s : {std::int64_t{-1}, INT64_MAX})
-      CHECK(parse_timeline(timeline_line({time_s, 0, 1, 1}, plan), plan).empty());
-    CHECK(parse_timeline("\n" + line + "torn 17\n\n" + line, plan) == std::vector{entry, entry});
+      CHECK(parse_progress_log(progress_log_line({time_s, 0, 1, 1}, plan), plan).empty());
+    CHECK(parse_progress_log("\n" + line + "torn 17\n\n" + line, plan) ==
+          std::vector{entry, entry});
     for (std::size_t i = 0; i + 1 < line.size(); ++i) {
       CAPTURE(i);
-      CHECK(parse_timeline(line.substr(0, i), plan).empty());
+      CHECK(parse_progress_log(line.substr(0, i), plan).empty());
       auto flipped = line;
       flipped[i] ^= 1;
-      CHECK(parse_timeline(flipped, plan).empty());
+      CHECK(parse_progress_log(flipped, plan).empty());
     }
   }
 
   TEST_CASE("one is written when it says something new and the last is ten seconds old") {
     FlakyFiles files;
-    Timeline timeline(files, "/w/timeline");
-    timeline.note(at(0), noon);
-    timeline.note(at(10), noon + 9);
-    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}});
-    timeline.note(at(20), noon + 10);
-    timeline.note(at(20), noon + 25);
-    CHECK(noted(files).back() == TimelineEntry{noon + 10, 0, 20, 20});
-    timeline.note(at(20, {{30, 1}}), noon + 30);
-    CHECK(noted(files).back() == TimelineEntry{noon + 30, 0, 20, 31});
-    timeline.note(at(0, {}, 1), noon + 31);
+    ProgressLog progress_log(files, "/w/timeline");
+    progress_log.note(at(0), noon);
+    progress_log.note(at(10), noon + 9);
+    CHECK(noted(files) == std::vector{ProgressLogEntry{noon, 0, 0, 0}});
+    progress_log.note(at(20), noon + 10);
+    progress_log.note(at(20), noon + 25);
+    CHECK(noted(files).back() == ProgressLogEntry{noon + 10, 0, 20, 20});
+    progress_log.note(at(20, {{30, 1}}), noon + 30);
+    CHECK(noted(files).back() == ProgressLogEntry{noon + 30, 0, 20, 31});
+    progress_log.note(at(0, {}, 1), noon + 31);
     auto ended = at(1, {}, 1);
     ended.in_flight_max = 0;
-    timeline.note(ended, noon + 32);
-    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0},
+    progress_log.note(ended, noon + 32);
+    CHECK(noted(files) == std::vector{ProgressLogEntry{noon, 0, 0, 0},
                                       {noon + 10, 0, 20, 20},
                                       {noon + 30, 0, 20, 31},
                                       {noon + 31, 1, 0, 0},
@@ -111,43 +113,43 @@ TEST_SUITE("send/progress_log") {
 
   TEST_CASE("a clock that was set back is told by the next line") {
     FlakyFiles files;
-    Timeline timeline(files, "/w/timeline");
-    timeline.note(at(10), noon);
-    timeline.note(at(20), noon - 3600);
-    timeline.note(at(30), noon - 3595);
-    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 10, 10}, {noon - 3600, 0, 20, 20}});
+    ProgressLog progress_log(files, "/w/timeline");
+    progress_log.note(at(10), noon);
+    progress_log.note(at(20), noon - 3600);
+    progress_log.note(at(30), noon - 3595);
+    CHECK(noted(files) == std::vector{ProgressLogEntry{noon, 0, 10, 10}, {noon - 3600, 0, 20, 20}});
   }
 
   TEST_CASE("a line that a process died in does not spoil the next one's") {
     FlakyFiles files;
-    files.put("/w/timeline", timeline_line({noon, 0, 0, 0}, plan) + "17954568");
-    Timeline timeline(files, "/w/timeline");
-    timeline.note(at(5), noon + 60);
-    CHECK(noted(files) == std::vector{TimelineEntry{noon, 0, 0, 0}, {noon + 60, 0, 5, 5}});
-    Timeline(files, "/w/timeline").note(at(6), noon + 70);
+    files.put("/w/timeline", progress_log_line({noon, 0, 0, 0}, plan) + "17954568");
+    ProgressLog progress_log(files, "/w/timeline");
+    progress_log.note(at(5), noon + 60);
+    CHECK(noted(files) == std::vector{ProgressLogEntry{noon, 0, 0, 0}, {noon + 60, 0, 5, 5}});
+    ProgressLog(files, "/w/timeline").note(at(6), noon + 70);
     CHECK(files.content("/w/timeline").find("\n\n") == std::string::npos);
   }
 
   TEST_CASE("what a disk does not take costs a line, and the next one is whole") {
     FlakyFiles files;
-    Timeline timeline(files, "/w/timeline");
-    timeline.note(at(5), noon);
+    ProgressLog progress_log(files, "/w/timeline");
+    progress_log.note(at(5), noon);
     files.harm(0, Harm::full, true);  // takes all but the line end
-    timeline.note(at(6), noon + 10);
+    progress_log.note(at(6), noon + 10);
     files.harm(0, Harm::none);
     CHECK(!files.content("/w/timeline").ends_with('\n'));
-    timeline.note(at(7), noon + 11);
-    CHECK(noted(files).front() == TimelineEntry{noon, 0, 5, 5});
-    CHECK(noted(files).back() == TimelineEntry{noon + 11, 0, 7, 7});
+    progress_log.note(at(7), noon + 11);
+    CHECK(noted(files).front() == ProgressLogEntry{noon, 0, 5, 5});
+    CHECK(noted(files).back() == ProgressLogEntry{noon + 11, 0, 7, 7});
   }
 
   TEST_CASE("a link lies between the last line before it and the first behind it") {
     const TimeSpan run{noon, noon + 100};
-    const std::vector<TimelineEntry> lines{{noon + 1, 0, 0, 0},
-                                           {noon + 20, 0, 50, 60},
-                                           {noon + 40, 0, 100, 100},
-                                           {noon + 60, 1, 0, 0},
-                                           {noon + 80, 1, 70, 70}};
+    const std::vector<ProgressLogEntry> lines{{noon + 1, 0, 0, 0},
+                                              {noon + 20, 0, 50, 60},
+                                              {noon + 40, 0, 100, 100},
+                                              {noon + 60, 1, 0, 0},
+                                              {noon + 80, 1, 70, 70}};
     CHECK(settled_within(lines, 0, 0, run) == TimeSpan{noon + 1, noon + 21});
     CHECK(settled_within(lines, 0, 49, run) == TimeSpan{noon + 1, noon + 21});
     CHECK(settled_within(lines, 0, 50, run) == TimeSpan{noon + 1, noon + 41});  // or before 60
@@ -156,7 +158,7 @@ TEST_SUITE("send/progress_log") {
     CHECK(settled_within(lines, 1, 69, run) == TimeSpan{noon + 60, noon + 81});
     CHECK(settled_within(lines, 1, 70, run) == TimeSpan{noon + 80, noon + 100});
     CHECK(settled_within({}, 0, 7, run) == run);
-    const std::vector<TimelineEntry> parks{
+    const std::vector<ProgressLogEntry> parks{
         {noon + 10, 0, 50, 50, {17}}, {noon + 30, 0, 90, 90, {17}}, {noon + 50, 0, 90, 90}};
     CHECK(settled_within(parks, 0, 17, run) == TimeSpan{noon + 30, noon + 51});
     CHECK(settled_within(parks, 0, 18, run) == TimeSpan{noon, noon + 11});
@@ -165,7 +167,7 @@ TEST_SUITE("send/progress_log") {
   TEST_CASE(
       "after a power loss the first line behind a link counts, not one of its sending again") {
     const TimeSpan run{noon, noon + 100};
-    const std::vector<TimelineEntry> lines{
+    const std::vector<ProgressLogEntry> lines{
         {noon, 0, 0, 0}, {noon + 10, 0, 50, 50}, {noon + 20, 0, 10, 10}, {noon + 30, 0, 90, 90}};
     CHECK(settled_within(lines, 0, 40, run) == TimeSpan{noon, noon + 11});
     CHECK(settled_within(lines, 0, 60, run) == TimeSpan{noon + 20, noon + 31});
@@ -173,11 +175,11 @@ TEST_SUITE("send/progress_log") {
 
   TEST_CASE("where the clock was set, only the whole run is known") {
     const TimeSpan run{noon, noon + 100};
-    const std::vector<TimelineEntry> back{{noon + 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
+    const std::vector<ProgressLogEntry> back{{noon + 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
     CHECK(settled_within(back, 0, 20, run) == run);
-    const std::vector<TimelineEntry> early{{noon - 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
+    const std::vector<ProgressLogEntry> early{{noon - 50, 0, 10, 10}, {noon + 20, 0, 30, 30}};
     CHECK(settled_within(early, 0, 20, run) == run);
-    const std::vector<TimelineEntry> late{{noon + 50, 0, 10, 10}, {noon + 200, 0, 30, 30}};
+    const std::vector<ProgressLogEntry> late{{noon + 50, 0, 10, 10}, {noon + 200, 0, 30, 30}};
     CHECK(settled_within(late, 0, 20, run) == run);
   }
 
@@ -187,12 +189,12 @@ TEST_SUITE("send/progress_log") {
       const std::uint64_t links = 1 + random() % 60;
       Ledger ledger(links);
       std::vector<std::int64_t> when(links, 0);
-      std::vector<TimelineEntry> lines;
+      std::vector<ProgressLogEntry> lines;
       std::int64_t now = noon;
       const auto look = [&] {
         auto checkpoint = at(0);
         checkpoint.ledger = ledger.state();
-        lines.push_back(timeline_entry(checkpoint, now));
+        lines.push_back(progress_log_entry(checkpoint, now));
       };
       look();
       while (!ledger.is_done()) {

@@ -16,13 +16,13 @@ using namespace std::chrono_literals;
 enum Day { sunday, monday, tuesday, wednesday, thursday, friday, saturday };
 
 std::string at(std::string_view table, Day day, int hour, int minute, int second = 0) {
-  return pacing_text(Timetable::parse(table).value().at(week_time(day, hour, minute, second)));
+  return pacing_text(RateSchedule::parse(table).value().at(week_time(day, hour, minute, second)));
 }
 
 TEST_SUITE("send/rate_schedule") {
   TEST_CASE("a single rate holds at all times") {
     for (const char* text : {"500/s", "30req/s", "0", "pause"}) {
-      const auto table = Timetable::parse(text).value();
+      const auto table = RateSchedule::parse(text).value();
       CHECK(table.changes() == (std::string_view(text) == "pause"));
       CHECK(!table.next_change(5h));
       CHECK(at(text, sunday, 23, 59, 59) == text);
@@ -62,10 +62,10 @@ TEST_SUITE("send/rate_schedule") {
     CHECK(at(table, tuesday, 10, 0) == "5/s");
     CHECK(at(table, friday, 18, 29) == "5/s");
     CHECK(at(table, sunday, 12, 0) == "50/s");
-    const auto parsed = Timetable::parse(table).value();
+    const auto parsed = RateSchedule::parse(table).value();
     CHECK(parsed.next_change(week_time(sunday, 12, 0, 0)) == week_time(tuesday, 10, 0, 0));
     CHECK(parsed.next_change(week_time(tuesday, 10, 0, 0)) == week_time(friday, 18, 30, 0));
-    CHECK(!Timetable::parse("08:00,5/s 12:00,5/s").value().next_change(9h));
+    CHECK(!RateSchedule::parse("08:00,5/s 12:00,5/s").value().next_change(9h));
   }
 
   TEST_CASE("what is not a timetable is refused, and the text says what to write") {
@@ -90,7 +90,7 @@ TEST_SUITE("send/rate_schedule") {
                              "08:00,1/s,2/s",
                              "08:00\n,1/s"}) {
       CAPTURE(text);
-      const auto table = Timetable::parse(text);
+      const auto table = RateSchedule::parse(text);
       REQUIRE(!table);
       CHECK(table.error().code == Errc::usage);
       CHECK(table.error().what.find("write") != std::string::npos);
@@ -99,10 +99,10 @@ TEST_SUITE("send/rate_schedule") {
     for (int i = 0; i < 201; ++i)
       many += "0" + std::to_string(i / 60) + ":" + std::to_string(i % 60 / 10) +
               std::to_string(i % 10) + ",20/s ";
-    const auto too_many = Timetable::parse(many);
+    const auto too_many = RateSchedule::parse(many);
     REQUIRE(!too_many);
     CHECK(too_many.error().what.find("has more than 200 entries") != std::string::npos);
-    CHECK(Timetable::parse(many.substr(many.find(' ') + 1)));
+    CHECK(RateSchedule::parse(many.substr(many.find(' ') + 1)));
   }
 
   TEST_CASE("a leap second belongs to the minute that it ends") {

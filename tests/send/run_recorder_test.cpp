@@ -74,7 +74,7 @@ struct World {
   std::deque<std::function<void()>> posted;
   std::vector<Error> errors;
   std::optional<RunLog> log;
-  std::optional<Recorder> recorder;
+  std::optional<RunRecorder> recorder;
 };
 
 }  // namespace
@@ -162,7 +162,7 @@ TEST_SUITE("send/run_recorder") {
 
   TEST_CASE("a line in doubt loses what it settled since the last snapshot, durably") {
     World world;
-    Recorder& recorder = *world.recorder;
+    RunRecorder& recorder = *world.recorder;
     const auto settle = [&](std::uint64_t line, std::uint64_t ordinal) {
       recorder.note_answer(line, std::array{ordinal});
       recorder.deliver(ordinal, 1, 1);
@@ -174,15 +174,15 @@ TEST_SUITE("send/run_recorder") {
     recorder.note_answer(1, std::array{std::uint64_t{3}});
     recorder.refuse(3, 1, "{\"why\":\"no\"}");
     recorder.note_answer(1, std::array{std::uint64_t{4}});  // and it was not settled by that
-    CHECK(recorder.doubt(std::array{std::uint64_t{9}}).again.empty());
-    const Doubted doubted = recorder.doubt(std::array{std::uint64_t{1}, std::uint64_t{7}});
+    CHECK(recorder.in_doubt(std::array{std::uint64_t{9}}).again.empty());
+    const Doubted doubted = recorder.in_doubt(std::array{std::uint64_t{1}, std::uint64_t{7}});
     CHECK(doubted.again == LinkSet{{1, 1}, {3, 1}});
     CHECK(doubted.answered == 3);
     CHECK(recorder.settled() == 2);
     CHECK(recorder.refused() == 0);
     CHECK(recorder.log().was_in_doubt(4));
     // The one before is durable now, and so is the doubt.
-    CHECK(recorder.doubt(std::array{std::uint64_t{2}}).again.empty());
+    CHECK(recorder.in_doubt(std::array{std::uint64_t{2}}).again.empty());
     world.files.lose_power(FlakyFiles::Keep::synced);
     const auto state = read_run(world.files, paths, Digest{});
     REQUIRE(state);

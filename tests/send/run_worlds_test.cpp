@@ -36,7 +36,7 @@ namespace {
 const Digest plan = digest("plan");
 const RunPaths paths{"/w"};
 constexpr std::uint64_t links = 70;
-constexpr std::uint64_t lanes = 4;
+constexpr std::uint64_t workers = 4;
 constexpr std::uint64_t ahead = 9;
 
 enum class After : std::uint8_t { kill, power_synced, power_some, power_all };
@@ -89,7 +89,7 @@ class World {
     CHECK(ledger.parked.empty());
     CHECK(ledger.delivered + ledger.refused + ledger.passed == links);
     for (std::uint64_t i = 0; i < links; ++i)
-      CHECK(fates_.contains(i) == !is_passed(i));
+      CHECK(outcomes_.contains(i) == !is_passed(i));
     check_letters();
   }
 
@@ -107,43 +107,43 @@ class World {
       CHECK(saved_.empty());
       if (was_kill) CHECK(flushed_.empty());
       flushed_.clear();
-      fates_.clear();
+      outcomes_.clear();
       return;
     }
     const auto ledger = Ledger::restore(state->checkpoint.ledger);
     REQUIRE(ledger);
     std::uint64_t lost = 0;
-    for (const auto& [ordinal, fate] : fates_) {
+    for (const auto& [ordinal, outcome] : outcomes_) {
       const bool is_known = ledger->is_settled(ordinal);
       if (was_kill && flushed_.contains(ordinal) && !is_known) FAIL("forgot flushed ", ordinal);
       if (saved_.contains(ordinal) && !is_known) FAIL("forgot saved ", ordinal);
       if (!is_known) ++lost;
     }
     if (was_kill) {
-      CHECK(lost <= lanes);
+      CHECK(lost <= workers);
     }
-    check_doubt(*state, *ledger);
+    check_in_doubt(*state, *ledger);
     std::uint64_t delivered = 0;
     std::uint64_t refused = 0;
     for (std::uint64_t i = 0; i < links; ++i) {
       if (!ledger->is_settled(i) || is_passed(i)) continue;
-      const auto found = fates_.find(i);
-      if (found == fates_.end()) FAIL("invented ", i);
-      ++(found->second == Fate::delivered ? delivered : refused);
+      const auto found = outcomes_.find(i);
+      if (found == outcomes_.end()) FAIL("invented ", i);
+      ++(found->second == RowOutcome::delivered ? delivered : refused);
     }
     CHECK(ledger->delivered() == delivered);
     CHECK(ledger->refused() == refused);
     // From here on this is the truth; what a power loss has left is on the disk for good.
-    std::erase_if(fates_, [&](const auto& entry) { return !ledger->is_settled(entry.first); });
+    std::erase_if(outcomes_, [&](const auto& entry) { return !ledger->is_settled(entry.first); });
     flushed_.clear();
-    for (const auto& [ordinal, fate] : fates_)
+    for (const auto& [ordinal, outcome] : outcomes_)
       flushed_.insert(ordinal);
     if (!was_kill) saved_ = flushed_;
   }
 
   /// Every pending link that had left may be delivered, and the next run knows; nothing else is
   /// taken for it, but for what was about to leave when the disk failed.
-  void check_doubt(const RunState& state, const Ledger& ledger) {
+  void check_in_doubt(const RunState& state, const Ledger& ledger) {
     const bool only_bounded = is_only_bounded(state, boot());
     const auto in_doubt = pending_of(state.checkpoint.in_doubt, ledger);
     for (const auto ordinal : left_) {
@@ -186,8 +186,8 @@ class World {
       return found;
     };
     std::multiset<std::uint64_t> refused, ambiguous;
-    for (const auto& [ordinal, fate] : fates_) {
-      if (fate == Fate::refused) refused.insert(ordinal);
+    for (const auto& [ordinal, outcome] : outcomes_) {
+      if (outcome == RowOutcome::refused) refused.insert(ordinal);
       if (ambiguous_.contains(ordinal)) ambiguous.insert(ordinal);
     }
     CHECK(listed(paths.refused()) == refused);
@@ -200,14 +200,14 @@ class World {
     Checkpoint first;
     first.plan = plan;
     first.target = "emulator";
-    first.in_flight_max = lanes;
+    first.in_flight_max = workers;
     first.ceiling = ahead;
     first.boot = boot();
     first.ledger.links = links;
     if (*state) {
       auto& checkpoint = (*state)->checkpoint;
       checkpoint.in_doubt = links_in_doubt(**state);
-      checkpoint.in_flight_max = lanes;
+      checkpoint.in_flight_max = workers;
       checkpoint.boot = boot();
       checkpoint.ceiling = std::min(links, checkpoint.ledger.watermark + ahead);
       for (const auto& [from, count] : checkpoint.in_doubt.ranges()) {
@@ -226,10 +226,10 @@ class World {
     unwritten_.clear();
     doubtful_.clear();
     // What the ledger does not know was lost, as the laws allow; what it knows is durable now.
-    std::erase_if(fates_,
+    std::erase_if(outcomes_,
                   [&](const auto& entry) { return !log_->ledger().is_settled(entry.first); });
     saved_.clear();
-    for (const auto& [ordinal, fate] : fates_)
+    for (const auto& [ordinal, outcome] : outcomes_)
       saved_.insert(ordinal);
     flushed_ = saved_;
     check_letters();
@@ -238,20 +238,20 @@ class World {
     return true;
   }
 
-  /// Give links to the lanes, as far as there are any.
+  /// Give links to the workers, as far as there are any.
   void fill() {
     const auto& ledger = log_->ledger();
     for (next_ = std::max(next_, ledger.watermark()); next_ < links; ++next_) {
       if (is_passed(next_)) {
         log_->pass(next_);
       } else if (!ledger.is_settled(next_) && !ledger.is_parked(next_)) {
-        if (in_flight_.size() == lanes || !log_->may_hand_out(next_)) return;
+        if (in_flight_.size() == workers || !log_->may_hand_out(next_)) return;
         log_->hand_out(next_);
         in_flight_.push_back(next_);
       }
     }
     for (const auto& [ordinal, attempts] : ledger.parked()) {
-      if (in_flight_.size() == lanes) return;
+      if (in_flight_.size() == workers) return;
       if (std::find(in_flight_.begin(), in_flight_.end(), ordinal) == in_flight_.end()) {
         in_flight_.push_back(ordinal);
       }
@@ -286,7 +286,7 @@ class World {
   bool turn() {
     fill();
     if (!leave()) return false;
-    for (auto answers = random_() % (lanes + 1); answers > 0 && !in_flight_.empty(); --answers) {
+    for (auto answers = random_() % (workers + 1); answers > 0 && !in_flight_.empty(); --answers) {
       const auto at = static_cast<std::ptrdiff_t>(random_() % in_flight_.size());
       const auto ordinal = in_flight_[static_cast<std::size_t>(at)];
       if (!under_way_.contains(ordinal)) continue;
@@ -309,7 +309,7 @@ class World {
       answer(ordinal, kind);
     }
     if (!log_->flush()) return false;
-    for (const auto& [ordinal, fate] : fates_)
+    for (const auto& [ordinal, outcome] : outcomes_)
       flushed_.insert(ordinal);
     unwritten_.clear();
     return true;
@@ -326,7 +326,7 @@ class World {
     } else {
       log_->deliver(ordinal, 1, 1);
     }
-    fates_[ordinal] = kind < 4 ? Fate::refused : Fate::delivered;
+    outcomes_[ordinal] = kind < 4 ? RowOutcome::refused : RowOutcome::delivered;
   }
 
   /// Save a snapshot while the io thread goes on. False if either failed.
@@ -366,15 +366,15 @@ class World {
   FlakyFiles files_;
   std::optional<RunLog> log_;
   std::optional<RunSaver> saver_;
-  std::map<std::uint64_t, Fate> fates_;  // what the service said, as far as it was heard
-  std::set<std::uint64_t> flushed_;      // must survive a kill
-  std::set<std::uint64_t> saved_;        // must survive a power loss
-  std::set<std::uint64_t> left_;         // of the pending ones, those that may be delivered
-  std::set<std::uint64_t> under_way_;    // without an answer, in this life
-  std::set<std::uint64_t> unwritten_;    // of which something was noted that is not flushed
-  std::set<std::uint64_t> doubtful_;     // of this life, left once without an answer
-  std::set<std::uint64_t> ambiguous_;    // of the fates
-  std::uint64_t boot_ = 0;               // a power loss begins another one
+  std::map<std::uint64_t, RowOutcome> outcomes_;  // what the service said, as far as it was heard
+  std::set<std::uint64_t> flushed_;               // must survive a kill
+  std::set<std::uint64_t> saved_;                 // must survive a power loss
+  std::set<std::uint64_t> left_;       // of the pending ones, those that may be delivered
+  std::set<std::uint64_t> under_way_;  // without an answer, in this life
+  std::set<std::uint64_t> unwritten_;  // of which something was noted that is not flushed
+  std::set<std::uint64_t> doubtful_;   // of this life, left once without an answer
+  std::set<std::uint64_t> ambiguous_;  // of the fates
+  std::uint64_t boot_ = 0;             // a power loss begins another one
   std::vector<std::uint64_t> in_flight_;
   std::uint64_t next_ = 0;
   bool is_finished_ = false;

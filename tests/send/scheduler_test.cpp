@@ -25,8 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-TurnOptions links(double rate_per_s, double burst) {
-  TurnOptions options;
+RateLimiterOptions links(double rate_per_s, double burst) {
+  RateLimiterOptions options;
   options.links = {.rate_per_s = rate_per_s, .burst = burst};
   return options;
 }
@@ -48,56 +48,56 @@ Endpoint silent_endpoint(asio::io_context& io) {
   return endpoint_at(io, "https" + far_side().url().substr(4));
 }
 
-/// A gate with its turnstile and with lanes, of which so many have a connection.
-struct Turns {
-  Turns(asio::io_context& its_io, const TurnOptions& options, std::size_t count = 1)
-      : Turns(its_io, options, count, count) {}
-  Turns(asio::io_context& its_io, const TurnOptions& options, std::size_t count,
-        std::size_t connected)
+/// A scheduler with its rate limiter and with workers, of which so many have a connection.
+struct Permits {
+  Permits(asio::io_context& its_io, const RateLimiterOptions& options, std::size_t count = 1)
+      : Permits(its_io, options, count, count) {}
+  Permits(asio::io_context& its_io, const RateLimiterOptions& options, std::size_t count,
+          std::size_t connected)
       : io(its_io),
-        turnstile(options),
-        gate(io, turnstile),
+        rate_limiter(options),
+        scheduler(io, rate_limiter),
         endpoint(endpoint_at(io, far_side().url())) {
     for (std::size_t i = 0; i < count; ++i)
-      lanes.push_back(std::make_unique<Lane>(io, endpoint, 1));
+      workers.push_back(std::make_unique<Worker>(io, endpoint, 1));
     for (std::size_t i = 0; i < connected; ++i)
-      REQUIRE(await(io, lanes[i]->connection.open()));
+      REQUIRE(await(io, workers[i]->connection.open()));
   }
 
-  /// Which lanes have a connection.
+  /// Which workers have a connection.
   std::vector<int> connected() const {
     std::vector<int> numbers;
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
-      if (lanes[i]->connection.is_open()) numbers.push_back(static_cast<int>(i));
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      if (workers[i]->connection.is_open()) numbers.push_back(static_cast<int>(i));
     }
     return numbers;
   }
 
-  bool try_pass(const Cost& cost) { return gate.try_pass(cost, steady_clock::now()); }
+  bool try_acquire(const Cost& cost) { return scheduler.try_acquire(cost, steady_clock::now()); }
 
   void pause_until(Instant until) {
-    if (turnstile.pause_until(until)) gate.renew();
+    if (rate_limiter.pause_until(until)) scheduler.renew();
   }
-  void set_rate(const TurnOptions& options) {
-    turnstile.set_rate(options, steady_clock::now());
-    gate.renew();
+  void set_rate(const RateLimiterOptions& options) {
+    rate_limiter.set_rate(options, steady_clock::now());
+    scheduler.renew();
   }
 
   asio::io_context& io;
-  Turnstile turnstile;
-  Gate gate;
+  RateLimiter rate_limiter;
+  Scheduler scheduler;
   Endpoint endpoint;
-  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<std::unique_ptr<Worker>> workers;
 };
 
 /// So many turns and no more.
-TurnOptions only(double turns) {
-  return links(1e-6, turns);
+RateLimiterOptions only(double permits) {
+  return links(1e-6, permits);
 }
 
 /// No turn, until only() is set.
-TurnOptions nothing() {
-  TurnOptions options = only(100);
+RateLimiterOptions nothing() {
+  RateLimiterOptions options = only(100);
   options.closed = true;
   return options;
 }
@@ -107,90 +107,91 @@ double seconds(Instant from, Instant to) {
 }
 
 struct Passage {
-  int lane;
-  bool passed;
+  int worker;
+  bool has_permit;
   Instant at;
 };
 
-Task<void> lane(Turns& turns, int number, int times, std::vector<Passage>& log) {
+Task<void> worker(Permits& permits, int number, int times, std::vector<Passage>& log) {
   for (int i = 0; i < times; ++i) {
-    auto& lane = *turns.lanes[static_cast<std::size_t>(number)];
-    const auto passed = co_await turns.gate.pass(lane, {});
-    log.push_back({number, passed && *passed, steady_clock::now()});
-    if (!log.back().passed) co_return;
-    CHECK(lane.connection.is_open());
+    auto& worker = *permits.workers[static_cast<std::size_t>(number)];
+    const auto has_permit = co_await permits.scheduler.acquire(worker, {});
+    log.push_back({number, has_permit && *has_permit, steady_clock::now()});
+    if (!log.back().has_permit) co_return;
+    CHECK(worker.connection.is_open());
   }
 }
 
-/// A lane that cannot open a connection.
-Task<void> in_vain(Turns& turns, std::size_t number) {
-  const auto passed = co_await turns.gate.pass(*turns.lanes[number], {});
-  REQUIRE(!passed);
-  CHECK(passed.error().code == Errc::outage);
+/// A worker that cannot open a connection.
+Task<void> in_vain(Permits& permits, std::size_t number) {
+  const auto has_permit = co_await permits.scheduler.acquire(*permits.workers[number], {});
+  REQUIRE(!has_permit);
+  CHECK(has_permit.error().code == Errc::outage);
 }
 
-/// A lane that passes once and says so; when so many have, the others are sent away.
-Task<void> once(Turns& turns, int number, std::size_t turns_in_all, std::vector<int>& order) {
+/// A worker that passes once and says so; when so many have, the others are sent away.
+Task<void> once(Permits& permits, int number, std::size_t turns_in_all, std::vector<int>& order) {
   std::vector<Passage> log;
-  co_await lane(turns, number, 1, log);
-  if (!log.front().passed) co_return;
+  co_await worker(permits, number, 1, log);
+  if (!log.front().has_permit) co_return;
   order.push_back(number);
-  if (order.size() == turns_in_all) turns.gate.close();
+  if (order.size() == turns_in_all) permits.scheduler.close();
 }
 
-/// Started behind lanes, it acts when they wait and before any timer can have fired.
+/// Started behind workers, it acts when they wait and before any timer can have fired.
 template <class F>
 Task<void> when_waiting(F act) {
   act();
   co_return;
 }
 
-std::vector<Task<void>> lanes(Turns& turns, int times, std::vector<Passage>& log) {
+std::vector<Task<void>> workers(Permits& permits, int times, std::vector<Passage>& log) {
   std::vector<Task<void>> tasks;
-  for (std::size_t i = 0; i < turns.lanes.size(); ++i)
-    tasks.push_back(lane(turns, static_cast<int>(i), times, log));
+  for (std::size_t i = 0; i < permits.workers.size(); ++i)
+    tasks.push_back(worker(permits, static_cast<int>(i), times, log));
   return tasks;
 }
 
-/// The order in which lanes pass that come in this order while nothing may, when so many may.
-std::vector<int> order_of(Turns& turns, const std::vector<int>& come, std::size_t turns_in_all) {
+/// The order in which workers pass that come in this order while nothing may, when so many may.
+std::vector<int> order_of(Permits& permits, const std::vector<int>& come,
+                          std::size_t turns_in_all) {
   std::vector<int> order;
   std::vector<Task<void>> tasks;
   for (const int number : come)
-    tasks.push_back(once(turns, number, turns_in_all, order));
-  tasks.push_back(when_waiting([&] { turns.set_rate(only(static_cast<double>(turns_in_all))); }));
-  await(turns.io, join(std::move(tasks)));
+    tasks.push_back(once(permits, number, turns_in_all, order));
+  tasks.push_back(when_waiting([&] { permits.set_rate(only(static_cast<double>(turns_in_all))); }));
+  await(permits.io, join(std::move(tasks)));
   return order;
 }
 
 TEST_SUITE("send/scheduler") {
-  TEST_CASE("with tokens at hand a lane passes without being suspended") {
+  TEST_CASE("with tokens at hand a worker passes without being suspended") {
     asio::io_context io(1);
-    Turns gate(io, links(10, 3));
-    CHECK(gate.try_pass({}));
-    CHECK(gate.try_pass({}));
-    CHECK(gate.try_pass({}));
-    CHECK_FALSE(gate.try_pass({}));
-    Turns open(io, links(0, 1));
+    Permits scheduler(io, links(10, 3));
+    CHECK(scheduler.try_acquire({}));
+    CHECK(scheduler.try_acquire({}));
+    CHECK(scheduler.try_acquire({}));
+    CHECK_FALSE(scheduler.try_acquire({}));
+    Permits open(io, links(0, 1));
     for (int i = 0; i < 1000; ++i)
-      CHECK(open.try_pass({.links = 1e9, .bytes = 1e12}));
+      CHECK(open.try_acquire({.links = 1e9, .bytes = 1e12}));
   }
 
-  TEST_CASE("lanes pass in the order in which they came, at the pace, and none is lost") {
+  TEST_CASE("workers pass in the order in which they came, at the pace, and none is lost") {
     asio::io_context io(1);
-    Turns gate(io, links(200, 1), 5);
+    Permits scheduler(io, links(200, 1), 5);
     std::vector<Passage> log;
     const Instant start = steady_clock::now();
-    await(io, join(lanes(gate, 12, log)));
+    await(io, join(workers(scheduler, 12, log)));
     REQUIRE(log.size() == 60);
     for (std::size_t i = 0; i < log.size(); ++i) {
       // The first one passed at once and came back before the others had come at all.
-      if (i < 56) CHECK(log[i].lane == (i == 0 ? 0 : static_cast<int>((i - 1) % 5)));
-      CHECK(log[i].passed);
+      if (i < 56) CHECK(log[i].worker == (i == 0 ? 0 : static_cast<int>((i - 1) % 5)));
+      CHECK(log[i].has_permit);
       // Never early; how late is a matter of the machine.
       CHECK(seconds(start, log[i].at) >= static_cast<double>(i) / 200 - 0.001);
     }
-    CHECK(gate.gate.waiting() == 0);
+    CHECK(scheduler.scheduler.waiting() == 0);
   }
 
   TEST_CASE("a late wake-up is made up for, so that the mean holds") {
@@ -199,12 +200,12 @@ TEST_SUITE("send/scheduler") {
     double best = 1e9;
     for (int tries = 0; tries < 20 && best >= 0.45; ++tries) {
       asio::io_context io(1);
-      Turns gate(io, links(20'000, 2'000), 16);
+      Permits scheduler(io, links(20'000, 2'000), 16);
       std::vector<Passage> log;
       const Instant start = steady_clock::now();  // tokens come back from here on
       for (int i = 0; i < 2'000; ++i)
-        REQUIRE(gate.try_pass({}));
-      await(io, join(lanes(gate, 500, log)));
+        REQUIRE(scheduler.try_acquire({}));
+      await(io, join(workers(scheduler, 500, log)));
       const double took = seconds(start, log.back().at);
       CHECK(took >= 0.399);
       best = std::min(best, took);
@@ -214,27 +215,27 @@ TEST_SUITE("send/scheduler") {
 
   TEST_CASE("all limits hold together") {
     asio::io_context io(1);
-    TurnOptions options = links(1, 10);
+    RateLimiterOptions options = links(1, 10);
     options.requests = {.rate_per_s = 100, .burst = 1};
     options.bytes = {.rate_per_s = 1e3, .burst = 1e5};
-    Turns gate(io, options);
-    CHECK(gate.try_pass({.links = 5, .bytes = 1'000}));
-    CHECK_FALSE(gate.try_pass({.links = 5, .bytes = 1'000}));  // requests
+    Permits scheduler(io, options);
+    CHECK(scheduler.try_acquire({.links = 5, .bytes = 1'000}));
+    CHECK_FALSE(scheduler.try_acquire({.links = 5, .bytes = 1'000}));  // requests
     await(io, sleep_for(20ms));
-    CHECK_FALSE(gate.try_pass({.links = 8, .bytes = 1'000}));  // links
-    CHECK_FALSE(gate.try_pass({.links = 1, .bytes = 9e5}));    // bytes: above what is left
-    CHECK(gate.try_pass({.links = 1, .bytes = 0}));
+    CHECK_FALSE(scheduler.try_acquire({.links = 8, .bytes = 1'000}));  // links
+    CHECK_FALSE(scheduler.try_acquire({.links = 1, .bytes = 9e5}));    // bytes: above what is left
+    CHECK(scheduler.try_acquire({.links = 1, .bytes = 0}));
   }
 
   TEST_CASE("a pause holds everyone who waits, and those who come") {
     asio::io_context io(1);
-    Turns gate(io, links(1'000, 1), 3);
+    Permits scheduler(io, links(1'000, 1), 3);
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 20, log);
+    auto tasks = workers(scheduler, 20, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([&] {
-      gate.pause_until(start + 150ms);
-      gate.pause_until(start + 50ms);  // changes nothing
+      scheduler.pause_until(start + 150ms);
+      scheduler.pause_until(start + 50ms);  // changes nothing
     }));
     await(io, join(std::move(tasks)));
     REQUIRE(log.size() == 60);
@@ -249,12 +250,12 @@ TEST_SUITE("send/scheduler") {
 
   TEST_CASE("a changed rate is in force at once for those who wait") {
     asio::io_context io(1);
-    Turns gate(io, links(0.1, 1), 4);
-    CHECK(gate.try_pass({}));
+    Permits scheduler(io, links(0.1, 1), 4);
+    CHECK(scheduler.try_acquire({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 5, log);
+    auto tasks = workers(scheduler, 5, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(when_waiting([&] { gate.set_rate(links(1'000, 1)); }));
+    tasks.push_back(when_waiting([&] { scheduler.set_rate(links(1'000, 1)); }));
     await(io, join(std::move(tasks)));
     CHECK(log.size() == 20);
     CHECK(seconds(start, log.back().at) < 100);  // not the 200 s of the old rate
@@ -265,13 +266,13 @@ TEST_SUITE("send/scheduler") {
     // late to show anything: once more.
     for (bool in_time = false; !in_time;) {
       asio::io_context io(1);
-      Turns gate(io, links(20, 1));
-      CHECK(gate.try_pass({}));
+      Permits scheduler(io, links(20, 1));
+      CHECK(scheduler.try_acquire({}));
       std::vector<Passage> log;
-      auto tasks = lanes(gate, 1, log);
+      auto tasks = workers(scheduler, 1, log);
       const Instant start = steady_clock::now();
       tasks.push_back(when_waiting([&] {
-        gate.set_rate(links(5, 1));
+        scheduler.set_rate(links(5, 1));
         in_time = seconds(start, steady_clock::now()) < 0.05;
       }));
       await(io, join(std::move(tasks)));
@@ -281,176 +282,176 @@ TEST_SUITE("send/scheduler") {
 
   TEST_CASE("what is paused until further notice waits for it, and then goes on at once") {
     asio::io_context io(1);
-    TurnOptions none = links(0, 1);
+    RateLimiterOptions none = links(0, 1);
     none.closed = true;
-    Turns gate(io, none, 4);
-    CHECK_FALSE(gate.try_pass({}));
+    Permits scheduler(io, none, 4);
+    CHECK_FALSE(scheduler.try_acquire({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 5, log);
+    auto tasks = workers(scheduler, 5, log);
     tasks.push_back(when_waiting([&] {
       CHECK(log.empty());
-      gate.set_rate(none);
-      gate.pause_until(steady_clock::now() + 1ms);
-      gate.set_rate(links(1'000, 1));
+      scheduler.set_rate(none);
+      scheduler.pause_until(steady_clock::now() + 1ms);
+      scheduler.set_rate(links(1'000, 1));
     }));
     await(io, join(std::move(tasks)));
     CHECK(log.size() == 20);
   }
 
-  TEST_CASE("a closed gate sends everyone away") {
+  TEST_CASE("a closed scheduler sends everyone away") {
     asio::io_context io(1);
-    Turns gate(io, links(0.1, 1), 3);
-    CHECK(gate.try_pass({}));
+    Permits scheduler(io, links(0.1, 1), 3);
+    CHECK(scheduler.try_acquire({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 5, log);
-    tasks.push_back(when_waiting([&] { gate.gate.close(); }));
+    auto tasks = workers(scheduler, 5, log);
+    tasks.push_back(when_waiting([&] { scheduler.scheduler.close(); }));
     await(io, join(std::move(tasks)));
     REQUIRE(log.size() == 3);
     for (const auto& passage : log)
-      CHECK_FALSE(passage.passed);
-    CHECK_FALSE(gate.try_pass({}));
-    CHECK_FALSE(await(io, gate.gate.pass(*gate.lanes[0], {})).value());
+      CHECK_FALSE(passage.has_permit);
+    CHECK_FALSE(scheduler.try_acquire({}));
+    CHECK_FALSE(await(io, scheduler.scheduler.acquire(*scheduler.workers[0], {})).value());
   }
 
   TEST_CASE("a pause holds the first one, too, though it has its reservation already") {
     asio::io_context io(1);
-    Turns gate(io, links(10, 1));
-    CHECK(gate.try_pass({}));
+    Permits scheduler(io, links(10, 1));
+    CHECK(scheduler.try_acquire({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 1, log);
+    auto tasks = workers(scheduler, 1, log);
     const Instant start = steady_clock::now();
-    tasks.push_back(when_waiting([&] { gate.pause_until(start + 250ms); }));
+    tasks.push_back(when_waiting([&] { scheduler.pause_until(start + 250ms); }));
     await(io, join(std::move(tasks)));
     CHECK(seconds(start, log.front().at) >= 0.25);
   }
 
-  TEST_CASE("a cancelled lane gives its place up and claims nothing") {
+  TEST_CASE("a cancelled worker gives its place up and claims nothing") {
     asio::io_context io(1);
-    Turns gate(io, links(1, 1), 50);
-    CHECK(gate.try_pass({}));
+    Permits scheduler(io, links(1, 1), 50);
+    CHECK(scheduler.try_acquire({}));
     std::vector<Passage> log;
-    auto tasks = lanes(gate, 5, log);
+    auto tasks = workers(scheduler, 5, log);
     const Instant start = steady_clock::now();
     tasks.push_back(when_waiting([] { throw std::runtime_error("stop"); }));
     CHECK_THROWS_WITH(await(io, join(std::move(tasks))), "stop");
-    CHECK(gate.gate.waiting() == 0);
-    CHECK(await(io, gate.gate.pass(*gate.lanes[0], {})).value());
-    CHECK(seconds(start, steady_clock::now()) < 25);  // the claims of dead lanes would make it 51
+    CHECK(scheduler.scheduler.waiting() == 0);
+    CHECK(await(io, scheduler.scheduler.acquire(*scheduler.workers[0], {})).value());
+    CHECK(seconds(start, steady_clock::now()) < 25);  // the claims of dead workers would make it 51
   }
 
-  TEST_CASE("a turn takes the idle connection of another lane, and no new one is opened") {
+  TEST_CASE("a turn takes the idle connection of another worker, and no new one is opened") {
     asio::io_context io(1);
-    Turns turns(io, nothing(), 4, 1);
-    CHECK(order_of(turns, {1, 2, 3, 0}, 1) == std::vector{1});
-    CHECK(turns.connected() == std::vector{1});
+    Permits permits(io, nothing(), 4, 1);
+    CHECK(order_of(permits, {1, 2, 3, 0}, 1) == std::vector{1});
+    CHECK(permits.connected() == std::vector{1});
   }
 
   TEST_CASE("what is known about a connection goes with it") {
     asio::io_context io(1);
-    Turns turns(io, nothing(), 2, 1);
-    turns.lanes[0]->pipe_max = 8;
-    CHECK(order_of(turns, {1, 0}, 1) == std::vector{1});
-    CHECK(turns.lanes[0]->pipe_max == 1);
-    CHECK(turns.lanes[1]->pipe_max == 8);
+    Permits permits(io, nothing(), 2, 1);
+    permits.workers[0]->pipelined_max = 8;
+    CHECK(order_of(permits, {1, 0}, 1) == std::vector{1});
+    CHECK(permits.workers[0]->pipelined_max == 1);
+    CHECK(permits.workers[1]->pipelined_max == 8);
   }
 
   TEST_CASE("when all are busy another is opened, and no more of them than there are turns") {
     asio::io_context io(1);
-    Turns turns(io, nothing(), 6, 1);
-    CHECK(order_of(turns, {1, 2, 3, 4, 5, 0}, 3) == std::vector{1, 2, 3});
-    CHECK(turns.connected() == std::vector{1, 2, 3});
+    Permits permits(io, nothing(), 6, 1);
+    CHECK(order_of(permits, {1, 2, 3, 4, 5, 0}, 3) == std::vector{1, 2, 3});
+    CHECK(permits.connected() == std::vector{1, 2, 3});
   }
 
   TEST_CASE("who brings a connection brings it for the first in line") {
     asio::io_context io(1);
     Endpoint silent = silent_endpoint(io);
-    Turns turns(io, only(1), 3, 1);
-    turns.lanes[2] = std::make_unique<Lane>(io, silent, 1);
+    Permits permits(io, only(1), 3, 1);
+    permits.workers[2] = std::make_unique<Worker>(io, silent, 1);
     std::vector<int> order;
     std::vector<Task<void>> tasks;
-    tasks.push_back(in_vain(turns, 2));  // opens a connection for the only turn
-    tasks.push_back(once(turns, 1, 2, order));
-    tasks.push_back(once(turns, 0, 2, order));
+    tasks.push_back(in_vain(permits, 2));  // opens a connection for the only turn
+    tasks.push_back(once(permits, 1, 2, order));
+    tasks.push_back(once(permits, 0, 2, order));
     tasks.push_back(when_waiting([&] {
-      turns.gate.close();
-      turns.lanes[2]->connection.close();
+      permits.scheduler.close();
+      permits.workers[2]->connection.close();
     }));
     await(io, join(std::move(tasks)));
     CHECK(order == std::vector{1});
-    CHECK(turns.connected() == std::vector{1});
+    CHECK(permits.connected() == std::vector{1});
   }
 
   TEST_CASE("who is long in opening a connection holds up nobody") {
     asio::io_context io(1);
     Endpoint silent = silent_endpoint(io);
-    Turns turns(io, links(200, 1), 4, 1);
-    turns.lanes[2] = std::make_unique<Lane>(io, silent, 1);
+    Permits permits(io, links(200, 1), 4, 1);
+    permits.workers[2] = std::make_unique<Worker>(io, silent, 1);
     std::vector<Passage> log;
     std::vector<Task<void>> tasks;
-    tasks.push_back(in_vain(turns, 2));
-    tasks.push_back([](Turns& of, std::vector<Passage>& to) -> Task<void> {
+    tasks.push_back(in_vain(permits, 2));
+    tasks.push_back([](Permits& of, std::vector<Passage>& to) -> Task<void> {
       std::vector<Task<void>> others;
-      others.push_back(lane(of, 0, 20, to));
-      others.push_back(lane(of, 3, 20, to));
+      others.push_back(worker(of, 0, 20, to));
+      others.push_back(worker(of, 3, 20, to));
       co_await join(std::move(others));
-      CHECK(of.lanes[2]->connection.is_open());  // it is at it still
-      of.lanes[2]->connection.close();
-    }(turns, log));
+      CHECK(of.workers[2]->connection.is_open());  // it is at it still
+      of.workers[2]->connection.close();
+    }(permits, log));
     await(io, join(std::move(tasks)));
     CHECK(log.size() == 40);
     for (const auto& passage : log)
-      CHECK(passage.passed);
+      CHECK(passage.has_permit);
   }
 
   TEST_CASE("a connection that cannot be opened costs no turn, and the next in line gets it") {
     asio::io_context io(1);
     Endpoint gone = endpoint_at(io, "http://127.0.0.1:" + std::to_string(free_port()));
-    Turns turns(io, nothing(), 2, 0);
-    turns.lanes[0] = std::make_unique<Lane>(io, gone, 1);
+    Permits permits(io, nothing(), 2, 0);
+    permits.workers[0] = std::make_unique<Worker>(io, gone, 1);
     std::vector<int> order;
     std::vector<Task<void>> tasks;
-    tasks.push_back(in_vain(turns, 0));
-    tasks.push_back(once(turns, 1, 1, order));
-    tasks.push_back(when_waiting([&] { turns.set_rate(only(1)); }));
+    tasks.push_back(in_vain(permits, 0));
+    tasks.push_back(once(permits, 1, 1, order));
+    tasks.push_back(when_waiting([&] { permits.set_rate(only(1)); }));
     await(io, join(std::move(tasks)));
     CHECK(order == std::vector{1});
   }
 
-  TEST_CASE("who is suspected of having ended a connection gets none of another lane's") {
+  TEST_CASE("who is suspected of having ended a connection gets none of another worker's") {
     asio::io_context io(1);
-    Turns turns(io, nothing(), 2, 1);
-    turns.lanes[1]->suspect = &turns.lanes[1]->flights[0];
+    Permits permits(io, nothing(), 2, 1);
+    permits.workers[1]->retry_first = &permits.workers[1]->requests_in_flight[0];
     std::vector<int> order;
     std::vector<Task<void>> tasks;
-    tasks.push_back(once(turns, 1, 1, order));
-    tasks.push_back(once(turns, 0, 1, order));
+    tasks.push_back(once(permits, 1, 1, order));
+    tasks.push_back(once(permits, 0, 1, order));
     tasks.push_back(when_waiting([&] {
-      turns.gate.hand_over(*turns.lanes[0]);
-      CHECK(turns.connected() == std::vector{0});
-      turns.set_rate(only(1));
+      permits.scheduler.hand_over(*permits.workers[0]);
+      CHECK(permits.connected() == std::vector{0});
+      permits.set_rate(only(1));
     }));
     await(io, join(std::move(tasks)));
     CHECK(order == std::vector{0});  // while the other one opened its own
-    CHECK(turns.connected() == std::vector{0, 1});
+    CHECK(permits.connected() == std::vector{0, 1});
   }
 
-  TEST_CASE("a lane that has ended leaves its connection to one that waits") {
+  TEST_CASE("a worker that has ended leaves its connection to one that waits") {
     asio::io_context io(1);
-    Turns turns(io, nothing(), 3, 1);
+    Permits permits(io, nothing(), 3, 1);
     std::vector<int> order;
     std::vector<Task<void>> tasks;
-    tasks.push_back(once(turns, 1, 1, order));
-    tasks.push_back(once(turns, 2, 1, order));
+    tasks.push_back(once(permits, 1, 1, order));
+    tasks.push_back(once(permits, 2, 1, order));
     tasks.push_back(when_waiting([&] {
-      turns.gate.hand_over(*turns.lanes[0]);
-      CHECK(turns.connected() == std::vector{1});
-      turns.gate.hand_over(*turns.lanes[0]);  // it has none any more
-      CHECK(turns.connected() == std::vector{1});
-      turns.set_rate(only(1));
+      permits.scheduler.hand_over(*permits.workers[0]);
+      CHECK(permits.connected() == std::vector{1});
+      permits.scheduler.hand_over(*permits.workers[0]);  // it has none any more
+      CHECK(permits.connected() == std::vector{1});
+      permits.set_rate(only(1));
     }));
     await(io, join(std::move(tasks)));
     CHECK(order == std::vector{1});
-    CHECK(turns.connected() == std::vector{1});
+    CHECK(permits.connected() == std::vector{1});
   }
 }
 

@@ -73,16 +73,16 @@ struct Job {
       text += "a" + std::to_string(i) + ",u" + std::to_string(i) + "\n";
     }
     PlanOptions options;
-    options.intake.inputs = {scratch.write("pairs.csv", text)};
+    options.row_reader.inputs = {scratch.write("pairs.csv", text)};
     REQUIRE(make_plan(options, dir(), files, progress));
   }
 
   /// Merges of two named columns, a and b.
   explicit Job(const std::string& merges) {
     PlanOptions options;
-    options.intake.inputs = {scratch.write("pairs.csv", merges)};
-    options.intake.op = Op::merge;
-    options.intake.id_fields = "a,b";
+    options.row_reader.inputs = {scratch.write("pairs.csv", merges)};
+    options.row_reader.op = Op::merge;
+    options.row_reader.id_fields = "a,b";
     REQUIRE(make_plan(options, dir(), files, progress));
   }
 
@@ -92,9 +92,9 @@ struct Job {
   SendOptions options(const std::string& url) const {
     SendOptions options;
     options.target = parse_target(url).value();
-    options.dialect.token = Secret("token-0123456789");
-    options.dialect.username = Secret("etl.12345");
-    options.dialect.secret = Secret("s3cret");
+    options.service_api.token = Secret("token-0123456789");
+    options.service_api.username = Secret("etl.12345");
+    options.service_api.secret = Secret("s3cret");
     options.rate = Rate{0, false};
     options.connections = 4;
     options.backoff_min = 1ms;
@@ -106,9 +106,9 @@ struct Job {
 
   SendOptions import_options(const LoopbackServer& server) const {
     auto options = this->options(server);
-    options.dialect.api = Api::import;
-    options.dialect.mode = ProjectMode::original;
-    options.dialect.project_id = "12345";
+    options.service_api.api = Api::import;
+    options.service_api.mode = ProjectMode::original;
+    options.service_api.project_id = "12345";
     return options;
   }
 
@@ -226,7 +226,7 @@ class Crash {
       : job_(links),
         server_([this, requests](const SeenRequest& seen) { return react(seen, requests); }) {
     options_ = batches ? job_.import_options(server_) : job_.options(server_);
-    options_.dialect.batch_links_max = 7;
+    options_.service_api.batch_links_max = 7;
     options_.connections = connections;
     options_.max_refused_percent.reset();
     if (rate) options_.rate = *rate;
@@ -406,7 +406,7 @@ struct MergeJob : Job {
 
   MergeJob(std::mt19937_64& random, const std::vector<Pair>& drawn)
       : Job(text(drawn)), pairs(drawn) {
-    // Each cluster loses a link that it has a spare for, and by lot some more.
+    // Each cluster loses a link that it has a spare for, and at random some more.
     std::bernoulli_distribution lot(0.3);
     for (const auto& pair : pairs) {
       if (pair.second.ends_with("_1") && pair.first.ends_with("_0")) {
@@ -439,7 +439,7 @@ struct MergeJob : Job {
   }
 
   bool is_refused(const Pair& pair) const { return refused.contains(pair); }
-  static std::uint64_t forest_links() { return 12 * 4; }
+  static std::uint64_t union_find_links() { return 12 * 4; }
 
   std::vector<Pair> pairs;
   std::set<Pair> refused;
@@ -466,7 +466,7 @@ int end_without_memory(Job& job, const SendOptions& options, std::size_t after) 
   const auto child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    end_in_words();
+    end_with_message();
     const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     ::dup2(null, STDERR_FILENO);
     testing::fail_of_asio(after);
@@ -600,9 +600,9 @@ TEST_SUITE("send/sender") {
     Job job(200);
     auto options = job.options(server);
     int read = 0;
-    options.reread = [&]() -> Result<DialectOptions> {
+    options.reread = [&]() -> Result<ServiceApiOptions> {
       ++read;
-      auto fresh = options.dialect;
+      auto fresh = options.service_api;
       fresh.secret = Secret("new");
       return fresh;
     };
@@ -612,8 +612,8 @@ TEST_SUITE("send/sender") {
     CHECK(read == 1);
 
     Job astray(200);
-    options.reread = [&]() -> Result<DialectOptions> {
-      auto fresh = options.dialect;
+    options.reread = [&]() -> Result<ServiceApiOptions> {
+      auto fresh = options.service_api;
       fresh.token = Secret("token-of-another-project");
       fresh.secret = Secret("new");
       return fresh;
@@ -631,7 +631,7 @@ TEST_SUITE("send/sender") {
     CHECK(kept.delivered == 50);
 
     Job other(200);
-    options.reread = [&] { return options.dialect; };
+    options.reread = [&] { return options.service_api; };
     LoopbackServer closed([&](const SeenRequest& seen) {
       return seen.number < 50 ? accepted() : Reaction{http(403, "{}")};
     });
@@ -678,7 +678,7 @@ TEST_SUITE("send/sender") {
         });
         Job job(20);
         auto options = job.import_options(server);
-        options.dialect.batch_links_max = 5;
+        options.service_api.batch_links_max = 5;
         options.connections = 1;
         const auto report = job.send(options);
         REQUIRE(report.stop);
@@ -710,7 +710,7 @@ TEST_SUITE("send/sender") {
     int foreign = 0;
     LoopbackServer server([&](const SeenRequest& seen) {
       const std::lock_guard lock(mutex);
-      // Each of the lanes meets it, at any rate, before the first of them tries again.
+      // Each of the workers meets it, at any rate, before the first of them tries again.
       if (seen.number < 20 || foreign >= 8) return accepted();
       ++foreign;
       return Reaction{http(404, "default backend - 404")};
@@ -802,7 +802,7 @@ TEST_SUITE("send/sender") {
     CHECK(report.pending == 20);
   }
 
-  TEST_CASE("Retry-After pauses all lanes together") {
+  TEST_CASE("Retry-After pauses all workers together") {
     std::mutex mutex;
     std::optional<std::chrono::steady_clock::time_point> limited_at;
     std::vector<std::chrono::nanoseconds> after;
@@ -818,9 +818,9 @@ TEST_SUITE("send/sender") {
     const auto report = job.send(job.options(server));
     CHECK(!report.stop);
     CHECK(report.delivered == 200);
-    CHECK(report.throttled_now == 1);
+    CHECK(report.rate_limited_now == 1);
     // Within the pause only that may arrive which left before the 429 was read: what the other
-    // lanes had under way, on a busy machine a few more. Without a pause it would be all 180.
+    // workers had under way, on a busy machine a few more. Without a pause it would be all 180.
     CHECK(std::count_if(after.begin(), after.end(), [](auto t) { return t < 900ms; }) <= 20);
   }
 
@@ -842,10 +842,10 @@ TEST_SUITE("send/sender") {
       auto options = job.options(server);
       options.connections = 1;
       options.give_up_after = 100ms;
-      const auto limited = job.send(options);
-      REQUIRE(limited.stop);
-      CHECK(limited.stop->code == Errc::outage);
-      CHECK(limited.requests_now == 1);
+      const auto rate_limited = job.send(options);
+      REQUIRE(rate_limited.stop);
+      CHECK(rate_limited.stop->code == Errc::outage);
+      CHECK(rate_limited.requests_now == 1);
       if (!is_long) options.give_up_after = 1h;
       Heard heard;
       const auto report = send_plan(options, job.dir(), job.files, heard, job.stop);
@@ -867,14 +867,14 @@ TEST_SUITE("send/sender") {
   TEST_CASE("a service with a limit of its own is found out, and not pressed again and again") {
     std::mutex mutex;
     std::deque<std::chrono::steady_clock::time_point> taken;
-    int limited = 0;
+    int rate_limited = 0;
     LoopbackServer server([&](const SeenRequest&) {
       const std::lock_guard lock(mutex);
       const auto now = std::chrono::steady_clock::now();
       while (!taken.empty() && now - taken.front() > 100ms)
         taken.pop_front();
       if (taken.size() >= 30) {
-        ++limited;
+        ++rate_limited;
         return Reaction{http(429, "{}")};
       }
       taken.push_back(now);
@@ -884,7 +884,7 @@ TEST_SUITE("send/sender") {
     const auto report = job.send(job.options(server));
     CHECK(!report.stop);
     CHECK(report.delivered == 600);
-    CHECK(limited < 200);
+    CHECK(rate_limited < 200);
     CHECK(report.elapsed >= 1'500ms);
   }
 
@@ -1159,7 +1159,7 @@ TEST_SUITE("send/sender") {
     });
     Job job(400);
     auto options = job.import_options(server);
-    options.dialect.batch_links_max = 100;
+    options.service_api.batch_links_max = 100;
     options.rate = Rate{1'000, false};  // the first one leaves, the others wait for a tenth
     options.burst = 1;
     const auto report = job.send(options);
@@ -1178,7 +1178,7 @@ TEST_SUITE("send/sender") {
     });
     Job job(40);
     auto options = job.import_options(server);
-    options.dialect.batch_links_max = 10;
+    options.service_api.batch_links_max = 10;
     options.connections = 1;
     const auto report = job.send(options);
     REQUIRE(report.stop);
@@ -1462,9 +1462,9 @@ TEST_SUITE("send/sender") {
   }
 
   TEST_CASE("429 in the middle of a pipe: that request waits, the answers behind it count") {
-    std::atomic<int> limited = 0;
+    std::atomic<int> rate_limited = 0;
     LoopbackServer server([&](const SeenRequest& seen) {
-      if (anon_of(seen) == "a40" && limited++ < 2) {
+      if (anon_of(seen) == "a40" && rate_limited++ < 2) {
         return Reaction{http(429, "{}", "Retry-After: 0\r\n")};
       }
       return accepted();
@@ -1475,7 +1475,7 @@ TEST_SUITE("send/sender") {
     options.pipeline = 16;
     const auto report = job.send(options);
     CHECK(report.delivered == 100);
-    CHECK(report.throttled_now == 2);
+    CHECK(report.rate_limited_now == 2);
     CHECK(report.requests_now == 102);
     for (const auto& anon : anons(server))
       CHECK(anons(server).count(anon) == (anon == "a40" ? 3 : 1));
@@ -1509,7 +1509,7 @@ TEST_SUITE("send/sender") {
       const auto links = static_cast<std::uint64_t>(world.links);
       Job job(world.links);
       auto options = api == Api::import ? job.import_options(server) : job.options(server);
-      options.dialect.batch_links_max = 2;
+      options.service_api.batch_links_max = 2;
       options.pipeline = pipeline;
       options.sync_every = 1h;  // a checkpoint is not of the path
       Samples samples;
@@ -1544,7 +1544,7 @@ TEST_SUITE("send/sender") {
     });
     Job job(2'000);
     auto options = job.import_options(server);
-    options.dialect.batch_links_max = 100;
+    options.service_api.batch_links_max = 100;
     options.connections = 2;
     options.pipeline = 4;
     const auto report = job.send(options);
@@ -1574,7 +1574,7 @@ TEST_SUITE("send/sender") {
     CHECK(server.requests() == 400);
   }
 
-  TEST_CASE("under a rate no flight of a pipe waits for what was taken after it") {
+  TEST_CASE("under a rate no pipelined request waits for what was taken after it") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     Job job(120);
     auto options = job.options(server);
@@ -1699,11 +1699,11 @@ TEST_SUITE("send/sender") {
     // What hung may have been delivered: the next run knows, and believes the service.
     const auto state = read_run(job.files, JobPaths{job.dir()}.run(), plan_digest(job));
     REQUIRE(state);
-    const auto doubt = (*state)->checkpoint.in_doubt.ranges();
-    REQUIRE(doubt.size() == 1);  // the first of each lane that came so far
-    CHECK(doubt[0].first == 0);
-    CHECK(doubt[0].count >= 1);
-    CHECK(doubt[0].count <= 4);
+    const auto in_doubt = (*state)->checkpoint.in_doubt.ranges();
+    REQUIRE(in_doubt.size() == 1);  // the first of each worker that came so far
+    CHECK(in_doubt[0].first == 0);
+    CHECK(in_doubt[0].count >= 1);
+    CHECK(in_doubt[0].count <= 4);
   }
 
   TEST_CASE("a job goes to one target only") {
@@ -1718,7 +1718,7 @@ TEST_SUITE("send/sender") {
     REQUIRE(!moved);
     CHECK(moved.error().code == Errc::usage);
     options = job.options(server);
-    options.dialect.token = Secret("another-token-42");
+    options.service_api.token = Secret("another-token-42");
     CHECK(!send_plan(options, job.dir(), job.files, job.progress, job.stop));
     CHECK(other.seen().empty());
   }
@@ -1784,7 +1784,7 @@ TEST_SUITE("send/sender") {
     CHECK(report.elapsed >= 1'390ms);
   }
 
-  TEST_CASE("a slow run needs one connection, and hands it from lane to lane") {
+  TEST_CASE("a slow run needs one connection, and hands it from worker to worker") {
     for (const std::uint32_t pipeline : {1U, 4U}) {
       CAPTURE(pipeline);
       // On a busy machine an answer may take longer than a turn, so the best of some tries counts.
@@ -1994,7 +1994,7 @@ TEST_SUITE("send/sender") {
     });
     auto options = job.options(server);
     options.max_refused_percent.reset();
-    options.canary = job.forest_links();
+    options.canary = job.union_find_links();
     auto report = job.send(options);
     REQUIRE(report.stop);
     CHECK(report.stop->code == Errc::budget);

@@ -35,10 +35,10 @@ struct Merges {
     for (const auto& [a, b] : pairs)
       text += id(a, padding) + "," + id(b, padding) + "\n";
     PlanOptions options;
-    options.intake.inputs = {scratch.write("pairs.csv", text)};
-    options.intake.op = Op::merge;
-    options.intake.id_fields = "a,b";
-    options.census.max_cluster = 0;
+    options.row_reader.inputs = {scratch.write("pairs.csv", text)};
+    options.row_reader.op = Op::merge;
+    options.row_reader.id_fields = "a,b";
+    options.resolver.max_cluster = 0;
     const auto made = make_plan(options, scratch.path("job"), files, progress);
     REQUIRE_MESSAGE(made, made);
     auto opened = PlanReader::open(files, scratch.path("job/plan"));

@@ -22,7 +22,7 @@ TEST_SUITE("send/stop_conditions") {
     SendOptions options;
     options.max_requests = 3;
     const StopRequest request;
-    Limits limits(options, request, start);
+    StopConditions limits(options, request, start);
     for (int i = 0; i < 3; ++i)
       CHECK(limits.count_request());
     const auto fourth = limits.count_request();
@@ -35,10 +35,10 @@ TEST_SUITE("send/stop_conditions") {
     SendOptions options;
     options.max_duration = 10s;
     const StopRequest request;
-    const Limits limits(options, request, start);
-    const Health health(true);
-    CHECK(!limits.look(start + 9'999ms, health));
-    CHECK(code(limits.look(start + 10s, health)) == Errc::duration);
+    const StopConditions limits(options, request, start);
+    const OutageDetector outage_detector(true);
+    CHECK(!limits.look(start + 9'999ms, outage_detector));
+    CHECK(code(limits.look(start + 10s, outage_detector)) == Errc::duration);
   }
 
   TEST_CASE("a service in this process that has failed ends the run at once") {
@@ -46,11 +46,11 @@ TEST_SUITE("send/stop_conditions") {
     std::optional<Error> failure;
     options.service_failure = [&failure] { return failure; };
     const StopRequest request;
-    const Limits limits(options, request, start);
-    const Health health(true);
-    CHECK(!limits.look(start, health));
+    const StopConditions limits(options, request, start);
+    const OutageDetector outage_detector(true);
+    CHECK(!limits.look(start, outage_detector));
     failure = Error{Errc::internal, "out of memory"};
-    CHECK(limits.look(start, health) == failure);
+    CHECK(limits.look(start, outage_detector) == failure);
   }
 
   TEST_CASE(
@@ -58,7 +58,7 @@ TEST_SUITE("send/stop_conditions") {
     SendOptions options;
     options.give_up_after = 60s;
     const StopRequest request;
-    const Limits limits(options, request, start);
+    const StopConditions limits(options, request, start);
     const WallTime wall{1'795'456'800s};
     CHECK(!limits.look_at_pause(start - 1s, start, wall));
     CHECK(!limits.look_at_pause(start + 59s, start, wall));
@@ -72,33 +72,34 @@ TEST_SUITE("send/stop_conditions") {
     SendOptions options;
     options.give_up_after = 60s;
     const StopRequest request;
-    Limits limits(options, request, start);
-    Health health(true);
-    health.failure(start, "connection refused");
-    CHECK(!limits.outage_note(start + 9s, health));
-    const auto note = limits.outage_note(start + 10s, health);
+    StopConditions limits(options, request, start);
+    OutageDetector outage_detector(true);
+    outage_detector.failure(start, "connection refused");
+    CHECK(!limits.outage_note(start + 9s, outage_detector));
+    const auto note = limits.outage_note(start + 10s, outage_detector);
     REQUIRE(note);
     CHECK(note->find("connection refused") != std::string::npos);
-    CHECK(!limits.outage_note(start + 11s, health));
-    CHECK(!limits.look(start + 59s, health));
-    CHECK(limits.look(start + 60s, health)->what ==
+    CHECK(!limits.outage_note(start + 11s, outage_detector));
+    CHECK(!limits.look(start + 59s, outage_detector));
+    CHECK(limits.look(start + 60s, outage_detector)->what ==
           "nothing succeeded for 1m (--give-up-after), last: connection refused");
     options.give_up_after = 300ms;
-    CHECK(Limits(options, request, start).look(start + 300ms, health)->what.find("for 300ms (") !=
-          std::string::npos);
-    CHECK(code(limits.look(start + 60s, health)) == Errc::outage);
-    health.success(start + 61s);
-    CHECK(!limits.look(start + 62s, health));
-    CHECK(!limits.outage_note(start + 62s, health));
-    health.failure(start + 70s, "again");
-    CHECK(limits.outage_note(start + 80s, health));
+    CHECK(StopConditions(options, request, start)
+              .look(start + 300ms, outage_detector)
+              ->what.find("for 300ms (") != std::string::npos);
+    CHECK(code(limits.look(start + 60s, outage_detector)) == Errc::outage);
+    outage_detector.success(start + 61s);
+    CHECK(!limits.look(start + 62s, outage_detector));
+    CHECK(!limits.outage_note(start + 62s, outage_detector));
+    outage_detector.failure(start + 70s, "again");
+    CHECK(limits.outage_note(start + 80s, outage_detector));
   }
 
   TEST_CASE("a drain that takes its time is explained, once") {
     SendOptions options;
     options.drain = 10s;
     StopRequest request;
-    Limits limits(options, request, start);
+    StopConditions limits(options, request, start);
     CHECK(!limits.drain_note(start + 5s));
     limits.begin_drain(start + 5s);
     CHECK(!limits.drain_note(start + 7s));  // the time is up, nobody waits for a signal
@@ -109,7 +110,7 @@ TEST_SUITE("send/stop_conditions") {
     CHECK(note->find("at most 9s more (--drain)") != std::string::npos);
     CHECK(note->find("second signal") != std::string::npos);
     CHECK(!limits.drain_note(start + 7s));
-    Limits later(options, request, start);
+    StopConditions later(options, request, start);
     later.begin_drain(start);
     request.ask(2);
     CHECK(!later.drain_note(start + 2s));  // that was the second
@@ -119,11 +120,11 @@ TEST_SUITE("send/stop_conditions") {
     SendOptions options;
     options.drain = 10s;
     StopRequest request;
-    Limits limits(options, request, start);
-    const Health health(false);
-    CHECK(!limits.look(start, health));
+    StopConditions limits(options, request, start);
+    const OutageDetector outage_detector(false);
+    CHECK(!limits.look(start, outage_detector));
     request.ask(15);
-    CHECK(code(limits.look(start, health)) == Errc::interrupted);
+    CHECK(code(limits.look(start, outage_detector)) == Errc::interrupted);
     limits.begin_drain(start);
     CHECK(!limits.drained(start + 9s));
     CHECK(limits.drained(start + 10s));

@@ -117,7 +117,7 @@ std::size_t first_minute(const Storm& storm) {
   return minutes_to_find + (storm.is_killed ? 1 : 0) + (may_sleep ? 1 : 0);
 }
 
-std::size_t lanes_of(const Storm& storm) {
+std::size_t workers_of(const Storm& storm) {
   return storm.batch == 1 ? 2'048 : 16 * std::max<std::uint64_t>(1, 2'000 / storm.batch);
 }
 
@@ -125,7 +125,7 @@ std::vector<Service::Minute> weather(const Storm& storm) {
   Service service(storm);
   KnownLimit saved;
   const auto run = [&](PaceOptions options, Instant begin, Instant end) {
-    SimulatedSender sender(options, lanes_of(storm), storm.batch, begin, 7);
+    SimulatedSender sender(options, workers_of(storm), storm.batch, begin, 7);
     const auto wall = [&](Instant now) {
       return wall_start + std::chrono::floor<WallTime::duration>(now - start);
     };

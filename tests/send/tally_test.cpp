@@ -12,8 +12,8 @@ TEST_SUITE("send/tally") {
   TEST_CASE("an account adds up only if every row has exactly one fate") {
     Tally tally;
     CHECK(tally.adds_up());
-    for (int i = 0; i < static_cast<int>(Fate::count); ++i) {
-      ++tally[static_cast<Fate>(i)];
+    for (int i = 0; i < static_cast<int>(RowOutcome::count); ++i) {
+      ++tally[static_cast<RowOutcome>(i)];
       CHECK_FALSE(tally.adds_up());
       ++tally.read;
       CHECK(tally.adds_up());
@@ -26,10 +26,10 @@ TEST_SUITE("send/tally") {
 
   TEST_CASE("a fate is counted under its name") {
     Tally tally;
-    tally[Fate::refused] = 3;
+    tally[RowOutcome::refused] = 3;
     CHECK(tally.refused == 3);
-    CHECK(name(Fate::refused) == "refused");
-    CHECK(name(Fate::pending) == "pending");
+    CHECK(name(RowOutcome::refused) == "refused");
+    CHECK(name(RowOutcome::pending) == "pending");
   }
 
   TEST_CASE("who only reads an account finds each fate where it was counted") {
@@ -37,6 +37,6 @@ TEST_SUITE("send/tally") {
     const std::array counts{tally.delivered, tally.duplicate, tally.skipped, tally.rejected,
                             tally.held,      tally.refused,   tally.pending};
     for (std::size_t i = 0; i < counts.size(); ++i)
-      CHECK(tally[static_cast<Fate>(i)] == counts[i]);
+      CHECK(tally[static_cast<RowOutcome>(i)] == counts[i]);
   }
 }

@@ -25,7 +25,7 @@ double seconds_since_start(Instant at) {
   return std::chrono::duration<double>(at - start).count();
 }
 
-Instant take(Bucket& bucket, double cost, Instant now) {
+Instant take(TokenBucket& bucket, double cost, Instant now) {
   const Instant at = bucket.earliest(cost, now);
   bucket.claim(cost, at);
   return at;
@@ -33,7 +33,7 @@ Instant take(Bucket& bucket, double cost, Instant now) {
 
 TEST_SUITE("send/token_bucket") {
   TEST_CASE("a full bucket lets its burst leave at once and then keeps the pace") {
-    Bucket bucket({.rate_per_s = 10, .burst = 3});
+    TokenBucket bucket({.rate_per_s = 10, .burst = 3});
     for (int i = 0; i < 3; ++i)
       CHECK(take(bucket, 1, start) == start);
     CHECK(seconds_since_start(take(bucket, 1, start)) == doctest::Approx(0.1));
@@ -42,20 +42,20 @@ TEST_SUITE("send/token_bucket") {
   }
 
   TEST_CASE("a rate of 0 is no limit") {
-    Bucket bucket({.rate_per_s = 0, .burst = 0});
+    TokenBucket bucket({.rate_per_s = 0, .burst = 0});
     for (int i = 0; i < 1000; ++i)
       CHECK(take(bucket, 1e6, start) == start);
   }
 
   TEST_CASE("a cost above the burst waits for all of it and is paid in full") {
-    Bucket bucket({.rate_per_s = 100, .burst = 10});
+    TokenBucket bucket({.rate_per_s = 100, .burst = 10});
     CHECK(take(bucket, 50, start) == start);
     CHECK(seconds_since_start(take(bucket, 50, start)) == doctest::Approx(0.5));
     CHECK(seconds_since_start(take(bucket, 1, start)) == doctest::Approx(0.91));
   }
 
   TEST_CASE("a sleeper that wakes late loses nothing") {
-    Bucket bucket({.rate_per_s = 10, .burst = 1});
+    TokenBucket bucket({.rate_per_s = 10, .burst = 1});
     Instant now = start;
     for (int i = 0; i < 100; ++i)
       now = take(bucket, 1, now) + 40ms;  // always 40 ms late
@@ -67,7 +67,7 @@ TEST_SUITE("send/token_bucket") {
       for (const double burst : {1.0, rate / 10}) {
         CAPTURE(rate);
         CAPTURE(burst);
-        Bucket bucket({.rate_per_s = rate, .burst = burst});
+        TokenBucket bucket({.rate_per_s = rate, .burst = burst});
         const auto count = static_cast<std::uint64_t>(rate * 86'400 / 100);
         Instant now = start;
         for (std::uint64_t i = 0; i < count; ++i)
@@ -79,7 +79,7 @@ TEST_SUITE("send/token_bucket") {
   }
 
   TEST_CASE("a departure every interval gathers no rounding error") {
-    Bucket bucket({.rate_per_s = 15'000, .burst = 1});
+    TokenBucket bucket({.rate_per_s = 15'000, .burst = 1});
     Instant now = start;
     for (int i = 0; i < 3'000'001; ++i)
       now = take(bucket, 1, now);
@@ -92,7 +92,7 @@ TEST_SUITE("send/token_bucket") {
     for (int round = 0; round < 40; ++round) {
       const double rate = std::exp(std::uniform_real_distribution(0.0, 10.0)(random));
       const double burst = std::exp(std::uniform_real_distribution(0.0, 6.0)(random));
-      Bucket bucket({.rate_per_s = rate, .burst = burst});
+      TokenBucket bucket({.rate_per_s = rate, .burst = burst});
       std::vector<Instant> times;
       std::exponential_distribution<double> silence(rate * 1.05);  // just above what is allowed
       Instant now = start;
@@ -113,7 +113,7 @@ TEST_SUITE("send/token_bucket") {
       }
       CHECK(worst <= 1e-3);
 
-      Bucket busy({.rate_per_s = rate, .burst = burst});  // the mean, with no silence at all
+      TokenBucket busy({.rate_per_s = rate, .burst = burst});  // the mean, with no silence at all
       Instant last = start;
       for (int i = 0; i < 20'000; ++i)
         last = take(busy, 1, last);
@@ -123,7 +123,7 @@ TEST_SUITE("send/token_bucket") {
   }
 
   TEST_CASE("a changed rate keeps what is at hand and applies from now on") {
-    Bucket bucket({.rate_per_s = 10, .burst = 10});
+    TokenBucket bucket({.rate_per_s = 10, .burst = 10});
     for (int i = 0; i < 10; ++i)
       take(bucket, 1, start);
     bucket.set_rate({.rate_per_s = 1'000, .burst = 100}, start);
@@ -131,18 +131,18 @@ TEST_SUITE("send/token_bucket") {
     bucket.set_rate({.rate_per_s = 1, .burst = 1}, start + 1ms);
     CHECK(seconds_since_start(take(bucket, 1, start + 1ms)) == doctest::Approx(1.001));
 
-    Bucket full({.rate_per_s = 10, .burst = 10});
+    TokenBucket full({.rate_per_s = 10, .burst = 10});
     full.set_rate({.rate_per_s = 10, .burst = 2}, start);
     CHECK(take(full, 2, start) == start);
     CHECK(take(full, 1, start) > start);
 
-    Bucket unlimited({.rate_per_s = 0, .burst = 1});
+    TokenBucket unlimited({.rate_per_s = 0, .burst = 1});
     unlimited.set_rate({.rate_per_s = 10, .burst = 5}, start);
     CHECK(seconds_since_start(take(unlimited, 1, start)) == doctest::Approx(0.1));
   }
 
   TEST_CASE("changing to the same rate ten times a second changes nothing") {
-    Bucket bucket({.rate_per_s = 333, .burst = 1});
+    TokenBucket bucket({.rate_per_s = 333, .burst = 1});
     Instant now = start;
     for (int i = 0; i < 33'301; ++i) {
       now = take(bucket, 1, now);
@@ -152,9 +152,9 @@ TEST_SUITE("send/token_bucket") {
   }
 
   TEST_CASE("a copy takes a claim back") {
-    Bucket bucket({.rate_per_s = 10, .burst = 1});
+    TokenBucket bucket({.rate_per_s = 10, .burst = 1});
     take(bucket, 1, start);
-    const Bucket before = bucket;
+    const TokenBucket before = bucket;
     const Instant at = take(bucket, 1, start);
     bucket = before;
     CHECK(bucket.earliest(1, start) == at);

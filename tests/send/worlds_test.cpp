@@ -102,7 +102,7 @@ struct Weather {
     options.connections = static_cast<std::uint32_t>(draw(1, 4));
     options.pipeline = static_cast<std::uint32_t>(draw(1, 3));
     options.attempts = static_cast<std::uint32_t>(draw(2, 12));
-    options.dialect.batch_links_max = draw(1, 6);
+    options.service_api.batch_links_max = draw(1, 6);
     options.sync_every = std::chrono::milliseconds(draw(0, 40));
     options.backoff_min = 1ms;
     options.backoff_max = 4ms;
@@ -111,12 +111,12 @@ struct Weather {
     options.adaptive = false;
     options.max_refused_percent.reset();
     options.seed = seed | 1U;
-    options.dialect.token = Secret("token-0123456789");
-    options.dialect.secret = Secret("s3cret");
+    options.service_api.token = Secret("token-0123456789");
+    options.service_api.secret = Secret("s3cret");
     if (kind == Kind::import) {
-      options.dialect.api = Api::import;
-      options.dialect.mode = ProjectMode::original;
-      options.dialect.project_id = "12345";
+      options.service_api.api = Api::import;
+      options.service_api.mode = ProjectMode::original;
+      options.service_api.project_id = "12345";
     }
   }
 
@@ -404,10 +404,10 @@ class World {
         server_(std::make_unique<LoopbackServer>(
             [this](const SeenRequest& seen) { return service_.react(seen); })) {
     weather_.options.target = parse_target(server_->url()).value();
-    plan_options_.intake.inputs = {scratch_.write("rows.csv", rows())};
+    plan_options_.row_reader.inputs = {scratch_.write("rows.csv", rows())};
     if (weather_.kind == Kind::merge) {
-      plan_options_.intake.op = Op::merge;
-      plan_options_.intake.id_fields = "a,b";
+      plan_options_.row_reader.op = Op::merge;
+      plan_options_.row_reader.id_fields = "a,b";
     }
   }
 
@@ -416,7 +416,7 @@ class World {
     const auto& options = weather_.options;
     return fmt::format("kind {}, {} connections, pipeline {}, batch {}, {}patient, {} {}mishaps{}",
                        static_cast<int>(weather_.kind), options.connections, options.pipeline,
-                       options.dialect.batch_links_max, weather_.is_patient ? "" : "im",
+                       options.service_api.batch_links_max, weather_.is_patient ? "" : "im",
                        weather_.mishaps, weather_.is_mild ? "mild " : "", story_);
   }
 
@@ -459,10 +459,11 @@ class World {
     }
     want(!digest_ || *digest_ == opened->facts().digest, "the same input has another plan");
     digest_ = opened->facts().digest;
-    const auto census = parse_census_report(opened->facts().census);
-    want(census.has_value(), "the census cannot be read");
+    const auto plan_summary = parse_plan_summary(opened->facts().plan_summary);
+    want(plan_summary.has_value(), "the census cannot be read");
     const auto held = files_.content(paths_.held());
-    want(static_cast<std::uint64_t>(std::count(held.begin(), held.end(), '\n')) == census->held(),
+    want(static_cast<std::uint64_t>(std::count(held.begin(), held.end(), '\n')) ==
+             plan_summary->held(),
          "not every row that the plan holds is listed");
     return std::move(*opened);
   }
@@ -470,7 +471,7 @@ class World {
   void live(std::uint64_t life) {
     const auto harm = harms[random_() % std::size(harms)];
     const auto reader = plan();
-    if (reader) note_doubt(life, *reader);
+    if (reader) note_in_doubt(life, *reader);
     // Some lives end before they begin, most on the way, some not at all.
     files_.harm(random_() % (reader ? 25 + weather_.rows : 50), harm,
                 harm == Harm::full || harm == Harm::fail);
@@ -522,7 +523,7 @@ class World {
         const auto made = make_plan(plan_options_, job, files_, progress_);
         want(made.has_value(), "cannot plan in peace: " + (made ? "" : made.error().what));
       }
-      note_doubt(Service::calm_life, *plan());
+      note_in_doubt(Service::calm_life, *plan());
       const auto report = send(Service::calm_life);
       want(report.has_value(), "cannot send in peace");
       if (report->stop || report->pending > 0) continue;
@@ -535,7 +536,7 @@ class World {
 
   std::optional<SendReport> send(std::uint64_t life) {
     auto options = weather_.options;
-    options.dialect.username = Service::user(life);
+    options.service_api.username = Service::user(life);
     if (life != Service::calm_life) {
       if (random_() % 4 == 0) options.max_requests = 1 + random_() % weather_.rows;
       if (random_() % 4 == 0) options.canary = 1 + random_() % weather_.rows;
@@ -564,16 +565,17 @@ class World {
   }
 
   /// Before a life: which links it may send although an earlier one has sent them.
-  void note_doubt(std::uint64_t life, const PlanReader& plan) {
+  void note_in_doubt(std::uint64_t life, const PlanReader& plan) {
     const auto run = read_run(files_, paths_.run(), plan.facts().digest);
     want(run.has_value(), "what an earlier life left cannot be read");
-    auto& names = doubt_[life];
+    auto& names = in_doubt_[life];
     if (!*run) return;
     const auto& state = **run;
-    const auto found = find_doubt(files_, paths_.run(), plan, state);
+    const auto found = find_in_doubt(files_, paths_.run(), plan, state);
     want(found.has_value(), "the links in doubt are not known");
     const auto& checkpoint = state.checkpoint;
-    const auto batch = weather_.kind == Kind::import ? weather_.options.dialect.batch_links_max : 1;
+    const auto batch =
+        weather_.kind == Kind::import ? weather_.options.service_api.batch_links_max : 1;
     const auto promised = 2 * batch * weather_.options.connections * weather_.options.pipeline;
     want(checkpoint.in_flight_max <= promised, "more may be under way than is promised");
     const bool only_bounded = is_only_bounded(state, boot_here());
@@ -596,7 +598,7 @@ class World {
   /// failed, and those that had not left after all, their connections having ended meanwhile.
   void check_left(const std::map<Name, Service::Known>& known) const {
     const auto& options = weather_.options;
-    const auto batch = weather_.kind == Kind::import ? options.dialect.batch_links_max : 1;
+    const auto batch = weather_.kind == Kind::import ? options.service_api.batch_links_max : 1;
     for (const auto& [life, names] : left_before_) {
       if (life == Service::calm_life) continue;
       std::uint64_t never_asked = 0;
@@ -729,7 +731,7 @@ class World {
       if (link.decided_by.empty()) continue;
       for (const auto life : link.asked_by) {
         if (life <= *link.decided_by.begin()) continue;
-        want(doubt_[life].contains(name),
+        want(in_doubt_[life].contains(name),
              fmt::format("{} was settled in life {}, and life {} sent it again without a doubt",
                          name.first, *link.decided_by.begin(), life));
         ++resent[life];
@@ -758,7 +760,7 @@ class World {
   Progress progress_;
   std::optional<Digest> digest_;
   std::string story_;
-  std::map<std::uint64_t, std::set<Name>> doubt_;        // by the life that may send them again
+  std::map<std::uint64_t, std::set<Name>> in_doubt_;     // by the life that may send them again
   std::map<std::uint64_t, std::set<Name>> left_before_;  // of these, new after a kill
   std::set<Name> ever_in_doubt_;
   std::uint64_t in_doubt_before_ = 0;  // the life before this one

@@ -22,7 +22,7 @@ struct PlanSketch {
                                        .blank_lines = 1,
                                        .format = "csv",
                                        .path = "/data/pairs.csv"}};
-  std::string census = "links = 5\n";
+  std::string plan_summary = "links = 5\n";
 
   std::string anon(std::uint64_t i) const { return padded("a" + std::to_string(i)); }
   std::string user(std::uint64_t i) const { return padded("u" + std::to_string(i / 2)); }
@@ -64,7 +64,7 @@ inline Result<plan::PlanFacts> make_plan(io::Files& files, const std::string& pa
     if (sketch.has_orders) orders.push_back(PlanSketch::order(i));
   }
   writer->columns(verdicts, components, orders);
-  auto facts = writer->write_rest(sketch.inputs, sketch.census);
+  auto facts = writer->write_rest(sketch.inputs, sketch.plan_summary);
   if (!facts) return facts.error();
   if (auto published = writer->publish(); !published) return published.error();
   return facts;

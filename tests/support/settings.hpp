@@ -18,9 +18,9 @@ inline Result<cli::Settings> settings_of(
     const cli::Environment& environment = [](const auto&) {
       return std::optional<std::string>();
     }) {
-  const auto typed =
-      cli::parse_typed(cli::command_table(), cli::option_table(), arguments, environment,
-                       [](const std::string&) -> Result<std::string> { return std::string(); });
+  const auto typed = cli::parse_raw_options(
+      cli::command_table(), cli::option_table(), arguments, environment,
+      [](const std::string&) -> Result<std::string> { return std::string(); });
   if (!typed) return typed.error();
   return cli::parse_settings(*typed);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A sender without a network, by a clock of its own: what decides when a request leaves and how
-// many links it has is the code that ships (Pace), around it are only lanes, latencies and the
+// many links it has is the code that ships (Pace), around it are only workers, latencies and the
 // tick. Single threaded and seeded: the same every time.
 #pragma once
 
@@ -28,11 +28,11 @@ struct SimulatedAnswer {
 
 class SimulatedSender {
  public:
-  SimulatedSender(send::PaceOptions options, std::size_t lanes, std::uint64_t links_a_request,
+  SimulatedSender(send::PaceOptions options, std::size_t workers, std::uint64_t links_a_request,
                   Instant begin, std::uint64_t seed)
       : pace(options, begin),
         links_a_request_(links_a_request),
-        idle_(lanes),
+        idle_(workers),
         now_(begin),
         next_tick_(begin + simulated_tick),
         chance_(seed) {
@@ -54,10 +54,11 @@ class SimulatedSender {
 
   void run_until(Instant end) {
     while (true) {
-      const Instant turn =
-          idle_ > 0 ? pace.turnstile().reserve({.links = static_cast<double>(request_links_)}, now_)
-                    : Instant::max();
-      const Instant answer = flights_.empty() ? Instant::max() : flights_.front().answer_at;
+      const Instant turn = idle_ > 0 ? pace.rate_limiter().reserve(
+                                           {.links = static_cast<double>(request_links_)}, now_)
+                                     : Instant::max();
+      const Instant answer =
+          requests_in_flight_.empty() ? Instant::max() : requests_in_flight_.front().answer_at;
       const Instant event = std::min({turn, answer, next_tick_});
       if (event >= end) {
         now_ = end;
@@ -72,26 +73,26 @@ class SimulatedSender {
         pace.follow(now_);
         make_anew();
       } else {
-        pace.turnstile().pass();
+        pace.rate_limiter().acquire();
         send(request_links_);
       }
     }
   }
 
  private:
-  struct Flight {
+  struct RequestInFlight {
     Instant answer_at, left;
     std::uint64_t first, links;
     SimulatedAnswer answer;
 
-    bool operator<(const Flight& other) const { return answer_at > other.answer_at; }
+    bool operator<(const RequestInFlight& other) const { return answer_at > other.answer_at; }
   };
 
-  /// As the gate sends everyone back whose request has another size by now.
+  /// As the scheduler sends everyone back whose request has another size by now.
   void make_anew() {
     const auto links = static_cast<std::uint64_t>(
         std::min(static_cast<double>(links_a_request_), pace.request_links_max()));
-    if (std::exchange(request_links_, links) != links) pace.turnstile().take_back();
+    if (std::exchange(request_links_, links) != links) pace.rate_limiter().take_back();
   }
 
   void send(std::uint64_t links) {
@@ -102,20 +103,21 @@ class SimulatedSender {
     };
     arrived_ = std::max(arrived_, now_ + part(0.25 + 0.5 * chance_.next()));
     const auto answer = service(arrived_, links);
-    flights_.push_back({arrived_ + part(0.25 + 0.5 * chance_.next()), now_, next_, links, answer});
-    std::push_heap(flights_.begin(), flights_.end());
+    requests_in_flight_.push_back(
+        {arrived_ + part(0.25 + 0.5 * chance_.next()), now_, next_, links, answer});
+    std::push_heap(requests_in_flight_.begin(), requests_in_flight_.end());
     const auto first = next_;
     next_ += links;
     left(now_, first);
   }
 
   void take_answer() {
-    std::pop_heap(flights_.begin(), flights_.end());
-    const Flight flight = flights_.back();
-    flights_.pop_back();
+    std::pop_heap(requests_in_flight_.begin(), requests_in_flight_.end());
+    const RequestInFlight flight = requests_in_flight_.back();
+    requests_in_flight_.pop_back();
     ++idle_;
     if (!flight.answer.taken) {
-      pace.limited(flight.left, now_, flight.answer.retry_after, chance_.next());
+      pace.rate_limited(flight.left, now_, flight.answer.retry_after, chance_.next());
       make_anew();
       return;
     }
@@ -126,7 +128,7 @@ class SimulatedSender {
   std::uint64_t links_a_request_;
   std::uint64_t request_links_ = 0;  // as of the last look
   std::size_t idle_;
-  std::vector<Flight> flights_;  // a heap, the first answer in front
+  std::vector<RequestInFlight> requests_in_flight_;  // a heap, the first answer in front
   Instant now_;
   Instant next_tick_;
   Instant arrived_{};  // the last one: they arrive in order

@@ -11,20 +11,20 @@ using namespace idmerge::util;
 
 TEST_SUITE("util/buffer_queue") {
   TEST_CASE("everything arrives once and in order") {
-    Belt<int, 3> belt;
+    BufferQueue<int, 3> queue;
     std::thread filler([&] {
       for (int i = 0; i < 100'000; ++i) {
-        int* item = belt.take_empty();
+        int* item = queue.take_empty();
         *item = i;
-        belt.put_full(item);
+        queue.put_full(item);
       }
-      belt.end();
+      queue.end();
     });
     int expected = 0;
     bool right = true;
-    while (int* item = belt.take_full()) {
+    while (int* item = queue.take_full()) {
       right = right && *item == expected++;
-      belt.put_empty(item);
+      queue.put_empty(item);
     }
     filler.join();
     CHECK(right);
@@ -32,17 +32,17 @@ TEST_SUITE("util/buffer_queue") {
   }
 
   TEST_CASE("a filler that waits is sent home when the other side ends") {
-    Belt<int, 2> belt;
+    BufferQueue<int, 2> queue;
     int filled = 0;
     std::thread filler([&] {
-      while (int* item = belt.take_empty()) {
+      while (int* item = queue.take_empty()) {
         ++filled;
-        belt.put_full(item);
+        queue.put_full(item);
       }
     });
-    int* item = belt.take_full();
+    int* item = queue.take_full();
     CHECK(item != nullptr);
-    belt.end();
+    queue.end();
     filler.join();
     CHECK(filled <= 2);
   }

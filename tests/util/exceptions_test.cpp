@@ -29,7 +29,7 @@ std::string last_words(Call call) {
   REQUIRE(child >= 0);
   if (child == 0) {
     ::dup2(pipe[1], STDERR_FILENO);
-    end_in_words();
+    end_with_message();
     call();
     ::_exit(77);
   }

@@ -206,7 +206,7 @@ std::string redacted(std::string_view secret, std::string_view text) {
 }
 
 /// A secret of characters that encodings change.
-std::string secret_by_lot(std::mt19937_64& random, std::size_t size) {
+std::string random_secret(std::mt19937_64& random, std::size_t size) {
   constexpr auto letters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=%&<>\"'-_~!\\ "sv;
   std::string out;
@@ -230,7 +230,7 @@ TEST_SUITE("util/redactor") {
   TEST_CASE("a secret is hidden in every dress, and in one dress under another") {
     std::mt19937_64 random(seed());
     for (int round = 0; round < 12; ++round) {
-      const auto secret = secret_by_lot(random, 4 + random() % 40);
+      const auto secret = random_secret(random, 4 + random() % 40);
       CAPTURE(secret);
       for (const auto& [label, dress] : dresses()) {
         const auto& name = label;
@@ -307,7 +307,7 @@ TEST_SUITE("util/redactor") {
   TEST_CASE("a part of a secret is hidden where a part was cut off, in front or behind") {
     std::mt19937_64 random(seed());
     for (int round = 0; round < 100; ++round) {
-      const auto secret = secret_by_lot(random, 12 + random() % 30);
+      const auto secret = random_secret(random, 12 + random() % 30);
       const auto from = random() % 3;
       const auto part = secret.substr(from, Redactor::part_bytes + random() % 3);
       CAPTURE(secret);
