@@ -14,7 +14,7 @@
 
 namespace idmerge::testing {
 
-inline void check_rows(const cli::ReadFile& file, std::string_view bytes) {
+inline void check_rows(const ReadFile& file, std::string_view bytes) {
   std::size_t end = 0;  // of the row before
   bool cut = false;     // that one's text is only its beginning
   for (const auto& row : file.rows) {
