@@ -74,7 +74,7 @@ class Readme(harness.Case):
         self.assertEqual(named - known - {"--help", "--help-all"}, set())
 
     def test_the_exit_codes(self):
-        source = (ROOT / "src" / "base" / "result.cpp").read_text()
+        source = (ROOT / "src/util/result.cpp").read_text()
         readme = README.read_text()
         codes = set(re.findall(r"return (\d+);", source)) - {"0"}
         for code in codes:

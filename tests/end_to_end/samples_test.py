@@ -35,7 +35,7 @@ class Samples(harness.Case):
                            "merge", "--op-field", "op")
 
     def test_every_fault_is_among_them(self):
-        source = (harness.SAMPLES.parent / "src" / "core" / "fault.cpp").read_text()
+        source = (harness.SAMPLES.parent / "src/input/row_fault.cpp").read_text()
         names = {part.split('"')[1] for part in source.split("Text{Fault::")[2:]}
         seen = {json.loads(line)["reason"] for file in harness.SAMPLES.glob("*.*.ndjson")
                 for line in file.read_text().splitlines()}
