@@ -180,9 +180,11 @@ class App {
       util::Log(said_at_once())
           .warning(fmt::format("{}: {}", util::printable(variable.name), variable.what));
       if (!variable.is_guard || guard_lost) continue;
-      guard_lost = Error{Errc::usage, fmt::format("{}: a guard that is misspelt guards nothing: "
-                                                  "correct its name, or unset it",
-                                                  util::printable(variable.name))};
+      guard_lost = Error{
+          Errc::usage,
+          fmt::format(
+              "{}: unknown variable, probably a misspelt guard: correct its name, or unset it",
+              util::printable(variable.name))};
     }
     return guard_lost;
   }

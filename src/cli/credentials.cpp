@@ -77,12 +77,11 @@ Result<void> take(Credentials& found, std::string_view name, const util::Secret&
     place = value;
     return {};
   }
-  return usage(
-      fmt::format("{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
-                  "MIXPANEL_SECRET: write one NAME=value a line",
-                  where,
-                  is_misspelt(name) ? fmt::format("\"{}\"", util::printable(name))
-                                    : "what stands before its ="));
+  return usage(fmt::format(
+      "{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
+      "MIXPANEL_SECRET: write one NAME=value a line",
+      where,
+      is_misspelt(name) ? fmt::format("\"{}\"", util::printable(name)) : "the text before its ="));
 }
 
 Result<Credentials> parse_lines(std::string_view text, const std::string& where) {
@@ -134,7 +133,7 @@ Result<std::string> read_private_file(const std::string& path) {
     return usage(fmt::format("{}: other users can read it: run chmod 600 on it", subject));
   }
   if (info.st_size > static_cast<off_t>(output_bytes_max)) {
-    return usage(fmt::format("{}: larger than {}: this is not a file of credentials", subject,
+    return usage(fmt::format("{}: larger than {}: this is not a credentials file", subject,
                              util::size_text(output_bytes_max)));
   }
   std::string text(output_bytes_max, '\0');
@@ -342,8 +341,9 @@ Result<std::string> output_of(const std::vector<std::string>& words,
   const auto deadline = Clock::now() + timeout;
   std::string text;
   text.reserve(output_bytes_max + 1);
-  const Error late{Errc::outage, fmt::format("{}: no end after {}: run it by hand to see why",
-                                             subject, util::duration_text(timeout))};
+  const Error late{Errc::outage,
+                   fmt::format("{}: still running after {}: run it by hand to see why", subject,
+                               util::duration_text(timeout))};
   std::optional<Error> failed;
   while (!failed) {
     const auto left =

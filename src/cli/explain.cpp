@@ -98,8 +98,8 @@ Result<Refusals> read_refusals(io::Files& files, const std::string& path, std::u
     const auto* const message = letter != nullptr ? letter->if_contains("message") : nullptr;
     if (file == nullptr || !file->is_string() || line == nullptr || !line->is_int64() ||
         message == nullptr || !message->is_string()) {
-      return Error{Errc::input, fmt::format("{}: a line is no dead letter: the file was changed: "
-                                            "restore it, or start a new job",
+      return Error{Errc::input, fmt::format("{}: a line is not a dead letter: the file was "
+                                            "changed: restore it, or start a new job",
                                             path)};
     }
     Refusal refusal;
@@ -249,10 +249,10 @@ void say_answer(const plan::KeptLink& link, const Run& run,
     return report_ambiguous(link, run, inputs, mask, out);
   }
   if (run.ledger.is_parked(link.ordinal)) {
-    out.words = fmt::format("parked after {} attempts without an answer, tried again later",
+    out.words = fmt::format("parked after {} attempts without an answer: will be tried again later",
                             run.ledger.parked().at(link.ordinal));
   } else if (run.ledger.is_reopened(link.ordinal)) {
-    out.words = "answered, but the answer may be another link's: sent again later";
+    out.words = "answered, but the answer may belong to another link: will be sent again";
   } else {
     out.words = "not answered yet";
   }
@@ -289,8 +289,8 @@ LinkOutcome outcome_of(const plan::KeptLink& link, const std::optional<Run>& run
   }
   if (link.verdict == plan::Verdict::spare) {
     say_answer(link, *run, inputs, mask, out);
-    out.words = fmt::format("a spare, sent in round {} as another link was refused{}{}", out.round,
-                            out.words.empty() ? "" : ": ", out.words);
+    out.words = fmt::format("a spare, sent in round {} because another link was refused{}{}",
+                            out.round, out.words.empty() ? "" : ": ", out.words);
     return out;
   }
   if (link.verdict == plan::Verdict::voided) {
@@ -324,8 +324,7 @@ std::string_view why(const plan::KeptRow& row) {
   if (row.is == plan::RowIs::skipped) return "one side is blank";
   if (row.is != plan::RowIs::rejected) return "";
   // The denied id may be the other one of the row.
-  if (row.fault == input::Fault::denied)
-    return "denied: --deny-file forbids to link one of its ids";
+  if (row.fault == input::Fault::denied) return "denied: one of its ids is in --deny-file";
   return row.fault == input::Fault::none ? "the plan has no such link: see show --rejected"
                                          : sentence(row.fault);
 }
@@ -345,7 +344,7 @@ std::string as_text(const plan::Explained& id, const plan::Explanation& all,
                     const std::optional<Run>& run, const std::vector<plan::PlanInput>& inputs,
                     const util::IdMask& mask) {
   auto out = fmt::format("{}\n", mask(id.id));
-  if (id.rows.empty() && id.links.empty()) out += "  nothing in this job names it\n";
+  if (id.rows.empty() && id.links.empty()) out += "  not found in this job\n";
   if (!id.rows.empty()) {
     out += fmt::format("  rows that name it: {}\n", util::count_text(id.rows.size()));
     for (const auto& row : id.rows) {
@@ -373,7 +372,7 @@ std::string as_text(const plan::Explained& id, const plan::Explanation& all,
     }
   }
   if (!id.clashes.empty()) {
-    out += "  held links stand against\n";
+    out += "  conflicting held links\n";
     for (const auto& link : id.clashes) {
       out += fmt::format("    {} (from {}): {}\n", pair_text(link, mask),
                          place(inputs, link.file, link.line), name(link.verdict));
@@ -552,8 +551,7 @@ Result<void> explain_ids(io::Files& files, const Settings& settings,
   if (unknown == 0) return {};
   return Error{
       Errc::input,
-      fmt::format("{}: nothing names {} of the {} ids: check how they are spelled, byte for "
-                  "byte{}",
+      fmt::format("{}: {} of the {} ids were not found: check their spelling, byte for byte{}",
                   util::printable(settings.job), unknown, found->ids.size(),
                   found->unread.empty() ? "" : "; not all inputs could be read again")};
 }

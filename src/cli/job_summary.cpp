@@ -16,7 +16,7 @@ constexpr std::string_view the_shard = "1-of-1";
 Result<NamedLink> named_link(const plan::PlanReader& plan, std::uint64_t ordinal,
                              plan::PlanBlock& block) {
   if (ordinal >= plan.links()) {
-    return Error{Errc::input, "the census names a link that the plan does not have: plan again"};
+    return Error{Errc::input, "the summary names a link that is not in the plan: plan again"};
   }
   const auto number = plan.find_block(ordinal);
   const bool at_hand = !block.links.empty() && block.first == plan.entry(number).first;
@@ -52,7 +52,7 @@ Result<JobSummary> view(io::Files& files, const std::string& job, const std::str
 
   const auto& unreadable = plan_summary->unreadable_orders;
   if (unreadable.rows > 0 && unreadable.file >= plan->facts().inputs.size()) {
-    return Error{Errc::input, "the census names an input that the plan does not have: plan again"};
+    return Error{Errc::input, "the summary names an input that is not in the plan: plan again"};
   }
 
   JobSummary out;
@@ -92,10 +92,9 @@ Result<JobSummary> view(io::Files& files, const std::string& job, const std::str
     out.in_doubt = std::move(*in_doubt);
   }
   if (!fits(out)) {
-    return Error{Errc::input,
-                 fmt::format("{}: more links are settled than the plan has to send: keep the "
-                             "directory for a look, start a new job",
-                             paths->run(shard).checkpoint())};
+    return Error{Errc::input, fmt::format("{}: more links are settled than the plan has to send: "
+                                          "keep the directory for analysis, and start a new job",
+                                          paths->run(shard).checkpoint())};
   }
   return out;
 }

@@ -54,8 +54,8 @@ Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t
   auto count = util::parse_count(text);
   if (!count) return count;
   if (*count < least || *count > most) {
-    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
-                             util::count_text(least), util::count_text(most)));
+    return usage(fmt::format("{} is out of range ({} to {})", text, util::count_text(least),
+                             util::count_text(most)));
   }
   return count;
 }
@@ -73,8 +73,8 @@ Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::millis
   auto duration = util::parse_duration(text);
   if (!duration) return duration;
   if (*duration < least || *duration > most) {
-    return usage(fmt::format("{} is not within {} and {}: write one that is", text,
-                             util::duration_text(least), util::duration_text(most)));
+    return usage(fmt::format("{} is out of range ({} to {})", text, util::duration_text(least),
+                             util::duration_text(most)));
   }
   return duration;
 }
@@ -157,7 +157,7 @@ Done set_fail_on(Text text, Settings& s) {
                           Choice<send::RowOutcome>{"none", send::RowOutcome::count}});
     if (!chosen) return chosen;
     if (outcome == send::RowOutcome::count)
-      return usage("none stands alone: write none, or the fates");
+      return usage("none cannot be combined with fates: write none alone, or a list of fates");
     if (std::find(outcomes.begin(), outcomes.end(), outcome) == outcomes.end())
       outcomes.push_back(outcome);
     return {};
@@ -297,8 +297,8 @@ const std::array entries{
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.op_field, t); }},
     OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
                 "field with the order of rows: integers of one unit, or times (RFC 3339, or as "
-                "warehouses write them), all with a zone or all without; what is neither counts as "
-                "none, and for --max-rejected",
+                "warehouses write them), all with a zone or all without; other values count as no "
+                "order, and for --max-rejected",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.order_field, t); }},
     OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
                 "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
@@ -312,7 +312,7 @@ const std::array entries{
                 },
                 0, Reach::everywhere, true},
     OptionEntry{"no-header", "", "", "Input", on_both,
-                "the first row is a row: name fields by position, #1",
+                "the first row is data: name fields by position, #1",
                 [](Text t, Settings& s) -> Done {
                   s.plan.row_reader.no_header = is_on(t);
                   return {};
@@ -323,23 +323,24 @@ const std::array entries{
           const auto size = util::parse_size(t);
           if (!size) return size.error();
           if (*size < 64 || *size > (1ULL << 30U)) {
-            return usage(fmt::format("{} is not within 64B and 1GiB: write one that is", t));
+            return usage(fmt::format("{} is out of range (64B to 1GiB)", t));
           }
           s.plan.row_reader.row_max = *size;
           return {};
         }},
     OptionEntry{"last-row", "hold|take", "hold", "Input", on_both,
-                "what to do with a last row that alone has no line end, as when its writer died "
-                "over it",
+                "what to do with a last row that lacks the line end which other rows have: its "
+                "writer may have been cut off",
                 [](Text t, Settings& s) {
                   return choose(s.plan.row_reader.take_last_row, t,
                                 std::array{Choice<bool>{"hold", false}, Choice<bool>{"take", true}});
                 }},
     OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
-                "take rows with fields missing or left over; quotes inside unquoted fields",
+                "ragged: accept rows with missing or extra fields; lazy-quotes: accept quotes "
+                "inside unquoted fields",
                 set_allow},
     OptionEntry{"blank", "skip|reject", "skip", "Input", on_both,
-                "what to do with a row of which one side is blank",
+                "what to do with a row in which one side is blank",
                 [](Text t, Settings& s) {
                   return choose(
                       s.plan.validate.reject_blank, t,
@@ -356,8 +357,8 @@ const std::array entries{
         "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
         [](Text t, Settings& s) { return put(s.plan.row_reader.expect_files, util::parse_count(t)); }},
     OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
-                "another number of rows is an error; needed for run -, where a dead query looks "
-                "like a clean end",
+                "another number of rows is an error; required for run -, because a query that "
+                "failed looks like one that ended",
                 [](Text t, Settings& s) -> Done {
                   s.plan.row_reader.expect_rows_any = t == "any";
                   if (t == "any") return {};
@@ -386,14 +387,15 @@ const std::array entries{
                 "rejected",
                 [](Text t, Settings& s) { return put_text(s.deny_file, t); }},
     OptionEntry{"decisions", "FILE", "", "Guards", on_both,
-                "what was decided about anonymous ids in doubt: the list of show --held, with its "
-                "column decision filled in: a user, never, or later",
+                "decisions about held anonymous ids: the list of show --held with its column "
+                "decision filled in: a user, never, or later",
                 [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
     OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both,
                 "hold clusters of more ids than this; none for project mode simplified",
                 set_max_cluster},
     OptionEntry{"max-cluster", "N|none", "499", "Guards", on_emulator,
-                "refuse what would make a cluster of more ids; none for project mode simplified",
+                "refuse links that would make a cluster of more ids than this; none for project "
+                "mode simplified",
                 set_max_cluster},
     OptionEntry{"no-collapse", "", "", "Guards", on_both,
                 "merge: send every distinct pair, also between ids that are connected already",
@@ -406,16 +408,17 @@ const std::array entries{
                 "of those that name a pair (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_rejected, util::parse_limit(t)); }},
     OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
-                "send nothing when more links are held (exit 6), besides those that lost to the claim which "
-                "--on-conflict earliest or latest prefers",
+                "send nothing when more links are held (exit 6), not counting claims that lost to "
+                "the one that --on-conflict earliest or latest prefers",
                 [](Text t, Settings& s) { return put(s.max_held, util::parse_limit(t)); }},
     OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
-                "send nothing when more links are to be sent, or more than such a share, 150% say, "
-                "of those that the job of --last-job had to send (exit 6)",
+                "send nothing when more links are to be sent than this, or than this share, for "
+                "example 150%, of those that the job of --last-job had to send (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_links, util::parse_limit(t, 10'000)); }},
     OptionEntry{"last-job", "DIR|none", "", "Guards", on_both,
                 "directory of the last finished job of the same kind, for --max-links P%; none: "
-                "there is none yet, so that P% stops nothing; a directory of that name is ./none",
+                "there is none yet, and P% is not checked; for a directory of that name write "
+                "./none",
                 [](Text t, Settings& s) { return put_text(s.last_job, t); }},
     OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
@@ -423,7 +426,7 @@ const std::array entries{
                 [](Text t, Settings& s) { return put_share(s.max_uuid_lead, t, "25%"); }},
     OptionEntry{"max-user-share", "P%|none", "1%", "Guards", on_both,
                 "send nothing when one user claims more than this share of all anonymous ids, and "
-                "more than 100 of them: an id that many people share? (exit 6)",
+                "more than 100 of them: it is probably an id that many people share (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_user_share, t, "1%"); }},
     OptionEntry{"max-decimals", "P%|none", "50%", "Guards", on_both,
                 "send nothing when on one side more ids than this are numbers such as 12345.0, "
@@ -433,7 +436,7 @@ const std::array entries{
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
     OptionEntry{"canary", "N", "", "Guards", on_run,
-                "stop when so many links in all are settled, to look at them first (exit 8)",
+                "stop when this many links in total are settled, to check them first (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.canary, count_within(t, 1, UINT64_MAX));
                 }},
@@ -488,7 +491,7 @@ const std::array entries{
                 "certificates to trust (PEM), instead of the system's",
                 [](Text t, Settings& s) { return put_text(s.send.tls.ca_cert, t); }},
     OptionEntry{"client-cert", "FILE", "", "Target", on_run,
-                "our own certificate with its chain (PEM)",
+                "client certificate with its chain (PEM)",
                 [](Text t, Settings& s) { return put_text(s.send.tls.client_cert, t); }},
     OptionEntry{"client-key", "FILE", "", "Target", on_run,
                 "its key (PEM); default: in the file of --client-cert",
@@ -509,8 +512,8 @@ const std::array entries{
     OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain | on_rate,
                 "directory of the job; must be given", set_job},
     OptionEntry{"memory", "SIZE", "", "Job", on_both,
-                "for planning; beyond it the census goes on on disk; default: half of what the "
-                "machine or cgroup has, at most 4GiB",
+                "memory for planning; beyond it planning continues on disk; default: half of what "
+                "the machine or cgroup has, at most 4GiB",
                 [](Text t, Settings& s) -> Done {
                   const auto size = util::parse_size(t);
                   if (!size) return size.error();
@@ -522,16 +525,16 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{"spill-dir", "DIR", "", "Job", on_both,
-                "where the census goes on when memory is used up; default: the job",
+                "where planning continues when memory is used up; default: the job",
                 [](Text t, Settings& s) { return put_text(s.plan.spill_dir, t); }},
-    OptionEntry{"dry-run", "", "", "Job", on_run, "all the checks and the plan, nothing sent",
+    OptionEntry{"dry-run", "", "", "Job", on_run, "check and plan everything, send nothing",
                 [](Text t, Settings& s) -> Done {
                   s.dry_run = is_on(t);
                   return {};
                 },
                 'n'},
     OptionEntry{"rehearse", "", "", "Job", on_run,
-                "send to an emulator, with progress of its own: the job stays as it is",
+                "send to an emulator, with separate progress: the job itself does not change",
                 [](Text t, Settings& s) -> Done {
                   s.rehearse = is_on(t);
                   return {};
@@ -548,7 +551,8 @@ const std::array entries{
     OptionEntry{"in-doubt", "", "", "Show", on_show,
                 "links that were sent without a certain answer: open, or settled as ambiguous",
                 [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
-    OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show, "of these lists",
+    OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show,
+                "format of these lists",
                 [](Text t, Settings& s) {
                   return choose(s.show_format, t,
                                 std::array{Choice<ShowFormat>{"csv", ShowFormat::csv},
@@ -556,7 +560,8 @@ const std::array entries{
                 },
                 0, Reach::flag},
 
-    OptionEntry{"format", "text|ndjson", "text", "Show", on_explain, "for people or for programs",
+    OptionEntry{"format", "text|ndjson", "text", "Show", on_explain,
+                "format for people or for programs",
                 [](Text t, Settings& s) {
                   return choose(s.explain_as_json, t,
                                 std::array{Choice<bool>{"text", false}, Choice<bool>{"ndjson", true}});
@@ -567,25 +572,26 @@ const std::array entries{
                 "a line that shows rate and time left; auto: on a terminal",
                 [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
     OptionEntry{"stats", "DURATION", "5m", "Output", on_both,
-                "without that line, report as often as this; 0: never",
+                "interval of progress reports where that line is not shown; 0: never",
                 [](Text t, Settings& s) { return put(s.output.stats, util::parse_duration(t)); }},
     OptionEntry{"summary", "FILE|-", "", "Output", on_both,
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
     OptionEntry{"show-ids", "auto|always|never", "auto", "Output",
                 on_both | on_show | on_explain,
-                "ids in census, messages and explanations; auto: on a terminal only, else masked",
+                "show ids in summary, messages and explanations; auto: on a terminal only, else "
+                "masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
     OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
-                "end with 3 instead of 0 when rows met one of these fates; held: besides those that lost "
-                "to the claim which --on-conflict prefers", set_fail_on},
-    OptionEntry{"quiet", "", "", "Output", on_both, "silent exactly when the exit code is 0",
+                "end with 3 instead of 0 when rows have one of these fates; held: not counting "
+                "claims that lost to the one that --on-conflict prefers", set_fail_on},
+    OptionEntry{"quiet", "", "", "Output", on_both, "print nothing when the exit code is 0",
                 [](Text t, Settings& s) -> Done {
                   s.output.quiet = is_on(t);
                   return {};
                 }},
     OptionEntry{"log-level", "debug|info|warning|error", "info", "Output", on_all,
-                "what is said on stderr",
+                "least severe messages to print on stderr",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.level, t,
                                 std::array{Choice<util::Level>{"debug", util::Level::debug},
@@ -610,18 +616,18 @@ const std::array entries{
                 }},
 
     OptionEntry{"listen", "ADDRESS:PORT", "127.0.0.1:8080", "Emulator", on_emulator,
-                "where to listen; port 0: a free one",
+                "address to listen on; port 0: any free port",
                 [](Text t, Settings& s) { return put_text(s.emulator.listen, t); }},
     OptionEntry{"allow-remote", "", "", "Emulator", on_emulator,
-                "listen where other machines can reach it",
+                "allow an address that other machines can reach",
                 [](Text t, Settings& s) -> Done {
                   s.emulator.allow_remote = is_on(t);
                   return {};
                 }},
     OptionEntry{"require-auth", "USER:SECRET", "", "Emulator", on_emulator,
-                "answer 401 to anybody else", set_require_auth},
+                "answer 401 to any other credentials", set_require_auth},
     OptionEntry{"token", "TOKEN", "", "Emulator", on_emulator,
-                "answer 400 to another project token",
+                "answer 400 to any other project token",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.token, t); }},
     OptionEntry{"limit-rate", "RATE", "0", "Emulator", on_emulator,
                 "answer 429 to more links a second than this; 0: no limit",
@@ -642,22 +648,24 @@ const std::array entries{
                   return put(s.emulator.connections_max, count_within(t, 1, 100'000));
                 }},
     OptionEntry{
-        "latency", "DURATION", "0", "Emulator", on_emulator, "between a request and its answer",
+        "latency", "DURATION", "0", "Emulator", on_emulator,
+        "delay between a request and its answer",
         [](Text t, Settings& s) {
           return put(s.emulator.latency, duration_within(t, 0ms, 10min));
         }},
     OptionEntry{"fail", "WHAT:SHARE,...", "", "Emulator", on_emulator,
-                "mishaps on purpose: 503:0.01,429:0.02,reset:0.005",
+                "faults to inject: 503:0.01,429:0.02,reset:0.005",
                 [](Text t, Settings& s) -> Done {
                   if (t.empty()) return usage("is empty: write for example 503:0.01");
                   return put(s.emulator.service.risks, emulator::parse_risks(t));
                 }},
     OptionEntry{"retry-after", "SECONDS", "0", "Emulator", on_emulator,
-                "what mishaps with 429 and 503 tell the client to wait",
+                "Retry-After of injected 429 and 503 answers",
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
                 }},
-    OptionEntry{"seed", "N", "1", "Emulator", on_emulator, "of the mishaps and refusals by lot",
+    OptionEntry{"seed", "N", "1", "Emulator", on_emulator,
+                "seed of injected faults and random refusals",
                 [](Text t, Settings& s) { return put(s.emulator.service.seed, util::parse_count(t)); }},
     OptionEntry{"silent", "", "", "Emulator", on_emulator,
                 "accept what the project's rules refuse and do nothing, as the real service does",
@@ -674,7 +682,8 @@ const std::array entries{
                                            Choice<emulator::EmulatedApi>{"import", emulator::EmulatedApi::import}});
                 }},
     OptionEntry{"uuid-only", "", "", "Emulator", on_emulator,
-                "create: refuse anonymous ids that do not look like UUIDs, as the real service does",
+                "create: refuse anonymous ids that do not look like UUIDs, as the real service "
+                "does",
                 [](Text t, Settings& s) -> Done {
                   s.emulator.service.graph.uuid_only = is_on(t);
                   return {};
@@ -683,11 +692,12 @@ const std::array entries{
                 "refuse links with an id that contains TEXT",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.refuse_ids, t); }},
     OptionEntry{"refuse-share", "SHARE", "0", "Emulator", on_emulator,
-                "refuse so many of all links, 0.05 for one in twenty; always the same ones",
+                "refuse this share of all links, 0.05 for one in twenty; always the same ones",
                 [](Text t, Settings& s) -> Done {
                   const auto share = emulator::parse_share(t);
                   if (!share) {
-                    return usage(fmt::format("{} is no share: write 0.05 for one in twenty", util::printable(t)));
+                    return usage(fmt::format("{} is not a share: write 0.05 for one in twenty",
+                                             util::printable(t)));
                   }
                   s.emulator.service.refuse_share = *share;
                   return {};
@@ -702,8 +712,8 @@ const std::array entries{
     // Options for how fast.
     OptionEntry{"rate", "RATE", "", "Pace", on_both,
                 "links a second (30req/s: requests), 0: unlimited; or hours of local time: "
-                "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only tells the time; default: "
-                "500/s, for import 15000/s",
+                "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only estimates the time; "
+                "default: 500/s, for import 15000/s",
                 [](Text t, Settings& s) -> Done {
                   auto rate = send::RateSchedule::parse(t);
                   if (!rate) return rate.error();
@@ -712,8 +722,8 @@ const std::array entries{
                 }},
     OptionEntry{
         "rate-bytes", "SIZE/s", "", "Pace", on_run,
-        "bytes of requests a second, as they are sent, at most; beside --rate and at all its hours; "
-        "default: 0, no limit",
+        "limit of request bytes a second, counted as sent; in addition to --rate, at all its "
+        "hours; default: 0, no limit",
         [](Text t, Settings& s) -> Done {
           if (t == "0" || t == "0/s") {
             s.send.rate_bytes = 0;
@@ -721,15 +731,16 @@ const std::array entries{
           }
           const auto size = util::parse_size(t.substr(0, t.size() - (t.ends_with("/s") ? 2 : 0)));
           if (!size || !t.ends_with("/s") || *size < 1'000) {
-            return usage(fmt::format("{} is no size a second, of at least 1kB/s: write 2MB/s, or 0 "
-                                     "for no limit",
+            return usage(fmt::format("{} is not a size per second of at least 1kB/s: write "
+                                     "2MB/s, or 0 for no limit",
                                      util::printable(t)));
           }
           s.send.rate_bytes = static_cast<double>(*size);
           return {};
         }},
     OptionEntry{"burst", "N", "", "Pace", on_run,
-                "links that may go at once; default: a tenth of a second's worth, at least a batch",
+                "links that may be sent at once; default: a tenth of a second's worth, at least a "
+                "batch",
                 [](Text t, Settings& s) -> Done {
                   const auto links = count_within(t, 1, 1'000'000);
                   if (!links) return links.error();
@@ -737,24 +748,24 @@ const std::array entries{
                   return {};
                 }},
     OptionEntry{"adaptive", "", "", "Pace", on_run,
-                "slow down when the service asks for it, then find its pace again; the default",
+                "slow down when the service rate-limits, then speed up again; the default",
                 [](Text t, Settings& s) -> Done {
                   s.send.adaptive = is_on(t);
                   return {};
                 }},
     OptionEntry{"no-adaptive", "", "", "Pace", on_run,
-                "wait when the service asks for it, but keep the rate",
+                "when the service rate-limits, wait but keep the rate",
                 [](Text t, Settings& s) -> Done {
                   s.send.adaptive = !is_on(t);
                   return {};
                 }},
     OptionEntry{
         "connections", "N", "16", "Pace", on_run,
-        "connections to the service at most, opened as needed and kept",
+        "most connections to the service, opened as needed and kept open",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
     OptionEntry{
         "pipeline", "N", "1", "Pace", on_run,
-        "requests under way on a connection before the first answer is there",
+        "requests in flight on one connection",
         [](Text t, Settings& s) { return put(s.send.pipeline, count_within(t, 1, 256)); }},
     OptionEntry{
         "batch", "N", "2000", "Pace", on_both,
@@ -769,38 +780,39 @@ const std::array entries{
           const auto size = util::parse_size(t);
           if (!size) return size.error();
           if (*size < 1'000 || *size > 10'000'000) {
-            return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
+            return usage(fmt::format("{} is out of range (1kB to 10MB)", t));
           }
           s.send.service_api.batch_bytes_max = *size;
           return {};
         }},
     OptionEntry{
         "attempts", "N", "10", "Pace", on_run,
-        "then a link that fails while others succeed is parked: pending, tried again later",
+        "attempts after which a link that fails while others succeed is parked: pending, tried "
+        "again later",
         [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
     OptionEntry{
-        "backoff-min", "DURATION", "2s", "Pace", on_run, "shortest wait before another attempt",
+        "backoff-min", "DURATION", "2s", "Pace", on_run, "shortest wait before a retry",
         [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
     OptionEntry{
         "backoff-max", "DURATION", "60s", "Pace", on_run, "longest wait before any attempt",
         [](Text t, Settings& s) { return put(s.send.backoff_max, duration_within(t, 1ms, 24h)); }},
     OptionEntry{"give-up-after", "DURATION", "15m", "Pace", on_run,
-                "end when nothing has succeeded for so long (exit 5): run again later",
+                "end when nothing has succeeded for this long (exit 5): run again later",
                 [](Text t, Settings& s) {
                   return put(s.send.give_up_after, duration_within(t, 1ms, 24h * 365));
                 }},
     OptionEntry{
-        "timeout", "DURATION", "30s", "Pace", on_run, "of one request",
+        "timeout", "DURATION", "30s", "Pace", on_run, "timeout of one request",
         [](Text t, Settings& s) { return put(s.send.timeout, duration_within(t, 1ms, 1h)); }},
     OptionEntry{"drain", "DURATION", "10s", "Pace", on_run,
-                "how long requests under way may take after a first SIGINT or SIGTERM",
+                "how long requests in flight may take after a first SIGINT or SIGTERM",
                 [](Text t, Settings& s) { return put(s.send.drain, duration_within(t, 0ms, 1h)); }},
     OptionEntry{
-        "max-duration", "DURATION", "", "Pace", on_run, "stop sending after so long (exit 10)",
+        "max-duration", "DURATION", "", "Pace", on_run, "stop sending after this long (exit 10)",
         [](Text t, Settings& s) {
           return put(s.send.max_duration, duration_within(t, 1ms, 24h * 365));
         }},
-    OptionEntry{"max-requests", "N", "", "Pace", on_run, "stop after so many requests (exit 8)",
+    OptionEntry{"max-requests", "N", "", "Pace", on_run, "stop after this many requests (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.max_requests, count_within(t, 1, UINT64_MAX));
                 }},
@@ -808,16 +820,16 @@ const std::array entries{
 
 constexpr std::array<CommandEntry, static_cast<std::size_t>(Command::count)> commands{{
     {Command::plan, "plan", "INPUT...",
-     "judge the inputs, write the plan, print the census; no network", true},
+     "check the inputs, write the plan, print the summary; no network", true},
     {Command::run, "run", "INPUT... | --job DIR",
-     "plan if there is no plan, then send; goes on where it stopped", true},
-    {Command::show, "show", "--job DIR", "the census again, or the rows of a list"},
-    {Command::status, "status", "--job DIR", "where a job stands, while it runs and after it died"},
+     "plan if there is no plan yet, then send; continues where it stopped", true},
+    {Command::show, "show", "--job DIR", "print the summary again, or the rows of a list"},
+    {Command::status, "status", "--job DIR",
+     "progress of a job, while it runs and after it stopped"},
     {Command::explain, "explain", "ID... --job DIR",
      "every row of an id, its cluster, what was sent, the answer; - for ids on stdin", true},
     {Command::rate, "rate", "RATE --job DIR",
-     "let a run go at another rate from now on, also while it is at work; as --rate takes it",
-     true},
+     "change the rate of a run, also while it is running; RATE as for --rate", true},
     {Command::emulator, "emulator", "", "a local Identity API to rehearse against"},
 }};
 

@@ -146,8 +146,9 @@ Error another_plan(const Settings& settings, World& world, const Error& why,
   world.log.info("or start a new job: " +
                  same_command_for(world, other_job(settings.job),
                                   planned_fields(settings, view.plan.options)));
-  return {why.code, fmt::format("{}: {}: the job has another plan: choose one of the two ways on",
-                                util::printable(settings.job), why.what)};
+  return {why.code,
+          fmt::format("{}: {}: the job has another plan: choose one of the two commands above",
+                      util::printable(settings.job), why.what)};
 }
 
 /// Checks the state of the job before any work. Returns: its view, if it has a plan.
@@ -452,8 +453,8 @@ class Run {
     if (differences.empty()) return {};
     world_.log.info("for the other project: " + command_for_other_project());
     return usage(
-        fmt::format("{}: the job was begun with {}: leave that out to go on with it, or "
-                    "start a job of its own for the other project",
+        fmt::format("{}: the job was begun with {}: leave that out to continue it, or start "
+                    "another job for the other project",
                     util::printable(settings_.job), fmt::join(differences, " and ")));
   }
 
@@ -501,7 +502,7 @@ class Run {
     for (const auto& input : view_->plan.inputs)
       words.push_back(input.path);
     words.insert(words.end(), {"--job", job});
-    return command_line(words) + ", with the options that the first was planned with, then run it";
+    return command_line(words) + ", with the options of the first plan, then run it";
   }
 
   /// Performs all checks that are possible before a row is read.
@@ -682,7 +683,7 @@ class Run {
                                  : exit_code_of(*view_, settings_.output.fail_on);
     if (sent.stop) ending.stop = sent.stop->what;
     if (!sent.stop && view_->pending() > 0) {
-      ending.stop = fmt::format("{} links failed again and again while others succeeded",
+      ending.stop = fmt::format("{} links failed repeatedly while others succeeded",
                                 util::count_text(view_->pending()));
     }
     if (hold_->is_lost()) {
@@ -695,7 +696,7 @@ class Run {
       ending.next = command_line({"show", "--job", settings_.job, "--refused", "--format", "csv"});
     }
 
-    if (settings_.rehearse) world_.log.info("rehearsal: nothing of this is remembered");
+    if (settings_.rehearse) world_.log.info("rehearsal: the job itself has not changed");
     report_account(*view_, world_);
     if (sent.delivered > 0 && !rehearses_) {
       world_.log.info(accepted_text());
@@ -796,7 +797,7 @@ class Run {
 
   void report_new_job(std::string_view option) {
     if (view_->delivered() > 0) {
-      world_.log.warning("another job sends all links again, also those that were delivered");
+      world_.log.warning("another job sends all links again, including those already delivered");
     }
     if (option != "to") return;
     if (settings_.send.service_api.api == plan::Api::identity) {
@@ -806,7 +807,7 @@ class Run {
         import.emplace_back("project-mode", modes_to_choose());
       }
       if (settings_.send.service_api.project_id.empty()) import.emplace_back("project-id", "N");
-      world_.log.info("or, by Mixpanel's public ingestion: " + command_of_new_job(import));
+      world_.log.info("or, with Mixpanel's import API: " + command_of_new_job(import));
     }
     world_.log.info("or, if the address is right: " + next_command(settings_));
   }
@@ -963,7 +964,7 @@ Result<std::string> job_directory(const Settings& settings) {
       return Error{Errc::input,
                    fmt::format("{}: no such file: check the name", util::printable(input))};
     }
-    if (!fs::is_regular_file(status)) return ask_for_job("an input that is no regular file");
+    if (!fs::is_regular_file(status)) return ask_for_job("an input that is not a regular file");
     return input + ".idmerge";
   }
   const auto job = fs::weakly_canonical(settings.job, failed);
@@ -1098,7 +1099,7 @@ Result<int> do_plan(Settings& settings, World& world) {
     const auto same = plan::match_plan(view->plan, settings.plan);
     if (!same && view->run) return another_plan(settings, world, same.error(), *view);
     if (!same) {
-      world.log.info(fmt::format("plan {} was never sent: planning anew", view->plan.id()));
+      world.log.info(fmt::format("plan {} was never sent: planning again", view->plan.id()));
       fields = planned_fields(settings, view->plan.options);
       view.reset();
     }
@@ -1113,7 +1114,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   if (!view) {
     auto made = plan_now(settings, world);
     if (!made && !fields.empty()) {
-      world.log.info("with the columns of the plan before: " +
+      world.log.info("with the columns of the previous plan: " +
                      same_command_for(world, settings.job, fields));
     }
     if (!made) return made.error();

@@ -51,8 +51,9 @@ Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
   if (settings.max_links.kind != util::Limit::Kind::percent) return std::optional<PreviousJob>();
   const auto& job = settings.last_job;
   if (job == no_previous_job) {
-    log.warning(fmt::format("--max-links: {} of no last job (--last-job {}): this guard is off",
-                            util::limit_text(settings.max_links), no_previous_job));
+    log.warning(fmt::format(
+        "--max-links: {}: there is no last job to compare with (--last-job {}): this guard is off",
+        util::limit_text(settings.max_links), no_previous_job));
     return std::optional<PreviousJob>();
   }
   std::error_code absent;
@@ -85,14 +86,13 @@ Result<void> check_links(const Settings& settings, std::uint64_t links,
     return {};
   }
   if (!most.exceeded(links, last ? last->links : 0)) return {};
-  return Error{
-      Errc::guard,
-      fmt::format("--max-links: {} links are to be sent, over {}{}: look at the census, or "
-                  "raise the guard",
-                  util::count_text(links), util::limit_text(most),
-                  last ? fmt::format(" of the {} that {} had to send",
-                                     util::count_text(last->links), shell_word(last->job))
-                       : "")};
+  return Error{Errc::guard,
+               fmt::format("--max-links: {} links are to be sent, over {}{}: look at the summary, "
+                           "or raise the guard",
+                           util::count_text(links), util::limit_text(most),
+                           last ? fmt::format(" of the {} that {} had to send",
+                                              util::count_text(last->links), shell_word(last->job))
+                                : "")};
 }
 
 }  // namespace idmerge::cli

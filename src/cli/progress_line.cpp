@@ -113,9 +113,9 @@ std::string sending_text(const plan::SendingNow& now, double links_per_s) {
   }
   if (now.refused > 0) text += fmt::format(", {} refused", util::count_text(now.refused));
   if (now.parked > 0) text += fmt::format(", {} parked", util::count_text(now.parked));
-  if (now.retries_now > 0) text += fmt::format(", {} repeats", util::count_text(now.retries_now));
+  if (now.retries_now > 0) text += fmt::format(", {} retries", util::count_text(now.retries_now));
   if (now.rate_limited_now > 0)
-    text += fmt::format(", {} throttled", util::count_text(now.rate_limited_now));
+    text += fmt::format(", {} rate-limited", util::count_text(now.rate_limited_now));
   if (now.since_success >= std::chrono::seconds(10)) {
     text += fmt::format(", no success for {}", util::rough_duration_text(now.since_success));
   }

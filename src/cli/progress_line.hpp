@@ -100,7 +100,7 @@ class ProgressListener final : public plan::Progress {
 /// "planning: 1,200,000 rows, 1,000,000 links, 45 % of 512MiB, 1,100,000 rows/s, 12s left"
 std::string planning_text(const plan::PlanningNow& now, double rows_per_s, double bytes_per_s);
 
-/// "sending: 12,345 of 98,412,003 links (<0.1 %), 500/s, 2d6h left, 3 refused, 12 repeats"
+/// "sending: 12,345 of 98,412,003 links (<0.1 %), 500/s, 2d6h left, 3 refused, 12 retries"
 std::string sending_text(const plan::SendingNow& now, double links_per_s);
 
 }  // namespace idmerge::cli

@@ -125,7 +125,7 @@ Error unknown_option(std::string_view word, const CommandEntry& command,
   auto hint = suggestion(name, names, "--");
   if (hint.empty()) hint = fmt::format("see idmerge {} --help", command.name);
   if (command.command == Command::explain) {
-    hint += "; an id that begins with a dash stands behind --: idmerge explain --job DIR -- ID";
+    hint += "; put an id that begins with a dash after --: idmerge explain --job DIR -- ID";
   }
   return usage(fmt::format("{}: unknown option: {}", util::printable(flag), hint));
 }
@@ -223,7 +223,7 @@ class FlagParser {
       if (at >= arguments.size() || !is_unit_of(*entry, arguments[at])) continue;
       const auto number =
           util::printable(is_one_word ? flag : fmt::format("{} {}", flag, arguments[i + 1]));
-      return usage(fmt::format("{0} {1}: number and unit are one word: write {0}{1}", number,
+      return usage(fmt::format("{0} {1}: no blank between number and unit: write {0}{1}", number,
                                arguments[at]));
     }
     return {};
@@ -354,9 +354,8 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
     const auto where = fmt::format("{}: line {}: {}", util::printable(path), line.line, line.key);
     if (!line.respelled.empty() && !entry->value.empty() && !takes_number(*entry)) {
       return usage(fmt::format(
-          "{}: {} is a number in another spelling than its value: write the text that is meant in "
-          "quotes",
-          where, line.respelled));
+          "{}: {} is read as a number, which is spelled differently: put the text in quotes", where,
+          line.respelled));
     }
     if (entry->repeatable) {
       for (auto& value : line.values) {
@@ -530,7 +529,7 @@ Result<RawOptions> parse_raw_options(std::span<const CommandEntry> commands,
   const auto* command = find_command(commands, first);
   if (command == nullptr) {
     if (first.starts_with('-')) {
-      return usage(fmt::format("{}: options stand behind the command: idmerge run {} ...",
+      return usage(fmt::format("{}: options come after the command: idmerge run {} ...",
                                util::printable(first), util::printable(first)));
     }
     std::vector<std::string_view> names;

@@ -112,18 +112,18 @@ constexpr std::array exit_meanings{
     ExitMeaning{4,
                 "input missing, unreadable, changed or too short; a damaged plan or checkpoint; a "
                 "job of another input; an unfinished --last-job; a job that was moved, removed or "
-                "replaced while it was sent; explain of an id that nothing names",
+                "replaced while it was sent; explain of an id that was not found",
                 "upstream"},
     ExitMeaning{5, "outage, network, disk full, links still pending: checkpoint saved, run again",
                 "scheduler retries"},
-    ExitMeaning{6, "a guard stopped it: look first", "data owner"},
-    ExitMeaning{7, "the service said stop: credentials, no such API, an answer nobody foresaw",
+    ExitMeaning{6, "stopped by a guard: check first", "data owner"},
+    ExitMeaning{7, "stopped by the service: credentials, no such API, an unexpected answer",
                 "on call"},
-    ExitMeaning{8, "--max-requests or --canary reached", "next run goes on"},
-    ExitMeaning{10, "--max-duration reached", "next run goes on"},
-    ExitMeaning{11, "another process works on this job", "next run goes on"},
-    ExitMeaning{130, "interrupted by SIGINT; checkpoint saved", "next run goes on"},
-    ExitMeaning{143, "interrupted by SIGTERM; checkpoint saved", "next run goes on"},
+    ExitMeaning{8, "--max-requests or --canary reached", "next run continues"},
+    ExitMeaning{10, "--max-duration reached", "next run continues"},
+    ExitMeaning{11, "another process works on this job", "next run continues"},
+    ExitMeaning{130, "interrupted by SIGINT; checkpoint saved", "next run continues"},
+    ExitMeaning{143, "interrupted by SIGTERM; checkpoint saved", "next run continues"},
 };
 
 std::string_view meaning(send::RowOutcome outcome) {
@@ -131,7 +131,7 @@ std::string_view meaning(send::RowOutcome outcome) {
     case send::RowOutcome::delivered:
       return "the service accepted it";
     case send::RowOutcome::duplicate:
-      return "says nothing new";
+      return "adds nothing new";
     case send::RowOutcome::skipped:
       return "nothing to link: a side is blank, or a person decided against it";
     case send::RowOutcome::rejected:
@@ -139,7 +139,7 @@ std::string_view meaning(send::RowOutcome outcome) {
     case send::RowOutcome::held:
       return "readable, but sending it would be doubtful";
     case send::RowOutcome::refused:
-      return "the service itself said no";
+      return "the service declined it";
     case send::RowOutcome::pending:
       return "not settled yet";
     case send::RowOutcome::count:
@@ -172,7 +172,7 @@ std::string headline(const JobSummary& view, const Ending& ending) {
   if (to_send == 0) {
     out += "there was nothing to send";
   } else if (view.delivered() == to_send) {
-    out += fmt::format("{} delivered, all there were to send", links_text(to_send));
+    out += fmt::format("{} delivered, nothing left to send", links_text(to_send));
   } else {
     out +=
         fmt::format("{} of {} delivered", util::count_text(view.delivered()), links_text(to_send));
@@ -228,14 +228,13 @@ class Page {
     }
     html_.markup("</p>\n");
     if (ending_.rehearsal) {
-      html_.markup(
-          "<p>A rehearsal: an emulator answered, and nothing of this is remembered.</p>\n");
+      html_.markup("<p>A rehearsal: sent to an emulator; the job itself has not changed.</p>\n");
     }
     if (!ending_.stop.empty()) {
       html_.markup("<p class=\"why\" id=\"stop\">").text(ending_.stop).markup("</p>\n");
     }
     if (!ending_.next.empty()) {
-      html_.markup("<p class=\"quiet\">To go on:</p>\n");
+      html_.markup("<p class=\"quiet\">To continue:</p>\n");
       command(ending_.next, "<pre class=\"command\" id=\"next\"><code>");
     }
     html_.markup("</header>\n");
@@ -334,7 +333,7 @@ class Page {
 
   void plan_summary() {
     html_.markup(
-        "<section aria-labelledby=\"census\">\n<h2 id=\"census\">What the census found</h2>\n");
+        "<section aria-labelledby=\"plan\">\n<h2 id=\"plan\">What the plan contains</h2>\n");
     if (const auto looks = warnings(view_); !looks.empty()) {
       html_.markup("<ul class=\"look\" id=\"warnings\">\n");
       for (const auto& look : looks)
@@ -498,7 +497,7 @@ class Page {
     if (tally.rejected > 0) file(job.rejected(), "rows that cannot be used, each with its reason");
     if (tally.held > 0) file(job.held(), "rows withheld for a person to decide");
     if (view_.run) {
-      file(run.checkpoint(), "how far the run is");
+      file(run.checkpoint(), "progress of the run");
       if (tally.refused > 0) {
         file(run.refused(), "links the service refused, with its answer; can be used as input");
       }

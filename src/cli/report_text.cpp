@@ -120,7 +120,7 @@ std::string time_text(std::uint64_t links, std::uint64_t requests,
   if (table.next_change({})) return "by the hours of --rate, " + send::local_time_text();
   if (table.changes()) return "not before the pause of --rate ends";
   const util::Rate rate = table.at({}).rate;
-  if (rate.per_s == 0) return "at no rate limit";
+  if (rate.per_s == 0) return "without a rate limit";
   const auto ms = static_cast<double>(rate.requests ? requests : links) / rate.per_s * 1000;
   if (ms > 3e14) return fmt::format("at {}: for ever", util::rate_text(rate));
   return fmt::format(
@@ -240,7 +240,7 @@ std::vector<Figure> link_figures(const JobSummary& view) {
     if (count > 0) out.push_back({2, name(verdict), count, std::move(words)});
   };
   const auto& options = view.plan.options;
-  held(plan::Verdict::conflict, "it is not settled whose the anonymous id is");
+  held(plan::Verdict::conflict, "claimed by more than one user");
   held(plan::Verdict::outranked,
        fmt::format("another user's claim is the {} one", options.get("on_conflict")));
   held(plan::Verdict::both_sides, "the anonymous id is a user id elsewhere");
@@ -303,11 +303,11 @@ std::vector<Figure> send_figures(const JobSummary& view) {
   if (!view.run) return {};
   return {{0, "links", view.to_send(), "to be sent in all"},
           {0, "round", view.run->checkpoint.round, "above 0: spares in place of refused links"},
-          {0, "spares", view.spares_sent(), "sent in such rounds"},
+          {0, "spares", view.spares_sent(), "sent in these rounds"},
           {0, "delivered", view.delivered(), "the service accepted them"},
           {0, "ambiguous", view.ambiguous(),
-           "of the delivered: linked already when sent again after doubt"},
-          {0, "refused", view.refused(), "the service said no"},
+           "of the delivered: already linked when sent again without a known answer"},
+          {0, "refused", view.refused(), "the service declined them"},
           {0, "parked", view.parked(), "of the pending: failed while others succeeded"},
           {0, "pending", view.pending(), "not settled yet"}};
 }
@@ -326,8 +326,8 @@ std::vector<std::string> warnings(const JobSummary& view) {
   const auto& [create, alias, merge] = plan_summary.to_send;
   if (plan_summary.unreadable_orders.rows > 0) {
     warn(fmt::format(
-        "{} rows have an order that cannot be read, and claim their ids as rows "
-        "without one do: the first {}",
+        "{} rows have an order that cannot be read and are treated as rows without one: the first "
+        "{}",
         util::count_text(plan_summary.unreadable_orders.rows), first_unreadable_order(view)));
   }
   if (plan_summary.uuid_lead() > uuid_lead_to_look_at) {
@@ -338,7 +338,7 @@ std::vector<std::string> warnings(const JobSummary& view) {
   const auto not_v4 = plan_summary.anon.distinct - plan_summary.anon.uuid_v4;
   const auto mode = view.plan.options.get("project_mode");
   if (create > 0 && not_v4 > 0 && (mode.empty() || mode == "original")) {
-    warn(fmt::format("{} anonymous ids are no UUIDv4: a project in mode original may refuse them",
+    warn(fmt::format("{} anonymous ids are not UUIDv4: a project in mode original may refuse them",
                      util::count_text(not_v4)));
   }
   if (plan_summary.hubs > 0) {
@@ -348,11 +348,10 @@ std::vector<std::string> warnings(const JobSummary& view) {
   constexpr std::uint64_t hot_shard_events = 200'000;  // source: mixpanel-facts 3.4
   const auto sends_events = view.billable_events() > 0 || view.plan.options.get("api") == "import";
   if (sends_events && plan_summary.anons_per_user_max > hot_shard_events) {
-    warn(
-        fmt::format("a user has {} anonymous ids: beyond 200,000 events of one user and day, and "
-                    "all links of a job have the same day, the service takes events away from "
-                    "their user ($hotshard_events)",
-                    util::count_text(plan_summary.anons_per_user_max)));
+    warn(fmt::format(
+        "a user has {} anonymous ids: the service detaches events beyond 200,000 of one user and "
+        "day from the user ($hotshard_events), and all links of a job have the same day",
+        util::count_text(plan_summary.anons_per_user_max)));
   }
   if (plan_summary.doubled_device_prefix > 0) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
@@ -361,13 +360,13 @@ std::vector<std::string> warnings(const JobSummary& view) {
   if (plan_summary.looks.padded > 0) {
     warn(
         fmt::format("{} rows have an id that begins or ends with white space: the service keeps "
-                    "it, so that it is another id than the one without",
+                    "it, so it is a different id than without",
                     util::count_text(plan_summary.looks.padded)));
   }
   if (plan_summary.looks.backslashed > 0) {
     warn(
         fmt::format("{} rows have an id with a backslash: is the table written with escapes, as "
-                    "MySQL, Hive and ClickHouse do? they are not read, but taken as they stand",
+                    "MySQL, Hive and ClickHouse do? they are not decoded, but taken literally",
                     util::count_text(plan_summary.looks.backslashed)));
   }
   for (const auto& [rows, side] : {std::pair{plan_summary.looks.anon_decimals, "anonymous"},
@@ -390,14 +389,14 @@ std::vector<std::string> warnings(const JobSummary& view) {
         util::count_text(plan_summary.looks.prefixed)));
   }
   if (alias > 0 && plan_summary.both_sides_ids > 0) {
-    warn(fmt::format("{} ids stand on both sides: aliases of aliases",
+    warn(fmt::format("{} ids are on both sides: aliases of aliases",
                      util::count_text(plan_summary.both_sides_ids)));
   }
   if (plan_summary.unsided > 0) {
-    warn(fmt::format("{} links have no sides: nothing guards them against conflicts",
+    warn(fmt::format("{} links have no sides: they are not checked for conflicts",
                      util::count_text(plan_summary.unsided)));
   }
-  if (merge > 0) warn("merge can fuse two known users, and nothing undoes it");
+  if (merge > 0) warn("merge can join two known users, and cannot be undone");
   return out;
 }
 
@@ -436,7 +435,7 @@ std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
         util::count_text(input.rows),
         first_row_text(view, static_cast<std::size_t>(&input - view.plan.inputs.data()), mask));
     if (view.plan.inputs.size() > 12 && &input == &view.plan.inputs[9]) {
-      out += fmt::format("  and {} files more\n", view.plan.inputs.size() - 10);
+      out += fmt::format("  and {} more files\n", view.plan.inputs.size() - 10);
       break;
     }
   }
@@ -446,9 +445,9 @@ std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
   out += line({0, "requests", requests, time_text(view.plan_summary.sendable(), requests, rate)});
   std::string looks;
   for (const auto& warning : warnings(view))
-    looks += fmt::format("look: {}\n", warning);
+    looks += fmt::format("note: {}\n", warning);
   if (const auto zone = send::local_zone(); rate.next_change({}) && !zone.problem.empty()) {
-    looks += fmt::format("look: {}\n", zone.problem);
+    looks += fmt::format("note: {}\n", zone.problem);
   }
   for (const auto& part : {looks, names_part(view, mask)}) {
     if (!part.empty()) out += "\n" + part;

@@ -57,8 +57,8 @@ Result<void> check_inputs(const Settings& s) {
   if (s.command == Command::run && from_pipe && !row_reader.expect_rows &&
       !row_reader.expect_rows_any) {
     return usage(
-        "--expect-rows: is needed to run from a pipe, where a dead query looks like a clean "
-        "end: give the number of rows, or any");
+        "--expect-rows: is required to run from a pipe, where a query that failed looks like one "
+        "that ended: give the number of rows, or any");
   }
   if (!row_reader.id_fields.empty() && row_reader.op != input::Op::merge &&
       row_reader.op_field.empty()) {
@@ -104,12 +104,13 @@ Result<void> check_sending(const Settings& s) {
 Result<void> check_last_job(const Settings& s, const RawOptions& typed) {
   if (s.max_links.kind == util::Limit::Kind::percent && s.last_job.empty()) {
     return usage(
-        fmt::format("--max-links: {} is of the links of the last finished job: name it "
-                    "with --last-job DIR, or write --last-job {} while there is none",
+        fmt::format("--max-links: {} refers to the links of the last finished job: name it with "
+                    "--last-job DIR, or write --last-job {} while there is none",
                     util::limit_text(s.max_links), no_previous_job));
   }
   if (!s.last_job.empty() && typed.find("max-links") == nullptr) {
-    return usage("--last-job: guards nothing without --max-links P%: add for example 150%");
+    return usage(
+        "--last-job: has no effect without --max-links P%: add for example --max-links 150%");
   }
   return {};
 }
@@ -282,14 +283,12 @@ Result<void> check_typed_against(const Settings& settings, const util::KeyValues
       const auto* now = words.find(key);
       const auto* then = planned.find(key);
       if (now == nullptr) {
-        return usage(
-            fmt::format("--{}: is for planning, and the plan is made: leave it out", entry.name));
+        return usage(fmt::format(
+            "--{}: is a planning option, and there is a plan already: leave it out", entry.name));
       }
       if (then == nullptr || *then != *now) {
-        return usage(
-            fmt::format("--{}: is not what the plan was made with: leave it out, or plan "
-                        "a new job",
-                        entry.name));
+        return usage(fmt::format("--{}: differs from the plan: leave it out, or plan a new job",
+                                 entry.name));
       }
     }
   }

@@ -242,8 +242,8 @@ Result<std::string> check_list(io::Files& files, const List& list, const Reasons
                                bool may_be_samples) {
   const auto wrong = [&](std::string_view how) {
     return Error{Errc::input,
-                 fmt::format("{}: {} its plan counts {} rows there: restore it, or "
-                             "plan the inputs again with another --job",
+                 fmt::format("{}: {} the plan counts {} rows in it: restore it, or plan the inputs "
+                             "again with another --job",
                              util::printable(list.path), how, util::count_text(total(counted)))};
   };
   const auto there = files.stat(list.path);
@@ -384,10 +384,8 @@ Result<std::string> show_in_doubt(io::Files& files, const plan::JobPaths& paths,
     return shown.error();
   }
   if (view.ambiguous() <= listed->size()) return std::string();
-  return fmt::format(
-      "{} links more are ambiguous: they were sent by an idmerge that did not list "
-      "which",
-      util::count_text(view.ambiguous() - listed->size()));
+  return fmt::format("{} more links are ambiguous but not listed: an older idmerge sent them",
+                     util::count_text(view.ambiguous() - listed->size()));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace idmerge::cli {
 namespace {
 
 std::string run_text(const JobSummary& view, const std::string& owner) {
-  if (!owner.empty()) return fmt::format("at work: {}\n", util::printable(owner));
+  if (!owner.empty()) return fmt::format("running: {}\n", util::printable(owner));
   if (!view.run) return "planned, nothing sent yet\n";
   const auto& checkpoint = view.run->checkpoint;
   if (checkpoint.finished) return "finished\n";
@@ -38,15 +38,15 @@ std::string rate_line(const JobSummary& view,
                       const Result<std::optional<send::RequestedRate>>& requested) {
   std::string note;
   if (!requested)
-    note = fmt::format("note: {}: it is not heeded\n", util::printable(requested.error().what));
+    note = fmt::format("note: {}: it is ignored\n", util::printable(requested.error().what));
   std::string words;
   std::string_view origin;
   if (requested && *requested) {
     words = (*requested)->words;
-    origin = "as idmerge rate said";
+    origin = "set by idmerge rate";
   } else if (view.run && view.run->checkpoint.words.find("rate") != nullptr) {
     words = view.run->checkpoint.words.get("rate");
-    origin = "as it was run with";
+    origin = "as the run was started";
   } else {
     const bool batches = view.plan.options.get("api") == name(plan::Api::import);
     words = util::rate_text(default_rate(batches ? plan::Api::import : plan::Api::identity));
@@ -72,19 +72,19 @@ std::string hold_lines(const JobSummary& view, bool is_at_work) {
   const auto& checkpoint = view.run->checkpoint;
   if (const auto* const bytes = checkpoint.words.find("rate-bytes");
       bytes != nullptr && *bytes != "0" && *bytes != "0/s") {
-    text += fmt::format("rate-bytes: {}, as it was run with\n", util::printable(*bytes));
+    text += fmt::format("rate-bytes: {}, as the run was started\n", util::printable(*bytes));
   }
   const auto now = std::chrono::system_clock::now();
   const auto& limit = checkpoint.limit;
   const auto rest = std::chrono::ceil<std::chrono::seconds>(limit.rest(now));
   if (limit.rate_per_s > 0) {
     text +=
-        fmt::format("limited by the service: {} links/s {}\n", util::count_text(limit.rate_per_s),
-                    is_at_work ? "now" : "when it was last asked");
+        fmt::format("rate-rate-rate-limited by the service: {} links/s {}\n",
+                    util::count_text(limit.rate_per_s), is_at_work ? "now" : "at the last request");
   }
   if (limit.paused_until_s > 0 && rest.count() > 0) {
     text +=
-        fmt::format("paused: until {}, as the service asked, no run sends before; {} are left\n",
+        fmt::format("paused: until {}, as the service requested ({} left); no run sends before\n",
                     util::rfc3339(std::chrono::floor<std::chrono::seconds>(now) + rest),
                     util::rough_duration_text(rest));
   }
@@ -101,7 +101,7 @@ Result<std::string> status_text(io::Files& files, const std::string& job) {
   const auto planned = files.stat(paths->plan());
   if (!planned) return planned.error();
   if (!*planned && !owner->empty()) {
-    return fmt::format("{}: planning, at work: {}\n", util::printable(job),
+    return fmt::format("{}: planning, running: {}\n", util::printable(job),
                        util::printable(*owner));
   }
   const auto view = view_job(files, job);

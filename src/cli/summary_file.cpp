@@ -70,7 +70,8 @@ Result<void> write_through(const std::string& path, std::string_view text) {
   // there is a reader. The second open then does not block.
   const Descriptor probe(::open(path.c_str(), flags | O_NONBLOCK));
   if (probe.fd < 0 && errno == ENXIO) {
-    return Error{Errc::usage, util::printable(path) + ": nobody reads it: start its reader first"};
+    return Error{Errc::usage,
+                 util::printable(path) + ": no process reads it: start its reader first"};
   }
   if (probe.fd < 0) return util::system_error(util::printable(path), errno);
   const Descriptor out(::open(path.c_str(), flags));

@@ -65,10 +65,9 @@ Result<tcp::endpoint> parse_listen(std::string_view text, bool allow_remote) {
   const auto address = asio::ip::make_address(std::string{host}, no_address);
   if (no_address || address.is_v6() != bracketed) return malformed();
   if (!address.is_loopback() && !allow_remote) {
-    return Error{Errc::usage,
-                 fmt::format("--listen {}: other machines could reach it: listen on 127.0.0.1, or "
-                             "say --allow-remote",
-                             util::printable(text))};
+    return Error{Errc::usage, fmt::format("--listen {}: other machines could reach it: listen on "
+                                          "127.0.0.1, or use --allow-remote",
+                                          util::printable(text))};
   }
   return tcp::endpoint{address, port};
 }

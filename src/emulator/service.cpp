@@ -244,9 +244,9 @@ Response Service::judge_identity(input::Op op, const Request& request, Instant n
     return refuse(400, "Content-Encoding: must be absent");
   std::string reason = read_claim(op, request.body, options_.token, claim_);
   if (!reason.empty()) return refuse(400, reason);
-  if (holds(claim_, options_.stuck_ids)) return refuse(503, "stuck, as asked for");
+  if (holds(claim_, options_.stuck_ids)) return refuse(503, "stuck, as configured");
   if (is_to_refuse(claim_) || holds(claim_, options_.poison_ids))
-    return refuse(400, "refused, as asked for");
+    return refuse(400, "refused, as configured");
 
   const Ruling ruling = graph_.link(op, claim_.first, claim_.second);
   request_stats_.count_ruling(op, ruling);
@@ -311,8 +311,8 @@ std::optional<Response> Service::refuse_batch(bool strict) {
   const auto any_holds = [&](std::string_view text) {
     return std::any_of(first, last, [&](const auto& event) { return holds(event.claim, text); });
   };
-  if (any_holds(options_.stuck_ids)) return refuse_import(503, "stuck, as asked for");
-  if (any_holds(options_.poison_ids)) return refuse_import(400, "refused, as asked for");
+  if (any_holds(options_.stuck_ids)) return refuse_import(503, "stuck, as configured");
+  if (any_holds(options_.poison_ids)) return refuse_import(400, "refused, as configured");
   if (!strict || options_.graph.mode != IdentityMode::simplified) return std::nullopt;
   if (std::none_of(first, last, [](const auto& event) { return event.is_identity; }))
     return std::nullopt;
@@ -329,7 +329,7 @@ Response Service::take_batch(bool strict) {
     ImportEvent& event = events_[i];
     if (is_to_refuse(event.claim)) {
       event.field = "properties";
-      event.message = "refused, as asked for";
+      event.message = "refused, as configured";
     }
     if (!event.field.empty()) {
       failed_.push_back(i);

@@ -26,8 +26,8 @@ struct Wanted {
   std::span<const std::string_view> defaults;
 };
 
-constexpr Wanted anon_side{"the anonymous side", "--anon-field", anon_names};
-constexpr Wanted user_side{"the user side", "--user-field", user_names};
+constexpr Wanted anon_side{"the anonymous id", "--anon-field", anon_names};
+constexpr Wanted user_side{"the user id", "--user-field", user_names};
 constexpr Wanted alias_side{"the alias", "--alias-field", alias_names};
 constexpr Wanted distinct_id_side{"the distinct id", "--distinct-id-field", distinct_id_names};
 constexpr Wanted ids_field{"an id", "--id-fields", {}};
@@ -95,6 +95,9 @@ class Finder {
   /// Returns the field that the user named, else the only one with a default name; nothing if there
   /// is none.
   virtual Found find(const Wanted& wanted, const std::string& named) = 0;
+
+  /// Returns what a field is called in this format, for messages.
+  virtual std::string_view noun() const { return "column"; }
 
   /// Returns a suffix for messages that lists the available fields.
   virtual std::string choice() const = 0;
@@ -238,6 +241,8 @@ class KeyFinder final : public Finder {
     return std::optional{add({std::string(ids_name)})};
   }
 
+  std::string_view noun() const override { return "key"; }
+
   std::string choice() const override {
     return fmt::format("; the keys of the first rows are: {}", list_names(keys_, mask_));
   }
@@ -257,9 +262,10 @@ class KeyFinder final : public Finder {
       } else if (named[i] == '~') {
         const char code = i + 1 < named.size() ? named[i + 1] : '\0';
         if (code != '0' && code != '1') {
-          return Error{Errc::usage,
-                       fmt::format("{} {}: '~' stands alone: write ~0 for ~ and ~1 for /",
-                                   wanted.flag, named)};
+          return Error{
+              Errc::usage,
+              fmt::format("{} {}: '~' without 0 or 1 after it: write ~0 for ~ and ~1 for /",
+                          wanted.flag, named)};
         }
         pointer.back() += code == '0' ? '~' : '/';
         ++i;
@@ -295,8 +301,9 @@ FoundSides find_two(Finder& finder, const Wanted& first, const std::string& firs
   if (!*a || !*b) {
     if (!required) return std::optional<Sides>{};
     const auto& missing = *a ? second : first;
-    return Error{Errc::usage, fmt::format("nothing is certain to be {}: name it with {}{}",
-                                          missing.what, missing.flag, finder.choice())};
+    return Error{Errc::usage,
+                 fmt::format("no {} recognized as {}: name it with {}{}", finder.noun(),
+                             missing.what, missing.flag, finder.choice())};
   }
   if (**a == **b) {
     return Error{Errc::usage, fmt::format("{} and {} are the same field: name two{}", first.what,

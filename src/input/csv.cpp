@@ -451,11 +451,10 @@ std::size_t CsvReader::walk(std::string_view bytes, bool stop_at_line_end) {
 }
 
 Error CsvReader::open_too_long() const {
-  return {Errc::input,
-          fmt::format("line {}, column {}: a quote is opened here and not closed within {} bytes, "
-                      "so that all rows behind it are in doubt: fix the quote, or raise --row-max "
-                      "if fields of this size are meant",
-                      open_line_, open_column_, options_.row_max)};
+  return {Errc::input, fmt::format("line {}, column {}: a quote is opened here and not closed "
+                                   "within {} bytes, so that all rows after it are uncertain: fix "
+                                   "the quote, or raise --row-max if fields of this size are meant",
+                                   open_line_, open_column_, options_.row_max)};
 }
 
 Row& CsvReader::add_row(std::string_view text, RowBlock& out) {

@@ -272,10 +272,10 @@ bool HeaderRows::names_type(std::string_view cell) {
 
 Error other_columns_at(std::uint64_t line) {
   return {Errc::input,
-          fmt::format("line {}: the row names columns, but not those of the header in its place: "
-                      "another table begins here, in which the ids may stand the other way round: "
-                      "give the tables as separate files",
-                      line)};
+          fmt::format(
+              "line {}: the row names columns in another order than the header: another table "
+              "seems to begin here, whose ids may be swapped: give the tables as separate files",
+              line)};
 }
 
 }  // namespace idmerge::input

@@ -304,7 +304,7 @@ Result<void> NdjsonReader::take_line(std::string_view batch, std::uint32_t begin
   if (fault != Fault::not_json) {
     if (const auto rival = line_reader_.rival()) {
       return Error{Errc::usage,
-                   fmt::format("line {}: the key {} is another name for a side of the pair: choose "
+                   fmt::format("line {}: the key {} is another name of an id field: choose one "
                                "with --anon-field, --user-field or the like",
                                line_, rivals_[*rival])};
     }

@@ -59,8 +59,8 @@ constexpr Magic unreadable[]{
      "7zXZ\0"sv,
      "this is xz", "pipe it through xz -dc"},
     {"\x04\x22\x4d\x18"sv, "this is lz4", "pipe it through lz4 -dc"},
-    {"\x1f\x8b"sv, "this was compressed twice: within it is gzip", "unpack it once with: gzip -dc"},
-    {"\x28\xb5\x2f\xfd"sv, "this was compressed twice: within it is zstd",
+    {"\x1f\x8b"sv, "this was compressed twice: it contains gzip", "unpack it once with: gzip -dc"},
+    {"\x28\xb5\x2f\xfd"sv, "this was compressed twice: it contains zstd",
      "unpack it once with: zstd -dc"},
     {"x\x01"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
     {"x\x9c"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
@@ -142,9 +142,10 @@ Result<void> check_text(std::string_view head) {
     return Error{Errc::input,
                  fmt::format("this is {0}: convert it with: iconv -f {0} -t UTF-8", encoding)};
   }
-  return Error{Errc::input, fmt::format("byte {}: a zero byte in the first row, so this is no "
-                                        "text: export CSV or NDJSON",
-                                        nul)};
+  return Error{
+      Errc::input,
+      fmt::format(
+          "byte {}: a zero byte in the first row, so this is not text: export CSV or NDJSON", nul)};
 }
 
 Format detect_format(std::string_view head) {
@@ -279,8 +280,8 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   auto fields = choose_fields(field_names(options), keys);
   if (!fields && keys.empty()) {
     return Error{Errc::usage,
-                 fmt::format("line {}: is no JSON object, nor are those behind it: "
-                             "write one a line, as jq -c . does",
+                 fmt::format("line {}: is not a JSON object, nor are the next lines: write one "
+                             "object a line, as jq -c . does",
                              1 + std::count(text.begin(), text.begin() + first, '\n'))};
   }
   if (!fields) return fields.error();
@@ -441,10 +442,9 @@ Result<Plan> RowReader::State::examine_or_read_on(std::string_view head, bool wh
   auto found = examine(head, whole, pipe, options);
   if (!found || !found->wants_keys_behind) return found;
   if (pipe) {
-    return Error{
-        Errc::usage,
-        "line 1: is longer than --row-max, and a pipe cannot be looked at behind it: raise "
-        "--row-max, or write a file"};
+    return Error{Errc::usage,
+                 "line 1: is longer than --row-max, and a pipe cannot be searched beyond it: raise "
+                 "--row-max, or write a file"};
   }
   const auto keys = keys_behind_long_rows(path, options.row_max);
   if (!keys) return keys.error();
@@ -461,10 +461,9 @@ Result<void> RowReader::State::check_alike(const std::string& path, const Plan& 
   }
   if (options.no_header) {
     if (found.columns == model->columns) return {};
-    return Error{Errc::usage,
-                 fmt::format("{}: the first row has {} columns, and {} in {}: tables of "
-                             "different shape want a run each",
-                             path, found.columns, model->columns, model->path)};
+    return Error{Errc::usage, fmt::format("{}: the first row has {} columns, and {} in {}: tables "
+                                          "of different shape need a run each",
+                                          path, found.columns, model->columns, model->path)};
   }
   if (found.numbered == model->numbered) return {};
   return Error{Errc::usage,

@@ -34,9 +34,8 @@ auto retried(Call call) {
 
 Error failed(const std::string& path, int negative_errno) {
   if (negative_errno == -ELOOP) {
-    return {Errc::usage, path +
-                             ": is a symbolic link: links are not followed here, give the place "
-                             "itself"};
+    return {Errc::usage,
+            path + ": is a symbolic link: links are not followed here, name its target"};
   }
   return util::system_error(path, -negative_errno);
 }
@@ -190,9 +189,9 @@ Result<File> Files::open_append(const std::string& path) {
   const auto stat = file->stat();
   if (!stat) return stat.error();
   if (stat->names > 1) {
-    return Error{Errc::usage, path +
-                                  ": is a hard link, and the file of its other name would be "
-                                  "changed with it: put a copy of it in its place"};
+    return Error{
+        Errc::usage,
+        path + ": has another hard link, which would be changed too: replace it by a copy"};
   }
   return file;
 }
@@ -272,7 +271,7 @@ Result<void> Files::remove(const std::string& path) {
 
 Result<void> Files::make_dir(const std::string& path) {
   const auto result = retried([&] { return sys_mkdir(AT_FDCWD, path.c_str(), 0700); });
-  if (result == -EEXIST) return Error{Errc::usage, path + ": something stands there already"};
+  if (result == -EEXIST) return Error{Errc::usage, path + ": exists already"};
   if (result < 0) return failed(path, result);
   return {};
 }

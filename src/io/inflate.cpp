@@ -141,7 +141,7 @@ Result<void> Inflater::State::take_header_byte(unsigned byte) {
     case Part::magic:
       if ((held_count == 0 && byte != 0x1f) || (held_count == 1 && byte != 0x8b) ||
           (held_count == 2 && byte != 8) || (held_count == 3 && (byte & reserved_flags) != 0)) {
-        return damaged("this is no gzip member");
+        return damaged("this is not a gzip member");
       }
       begun = true;
       if (hold(10)) {
@@ -174,7 +174,7 @@ Result<void> Inflater::State::take_header_byte(unsigned byte) {
       part = Part::magic;
       return {};
     case Part::padding:  // tapes and block devices pad with zeros
-      return byte == 0 ? Result<void>{} : damaged("something follows the last gzip member");
+      return byte == 0 ? Result<void>{} : damaged("data follows the last gzip member");
     case Part::deflate:
       break;
   }
@@ -246,7 +246,7 @@ Result<Inflater::Step> Inflater::State::unzstd(std::string_view in, std::span<ch
     if (held_count < zstd_magic.size() && step.taken < in.size()) {
       held[held_count++] = static_cast<unsigned char>(byte_at(in, step.taken));
       const std::string_view first(reinterpret_cast<const char*>(held.data()), held_count);
-      if (!begins_zstd(first)) return damaged("here no zstd frame begins");
+      if (!begins_zstd(first)) return damaged("no zstd frame begins here");
       end = step.taken + 1;
     }
     ZSTD_inBuffer from{in.data(), end, step.taken};

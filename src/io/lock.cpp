@@ -87,7 +87,7 @@ Result<Lock> Lock::take(Files& files, const std::string& path, const ProcessIden
   const auto there = files.stat(path);
   if (!there) return there.error();
   if (!*there || !mine->is(**there)) {
-    return Error{Errc::locked, path + ": was removed while it was taken: try again"};
+    return Error{Errc::locked, path + ": was removed while it was being locked: try again"};
   }
   const auto text = text_of(*file);
   auto died = words_of(text);

@@ -340,7 +340,7 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
   }
   const unsigned status = answers.status();
   if (status >= 200 && status < 300) {
-    if (answers.unparsed() > 0) co_return outage("it sent bytes that nobody asked for");
+    if (answers.unparsed() > 0) co_return outage("it sent bytes that were not requested");
     answers.tunnel();
     co_return Result<void>();
   }
@@ -426,8 +426,7 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
     Step step;
     const Unasked unasked = look(step);
     if (unasked == Unasked::answer) {
-      auto answer =
-          ended(ResponseEnd::closed, false, had > 0, "an answer came that nobody had asked for");
+      auto answer = ended(ResponseEnd::closed, false, had > 0, "an answer came without a request");
       answer.surplus = true;
       co_return answer;
     }

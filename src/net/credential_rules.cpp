@@ -29,8 +29,7 @@ constexpr std::string_view has_control_character =
     "has a control character, perhaps a line end, which Basic authentication cannot carry: copy "
     "it again";
 constexpr std::string_view not_utf8 =
-    "is not UTF-8, as which it would have to be sent: save its file as UTF-8, or set it in a "
-    "UTF-8 locale";
+    "is not UTF-8, which requests must be: save its file as UTF-8, or set it in a UTF-8 locale";
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),

@@ -106,9 +106,10 @@ Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
   std::erase(state.asking, &line);
 
   if (line.overdue) {
-    co_return Error{Errc::outage, fmt::format("{}: its name was not looked up in time: check the "
-                                              "name servers of this machine",
-                                              state.host())};
+    co_return Error{
+        Errc::outage,
+        fmt::format("{}: the name lookup took too long: check the name servers of this machine",
+                    state.host())};
   }
   if (state.addresses.empty()) co_return state.lookup_error;
   co_return state.addresses;  // old ones if the lookup failed: they may still work
@@ -128,7 +129,7 @@ void Endpoint::State::take(const boost::system::error_code& ec,
   looking_up = false;
   if (ec) {
     lookup_error = {Errc::outage,
-                    fmt::format("{}: its name cannot be looked up: {}: check --to and the network",
+                    fmt::format("{}: the name lookup failed: {}: check --to and the network",
                                 host(), ec.message())};
   } else {
     std::vector<Address> fresh;
@@ -151,9 +152,10 @@ void Endpoint::State::keep(std::vector<Address> fresh) {
     if (elsewhere != fresh.end()) {
       lookup_error = {
           Errc::service,
-          fmt::format("{}: its name leads to {}, which is not this machine, and http would send "
-                      "the credentials in clear: correct /etc/hosts, or write http://127.0.0.1:{}",
-                      host(), elsewhere->address().to_string(), port())};
+          fmt::format(
+              "{}: its name resolves to {}, which is not this machine, and http would send the "
+              "credentials unencrypted: correct /etc/hosts, or write http://127.0.0.1:{}",
+              host(), elsewhere->address().to_string(), port())};
     }
     std::erase_if(fresh, [](const Address& it) { return !it.address().is_loopback(); });
   }

@@ -352,7 +352,7 @@ bool TlsStream::refused() const {
 
 Error TlsStream::untrusted(std::string_view host) const {
   const long verified = SSL_get_verify_result(ssl_);
-  const auto why = fmt::format("{}: its certificate does not hold: {}", host,
+  const auto why = fmt::format("{}: its certificate is not valid: {}", host,
                                X509_verify_cert_error_string(verified));
   const std::string& misnamed = TlsContext::State::of(ssl_).misnamed_trust;
   switch (verified) {

@@ -71,8 +71,8 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     }
     const Address address = parse_address(std::string(text.substr(1, end - 1)));
     if (address.size != 16) {
-      return usage(fmt::format(
-          "{}: in brackets stands no IPv6 address: write for example [::1]:8080", subject));
+      return usage(fmt::format("{}: no IPv6 address in the brackets: write for example [::1]:8080",
+                               subject));
     }
     std::array<char, INET6_ADDRSTRLEN> canonical{};
     inet_ntop(AF_INET6, address.bytes.data(), canonical.data(), canonical.size());
@@ -80,8 +80,8 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     text.remove_prefix(end + 1);
     has_port = !text.empty();
     if (has_port && text.front() != ':') {
-      return usage(fmt::format(
-          "{}: behind the bracket stands no port: write for example [::1]:8080", subject));
+      return usage(
+          fmt::format("{}: no port after the bracket: write for example [::1]:8080", subject));
     }
     port = has_port ? text.substr(1) : text;
   } else {

@@ -119,8 +119,8 @@ Result<void> BoundedResolver::announce(const SpilledResolver::Need& need, bool i
     if (disk.free_bytes < bytes) {
       return Error{
           Errc::outage,
-          fmt::format("{}: {} of disk may be needed for {} beside {} of memory, and {} "
-                      "are free: raise --memory, or give {} a larger disk",
+          fmt::format("{}: {} of disk may be needed for {} in addition to {} of memory, but only "
+                      "{} are free: raise --memory, or give {} a larger disk",
                       dir, util::size_text(bytes), what, util::size_text(bounds_.memory_bytes),
                       util::size_text(disk.free_bytes), otherwise)};
     }
@@ -139,8 +139,8 @@ Result<void> BoundedResolver::announce(const SpilledResolver::Need& need, bool i
     if (fits) fits = use("the plan", need.plan_bytes, job, *job_disk, "--job");
   }
   if (!fits) return fits;
-  progress_.note(Weight::info, fmt::format("more than {} of memory holds: {} (the lists of what is "
-                                           "held and rejected come on top of it)",
+  progress_.note(Weight::info, fmt::format("the links do not fit into {} of memory: {} (the lists "
+                                           "of held and rejected rows come on top)",
                                            util::size_text(bounds_.memory_bytes), uses));
   return {};
 }

@@ -28,14 +28,14 @@ constexpr std::array<Kind, 5> kinds{{
     {DecisionEffect::unclaimed, "this user does not claim the anonymous id: its rows are held"},
     {DecisionEffect::both_sides,
      "the anonymous id is a user id elsewhere: its row stays held, also for this user; write never "
-     "if it must not go"},
+     "if it must not be sent"},
     {DecisionEffect::oversize,
      "the cluster of this user would have more ids than --max-cluster: the row stays held; write "
-     "never if it must not go"},
+     "never if it must not be sent"},
     {DecisionEffect::not_anonymous,
-     "no pair with sides has this anonymous id, and only such pairs can be decided about: the "
-     "decision does nothing here"},
-    {DecisionEffect::unknown_id, "no row has this anonymous id: the decision does nothing here"},
+     "no pair with sides has this anonymous id, and only such pairs can be decided: the decision "
+     "has no effect"},
+    {DecisionEffect::unknown_id, "no row has this anonymous id: the decision has no effect"},
 }};
 
 }  // namespace
@@ -55,9 +55,8 @@ Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified) {
     const auto& before = out.decisions[at->second];
     if (before.says == decision.says && before.user == decision.user) continue;
     return Error{Errc::usage,
-                 fmt::format("--decisions: {}: line {}: decides otherwise than line {}, and in a "
-                             "simplified project X and $device:X are one anonymous id: keep one of "
-                             "the two",
+                 fmt::format("--decisions: {}: line {}: contradicts line {}, and in a simplified "
+                             "project X and $device:X are one anonymous id: keep one of the two",
                              file.path, decision.line, before.line)};
   }
   return out;
@@ -110,7 +109,7 @@ void name_ineffective(const DecisionFile& file, std::span<const DecisionEffect> 
                     fmt::format("{}: line {}: {}", file.path, file.decisions[i].line, sentence));
     }
     if (said > decisions_named_max) {
-      progress.note(Weight::warning, fmt::format("{}: and {} decisions more like these", file.path,
+      progress.note(Weight::warning, fmt::format("{}: and {} more decisions like these", file.path,
                                                  said - decisions_named_max));
     }
   }

@@ -141,8 +141,8 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
     auto& anon = fields[places->anon];
     if (input::is_blank(anon)) {
       return wrong(records.line(),
-                   "decides about no anonymous id: fill it in, or leave the decision empty: a "
-                   "pair without sides cannot be decided about");
+                   "has a decision but no anonymous id: fill it in, or leave the decision empty: "
+                   "pairs without sides cannot be decided");
     }
     auto read = read_decision(std::move(anon), std::move(decision), records.line());
     const auto [at, is_new] = known.try_emplace(read.anon, decisions.size());
@@ -152,9 +152,10 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
     }
     const auto& before = decisions[at->second];
     if (before.says != read.says || before.user != read.user) {
-      return wrong(read.line, fmt::format("decides otherwise than line {} about the same anonymous "
-                                          "id: keep one of the two",
-                                          before.line));
+      return wrong(
+          read.line,
+          fmt::format("contradicts line {} about the same anonymous id: keep one of the two",
+                      before.line));
     }
   }
 }

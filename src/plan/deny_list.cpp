@@ -46,7 +46,7 @@ std::string_view unlikely(std::string_view id) {
     return "begins or ends with white space: remove it, or write it as /^...$/";
   }
   if (id.size() > 1 && id.front() == '"' && id.back() == '"') {
-    return "stands in quotes: remove them, or write it as /^\"...\"$/";
+    return "is in quotes: remove them, or write it as /^\"...\"$/";
   }
   return {};
 }
@@ -160,7 +160,7 @@ struct DenyList::Rules {
         why.remove_suffix(place.size() + 2);
       }
       return Error{Errc::usage,
-                   fmt::format("is no regular expression: {}: see the syntax of RE2", why)};
+                   fmt::format("is not a regular expression: {}: see the syntax of RE2", why)};
     }
     if (RE2::PartialMatch("", *expression)) {
       return Error{Errc::usage,
@@ -179,8 +179,7 @@ struct DenyList::Rules {
       all->Add(expression->pattern(), nullptr);
     if (!all->Compile()) {
       return Error{Errc::usage,
-                   "the expressions are too large together: write fewer or simpler "
-                   "ones"};
+                   "the expressions together are too large: write fewer or simpler ones"};
     }
     return {};
   }

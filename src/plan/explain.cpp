@@ -249,8 +249,8 @@ Result<void> find_clashes(const PlanReader& plan, Explanation& out) {
 std::string why_unread(const PlanInput& input) {
   if (input.path == "-") return "it was standard input";
   struct stat now {};
-  if (::stat(input.path.c_str(), &now) != 0) return "it is not there any more";
-  if (!S_ISREG(now.st_mode)) return "it is no file that can be read twice";
+  if (::stat(input.path.c_str(), &now) != 0) return "it no longer exists";
+  if (!S_ISREG(now.st_mode)) return "it cannot be read twice";
   if (static_cast<std::uint64_t>(now.st_size) != input.size_bytes) return "it was changed";
   return {};
 }

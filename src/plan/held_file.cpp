@@ -67,7 +67,7 @@ Words words(Verdict verdict) {
       return {"the cluster would have more ids than --max-cluster",
               "look for an id that many people share, or raise --max-cluster"};
     case Verdict::outranked:
-      return {"another user's claim on the anonymous id comes before this one by --on-conflict",
+      return {"another user's claim on the anonymous id precedes this one by --on-conflict",
               "if the other one is wrong, decide so in the list of show --held, then plan "
               "--decisions"};
     case Verdict::send:
@@ -98,7 +98,7 @@ Reasons reasons() {
 
 /// For a conflict without a second user, which only a decision can cause.
 constexpr Words decided_words{
-    "the decision about the anonymous id is to wait, or names a user that does not claim it",
+    "the decision about the anonymous id is later, or names a user that does not claim it",
     "decide anew in the list of show --held, then plan --decisions"};
 
 /// Stores ids beyond the lifetime of the block or buffer that they were read from.

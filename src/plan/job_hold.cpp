@@ -20,7 +20,7 @@ Result<std::unique_ptr<Hold>> Hold::take(io::Files& files, const JobPaths& job, 
   if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
   // Between open and lock, another process may have replaced the files or directories.
   if (auto same = hold->check(); !same) {
-    return Error{Errc::locked, job.dir + ": was changed while it was taken: try again"};
+    return Error{Errc::locked, job.dir + ": was changed while it was being locked: try again"};
   }
   hold->files_.allow_changes_if([held = hold.get()] { return held->is_whole(); });
   return hold;
@@ -128,16 +128,16 @@ Error Hold::loss_of(const Known& known, bool is_replaced) {
   if (is_job || known.kind == Kind::run) {
     const auto place = files_.dir(known.path).place();
     if (place.empty()) {
-      way = is_replaced ? ", and it is gone: look what stands there now"
+      way = is_replaced ? ", and it is gone: check what is there now"
                         : ", and is gone: restore it; without it all links are sent again";
     } else {
       way = fmt::format(", and {} now {}: {}", is_replaced ? "it is" : "is", util::printable(place),
-                        is_job ? "go on there" : "put it back, then go on");
+                        is_job ? "continue there" : "put it back, then continue");
     }
   } else {
     what = "was taken away or replaced";
-    way = known.kind == Kind::lock ? ": see that nobody else works here, then go on"
-                                   : ": restore it, then go on";
+    way = known.kind == Kind::lock ? ": make sure that no other process works here, then continue"
+                                   : ": restore it, then continue";
   }
   return {Errc::input,
           fmt::format("{}: {} while idmerge worked in the job{}", known.path, what, way)};

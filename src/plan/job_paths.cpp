@@ -32,7 +32,7 @@ Result<void> check_ours(const std::string& dir, const io::FileStat& stat) {
                    fmt::format("belongs to user {}: a job must belong to who runs it", stat.uid));
   }
   if ((stat.mode & 022) != 0) {
-    return refused(dir, "is writable by others: take that away with chmod go-w");
+    return refused(dir, "is writable by others: remove that with chmod go-w");
   }
   return {};
 }
@@ -167,9 +167,8 @@ Result<JobPaths> open_job(io::Files& files, const std::string& dir) {
         (*found)->kind != io::FileStat::Kind::link) {
       return Error{
           Errc::input,
-          fmt::format("{}: is not a directory, so that nobody knows what was sent: restore "
-                      "it, or start a new job with another --job, which sends all links "
-                      "again",
+          fmt::format("{}: is not a directory, so it is unknown what was sent: restore it, or "
+                      "start a new job with another --job, which sends all links again",
                       part)};
     }
     if (auto ours = check_ours(part, **found); !ours) return ours.error();

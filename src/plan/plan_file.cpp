@@ -28,7 +28,7 @@ constexpr std::size_t footer_checked_bytes = 232;
 /// are listed in the index.
 enum Section : std::size_t { preamble, header, inputs, places, plan_summary, index, section_count };
 constexpr std::array<std::string_view, section_count> section_names{
-    "preamble", "options", "list of inputs", "places of inputs", "census", "index"};
+    "preamble", "options", "list of inputs", "paths of inputs", "summary", "index"};
 
 using Part = PlanBlockEntry::Part;
 using Sections = std::array<Part, section_count>;
@@ -230,7 +230,7 @@ Result<void> PlanWriter::each_block(io::Files& files, const Visit& visit,
     if (*read != bytes.size() || util::digest(bytes) != entry.links.digest ||
         !visit_all(entry.first, bytes)) {
       return Error{Errc::outage,
-                   path + ": reads otherwise than it was written: check the disk and run again"};
+                   path + ": reads back differently than written: check the disk and run again"};
     }
   }
   IDMERGE_CHECK(visit_all(links_ - packer_.count(), packer_.bytes()));

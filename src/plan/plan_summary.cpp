@@ -226,9 +226,10 @@ Result<PlanSummary> parse_plan_summary(std::string_view text) {
     if (lines.begins_with(key)) take(key, number);
   });
   const auto bad = [](std::string_view key) {
-    return Error{Errc::input, fmt::format("the census of the plan: no usable line for {}: "
-                                          "plan again with this version",
-                                          key)};
+    return Error{
+        Errc::input,
+        fmt::format("the summary of the plan: no usable line for {}: plan again with this version",
+                    key)};
   };
   if (!wrong_key.empty()) return bad(wrong_key);
 

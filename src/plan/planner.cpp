@@ -436,7 +436,7 @@ Result<void> check_sendable(const PlanFacts& plan, const PlanSummary& plan_summa
                     why)};
   };
   if (mode == ProjectMode::simplified && plan.options.find(wire_forms_key) == nullptr) {
-    return refuse("which took X and $device:X for two ids, where the project has one");
+    return refuse("which took X and $device:X for two ids, while they are one in the project");
   }
   const auto verbs = verbs_of(mode);
   for (const auto op : {input::Op::create, input::Op::alias, input::Op::merge}) {
@@ -523,18 +523,17 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::RowReader& r
   }
   for (const auto& file : row_reader.files()) {
     if (file.long_rows == 0) continue;
-    progress.note(
-        Weight::warning,
-        fmt::format("{}: {} rows span several lines, the longest {} lines from line {} "
-                    "on: if fields have no line breaks there, a stray quote swallows rows",
-                    file.path, file.long_rows, file.longest_lines, file.longest_at));
+    progress.note(Weight::warning,
+                  fmt::format("{}: {} rows span several lines, the longest {} lines from line {} "
+                              "on: if its fields have no line breaks, a stray quote swallows rows",
+                              file.path, file.long_rows, file.longest_lines, file.longest_at));
   }
   if (report.held_rows() > 0) {
-    progress.note(Weight::warning,
-                  held_rows.places +
-                      ": the last line has no line end: it is held, as its writer may have died "
-                      "over it: check that the export is complete, or take it with "
-                      "--last-row take");
+    progress.note(
+        Weight::warning,
+        held_rows.places +
+            ": the last line has no line end: it is held, because its writer may have been cut "
+            "off: check that the export is complete, or take it with --last-row take");
   }
   if (auto still = hold.check(); !still) return still.error();
   // Rejected and held rows are durable before the plan that counts them is published.
@@ -624,7 +623,7 @@ Result<void> match_plan(const PlanFacts& plan, const PlanOptions& options) {
     }
     if (!same) {
       return Error{Errc::input,
-                   fmt::format("{}: its content is not what was planned", inputs[i].path)};
+                   fmt::format("{}: its content differs from what was planned", inputs[i].path)};
     }
   }
   return {};

@@ -84,9 +84,11 @@ Result<std::vector<std::uint64_t>> read_refused(io::Files& files, const std::str
   const auto file = files.open(path);
   if (!file) return file.error();
   const auto wrong = [&] {
-    return Error{Errc::input, fmt::format("{}: is not what the checkpoint counts: restore it (to "
-                                          "edit dead letters, work on a copy)",
-                                          path)};
+    return Error{
+        Errc::input,
+        fmt::format(
+            "{}: does not match the checkpoint: restore it (to edit dead letters, work on a copy)",
+            path)};
   };
   std::string piece;
   std::string letter;  // the start of a line that continues in the next piece

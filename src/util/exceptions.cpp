@@ -16,7 +16,7 @@ namespace idmerge::util {
 namespace {
 
 constexpr std::string_view memory_words =
-    "out of memory: the job is as it stands on disk: run the same command again";
+    "out of memory: the job on disk is intact: run the same command again";
 
 /// Falls back to a text that a string stores without allocation.
 Error out_of_memory() noexcept {
@@ -47,9 +47,9 @@ Error meaning_of(const std::exception& exception) {
     case ENOMEM:
       return system_error("this machine", error_number);
     default:
-      return {Errc::internal, fmt::format("not foreseen: {}: please report it; the job can be "
-                                          "resumed",
-                                          exception.what())};
+      return {Errc::internal,
+              fmt::format("unexpected error: {}: please report it; the job can be resumed",
+                          exception.what())};
   }
 }
 
@@ -73,16 +73,16 @@ void say_line(Texts... texts) {
   if (std::current_exception() == nullptr) {
     // An exception thrown while a scope is left: the compiler calls std::terminate() without making
     // it the current exception.
-    say_line("idmerge: ended in the middle of an error, most likely ", memory_words);
+    say_line("idmerge: ended while handling an error, most likely ", memory_words);
   } else {
     try {
       throw;
     } catch (const std::bad_alloc&) {
       say_line("idmerge: ", memory_words);
     } catch (const std::exception& exception) {
-      say_line("idmerge: not foreseen: ", exception.what(), report);
+      say_line("idmerge: unexpected error: ", exception.what(), report);
     } catch (...) {
-      say_line("idmerge: not foreseen", report);
+      say_line("idmerge: unexpected error", report);
     }
   }
   ::_exit(exit_code(Errc::internal));

@@ -105,11 +105,11 @@ Result<KeyValues> KeyValues::parse(std::string_view text) {
     }
     const auto key = line.substr(0, equals);
     if (result.find(key) != nullptr) {
-      return Error{Errc::input, fmt::format("line {}: {} stands here twice", line_number, key)};
+      return Error{Errc::input, fmt::format("line {}: {} occurs twice", line_number, key)};
     }
     std::string value;
     if (!unescape(line.substr(equals + 3), value)) {
-      return Error{Errc::input, fmt::format("line {}: not an escape of ours", line_number)};
+      return Error{Errc::input, fmt::format("line {}: unknown escape", line_number)};
     }
     result.pairs_.emplace_back(key, std::move(value));
   }

@@ -178,7 +178,7 @@ TEST_SUITE("cli/credentials") {
     for (const std::string line : {"aHVudGVyMg==", "export hunter2=", "=hunter2", "hunter2=x"}) {
       CAPTURE(line);
       const auto bare = error_of({.file = folder.file("b", line + "\n")}, environment_of(complete));
-      CHECK(bare.find("what stands before its = is none of MIXPANEL_TOKEN") != std::string::npos);
+      CHECK(bare.find("the text before its = is none of MIXPANEL_TOKEN") != std::string::npos);
       CHECK(bare.find("hunter2") == std::string::npos);
       CHECK(bare.find("aHVu") == std::string::npos);
     }
@@ -203,10 +203,10 @@ TEST_SUITE("cli/credentials") {
     CHECK(error_of({.command = "no-such-program-here"}, environment).find("No such file") !=
           std::string::npos);
     CHECK(error_of({.command = "sleep 1000", .command_timeout = 50ms}, environment) ==
-          "--credentials-command: sleep: no end after 50ms: run it by hand to see why");
+          "--credentials-command: sleep: still running after 50ms: run it by hand to see why");
     CHECK(error_of({.command = "sh -c 'exec >&-; sleep 1000'", .command_timeout = 50ms},
                    environment) ==
-          "--credentials-command: sh: no end after 50ms: run it by hand to see why");
+          "--credentials-command: sh: still running after 50ms: run it by hand to see why");
     CHECK(error_of({.command = "yes"}, environment).find("prints more than 64KiB") !=
           std::string::npos);
     CHECK(error_of({.command = "echo '"}, environment) ==

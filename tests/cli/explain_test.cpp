@@ -82,12 +82,12 @@ TEST_SUITE("cli/explain") {
         contains(held, claimed + " -> u4 (create, from " + input + ": line 9): held: conflict\n"));
     CHECK(!contains(held, "its cluster"));
     CHECK(contains(said_of(stage, {"u3", "--job", job}),
-                   "held links stand against\n    " + claimed + " -> u4"));
+                   "conflicting held links\n    " + claimed + " -> u4"));
     CHECK(
         contains(said_of(stage, {"null", "--job", job}), ": line 7: rejected: the id is a place"));
     CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
-          "x\\x1b[2J\n  nothing in this job names it\nerror: " + job +
-              ": nothing names 1 of the 1 ids: check how they are spelled, byte for byte");
+          "x\\x1b[2J\n  not found in this job\nerror: " + job +
+              ": 1 of the 1 ids were not found: check their spelling, byte for byte");
     CHECK(contains(said_of(stage, {"null", "x", "y", "--job", job}), "names 2 of the 3 ids"));
   }
 
@@ -124,7 +124,7 @@ TEST_SUITE("cli/explain") {
     const auto job = input + ".idmerge";
     CHECK(said_of(stage, {"qa-1", "--job", job}) ==
           "qa-1\n  rows that name it: 1\n    " + input +
-              ": line 2: rejected: denied: --deny-file forbids to link one of its ids\n");
+              ": line 2: rejected: denied: one of its ids is in --deny-file\n");
     CHECK(contains(said_of(stage, {"a1", "--job", job, "--format", "ndjson"}),
                    "\"line\":2,\"byte_offset\":21,\"is\":\"rejected\",\"reason\":\"denied\"},"
                    "{\"file\":"));
@@ -269,7 +269,8 @@ TEST_SUITE("cli/explain") {
       refuse_first_link(stage, job, bad);
       CHECK(said_of(stage, {first, "--job", job}) ==
             "error: " + refused +
-                ": a line is no dead letter: the file was changed: restore it, or start a new job");
+                ": a line is not a dead letter: the file was changed: restore it, or start a new "
+                "job");
     }
   }
 
@@ -321,8 +322,8 @@ TEST_SUITE("cli/explain") {
     CHECK(settings_of({"explain", "--job", "x", "--", "-dash"})->explain ==
           std::vector<std::string>{"-dash"});
     CHECK(settings_of({"explain", "-dash", "--job", "x"}).error().what ==
-          "-dash: unknown option: see idmerge explain --help; an id that begins with a dash stands "
-          "behind --: idmerge explain --job DIR -- ID");
+          "-dash: unknown option: see idmerge explain --help; put an id that begins with a dash "
+          "after --: idmerge explain --job DIR -- ID");
     CHECK(settings_of({"explain", "a", "--job", "x", "--format", "csv"}).error().code ==
           Errc::usage);
   }

@@ -291,7 +291,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(
         stage.heard("decisions: the plan was made without a file, now one is given: the job has"));
     CHECK(stage.code({"plan", input, "--max-held", "none", "--decisions", decisions}) == 0);
-    CHECK(stage.heard("planning anew"));
+    CHECK(stage.heard("planning again"));
     CHECK(stage.heard(decisions + ": line 6: no row has this anonymous id"));
     const auto view = view_job(stage.files, input + ".idmerge");
     CHECK(view->plan_summary.sendable() == 1);
@@ -307,7 +307,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.heard("decisions: the plan was made with another file: the job has"));
     stage.scratch.write("d.csv", "anonymous_id,user_id\na1,u1\na1,u2\n");
     CHECK(stage.code(run) == 2);
-    CHECK(stage.heard("--decisions: " + decisions + ": line 3: decides otherwise than line 2"));
+    CHECK(stage.heard("--decisions: " + decisions + ": line 3: contradicts line 2"));
   }
 
   TEST_CASE("denied ids are rejected, and the list is part of the plan") {
@@ -328,7 +328,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.heard("deny_file: the plan was made with a file, now none is given: the job has"));
     stage.scratch.write("deny", "qa-1\n");
     CHECK(stage.code(plan) == 0);
-    CHECK(stage.heard("planning anew"));
+    CHECK(stage.heard("planning again"));
     stage.scratch.write("deny", "qa-1\n/(/\n");
     CHECK(stage.code(plan) == 2);
     CHECK(stage.heard("--deny-file: " + list + ": line 2: is no regular expression"));
@@ -464,7 +464,7 @@ TEST_SUITE("cli/plan_command") {
     const auto job = input + ".idmerge";
     CHECK(stage.code({"plan", input, "--anon-field", "dev", "--user-field", "usr"}) == 0);
     CHECK(stage.code({"plan", input}) == 2);
-    CHECK(stage.heard("with the columns of the plan before: idmerge plan " + input + " --job " +
+    CHECK(stage.heard("with the columns of the previous plan: idmerge plan " + input + " --job " +
                       job + " --anon-field dev --user-field usr\n"));
     CHECK(stage.code({"run", input, "--to", "emulator"}) == 2);
     CHECK(stage.heard("or start a new job: idmerge run " + input + " --to emulator --job " + input +
@@ -523,13 +523,13 @@ TEST_SUITE("cli/plan_command") {
           0);
   }
 
-  TEST_CASE("planning anew is allowed until something was sent") {
+  TEST_CASE("planning again is allowed until something was sent") {
     Stage stage;
     const auto input = stage.scratch.write("p.csv", clean_rows);
     CHECK(stage.code({"plan", input}) == 0);
     stage.scratch.write("p.csv", std::string(clean_rows) + "new,u9\n");
     CHECK(stage.code({"plan", input}) == 0);
-    CHECK(stage.heard("planning anew"));
+    CHECK(stage.heard("planning again"));
     CHECK(view_job(stage.files, input + ".idmerge")->plan_summary.read == 3);
     const auto service = running_emulator();
     CHECK(stage.code({"run", input, "--to", service->url()}) == 0);
@@ -766,7 +766,7 @@ TEST_SUITE("cli/plan_command") {
     const auto input = stage.scratch.write("p.csv", clean_rows);
     CHECK(stage.code({"run", input, "--to", service->url(), "--attempts", "2", "--backoff-min",
                       "1ms", "--backoff-max", "5ms"}) == 5);
-    CHECK(stage.heard("1 links failed again and again while others succeeded"));
+    CHECK(stage.heard("1 links failed repeatedly while others succeeded"));
     const auto view = view_job(stage.files, input + ".idmerge");
     CHECK(view->pending() == 1);
     CHECK(view->delivered() == 1);
@@ -889,7 +889,7 @@ TEST_SUITE("cli/plan_command") {
       CHECK(next.find(option) == next.rfind(option));
       CHECK(stage.heard("or, if the address is right: idmerge run --job " + job + " --yes") ==
             (option == "--to"));
-      CHECK(stage.heard("or, by Mixpanel's public ingestion: idmerge run " + input + " --to " +
+      CHECK(stage.heard("or, with Mixpanel's import API: idmerge run " + input + " --to " +
                         server.url() + " --job " + input +
                         ".2.idmerge --api import --project-mode 'original|simplified' "
                         "--project-id N\n") == (option == "--to"));
@@ -921,7 +921,7 @@ TEST_SUITE("cli/plan_command") {
                       "--max-cluster", "7",      "--max-rejected", "none"}) == 0);
     CHECK(stage.code(
               {"run", "--job", job, "--to", server.url(), "--max-rejected", "none", "--yes"}) == 7);
-    CHECK_MESSAGE(stage.heard("or, by Mixpanel's public ingestion: idmerge run " + input +
+    CHECK_MESSAGE(stage.heard("or, with Mixpanel's import API: idmerge run " + input +
                               " --max-rejected none --to " + server.url() + fields +
                               " --deny-file FILE --max-cluster 7 --job " + job +
                               ".2.idmerge --api import --project-mode 'original|simplified' "
@@ -952,7 +952,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.code({"run", input, "--yes", "--to", server.url(), "--api", "import",
                       "--project-mode", "original", "--project-id", "1", "--batch", "1",
                       "--connections", "1"}) == 7);
-    CHECK(stage.heard("another job sends all links again, also those that were delivered"));
+    CHECK(stage.heard("another job sends all links again, including those already delivered"));
     CHECK(stage.heard(" --project-mode simplified\n"));
   }
 

@@ -83,14 +83,14 @@ TEST_SUITE("cli/previous_job") {
     CHECK(judged(half_more, 60'169'803, last).empty());
     CHECK(judged(half_more, 60'169'804, last) ==
           "--max-links: 60,169,804 links are to be sent, over 150% of the 40,113,202 that "
-          "jobs/last had to send: look at the census, or raise the guard");
+          "jobs/last had to send: look at the summary, or raise the guard");
     CHECK(judged(half_more, 0, PreviousJob{"jobs/last", 0}).empty());
     CHECK_FALSE(judged(half_more, 1, PreviousJob{"jobs/last", 0}).empty());
     CHECK(judged(half_more, 1'000'000'000, {}, "none").empty());
     CHECK(judged({Limit::Kind::percent, 0, 50}, 6, PreviousJob{"jobs/last", 10}) != "");
     CHECK(judged({Limit::Kind::count, 7, 0}, 7).empty());
     CHECK(judged({Limit::Kind::count, 7, 0}, 8) ==
-          "--max-links: 8 links are to be sent, over 7: look at the census, or raise the guard");
+          "--max-links: 8 links are to be sent, over 7: look at the summary, or raise the guard");
     CHECK(judged({}, 8).empty());
   }
 
@@ -102,7 +102,7 @@ TEST_SUITE("cli/previous_job") {
     for (const std::string command : {"plan", "run"}) {
       CHECK(nights.tonight(command, input, nights.by(nights.last)) == 6);
       CHECK(stage.heard("--max-links: 4 links are to be sent, over 150% of the 2 that " +
-                        nights.last + " had to send: look at the census, or raise the guard\n"));
+                        nights.last + " had to send: look at the summary, or raise the guard\n"));
       CHECK(stage.said.ends_with(" --max-links none\n"));
       CHECK(stage.scratch.read("p.csv.idmerge/summary.json").find("over 150% of the 2 that") !=
             std::string::npos);
@@ -140,8 +140,9 @@ TEST_SUITE("cli/previous_job") {
     Nights nights;
     const auto input = nights.write("p.csv", 9);
     CHECK(nights.tonight("plan", input, nights.by("none")) == 0);
-    CHECK(nights.stage.heard(
-        "--max-links: 150% of no last job (--last-job none): this guard is off"));
+    CHECK(
+        nights.stage.heard("--max-links: 150%: there is no last job to compare with (--last-job "
+                           "none): this guard is off"));
     CHECK(nights.tonight("run", input, nights.by("none")) == 0);
     CHECK(nights.stage.heard("this guard is off"));
   }

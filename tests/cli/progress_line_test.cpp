@@ -81,8 +81,8 @@ TEST_SUITE("cli/progress_line") {
     now.rate_limited_now = 2;
     now.since_success = 75s;
     CHECK(sending_text(now, 0) ==
-          "sending: 12,348 of 100,000 links (12.3 %), 0.0/s, 3 refused, 1 parked, 12 repeats, "
-          "2 throttled, no success for 1m15s");
+          "sending: 12,348 of 100,000 links (12.3 %), 0.0/s, 3 refused, 1 parked, 12 retries, 2 "
+          "rate-limited, no success for 1m15s");
     now = sending(12'345, 30s);
     now.paused_for = 3'590s;
     CHECK(sending_text(now, 500) ==

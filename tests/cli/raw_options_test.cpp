@@ -102,7 +102,7 @@ TEST_SUITE("cli/raw_options") {
     CHECK(world.error_of({"rnu"}) == "\"rnu\": no such command: did you mean run?");
     CHECK(world.error_of({"frobnicate"}) == "\"frobnicate\": no such command: see idmerge --help");
     CHECK(world.error_of({"--rate", "5/s"}) ==
-          "--rate: options stand behind the command: idmerge run --rate ...");
+          "--rate: options come after the command: idmerge run --rate ...");
     CHECK(world.error_of({"run", "--ratte", "5/s"}) ==
           "--ratte: unknown option: did you mean --rate?");
     CHECK(world.error_of({"run", "--frobnicate=5"}) ==
@@ -145,17 +145,17 @@ TEST_SUITE("cli/raw_options") {
   TEST_CASE("a unit belongs to its number") {
     const World world;
     CHECK(world.error_of({"run", "x.csv", "--max-held", "5", "%"}) ==
-          "--max-held 5 %: number and unit are one word: write --max-held 5%");
+          "--max-held 5 %: no blank between number and unit: write --max-held 5%");
     CHECK(world.error_of({"run", "--timeout", "30", "s", "x.csv"}) ==
-          "--timeout 30 s: number and unit are one word: write --timeout 30s");
+          "--timeout 30 s: no blank between number and unit: write --timeout 30s");
     CHECK(world.error_of({"run", "--row-max", "2", "MiB"}) ==
-          "--row-max 2 MiB: number and unit are one word: write --row-max 2MiB");
+          "--row-max 2 MiB: no blank between number and unit: write --row-max 2MiB");
     CHECK(world.error_of({"run", "--rate", "20", "/s"}) ==
-          "--rate 20 /s: number and unit are one word: write --rate 20/s");
+          "--rate 20 /s: no blank between number and unit: write --rate 20/s");
     CHECK(world.error_of({"run", "--max-held=5", "%"}) ==
-          "--max-held=5 %: number and unit are one word: write --max-held=5%");
+          "--max-held=5 %: no blank between number and unit: write --max-held=5%");
     CHECK(world.error_of({"run", "x.csv", "--timeout=30", "s"}) ==
-          "--timeout=30 s: number and unit are one word: write --timeout=30s");
+          "--timeout=30 s: no blank between number and unit: write --timeout=30s");
     // Files may be called like units of other options, and like anything behind --.
     CHECK(world.parse({"run", "--max-held", "5", "s"})->inputs == std::vector<std::string>{"s"});
     CHECK(world.parse({"run", "--burst", "5", "MiB"})->inputs == std::vector<std::string>{"MiB"});
@@ -257,9 +257,8 @@ TEST_SUITE("cli/raw_options") {
       world.files["c"] = std::string("\n") + setting;
       const auto error = world.error_of({"run", "--config", "c"});
       CHECK(error.starts_with("c: line 2: "));
-      CHECK(
-          error.ends_with(" is a number in another spelling than its value: write the text that "
-                          "is meant in quotes"));
+      CHECK(error.ends_with(
+          " is read as a number, which is spelled differently: put the text in quotes"));
     }
     CHECK(world.parse({"run", "--config", "c", "--format", "csv"}));
   }

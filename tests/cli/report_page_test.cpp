@@ -169,14 +169,14 @@ TEST_SUITE("cli/report_page") {
 
   TEST_CASE("how it ended stands in the first sentence") {
     CHECK(headline(sent_view(1200, 1200, 0), {}) ==
-          "Finished: 1,200 links delivered, all there were to send");
+          "Finished: 1,200 links delivered, nothing left to send");
     CHECK(headline(sent_view(5, 3, 2), {.exit_code = 3}) ==
           "Finished: 3 of 5 links delivered; 2 refused");
     CHECK(headline(sent_view(5, 3, 0), {.exit_code = 143, .stop = "interrupted"}) ==
           "Stopped: 2 of 5 links pending");
     CHECK(headline(sent_view(5, 3, 0), {}) == "Unfinished: 2 of 5 links pending");
     CHECK(headline(sent_view(1, 1, 0), {.rehearsal = true}) ==
-          "Rehearsal finished: 1 link delivered, all there were to send");
+          "Rehearsal finished: 1 link delivered, nothing left to send");
     CHECK(headline(sent_view(0, 0, 0), {}) == "Finished: there was nothing to send");
     auto planned = sent_view(1, 0, 0);
     planned.run.reset();

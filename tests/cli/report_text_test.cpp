@@ -64,7 +64,7 @@ TEST_SUITE("cli/report_text") {
                         "--decisions", decisions, "--max-held", "none"}) == 0);
     CHECK(count_of(stage.said, "outranked") == "1");
     CHECK(count_of(stage.said, "conflict") == "2");
-    CHECK(stage.heard(" 2  it is not settled whose the anonymous id is\n"));
+    CHECK(stage.heard(" 2  claimed by more than one user\n"));
     CHECK(count_of(stage.said, "with more than one user") == "1");
   }
 
@@ -74,7 +74,7 @@ TEST_SUITE("cli/report_text") {
     const auto text = plan_summary_text(*view, IdMask(false), Rate{0, false});
     CHECK_FALSE(has(text, "0305e82c33"));
     CHECK_FALSE(has(text, "user-1@example.com"));
-    CHECK(has(text, "at no rate limit"));
+    CHECK(has(text, "without a rate limit"));
   }
 
   TEST_CASE("an id cannot steer the terminal that shows it") {
@@ -111,8 +111,8 @@ TEST_SUITE("cli/report_text") {
     plan_summary.to_send = {0, 0, 10};
     plan_summary.unsided = 10;
     CHECK(has(plan_summary_text(view, IdMask(true), Rate{}),
-              "nothing guards them against conflicts"));
-    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}), "merge can fuse two known users"));
+              "they are not checked for conflicts"));
+    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}), "merge can join two known users"));
   }
 
   TEST_CASE(
@@ -126,8 +126,8 @@ TEST_SUITE("cli/report_text") {
                                            "3f2504e0-4f89-41d3-9a0c-0305e82c3301,u1,tomorrow\n");
     REQUIRE(stage.code({"plan", input, "--order-field", "at", "--max-rejected", "none"}) == 0);
     const auto said =
-        "look: 1 rows have an order that cannot be read, and claim their ids as rows "
-        "without one do: the first in " +
+        "note: 1 rows have an order that cannot be read and are treated as rows without one: the "
+        "first in " +
         input +
         ", line 3, column 41: write all as integers of one unit, or all as times "
         "such as 2026-11-23T18:00:00Z, none of them or all without a zone\n";

@@ -38,10 +38,10 @@ TEST_SUITE("cli/settings") {
     CHECK(run_error({"--max-links", "10001%"}) == "--max-links: \"10001%\" is more than 10000%");
     CHECK(run_error({"--max-held", "150%"}) == "--max-held: \"150%\" is more than 100%");
     CHECK(run_error({"--max-links", "150%"}) ==
-          "--max-links: 150% is of the links of the last finished job: name it with --last-job "
+          "--max-links: 150% refers to the links of the last finished job: name it with --last-job "
           "DIR, or write --last-job none while there is none");
     CHECK(run_error({"--last-job", "j"}) ==
-          "--last-job: guards nothing without --max-links P%: add for example 150%");
+          "--last-job: has no effect without --max-links P%: add for example --max-links 150%");
     CHECK(run_error({"--max-links", "150%", "--last-job", ""}) ==
           "--last-job: is empty: write a value");
     CHECK(settings_of({"run", "x", "--to", "eu", "--max-links", "none", "--last-job", "j"}));
@@ -59,13 +59,13 @@ TEST_SUITE("cli/settings") {
     CHECK(error_of({"status"}) == "--job: is missing: name the directory of the job");
     CHECK(error_of({"plan", ""}) == "INPUT: is empty: name a file, a directory, a glob or -");
     CHECK(
-        error_of({"run", "-", "--job", "j", "--to", "us"}).starts_with("--expect-rows: is needed"));
+        error_of({"run", "-", "--job", "j", "--to", "us"}).starts_with("--expect-rows: is required"));
     CHECK(settings_of({"run", "-", "--job", "j", "--to", "us", "--expect-rows", "any"}));
     const idmerge::testing::Scratch scratch;
     const auto pipe = scratch.path("pipe");
     REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
     CHECK(error_of({"run", pipe, "--job", "j", "--to", "us"})
-              .starts_with("--expect-rows: is needed"));
+              .starts_with("--expect-rows: is required"));
     CHECK(settings_of({"plan", "-", "--job", "j"}));
     CHECK(run_error({"--backoff-min", "61s"}) ==
           "--backoff-min: 1m1s is more than --backoff-max 1m: lower it");
@@ -146,11 +146,11 @@ TEST_SUITE("cli/settings") {
     CHECK(check({}));
     CHECK(check({"--op", "merge", "--no-header", "--rate", "1/s"}));
     CHECK(check({"--op", "create"}).error().what ==
-          "--op: is not what the plan was made with: leave it out, or plan a new job");
+          "--op: differs from the plan: leave it out, or plan a new job");
     CHECK_FALSE(check({"--anon-field", "#2"}));
     CHECK_FALSE(check({"--null-word", "x"}));
     CHECK(check({"--min-rows", "5"}).error().what ==
-          "--min-rows: is for planning, and the plan is made: leave it out");
+          "--min-rows: is a planning option, and there is a plan already: leave it out");
   }
 
   TEST_CASE("a switch and its opposite set one thing, and the flag goes before all else") {

@@ -45,7 +45,7 @@ TEST_SUITE("cli/status") {
     REQUIRE(lock);
     const auto text = status_text(stage.files, job);
     REQUIRE(text);
-    CHECK(text->find("at work: pid 4711 on etl-7") != std::string::npos);
+    CHECK(text->find("running: pid 4711 on etl-7") != std::string::npos);
     CHECK(text->find("go on:") == std::string::npos);
   }
 
@@ -107,19 +107,19 @@ TEST_SUITE("cli/status") {
     const RunPaths run = JobPaths{job}.run();
     CHECK(says("\nrate: 500/s, the default\n"));
     REQUIRE(request_rate(stage.files, run, "20/s"));
-    CHECK(says("\nrate: 20/s, as idmerge rate said\n"));
+    CHECK(says("\nrate: 20/s, set by idmerge rate\n"));
     REQUIRE(request_rate(stage.files, run, "00:00,pause"));
-    CHECK(says("\nrate: 00:00,pause, as idmerge rate said; now pause\n"));
+    CHECK(says("\nrate: 00:00,pause, set by idmerge rate; now pause\n"));
     REQUIRE(stage.files.replace(run.rate(), "fast\n"));
     CHECK(says("\nnote: " + run.rate() + ": \"fast\" is not a rate"));
-    CHECK(says(": it is not heeded\nrate: 500/s, the default\n"));
+    CHECK(says(": it is ignored\nrate: 500/s, the default\n"));
     auto emulator = Emulator::start({});
     REQUIRE(emulator);
     CHECK(stage.code({"run", "--job", job, "--to", (*emulator)->url(), "--rate", "200/s",
                       "--max-requests", "1", "--max-rejected", "none", "--max-held", "none"}) == 8);
-    CHECK(says("\nrate: 200/s, as it was run with\n"));
+    CHECK(says("\nrate: 200/s, as the run was started\n"));
     REQUIRE(request_rate(stage.files, run, "30req/s"));
-    CHECK(says("\nrate: 30req/s, as idmerge rate said\n"));
+    CHECK(says("\nrate: 30req/s, set by idmerge rate\n"));
     CHECK(stage.code({"run", "--job", job}) == 3);
     CHECK(!says("\nrate: "));
   }
@@ -148,7 +148,7 @@ TEST_SUITE("cli/status") {
       return lines.substr(lines.find('\n') + 1);
     };
     REQUIRE(run_with("2MB/s", "1") == 8);
-    CHECK(behind_rate(0) == "rate-bytes: 2MB/s, as it was run with\n");
+    CHECK(behind_rate(0) == "rate-bytes: 2MB/s, as the run was started\n");
     REQUIRE(run_with("0", "1") == 8);
     CHECK(behind_rate(0).empty());
     const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(
@@ -158,12 +158,12 @@ TEST_SUITE("cli/status") {
     const std::chrono::sys_seconds until(std::chrono::seconds(now_s + 1800));
     const auto paused = behind_rate(now_s + 1800);
     CHECK(paused.starts_with("paused: until " + rfc3339(until) +
-                             ", as the service asked, no run sends before; "));
-    CHECK(paused.ends_with(" are left\n"));
+                             ", as the service requested ("));
+    CHECK(paused.ends_with(" left); no run sends before\n"));
     CHECK(behind_rate(now_s + 100'000).empty());  // said while the clock was ahead
     // What is sent now stands below what is allowed.
     CHECK(behind_rate(now_s - 1, 1'234) ==
-          "limited by the service: 1,234 links/s when it was last asked\n");
+          "rate-limited by the service: 1,234 links/s at the last request\n");
   }
 
   TEST_CASE("a batch has another rate when nobody says one") {

@@ -89,7 +89,7 @@ TEST_SUITE("cli/summary_file") {
     const auto fifo = stage.scratch.path("fifo");
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
     CHECK(stage.code({"plan", input, "--summary", fifo}) == 2);
-    CHECK(stage.heard("nobody reads it"));
+    CHECK(stage.heard("no process reads it"));
     const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     REQUIRE(reader >= 0);
     CHECK(stage.code({"plan", input, "--summary", fifo}) == 0);

@@ -80,7 +80,7 @@ class Cases(harness.Case):
             self.assertIn("have a number such as 12345.0 as their " + name.split(".")[0], said)
             self.plan(name, head + table, "--max-decimals", "none", job=self.dir / (name + "2"))
         job, said = self.plan("some.csv", head + "a1,12345.0\na2,u2\na3,u3\n")
-        self.assertIn("look: 1 rows have a number such as 12345.0 as their user id", said)
+        self.assertIn("note: 1 rows have a number such as 12345.0 as their user id", said)
         # Ids that resemble such numbers are sent.
         ids = ["1234567890.1234567890", "GA1.2.1234567890.1234567890", "1e11", "deadbeef", "12e45678",
                "1E-05", "3.0.1", "o'brien", "1.5"]
@@ -91,7 +91,7 @@ class Cases(harness.Case):
     def test_a_row_number_is_called_one(self):
         head = "anonymous_id,user_id\n"
         _, said = self.plan("rows.csv", head + "".join(f"d{n},{n + 40}\n" for n in range(20)))
-        self.assertIn("look: the user ids count the rows one by one", said)
+        self.assertIn("note: the user ids count the rows one by one", said)
         _, said = self.plan("ids.csv", head + "".join(f"d{n},{n * n}7\n" for n in range(20)))
         self.assertNotIn("one by one", said)
 
@@ -99,17 +99,17 @@ class Cases(harness.Case):
         job, said = self.plan("sqlcmd.csv", "anonymous_id|user_id\n------------|-------\n"
                               "a1          |u1     \na2          |u2     \n", "--delimiter", "|",
                               "--max-rejected", "none")
-        self.assertIn("look: 2 rows have an id that begins or ends with white space", said)
+        self.assertIn("note: 2 rows have an id that begins or ends with white space", said)
         self.assertEqual(self.planned_links(job), [("a1          ", "u1     "), ("a2          ", "u2     ")])
         self.assertEqual(self.reasons(job), [(2, "placeholder")])
         _, said = self.plan("spaces.csv", "anonymous_id,user_id\na1,u1\na2,\u00a0u2\na3,u3\u200b\na4, u4\n"
                             "a5,u 5\n")
-        self.assertIn("look: 3 rows have an id that begins or ends", said)
+        self.assertIn("note: 3 rows have an id that begins or ends", said)
 
     def test_tsv_backslash_escapes(self):
         table = "anonymous_id\tuser_id\na1\tO\\'Brien\na2\tDOM\\\\bob\na3\t\\N\na4\tu4\n"
         job, said = self.plan("clickhouse.tsv", table, "--format", "tsv")
-        self.assertIn("look: 2 rows have an id with a backslash", said)
+        self.assertIn("note: 2 rows have an id with a backslash", said)
         self.assertEqual(self.planned_links(job)[0], ("a1", "O\\'Brien"))
         # Where commas part the fields, it is part of the id: DOMAIN\name.
         _, said = self.plan("domain.csv", "anonymous_id,user_id\na1,CORP\\jdoe\n")
@@ -126,7 +126,7 @@ class Cases(harness.Case):
         job, said = self.plan("pairs.csv", table, *order, "--max-held", "none", "--max-rejected",
                               "none", job=self.dir / "seen")
         self.assertEqual(self.planned_links(job), [("d2", "u3")])
-        self.assertIn("look: 1 rows have an order that cannot be read", said)
+        self.assertIn("note: 1 rows have an order that cannot be read", said)
         self.assertIn("integers of one unit", said)
 
     def test_order_as_warehouses_write_it(self):

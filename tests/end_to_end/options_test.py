@@ -159,9 +159,9 @@ class Options(Case):
 
     def test_a_misspelt_guard_ends_what_it_should_guard(self):
         env = self.environment(IDMERGE_MAX_HEDL="0")
-        self.mistake(2, "plan", self.file(), env=env, says="guards nothing")
+        self.mistake(2, "plan", self.file(), env=env, says="misspelt guard")
         self.call(0, "plan", self.file(), "--job", "made")
-        # It guards nothing where only is looked.
+        # Commands that only read a job warn of it.
         _, err = self.call(0, "status", "--job", "made", env=env)
         self.assertIn("IDMERGE_MAX_HEDL", err)
 
@@ -231,7 +231,7 @@ class Jobs(Case):
                     self.assertIn("plan name, address_2", err)
         deny = self.file("deny", f"qa\n/({user}/\n")
         err = self.mistake(2, "plan", self.file(), "--deny-file", deny, "--show-ids", "never",
-                           says="line 2: is no regular expression: missing ): see")
+                           says="line 2: is not a regular expression: missing ): see")
         self.assertNotIn(user, err)
 
     def test_several_inputs_need_a_job(self):

@@ -104,13 +104,13 @@ class Surplus(harness.Case):
     # What came before that may have become durable in time: it is right.
     def check_found(self, script, *more, again=("device-5",)):
         server, err = self.send(script, *more)
-        self.assertEqual(err.count("nobody had asked for"), 1, err)
+        self.assertEqual(err.count("an answer came without a request"), 1, err)
         for device in again:
             self.assertGreaterEqual(server.asked.count(device), 2, server.asked)
 
     def check_not_found(self, script, *more):
         server, err = self.send(script, *more)
-        self.assertNotIn("nobody had asked for", err)
+        self.assertNotIn("an answer came without a request", err)
         self.assertEqual(len(server.asked), self.links)
 
     def at(self, where, words):
@@ -157,7 +157,7 @@ class Surplus(harness.Case):
 
     def test_everything_twice(self):
         server, err = self.send(lambda device, times, own: own + own)
-        self.assertEqual(err.count("nobody had asked for"), 1, err)
+        self.assertEqual(err.count("an answer came without a request"), 1, err)
         self.assertLessEqual(len(server.asked), 2 * self.links + 2)
 
     def test_the_next_run_asks_again_what_the_last_answer_of_a_run_left_in_doubt(self):

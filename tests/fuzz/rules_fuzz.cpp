@@ -105,7 +105,7 @@ void check_deny_list(std::string_view text) {
   constexpr std::size_t lines_max = 40;  // each id is asked of each line
   const auto list = DenyList::parse(text);
   if (!list) {
-    if (list.error().what.starts_with("the expressions are too large together")) return;
+    if (list.error().what.starts_with("the expressions together are too large")) return;
     check_refused_line(text, list.error(),
                        [](std::string_view before) { return DenyList::parse(before).has_value(); });
     return;

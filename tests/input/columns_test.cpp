@@ -53,7 +53,7 @@ TEST_SUITE("input/columns") {
 
   TEST_CASE("two candidates are an error that names both and shows the header") {
     CHECK(chosen({}, {"device_id", "user_id", "anonymous_id"}) ==
-          "the anonymous side could be device_id (#1) or anonymous_id (#3): choose one with "
+          "the anonymous id could be device_id (#1) or anonymous_id (#3): choose one with "
           "--anon-field; the header is: device_id, user_id, anonymous_id");
     CHECK(contains(chosen({}, {"user_id", "anon_id", "user_id"}), "user_id (#1) or user_id (#3)"));
     CHECK(chosen({.anon = "device_id"}, {"device_id", "user_id", "anonymous_id"}) == "0,1");
@@ -61,7 +61,7 @@ TEST_SUITE("input/columns") {
 
   TEST_CASE("a side without a candidate is an error that shows the header") {
     CHECK(chosen({}, {"anonymous_id", "uid"}) ==
-          "nothing is certain to be the user side: name it with --user-field; the header is: "
+          "no column recognized as the user id: name it with --user-field; the header is: "
           "anonymous_id, uid");
     CHECK(contains(chosen({}, {"anonymous id", "user_id "}), "--anon-field"));
     CHECK(contains(chosen({.user = "email"}, {"anonymous_id", "user_id"}),
@@ -128,7 +128,7 @@ TEST_SUITE("input/columns") {
     CHECK(choose_columns({.op = Op::merge, .ids = "#1,#2"}, 2));
     CHECK(contains(choose_columns({.op = Op::merge, .ids = "#1"}, 2).error().what,
                    "two fields are needed"));
-    CHECK(contains(choose_columns({.op = Op::merge}, 2).error().what, "nothing is certain"));
+    CHECK(contains(choose_columns({.op = Op::merge}, 2).error().what, "no column recognized"));
     for (const auto* bad : {"x", "x,", ",x", "x,y,x", "x,x", "x,z"}) {
       CAPTURE(bad);
       CHECK(!choose_columns({.op = Op::merge, .ids = bad}, Names{"x", "y"}));
@@ -145,7 +145,7 @@ TEST_SUITE("input/columns") {
     CHECK(contains(chosen_fields({.anon = "#1", .user = "u"}, {}), "numbered"));
     CHECK(contains(chosen_fields({.anon = "/a~2", .user = "u"}, {}), "~0"));
     CHECK(chosen_fields({.op = Op::merge}, {"$distinct_ids"}) == "/$distinct_ids[]");
-    CHECK(contains(chosen_fields({.op = Op::merge}, {"ids"}), "nothing is certain"));
+    CHECK(contains(chosen_fields({.op = Op::merge}, {"ids"}), "no key recognized"));
     CHECK(chosen_fields({.op = Op::merge, .ids = "/properties/$distinct_ids"}, {}) ==
           "/properties/$distinct_ids[]");
     CHECK(contains(chosen_fields({.op = Op::merge}, {"$distinct_ids", "user_id", "anon_id"}),

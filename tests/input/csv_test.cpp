@@ -304,9 +304,8 @@ TEST_SUITE("input/csv") {
   TEST_CASE("a quote open for longer than row_max ends the reading, with its place") {
     const CsvOptions small{.row_max = 16};
     const std::string rest =
-        ": a quote is opened here and not closed within 16 bytes, so that all "
-        "rows behind it are in doubt: fix the quote, or raise --row-max if "
-        "fields of this size are meant";
+        ": a quote is opened here and not closed within 16 bytes, so that all rows after it are "
+        "uncertain: fix the quote, or raise --row-max if fields of this size are meant";
     CHECK(outcome("a,b\nc,\"d\ne,f\ng,h\ni,j\nk,l\n", small) ==
           "a|b error: line 2, column 3" + rest);
     CHECK(outcome("a,b\n" + std::string(17, 'x') + ",\"a\nb,ccccccccccccccccc\"\n", small) ==

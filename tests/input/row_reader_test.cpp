@@ -224,9 +224,9 @@ TEST_SUITE("input/row_reader") {
                      "ustar\0"
                      "00";
     for (const auto& [bytes, words] :
-         {std::pair{gzip(gzip("anon_id,user_id\na,b\n")), "compressed twice: within it is gzip"},
-          {gzip(zstd("anon_id,user_id\na,b\n")), "compressed twice: within it is zstd"},
-          {zstd(gzip("anon_id,user_id\na,b\n")), "compressed twice: within it is gzip"},
+         {std::pair{gzip(gzip("anon_id,user_id\na,b\n")), "compressed twice: it contains gzip"},
+          {gzip(zstd("anon_id,user_id\na,b\n")), "compressed twice: it contains zstd"},
+          {zstd(gzip("anon_id,user_id\na,b\n")), "compressed twice: it contains gzip"},
           {tar, "a tar archive: unpack it with tar -x"},
           {gzip(tar), "a tar archive: unpack it with tar -x"},
           {std::string("x\x9c\xab\x56", 4), "zlib"},
@@ -280,7 +280,7 @@ TEST_SUITE("input/row_reader") {
       CHECK(read.rows == taken);
     }
     const auto alone = scratch.write("x.ndjson", longer);
-    CHECK(contains(take({.inputs = {alone}, .row_max = 100'000}).error, "is no JSON object"));
+    CHECK(contains(take({.inputs = {alone}, .row_max = 100'000}).error, "is not a JSON object"));
   }
 
   TEST_CASE("a device is no table") {
@@ -373,7 +373,7 @@ TEST_SUITE("input/row_reader") {
   TEST_CASE("what is no NDJSON says so, and a field that no row has is named") {
     const Scratch scratch;
     const auto pretty = scratch.write("pretty", "\n{\n  \"anon_id\": \"a\"\n}\n");
-    CHECK(contains(take({.inputs = {pretty}}).error, pretty + ": line 2: is no JSON object"));
+    CHECK(contains(take({.inputs = {pretty}}).error, pretty + ": line 2: is not a JSON object"));
     const auto csv = scratch.write("csv", "anon_id,user_id\na,b\n");
     CHECK(contains(take({.inputs = {csv}, .format = Format::ndjson}).error, "line 1: is no JSON"));
     const auto good = scratch.write("good", "{\"anon_id\":\"a\",\"user_id\":\"b\"}\n");

@@ -140,7 +140,7 @@ TEST_SUITE("io/chunk_reader") {
     const auto all = read(*source);
     REQUIRE(!all);
     CHECK(all.error().code == Errc::internal);
-    CHECK(all.error().what.starts_with("not foreseen: "));
+    CHECK(all.error().what.starts_with("unexpected error: "));
   }
 
   TEST_CASE("the digest of an input is that of its raw bytes, links followed") {

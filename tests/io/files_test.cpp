@@ -133,9 +133,9 @@ TEST_SUITE("io/files") {
     const auto opened = files.open_append(scratch / "link");
     REQUIRE_FALSE(opened);
     CHECK(opened.error() ==
-          Error{Errc::usage, scratch / "link" +
-                                 ": is a hard link, and the file of its other name would be "
-                                 "changed with it: put a copy of it in its place"});
+          Error{Errc::usage,
+                scratch / "link" +
+                    ": has another hard link, which would be changed too: replace it by a copy"});
     CHECK(files.open(scratch / "link"));
     CHECK(files.replace(scratch / "link", "ours"));
     CHECK(*files.read_all(scratch / "victim", 100) == "precious");

@@ -88,7 +88,7 @@ TEST_SUITE("io/inflate") {
     CHECK(inflated(Compression::gzip, gzip("x") + std::string(600, '\0')) == "x");
     CHECK(contains(inflated(Compression::gzip, gzip("x") + "more"), "byte 21: "));
     CHECK(contains(inflated(Compression::gzip, gzip("x") + std::string(6, '\0') + "m"),
-                   "byte 27: something follows the last gzip member"));
+                   "byte 27: data follows the last gzip member"));
     CHECK(contains(inflated(Compression::zstd, zstd("x") + "more"), "! byte"));
   }
 
@@ -101,10 +101,10 @@ TEST_SUITE("io/inflate") {
       for (const std::size_t out_step : {1U, 1000U}) {
         CAPTURE(out_step);
         CHECK(inflated(Compression::zstd, legacy, in_step, out_step) ==
-              "! byte 0: here no zstd frame begins: make or copy the file again");
+              "! byte 0: no zstd frame begins here: make or copy the file again");
       }
       CHECK(contains(inflated(Compression::zstd, zstd("x") + legacy, in_step),
-                     "! byte 14: here no zstd frame begins"));
+                     "! byte 14: no zstd frame begins here"));
       const std::string skippable("\x5f\x2a\x4d\x18\x03\0\0\0abc", 11);
       CHECK(inflated(Compression::zstd, skippable + zstd("x") + skippable + zstd("y"), in_step) ==
             "xy");

@@ -159,7 +159,7 @@ TEST_SUITE("net/endpoint") {
         continue;
       }
       CHECK(addresses.error().code == Errc::service);
-      CHECK(addresses.error().what.starts_with("localhost: its name leads to " + told.front()));
+      CHECK(addresses.error().what.starts_with("localhost: its name resolves to " + told.front()));
     }
   }
 

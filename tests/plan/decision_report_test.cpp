@@ -82,7 +82,7 @@ TEST_SUITE("plan/decision_report") {
     REQUIRE_FALSE(twice);
     CHECK(twice.error().code == Errc::usage);
     CHECK(twice.error().what.starts_with(
-        "--decisions: d.csv: line 7: decides otherwise than line 2"));
+        "--decisions: d.csv: line 7: contradicts line 2"));
   }
 
   TEST_CASE("the census gets each decision with the fingerprints of its ids, in order") {
@@ -100,18 +100,17 @@ TEST_SUITE("plan/decision_report") {
   TEST_CASE("whoever was not obeyed hears why, and what it means for the rows") {
     const auto file = file_of({{"a1", Says::user, "u1", 7}});
     const std::vector<std::pair<DecisionEffect, std::string>> sentences{
-        {DecisionEffect::unknown_id,
-         "no row has this anonymous id: the decision does nothing here"},
+        {DecisionEffect::unknown_id, "no row has this anonymous id: the decision has no effect"},
         {DecisionEffect::not_anonymous,
-         "no pair with sides has this anonymous id, and only such pairs can be decided about: the "
-         "decision does nothing here"},
+         "no pair with sides has this anonymous id, and only such pairs can be decided: the "
+         "decision has no effect"},
         {DecisionEffect::unclaimed, "this user does not claim the anonymous id: its rows are held"},
         {DecisionEffect::both_sides,
          "the anonymous id is a user id elsewhere: its row stays held, also for this user; write "
-         "never if it must not go"},
+         "never if it must not be sent"},
         {DecisionEffect::oversize,
          "the cluster of this user would have more ids than --max-cluster: the row stays held; "
-         "write never if it must not go"}};
+         "write never if it must not be sent"}};
     for (const auto& [answer, sentence] : sentences)
       CHECK(heard(file, {answer}) == std::vector<std::string>{"d.csv: line 7: " + sentence});
     CHECK(heard(file, {DecisionEffect::yes}).empty());
@@ -131,7 +130,7 @@ TEST_SUITE("plan/decision_report") {
     CHECK(lines.front().starts_with("d.csv: line 9: the anonymous id is a user"));
     for (std::size_t i = 0; i < 5; ++i)
       CHECK(lines[i + 1].starts_with("d.csv: line " + std::to_string(i + 2) + ": no row has"));
-    CHECK(lines.back() == "d.csv: and 2 decisions more like these");
+    CHECK(lines.back() == "d.csv: and 2 more decisions like these");
 
     // As many as are named leave nothing to be counted.
     decisions.erase(decisions.begin(), decisions.begin() + 2);

@@ -53,7 +53,7 @@ TEST_SUITE("plan/decisions") {
               .starts_with("line 1: the header has decision"));
     CHECK(error_of("anonymous_id;user_id\n").starts_with("line 1: the header lacks"));
     CHECK(error_of("anonymous_id,user_id\na,u\na,v\n")
-              .starts_with("line 3: decides otherwise than line 2"));
+              .starts_with("line 3: contradicts line 2"));
     CHECK(
         error_of("anonymous_id,user_id\na,u\na,never\n").starts_with("line 3: decides otherwise"));
     CHECK(error_of("anonymous_id,user_id\na,u,v\n")

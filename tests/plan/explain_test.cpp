@@ -152,7 +152,7 @@ TEST_SUITE("plan/explain") {
     CHECK(found.unread[0].why == "it was changed");
     CHECK(found.unread[1].why == "it was changed");
     CHECK(found.unread[2].why.starts_with("it was changed: "));
-    CHECK(found.unread[3].why == "it is not there any more");
+    CHECK(found.unread[3].why == "it no longer exists");
   }
 
   TEST_CASE("what a plan denied is denied, whatever became of the list, and nothing else is") {

@@ -141,7 +141,7 @@ TEST_SUITE("plan/held_file") {
       CHECK(count(text, "\n") == 6);
       CHECK(count(text, "\"reason\":\"conflict\"") == 6);
       CHECK(count(text, "is claimed by more than one user") == 2);
-      CHECK(count(text, "is to wait, or names a user that does not claim it") == 4);
+      CHECK(count(text, "is later, or names a user that does not claim it") == 4);
       CHECK(count(text, "\"clashes_with\":[]") == 4);
       for (const std::string id : {"a1", "a2", "a4"}) {
         const auto line = text.substr(text.find("\"" + id + "\""));

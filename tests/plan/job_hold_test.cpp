@@ -150,14 +150,14 @@ TEST_SUITE("plan/job_hold") {
     SUBCASE("the job moved") {
       fs::rename(job.dir, away);
       said = "job: was moved or removed while";
-      way = "and is now " + fs::canonical(away).string() + ": go on there";
+      way = "and is now " + fs::canonical(away).string() + ": continue there";
     }
     SUBCASE("the job replaced by a copy") {
       job.copy(job.scratch / "copy");
       fs::rename(job.dir, away);
       fs::rename(job.scratch / "copy", job.dir);
       said = "job: another directory took its place while";
-      way = "and it is now " + fs::canonical(away).string() + ": go on there";
+      way = "and it is now " + fs::canonical(away).string() + ": continue there";
     }
     SUBCASE("the job removed") {
       fs::remove_all(job.dir);
@@ -169,20 +169,20 @@ TEST_SUITE("plan/job_hold") {
       fs::remove_all(job.dir);
       REQUIRE(make_job(job.files, job.dir));
       said = "job: another directory took its place while";
-      way = "and it is gone: look what stands there now";
+      way = "and it is gone: check what is there now";
       is_whole = false;
     }
     SUBCASE("a file in its place") {
       fs::rename(job.dir, away);
       REQUIRE(job.files.replace(job.dir, ""));
       said = "took its place while";
-      way = "go on there";
+      way = "continue there";
     }
     SUBCASE("a link to it in its place") {
       fs::rename(job.dir, away);
       fs::create_directory_symlink(away, job.dir);
       said = "took its place while";
-      way = "go on there";
+      way = "continue there";
     }
     SUBCASE("the run moved") {
       fs::rename(run.dir, away);
@@ -200,7 +200,7 @@ TEST_SUITE("plan/job_hold") {
     SUBCASE("the lock removed") {
       REQUIRE(job.files.remove(run.lock()));
       said = "lock: was taken away or replaced while";
-      way = ": see that nobody else works here";
+      way = ": make sure that no other process works here";
       is_whole = false;
       is_in_place = true;
     }

@@ -118,7 +118,7 @@ TEST_SUITE("plan/job_paths") {
       REQUIRE(::chmod(part.c_str(), 0777) == 0);
       const auto open = open_job(files, job->dir);
       REQUIRE_FALSE(open);
-      CHECK(open.error().what == part + ": is writable by others: take that away with chmod go-w");
+      CHECK(open.error().what == part + ": is writable by others: remove that with chmod go-w");
       REQUIRE(::chmod(part.c_str(), 0700) == 0);
       REQUIRE(files.rename(part, scratch / "elsewhere"));
       CHECK(open_job(files, job->dir));  // what a copy may leave out

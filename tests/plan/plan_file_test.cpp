@@ -225,7 +225,7 @@ TEST_SUITE("plan/plan_file") {
     const auto lied = writer->each_block(files, visit);
     REQUIRE_FALSE(lied);
     CHECK(lied.error().code == Errc::outage);
-    CHECK(lied.error().what.find("reads otherwise than it was written") != std::string::npos);
+    CHECK(lied.error().what.find("reads back differently than written") != std::string::npos);
   }
 
   TEST_CASE("a link is found in its block, and columns can be read alone") {

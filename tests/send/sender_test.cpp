@@ -1261,7 +1261,7 @@ TEST_SUITE("send/sender") {
         CHECK(report->refused_now == 2);
         CHECK(report->pending == 0);
         CHECK(std::count_if(notes.lines.begin(), notes.lines.end(), [](const std::string& line) {
-                return line.find("nobody had asked for") != std::string::npos;
+                return line.find("came without a request") != std::string::npos;
               }) == 1);
         const auto refused = job.scratch.read("job/runs/1-of-1/refused.ndjson");
         CHECK(std::count(refused.begin(), refused.end(), '\n') == 2);

@@ -72,7 +72,7 @@ TEST_SUITE("util/exceptions") {
     const auto bug = thrown(std::system_error(EBADF, std::generic_category()));
     CHECK(bug.code == Errc::internal);
     CHECK(bug.what.find("please report it") != std::string::npos);
-    CHECK(thrown(std::runtime_error("why")).what.find("not foreseen: why: ") == 0);
+    CHECK(thrown(std::runtime_error("why")).what.find("unexpected error: why: ") == 0);
   }
 
   TEST_CASE("a call that throws returns an error, and any other one what it returns") {
@@ -97,9 +97,9 @@ TEST_SUITE("util/exceptions") {
     CHECK(last_words([]() noexcept { throw_it(std::runtime_error("why")); }) ==
           "idmerge: " + thrown(std::runtime_error("why")).what + "\n");
     CHECK(last_words([]() noexcept { throw_it(7); }) ==
-          "idmerge: not foreseen: please report it; the job can be resumed\n");
+          "idmerge: unexpected error: please report it; the job can be resumed\n");
     CHECK(last_words([] { std::terminate(); }) ==
-          "idmerge: ended in the middle of an error, most likely " + memory + "\n");
+          "idmerge: ended while handling an error, most likely " + memory + "\n");
     CHECK(last_words([] { const ThrowsWhenLeft left; }).find(memory) != std::string::npos);
     // It has room for so much, and the line still ends.
     const auto much =
