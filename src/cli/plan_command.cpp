@@ -642,13 +642,13 @@ class Run {
     settings_.send.words.set("token", settings_.send.service_api.token.masked());
     settings_.send.plan = view_->plan.digest;
     const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.progress,
-                                      world_.signals.stop(), &hold_);
+                                      world_.signals.stop(), &job_lock_);
     world_.progress.end();
     if (emulator_) emulator_->stop();
     if (!sent) return sent.error();
-    auto view = settings_.rehearse ? view_rehearsal(hold_->files(), settings_.job)
-                                   : view_job(hold_->files(), settings_.job);
-    if (!view && hold_->is_lost()) return end_of_lost(*sent->stop);
+    auto view = settings_.rehearse ? view_rehearsal(job_lock_->files(), settings_.job)
+                                   : view_job(job_lock_->files(), settings_.job);
+    if (!view && job_lock_->is_lost()) return end_of_lost(*sent->stop);
     if (!view) return view.error();
     view_ = std::move(*view);
     return end_of_sending(*sent);
@@ -663,8 +663,9 @@ class Run {
 
   /// Returns the command to continue if the job was moved, removed or replaced during the run.
   std::string way_from_loss() {
-    if (hold_->is_in_place()) return next_command(settings_);  // only a part of the job was lost
-    if (const auto place = hold_->place(); !place.empty()) {
+    if (job_lock_->is_in_place())
+      return next_command(settings_);  // only a part of the job was lost
+    if (const auto place = job_lock_->place(); !place.empty()) {
       auto moved = settings_;
       moved.job = place;
       return next_command(moved);
@@ -686,7 +687,7 @@ class Run {
       ending.stop = fmt::format("{} links failed repeatedly while others succeeded",
                                 util::count_text(view_->pending()));
     }
-    if (hold_->is_lost()) {
+    if (job_lock_->is_lost()) {
       ending.next = way_from_loss();
     } else if (!ending.stop.empty() && !settings_.rehearse) {
       ending.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
@@ -887,9 +888,9 @@ class Run {
     const plan::JobPaths place =
         ending.rehearsal ? plan::JobPaths{paths.run("rehearsal").dir} : paths;
     io::Files* files = &world_.files;
-    if (hold_) {
-      const bool in_place = hold_->check().has_value();
-      files = in_place || hold_->is_whole() ? &hold_->files() : nullptr;
+    if (job_lock_) {
+      const bool in_place = job_lock_->check().has_value();
+      files = in_place || job_lock_->is_whole() ? &job_lock_->files() : nullptr;
     } else if (auto same = check_place(); !same) {
       return same.error();
     }
@@ -933,8 +934,8 @@ class Run {
   Settings& settings_;
   World& world_;
   std::optional<JobSummary> view_;
-  std::optional<io::FileStat> place_;  // of the job's directory when it was read
-  std::shared_ptr<plan::Hold> hold_;   // during and after sending
+  std::optional<io::FileStat> place_;        // of the job's directory when it was read
+  std::shared_ptr<plan::JobLock> job_lock_;  // during and after sending
   std::optional<PreviousJob> last_;
   std::optional<Credentials> credentials_;  // those that are given
   struct {

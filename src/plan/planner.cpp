@@ -20,7 +20,7 @@
 #include "plan/bounded_resolver.hpp"
 #include "plan/decision_report.hpp"
 #include "plan/held_file.hpp"
-#include "plan/job_hold.hpp"
+#include "plan/job_lock.hpp"
 #include "plan/job_paths.hpp"
 #include "plan/project_mode.hpp"
 #include "plan/row_report.hpp"
@@ -304,7 +304,7 @@ struct HeldRows {
 /// validation thread changes the original.
 Result<void> count_all(JudgedQueue& queue, const std::vector<input::InputFile>& inputs,
                        std::uint64_t bytes_total, const PlanWriter& plan, BoundedResolver& resolver,
-                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows, Hold& hold,
+                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows, JobLock& lock,
                        Progress& progress) {
   auto report_at = Clock::now();
   while (JudgedBlock* const block = queue.take_full()) {
@@ -333,7 +333,7 @@ Result<void> count_all(JudgedQueue& queue, const std::vector<input::InputFile>& 
                          .bytes_read = block->bytes_read,
                          .bytes_total = bytes_total});
       report_at = now + report_every;
-      if (auto held = hold.check(); !held) return held;
+      if (auto in_place = lock.check(); !in_place) return in_place;
     }
     packing.put(block);
     if (!plan.healthy()) break;  // write_rest() returns the error
@@ -452,9 +452,9 @@ Result<void> check_sendable(const PlanFacts& plan, const PlanSummary& plan_summa
 namespace {
 
 /// Makes the plan in a job that this process has locked.
-Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::RowReader& row_reader,
+Result<PlanFacts> plan_in(JobLock& lock, const JobPaths& paths, input::RowReader& row_reader,
                           const PlanOptions& options, Progress& progress) {
-  io::Files& files = hold.files();
+  io::Files& files = lock.files();
   const auto secret = options.secret ? *options.secret : Fingerprinter::draw_secret();
   const bool has_orders = !options.row_reader.order_field.empty();
   auto words = plan_values(options);
@@ -484,7 +484,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::RowReader& r
   packing.start();
   HeldRows held_rows;
   const auto counted = count_all(queue, inputs, bytes_total, *plan, *resolver, packing, *rejected,
-                                 held_rows, hold, progress);
+                                 held_rows, lock, progress);
   judging.join();
   if (!counted) return counted.error();
   if (!judging.outcome()) return judging.outcome().error();
@@ -535,7 +535,7 @@ Result<PlanFacts> plan_in(Hold& hold, const JobPaths& paths, input::RowReader& r
             ": the last line has no line end: it is held, because its writer may have been cut "
             "off: check that the export is complete, or take it with --last-row take");
   }
-  if (auto still = hold.check(); !still) return still.error();
+  if (auto in_place = lock.check(); !in_place) return in_place.error();
   // Rejected and held rows are durable before the plan that counts them is published.
   if (auto committed = rejected->commit(); !committed) return committed.error();
   auto facts = plan->write_rest(std::move(inputs_read), to_text(report));
@@ -576,11 +576,11 @@ Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, 
 
   const auto paths = make_job(files, job);
   if (!paths) return paths.error();
-  const auto hold = Hold::take(files, *paths, paths->run(), Work::planning, io::this_process());
-  if (!hold) return hold.error();
-  auto made = plan_in(**hold, *paths, *row_reader, options, progress);
-  if (!made) return (*hold)->reason_of(made.error());
-  if (auto held = (*hold)->check(); !held) return held.error();
+  const auto lock = JobLock::take(files, *paths, paths->run(), Work::planning, io::this_process());
+  if (!lock) return lock.error();
+  auto made = plan_in(**lock, *paths, *row_reader, options, progress);
+  if (!made) return (*lock)->reason_of(made.error());
+  if (auto in_place = (*lock)->check(); !in_place) return in_place.error();
   return made;
 }
 

@@ -26,7 +26,7 @@ Result<plan::RunPaths> run_paths(io::Files& files, const plan::JobPaths& job, bo
 
 /// Warns if the directory is not the one in which the previous run worked. After a reboot the
 /// kernel may number directories differently, so there is no warning then.
-void note_copy(const RunState& state, const plan::Hold& hold, const plan::RunPaths& paths,
+void note_copy(const RunState& state, const plan::JobLock& hold, const plan::RunPaths& paths,
                plan::Progress& progress) {
   const auto before = state.checkpoint.words.get(directory_word);
   if (before.empty() || before == hold.identity()) return;
@@ -102,11 +102,11 @@ Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job
   if (!job_paths) return job_paths.error();
   auto paths = run_paths(files, *job_paths, options.rehearsal);
   if (!paths) return paths.error();
-  auto taken = plan::Hold::take(files, *job_paths, *paths,
-                                options.rehearsal ? plan::Work::rehearsing : plan::Work::sending,
-                                io::this_process());
+  auto taken = plan::JobLock::take(files, *job_paths, *paths,
+                                   options.rehearsal ? plan::Work::rehearsing : plan::Work::sending,
+                                   io::this_process());
   if (!taken) return taken.error();
-  const std::shared_ptr<plan::Hold> hold = std::move(*taken);
+  const std::shared_ptr<plan::JobLock> hold = std::move(*taken);
   if (options.rehearsal) {
     if (auto done = plan::empty_rehearsal(hold->files(), *paths); !done) return done.error();
   }

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "plan/job_hold.hpp"
+#include "plan/job_lock.hpp"
 #include "plan/job_paths.hpp"
 #include "plan/plan_file.hpp"
 #include "plan/progress.hpp"
@@ -26,7 +26,7 @@ namespace idmerge::send {
 
 /// A job that this process has locked, as it was found.
 struct OpenRun {
-  std::shared_ptr<plan::Hold> hold;  // gives access to the files of the job
+  std::shared_ptr<plan::JobLock> hold;  // gives access to the files of the job
   plan::PlanReader plan;
   plan::RunPaths paths;
   std::optional<RunState> state;  // none if the run has not begun

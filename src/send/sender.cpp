@@ -757,7 +757,7 @@ class Sender {
 
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
                              plan::Progress& progress, const StopRequest& stop,
-                             std::shared_ptr<plan::Hold>* keep) {
+                             std::shared_ptr<plan::JobLock>* keep) {
   auto open_run = read_open_run(options, job, files, progress);
   if (!open_run) return open_run.error();
   SendReport report = open_run->report();

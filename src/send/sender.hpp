@@ -12,7 +12,7 @@
 #include <string>
 
 #include "io/files.hpp"
-#include "plan/job_hold.hpp"
+#include "plan/job_lock.hpp"
 #include "plan/progress.hpp"
 #include "send/send_options.hpp"
 
@@ -27,6 +27,6 @@ namespace idmerge::send {
 /// the disk failed or the job is gone.
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
                              plan::Progress& progress, const StopRequest& stop,
-                             std::shared_ptr<plan::Hold>* keep = nullptr);
+                             std::shared_ptr<plan::JobLock>* keep = nullptr);
 
 }  // namespace idmerge::send

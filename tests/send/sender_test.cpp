@@ -2046,7 +2046,7 @@ TEST_SUITE("send/sender") {
     options.rate = Rate{200, false};
     options.burst = 1;
     options.sync_every = 100ms;
-    std::shared_ptr<Hold> hold;
+    std::shared_ptr<JobLock> hold;
     const auto report =
         send_plan(options, job.dir(), job.files, job.progress, job.stop, &hold).value();
     REQUIRE(report.stop);

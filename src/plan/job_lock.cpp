@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "plan/job_hold.hpp"
+#include "plan/job_lock.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,26 +10,27 @@
 
 namespace idmerge::plan {
 
-Hold::Hold(io::Files& files, JobPaths job, RunPaths run)
+JobLock::JobLock(io::Files& files, JobPaths job, RunPaths run)
     : job_(std::move(job)), run_(std::move(run)), files_(files) {}
 
-Result<std::unique_ptr<Hold>> Hold::take(io::Files& files, const JobPaths& job, const RunPaths& run,
-                                         Work work, const io::ProcessIdentity& me) {
-  std::unique_ptr<Hold> hold(new Hold(files, job, run));
-  if (auto held = hold->hold_dirs(); !held) return held.error();
-  if (auto locked = hold->lock_all(work, me); !locked) return locked.error();
+Result<std::unique_ptr<JobLock>> JobLock::take(io::Files& files, const JobPaths& job,
+                                               const RunPaths& run, Work work,
+                                               const io::ProcessIdentity& me) {
+  std::unique_ptr<JobLock> lock(new JobLock(files, job, run));
+  if (auto pinned = lock->pin_dirs(); !pinned) return pinned.error();
+  if (auto locked = lock->lock_all(work, me); !locked) return locked.error();
   // Between open and lock, another process may have replaced the files or directories.
-  if (auto same = hold->check(); !same) {
+  if (auto same = lock->check(); !same) {
     return Error{Errc::locked, job.dir + ": was changed while it was being locked: try again"};
   }
-  hold->files_.allow_changes_if([held = hold.get()] { return held->is_whole(); });
-  return hold;
+  lock->files_.allow_changes_if([lock = lock.get()] { return lock->is_whole(); });
+  return lock;
 }
 
-Result<void> Hold::hold_dirs() {
+Result<void> JobLock::pin_dirs() {
   using Kind = Known::Kind;
   for (const auto& [kind, dir] : {std::pair(Kind::job, job_.dir), std::pair(Kind::run, run_.dir)}) {
-    if (auto held = files_.hold(dir); !held) return held;
+    if (auto pinned = files_.hold(dir); !pinned) return pinned;
     const auto stat = files_.dir(dir).stat();
     if (!stat) return stat.error();
     known_.push_back({kind, dir, *stat});
@@ -38,7 +39,7 @@ Result<void> Hold::hold_dirs() {
   return {};
 }
 
-Result<void> Hold::lock_all(Work work, const io::ProcessIdentity& me) {
+Result<void> JobLock::lock_all(Work work, const io::ProcessIdentity& me) {
   auto lock = io::Lock::take(files_, run_.lock(), me);
   if (!lock) return lock.error();
   lock_.emplace(std::move(*lock));
@@ -53,7 +54,7 @@ Result<void> Hold::lock_all(Work work, const io::ProcessIdentity& me) {
 }
 
 /// The lock file was free, so a process that holds the directory has lost its lock file.
-Result<void> Hold::lock_dir(const std::string& dir) {
+Result<void> JobLock::lock_dir(const std::string& dir) {
   const auto locked = files_.dir(dir).try_lock();
   if (!locked && locked.error().code == Errc::usage) return {};  // directories cannot be locked
   if (!locked) return locked.error();
@@ -63,7 +64,7 @@ Result<void> Hold::lock_dir(const std::string& dir) {
                                          dir)};
 }
 
-Result<void> Hold::lock_plan() {
+Result<void> JobLock::lock_plan() {
   const auto there = files_.stat(job_.plan());
   if (!there) return there.error();
   if (!*there) return {};  // reported when the plan is opened
@@ -83,7 +84,7 @@ Result<void> Hold::lock_plan() {
   return {};
 }
 
-Result<void> Hold::check() {
+Result<void> JobLock::check() {
   if (lost_) return *lost_;
   for (const auto& known : known_) {
     const auto now = files_.below().stat(known.path);
@@ -96,12 +97,12 @@ Result<void> Hold::check() {
   return {};
 }
 
-Error Hold::reason_of(Error error) {
-  const auto held = check();
-  return held ? std::move(error) : held.error();
+Error JobLock::reason_of(Error error) {
+  const auto in_place = check();
+  return in_place ? std::move(error) : in_place.error();
 }
 
-bool Hold::is_whole() {
+bool JobLock::is_whole() {
   return std::all_of(known_.begin(), known_.end(), [&](const Known& known) {
     if (known.kind == Known::Kind::job || known.kind == Known::Kind::run) return true;
     const auto now = files_.stat(known.path);
@@ -110,16 +111,16 @@ bool Hold::is_whole() {
   });
 }
 
-std::string Hold::place() {
+std::string JobLock::place() {
   return files_.dir(job_.dir).place();
 }
 
-bool Hold::is_in_place() {
+bool JobLock::is_in_place() {
   const auto now = files_.below().stat(job_.dir);
   return now && *now && known_.front().stat.is(**now);
 }
 
-Error Hold::loss_of(const Known& known, bool is_replaced) {
+Error JobLock::loss_of(const Known& known, bool is_replaced) {
   using Kind = Known::Kind;
   const bool is_job = known.kind == Kind::job;
   std::string what = "was moved or removed";

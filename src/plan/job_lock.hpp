@@ -23,28 +23,28 @@ namespace idmerge::plan {
 /// concurrently with another process.
 enum class Work : std::uint8_t { planning, sending, rehearsing };
 
-class Hold {
+class JobLock {
  public:
   /// Lock what the work needs: the lock file, the directory of the run, unless rehearsing that of
   /// the job, and for sending the plan if it exists. On a file system that cannot lock directories
   /// only the files are locked.
   ///
   /// Errors: Errc::locked; as Lock::take() and Files::open_dir().
-  static Result<std::unique_ptr<Hold>> take(io::Files& files, const JobPaths& job,
-                                            const RunPaths& run, Work work,
-                                            const io::ProcessIdentity& me);
+  static Result<std::unique_ptr<JobLock>> take(io::Files& files, const JobPaths& job,
+                                               const RunPaths& run, Work work,
+                                               const io::ProcessIdentity& me);
 
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
+  JobLock(const JobLock&) = delete;
+  JobLock& operator=(const JobLock&) = delete;
 
-  /// Returns: a Files on which the paths of the job lead to the held directories, even after they
+  /// Returns: a Files on which the paths of the job lead to the pinned directories, even after they
   /// were renamed. It refuses to create or replace files once is_whole() is false.
   io::Files& files() { return files_; }
 
   /// See Lock::died().
   const std::string& died() const { return lock_->died(); }
 
-  /// Check that all names still lead to the held files and directories. Once a check has failed,
+  /// Check that all names still lead to the locked files and directories. Once a check has failed,
   /// all later ones fail with the same error. Takes a few microseconds. A name whose status cannot
   /// be read because of a disk error counts as unchanged.
   ///
@@ -59,7 +59,7 @@ class Hold {
   /// Returns whether a check() has failed.
   bool is_lost() const { return lost_.has_value(); }
 
-  /// Returns whether the lock file and the locked plan are still in the held directories. If they
+  /// Returns whether the lock file and the locked plan are still in the pinned directories. If they
   /// are, this process may write to the job even after it was moved.
   bool is_whole();
 
@@ -81,8 +81,8 @@ class Hold {
     io::FileStat stat;
   };
 
-  Hold(io::Files& files, JobPaths job, RunPaths run);
-  Result<void> hold_dirs();
+  JobLock(io::Files& files, JobPaths job, RunPaths run);
+  Result<void> pin_dirs();
   Result<void> lock_all(Work work, const io::ProcessIdentity& me);
   Result<void> lock_dir(const std::string& dir);
   Result<void> lock_plan();

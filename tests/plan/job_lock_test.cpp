@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "plan/job_hold.hpp"
+#include "plan/job_lock.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -37,15 +37,15 @@ struct Job {
     REQUIRE(files.replace(paths.plan(), "a plan"));
   }
 
-  Result<std::unique_ptr<Hold>> take(Work work = Work::sending,
-                                     const ProcessIdentity& owner = other) {
+  Result<std::unique_ptr<JobLock>> take(Work work = Work::sending,
+                                        const ProcessIdentity& owner = other) {
     return take_in(dir, work, owner);
   }
-  Result<std::unique_ptr<Hold>> take_in(const std::string& job, Work work = Work::sending,
-                                        const ProcessIdentity& owner = other) {
+  Result<std::unique_ptr<JobLock>> take_in(const std::string& job, Work work = Work::sending,
+                                           const ProcessIdentity& owner = other) {
     const JobPaths in{job};
-    return Hold::take(files, in, in.run(work == Work::rehearsing ? "rehearsal" : "1-of-1"), work,
-                      owner);
+    return JobLock::take(files, in, in.run(work == Work::rehearsing ? "rehearsal" : "1-of-1"), work,
+                         owner);
   }
   void copy(const std::string& to) const { fs::copy(dir, to, fs::copy_options::recursive); }
 
@@ -78,7 +78,7 @@ bool has(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-TEST_SUITE("plan/job_hold") {
+TEST_SUITE("plan/job_lock") {
   TEST_CASE("a job that nobody touches stays ours, by a relative path and through a link as well") {
     Job job;
     const auto before = fs::current_path();
@@ -87,16 +87,16 @@ TEST_SUITE("plan/job_hold") {
     for (const auto& dir :
          {job.dir, job.scratch / "link/job", std::string("job"), std::string("./job")}) {
       CAPTURE(dir);
-      const auto hold = job.take_in(dir);
-      REQUIRE_MESSAGE(hold, hold);
-      CHECK((*hold)->check());
-      CHECK((*hold)->files().replace(dir + "/summary.json", "{}"));
-      CHECK((*hold)->is_in_place());
-      CHECK((*hold)->is_whole());
-      CHECK_FALSE((*hold)->is_lost());
-      CHECK((*hold)->place() == fs::canonical(job.dir).string());
-      CHECK((*hold)->reason_of({Errc::outage, "x"}).what == "x");
-      CHECK((*hold)->check());
+      const auto lock = job.take_in(dir);
+      REQUIRE_MESSAGE(lock, lock);
+      CHECK((*lock)->check());
+      CHECK((*lock)->files().replace(dir + "/summary.json", "{}"));
+      CHECK((*lock)->is_in_place());
+      CHECK((*lock)->is_whole());
+      CHECK_FALSE((*lock)->is_lost());
+      CHECK((*lock)->place() == fs::canonical(job.dir).string());
+      CHECK((*lock)->reason_of({Errc::outage, "x"}).what == "x");
+      CHECK((*lock)->check());
     }
     fs::current_path(before);
   }
@@ -109,13 +109,13 @@ TEST_SUITE("plan/job_hold") {
     fs::current_path(scratch / "parent");
     const auto job = make_job(files, "job");
     REQUIRE(job);
-    auto hold = Hold::take(files, *job, job->run(), Work::planning, me);
-    REQUIRE(hold);
+    auto lock = JobLock::take(files, *job, job->run(), Work::planning, me);
+    REQUIRE(lock);
     fs::rename(scratch / "parent", scratch / "renamed");
-    CHECK((*hold)->check());
-    hold->reset();
+    CHECK((*lock)->check());
+    lock->reset();
     const JobPaths whole{scratch / "renamed/job"};
-    auto named = Hold::take(files, whole, whole.run(), Work::planning, me);
+    auto named = JobLock::take(files, whole, whole.run(), Work::planning, me);
     REQUIRE(named);
     fs::rename(scratch / "renamed", scratch / "parent");
     CHECK_FALSE((*named)->check());
@@ -142,7 +142,7 @@ TEST_SUITE("plan/job_hold") {
     Job job;
     auto taken = job.take();
     REQUIRE_MESSAGE(taken, taken);
-    Hold& hold = **taken;
+    JobLock& lock = **taken;
     const auto away = job.scratch / "away";
     const auto run = job.paths.run();
     std::string said, way;
@@ -223,37 +223,37 @@ TEST_SUITE("plan/job_hold") {
       is_whole = false;
       is_in_place = true;
     }
-    const auto lost = hold.check();
+    const auto lost = lock.check();
     REQUIRE_FALSE(lost);
     CHECK(lost.error().code == Errc::input);
     CHECK(has(words(lost), said));
     CHECK(has(words(lost), way));
-    CHECK(hold.is_lost());
-    CHECK(hold.is_whole() == is_whole);
-    CHECK(hold.is_in_place() == is_in_place);
-    CHECK(hold.reason_of({Errc::outage, "x"}).what == words(lost));
-    CHECK(hold.files().replace(run.checkpoint(), "saved").has_value() == is_whole);
-    CHECK(words(hold.check()) == words(lost));
+    CHECK(lock.is_lost());
+    CHECK(lock.is_whole() == is_whole);
+    CHECK(lock.is_in_place() == is_in_place);
+    CHECK(lock.reason_of({Errc::outage, "x"}).what == words(lost));
+    CHECK(lock.files().replace(run.checkpoint(), "saved").has_value() == is_whole);
+    CHECK(words(lock.check()) == words(lost));
   }
 
   TEST_CASE("moved away and back unnoticed is nothing, but what was noticed stays so") {
     Job job;
-    const auto hold = job.take();
-    REQUIRE(hold);
+    const auto lock = job.take();
+    REQUIRE(lock);
     fs::rename(job.dir, job.scratch / "away");
     fs::rename(job.scratch / "away", job.dir);
-    CHECK((*hold)->check());
+    CHECK((*lock)->check());
     fs::rename(job.dir, job.scratch / "away");
-    CHECK_FALSE((*hold)->check());
+    CHECK_FALSE((*lock)->check());
     fs::rename(job.scratch / "away", job.dir);
-    CHECK_FALSE((*hold)->check());
-    CHECK((*hold)->is_in_place());
+    CHECK_FALSE((*lock)->check());
+    CHECK((*lock)->is_in_place());
   }
 
   TEST_CASE("the directory is locked, not its name and not a file in it") {
     Job job;
-    auto hold = job.take(Work::sending, me);
-    REQUIRE(hold);
+    auto lock = job.take(Work::sending, me);
+    REQUIRE(lock);
     auto second = job.take();
     REQUIRE_FALSE(second);
     CHECK(second.error().code == Errc::locked);
@@ -290,16 +290,16 @@ TEST_SUITE("plan/job_hold") {
     second = job.take_in(dir);
     REQUIRE_FALSE(second);
     CHECK(second.error().code == Errc::locked);
-    hold->reset();
+    lock->reset();
     CHECK(job.take_in(dir));
   }
 
   TEST_CASE("an older version, which knows the lock file only, is kept out, and keeps out") {
     Job job;
-    auto hold = job.take();
-    REQUIRE(hold);
+    auto lock = job.take();
+    REQUIRE(lock);
     CHECK_FALSE(Lock::take(job.files, job.paths.run().lock(), me));
-    hold->reset();
+    lock->reset();
     const auto lock = Lock::take(job.files, job.paths.run().lock(), me);
     REQUIRE(lock);
     const auto late = job.take();
@@ -309,23 +309,23 @@ TEST_SUITE("plan/job_hold") {
 
   TEST_CASE("a rehearsal goes on beside a run, and a second one does not") {
     Job job;
-    const auto hold = job.take();
-    REQUIRE(hold);
+    const auto lock = job.take();
+    REQUIRE(lock);
     REQUIRE(make_rehearsal(job.files, job.paths));
     const auto rehearsal = job.take(Work::rehearsing);
     REQUIRE_MESSAGE(rehearsal, rehearsal);
     CHECK_FALSE(job.take(Work::rehearsing));
     REQUIRE(job.files.replace(job.paths.plan(), "another"));
     CHECK((*rehearsal)->check());
-    CHECK_FALSE((*hold)->check());
+    CHECK_FALSE((*lock)->check());
     fs::rename(job.dir, job.scratch / "away");
     CHECK_FALSE((*rehearsal)->check());
   }
 
   TEST_CASE("no child inherits it") {
     Job job;
-    auto hold = job.take();
-    REQUIRE(hold);
+    auto lock = job.take();
+    REQUIRE(lock);
     int ready[2];
     REQUIRE(::pipe(ready) == 0);
     const Child child;
@@ -337,7 +337,7 @@ TEST_SUITE("plan/job_hold") {
     }
     char byte = 0;
     REQUIRE(::read(ready[0], &byte, 1) == 1);  // it runs
-    hold->reset();
+    lock->reset();
     CHECK(job.take());
     ::close(ready[0]);
     ::close(ready[1]);
@@ -353,8 +353,8 @@ TEST_SUITE("plan/job_hold") {
       ProcessIdentity owner = me;
       owner.pid = static_cast<std::uint64_t>(::getpid());
       owner.process = process_of(owner.pid);
-      const auto hold = job.take(Work::sending, owner);
-      const char ok = hold.has_value() ? 'y' : 'n';
+      const auto lock = job.take(Work::sending, owner);
+      const char ok = lock.has_value() ? 'y' : 'n';
       if (::write(ready[1], &ok, 1) != 1) ::_exit(1);
       ::pause();
       ::_exit(0);
@@ -403,17 +403,17 @@ TEST_SUITE("plan/job_hold") {
       files.put(job->plan(), "a plan");
       files.dir_lock_refusal = refusal;
       {
-        const auto hold = Hold::take(files, *job, job->run(), Work::sending, me);
-        REQUIRE_MESSAGE(hold, hold);
+        const auto lock = JobLock::take(files, *job, job->run(), Work::sending, me);
+        REQUIRE_MESSAGE(lock, lock);
         REQUIRE(files.remove(job->run().lock()));
-        CHECK_FALSE((*hold)->check());
-        const auto second = Hold::take(files, *job, job->run(), Work::sending, other);
+        CHECK_FALSE((*lock)->check());
+        const auto second = JobLock::take(files, *job, job->run(), Work::sending, other);
         REQUIRE_FALSE(second);
         CHECK(second.error().code == Errc::locked);
       }
-      CHECK(Hold::take(files, *job, job->run(), Work::sending, other));
+      CHECK(JobLock::take(files, *job, job->run(), Work::sending, other));
       files.lock_refusal = refusal;
-      const auto none = Hold::take(files, *job, job->run(), Work::sending, other);
+      const auto none = JobLock::take(files, *job, job->run(), Work::sending, other);
       REQUIRE_FALSE(none);
       CHECK(none.error().code == Errc::usage);
       CHECK(has(none.error().what, "this filesystem has no locks"));
@@ -425,13 +425,13 @@ TEST_SUITE("plan/job_hold") {
     const auto job = make_job(files, "/w/job");
     REQUIRE(job);
     files.put(job->plan(), "a plan");
-    const auto hold = Hold::take(files, *job, job->run(), Work::sending, me);
-    REQUIRE(hold);
+    const auto lock = JobLock::take(files, *job, job->run(), Work::sending, me);
+    REQUIRE(lock);
     files.harm(0, testing::Harm::kill);
     CHECK_FALSE(files.make_dir("/w/x"));
-    CHECK((*hold)->check());  // EIO
+    CHECK((*lock)->check());  // EIO
     files.revive();
-    CHECK((*hold)->check());
+    CHECK((*lock)->check());
   }
 
   TEST_CASE("a job that is changed while it is taken is none") {
@@ -445,10 +445,10 @@ TEST_SUITE("plan/job_hold") {
         files.put("/w/job/plan", "another");
       }
     };
-    const auto hold = Hold::take(files, *job, job->run(), Work::sending, me);
-    REQUIRE_FALSE(hold);
-    CHECK(hold.error().code == Errc::locked);
+    const auto lock = JobLock::take(files, *job, job->run(), Work::sending, me);
+    REQUIRE_FALSE(lock);
+    CHECK(lock.error().code == Errc::locked);
     files.meanwhile = nullptr;
-    CHECK(Hold::take(files, *job, job->run(), Work::sending, me));
+    CHECK(JobLock::take(files, *job, job->run(), Work::sending, me));
   }
 }
