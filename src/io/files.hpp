@@ -26,7 +26,7 @@
 namespace idmerge::io {
 
 class Files;
-class HeldFiles;
+class PinnedFiles;
 
 /// The result of stat() for a path or an open file.
 struct FileStat {
@@ -94,7 +94,7 @@ class File {
 
  private:
   friend class Files;
-  friend class HeldFiles;
+  friend class PinnedFiles;
   File(Files& files, int fd, std::string path);
 
   Files* files_ = nullptr;
@@ -156,8 +156,8 @@ class Files {
 
  private:
   friend class File;
-  friend class HeldFiles;
-  /// Returns: the Files in which a path means what it means to other processes (see HeldFiles).
+  friend class PinnedFiles;
+  /// Returns: the Files in which a path means what it means to other processes (see PinnedFiles).
   virtual Files& by_name() { return *this; }
   Result<File> open_as(const std::string& path, int flags);
 

@@ -30,7 +30,7 @@ Result<std::unique_ptr<JobLock>> JobLock::take(io::Files& files, const JobPaths&
 Result<void> JobLock::pin_dirs() {
   using Kind = Known::Kind;
   for (const auto& [kind, dir] : {std::pair(Kind::job, job_.dir), std::pair(Kind::run, run_.dir)}) {
-    if (auto pinned = files_.hold(dir); !pinned) return pinned;
+    if (auto pinned = files_.pin(dir); !pinned) return pinned;
     const auto stat = files_.dir(dir).stat();
     if (!stat) return stat.error();
     known_.push_back({kind, dir, *stat});

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "io/held_files.hpp"
 #include "io/lock.hpp"
+#include "io/pinned_files.hpp"
 #include "plan/job_paths.hpp"
 #include "util/result.hpp"
 
@@ -90,7 +90,7 @@ class JobLock {
 
   JobPaths job_;
   RunPaths run_;
-  io::HeldFiles files_;  // declared before its open files, so that it outlives them
+  io::PinnedFiles files_;  // declared before its open files, so that it outlives them
   std::optional<io::Lock> lock_;
   io::File plan_;
   std::vector<Known> known_;

@@ -13,24 +13,24 @@
 
 namespace idmerge::io {
 
-class HeldFiles final : public Files {
+class PinnedFiles final : public Files {
  public:
   /// Lifetime: `below` must outlive this object, and this object its open files.
-  explicit HeldFiles(Files& below) : below_(below) {}
-  HeldFiles(const HeldFiles&) = delete;
-  HeldFiles& operator=(const HeldFiles&) = delete;
+  explicit PinnedFiles(Files& below) : below_(below) {}
+  PinnedFiles(const PinnedFiles&) = delete;
+  PinnedFiles& operator=(const PinnedFiles&) = delete;
 
-  /// Open a directory; paths below it are resolved relative to it from now on. Of nested held
+  /// Open a directory; paths below it are resolved relative to it from now on. Of nested pinned
   /// directories the innermost applies.
   ///
-  /// Thread safety: hold all directories before a second thread uses this object.
+  /// Thread safety: pin all directories before a second thread uses this object.
   /// Errors: as Files::open_dir().
-  Result<void> hold(const std::string& dir);
+  Result<void> pin(const std::string& dir);
 
-  /// Returns: the open handle of a held directory. Requires: `path` was passed to hold().
+  /// Returns: the open handle of a pinned directory. Requires: `path` was passed to pin().
   File& dir(const std::string& path);
 
-  /// Set a predicate that is called before a name in a held directory is created, changed or
+  /// Set a predicate that is called before a name in a pinned directory is created, changed or
   /// removed; if it returns false, the operation fails with ESTALE.
   ///
   /// Thread safety: the predicate is called on any thread.
@@ -40,11 +40,11 @@ class HeldFiles final : public Files {
   Files& below() const { return below_; }
 
  private:
-  /// A path relative to a held directory, or to AT_FDCWD.
+  /// A path relative to a pinned directory, or to AT_FDCWD.
   struct Place {
     int dir;
     const char* path;
-    bool is_held() const;
+    bool is_pinned() const;
   };
   Place place_of(int dir, const char* path) const;
   bool may_change(const Place& place) const;
@@ -67,13 +67,13 @@ class HeldFiles final : public Files {
   int sys_flock(int fd) override;
   int sys_disk(const char* path, DiskSpace& disk) override;
 
-  struct Held {
+  struct Pinned {
     std::string path;
     File dir;
   };
 
   Files& below_;
-  std::vector<Held> held_;
+  std::vector<Pinned> pinned_;
   std::function<bool()> allowed_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "io/held_files.hpp"
+#include "io/pinned_files.hpp"
 
 #include <filesystem>
 #include <string>
@@ -17,15 +17,15 @@ using idmerge::testing::Scratch;
 
 namespace fs = std::filesystem;
 
-TEST_SUITE("io/held_files") {
-  TEST_CASE("all that is done in a held directory is done in it, wherever it was moved") {
+TEST_SUITE("io/pinned_files") {
+  TEST_CASE("all that is done in a pinned directory is done in it, wherever it was moved") {
     const Scratch scratch;
     RealFiles real;
     const auto dir = scratch / "job";
     REQUIRE(real.make_dir(dir));
     REQUIRE(real.replace(dir + "/old", "mine"));
-    HeldFiles files(real);
-    REQUIRE(files.hold(dir));
+    PinnedFiles files(real);
+    REQUIRE(files.pin(dir));
     CHECK(files.dir(dir).place() == fs::canonical(dir).string());
     fs::rename(dir, scratch / "moved");
     REQUIRE(real.make_dir(dir));
@@ -60,9 +60,9 @@ TEST_SUITE("io/held_files") {
     const auto dir = scratch / "job";
     for (const auto* part : {"", "/run", "/running"})
       REQUIRE(real.make_dir(dir + part));
-    HeldFiles files(real);
-    REQUIRE(files.hold(dir));
-    REQUIRE(files.hold(dir + "/run"));
+    PinnedFiles files(real);
+    REQUIRE(files.pin(dir));
+    REQUIRE(files.pin(dir + "/run"));
     fs::rename(dir + "/run", scratch / "run");
     REQUIRE(real.make_dir(dir + "/run"));
     CHECK(files.replace(dir + "/run/a", ""));
@@ -84,8 +84,8 @@ TEST_SUITE("io/held_files") {
     const auto dir = scratch / "job";
     REQUIRE(real.make_dir(dir));
     REQUIRE(real.replace(dir + "/a", "1"));
-    HeldFiles files(real);
-    REQUIRE(files.hold(dir));
+    PinnedFiles files(real);
+    REQUIRE(files.pin(dir));
     bool allowed = false;
     files.allow_changes_if([&] { return allowed; });
     CHECK_FALSE(files.replace(dir + "/a", "2"));
@@ -103,22 +103,22 @@ TEST_SUITE("io/held_files") {
     CHECK(files.replace(dir + "/a", "2"));
   }
 
-  TEST_CASE("a directory that is no directory cannot be held, nor one behind a link") {
+  TEST_CASE("a directory that is no directory cannot be pinned, nor one behind a link") {
     const Scratch scratch;
     RealFiles real;
     REQUIRE(real.replace(scratch / "file", ""));
     fs::create_directory_symlink(scratch.path(), scratch / "link");
-    HeldFiles files(real);
-    CHECK_FALSE(files.hold(scratch / "file"));
-    CHECK_FALSE(files.hold(scratch / "link"));
-    CHECK_FALSE(files.hold(scratch / "none"));
+    PinnedFiles files(real);
+    CHECK_FALSE(files.pin(scratch / "file"));
+    CHECK_FALSE(files.pin(scratch / "link"));
+    CHECK_FALSE(files.pin(scratch / "none"));
   }
 
   TEST_CASE("on the disk of the tests it is the same") {
     FlakyFiles flaky;
     REQUIRE(flaky.make_dir("/w/job"));
-    HeldFiles files(flaky);
-    REQUIRE(files.hold("/w/job"));
+    PinnedFiles files(flaky);
+    REQUIRE(files.pin("/w/job"));
     CHECK(files.replace("/w/job/a", "1"));
     CHECK(flaky.content("/w/job/a") == "1");
     CHECK(files.dir("/w/job").place() == "/w/job");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "io/held_files.hpp"
+#include "io/pinned_files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -26,33 +26,33 @@ bool goes_up(std::string_view path) {
 
 }  // namespace
 
-Result<void> HeldFiles::hold(const std::string& dir) {
+Result<void> PinnedFiles::pin(const std::string& dir) {
   auto opened = open_dir(dir);
   if (!opened) return opened.error();
-  held_.push_back({dir, std::move(*opened)});
+  pinned_.push_back({dir, std::move(*opened)});
   return {};
 }
 
-File& HeldFiles::dir(const std::string& path) {
-  const auto found =
-      std::find_if(held_.begin(), held_.end(), [&](const Held& held) { return held.path == path; });
-  IDMERGE_CHECK(found != held_.end());
+File& PinnedFiles::dir(const std::string& path) {
+  const auto found = std::find_if(pinned_.begin(), pinned_.end(),
+                                  [&](const Pinned& pinned) { return pinned.path == path; });
+  IDMERGE_CHECK(found != pinned_.end());
   return found->dir;
 }
 
-bool HeldFiles::Place::is_held() const {
+bool PinnedFiles::Place::is_pinned() const {
   return dir != AT_FDCWD;
 }
 
-HeldFiles::Place HeldFiles::place_of(int dir, const char* path) const {
+PinnedFiles::Place PinnedFiles::place_of(int dir, const char* path) const {
   if (dir != AT_FDCWD) return {dir, path};
   const std::string_view whole(path);
-  const Held* inner = nullptr;
-  for (const auto& held : held_) {
-    const auto length = held.path.size();
-    if (!whole.starts_with(held.path)) continue;
+  const Pinned* inner = nullptr;
+  for (const auto& pinned : pinned_) {
+    const auto length = pinned.path.size();
+    if (!whole.starts_with(pinned.path)) continue;
     if (whole.size() > length && whole[length] != '/') continue;
-    if (inner == nullptr || inner->path.size() < length) inner = &held;
+    if (inner == nullptr || inner->path.size() < length) inner = &pinned;
   }
   if (inner == nullptr) return {AT_FDCWD, path};
   const char* rest = path + inner->path.size();
@@ -62,80 +62,80 @@ HeldFiles::Place HeldFiles::place_of(int dir, const char* path) const {
   return {inner->dir.fd_, *rest == '\0' ? "." : rest};
 }
 
-bool HeldFiles::may_change(const Place& place) const {
-  return !place.is_held() || !allowed_ || allowed_();
+bool PinnedFiles::may_change(const Place& place) const {
+  return !place.is_pinned() || !allowed_ || allowed_();
 }
 
-int HeldFiles::sys_open(int dir, const char* path, int flags, mode_t mode) {
+int PinnedFiles::sys_open(int dir, const char* path, int flags, mode_t mode) {
   const auto place = place_of(dir, path);
   if ((flags & O_CREAT) != 0 && !may_change(place)) return -ESTALE;
   return below_.sys_open(place.dir, place.path, flags, mode);
 }
 
-int HeldFiles::sys_close(int fd) {
+int PinnedFiles::sys_close(int fd) {
   return below_.sys_close(fd);
 }
 
-ssize_t HeldFiles::sys_write(int fd, const char* bytes, std::size_t count) {
+ssize_t PinnedFiles::sys_write(int fd, const char* bytes, std::size_t count) {
   return below_.sys_write(fd, bytes, count);
 }
 
-ssize_t HeldFiles::sys_pread(int fd, char* bytes, std::size_t count, off_t offset) {
+ssize_t PinnedFiles::sys_pread(int fd, char* bytes, std::size_t count, off_t offset) {
   return below_.sys_pread(fd, bytes, count, offset);
 }
 
-int HeldFiles::sys_fdatasync(int fd) {
+int PinnedFiles::sys_fdatasync(int fd) {
   return below_.sys_fdatasync(fd);
 }
 
-int HeldFiles::sys_fsync(int fd) {
+int PinnedFiles::sys_fsync(int fd) {
   return below_.sys_fsync(fd);
 }
 
-int HeldFiles::sys_ftruncate(int fd, off_t size) {
+int PinnedFiles::sys_ftruncate(int fd, off_t size) {
   return below_.sys_ftruncate(fd, size);
 }
 
-int HeldFiles::sys_fstat(int fd, FileStat& out) {
+int PinnedFiles::sys_fstat(int fd, FileStat& out) {
   return below_.sys_fstat(fd, out);
 }
 
-int HeldFiles::sys_lstat(int dir, const char* path, FileStat& out) {
+int PinnedFiles::sys_lstat(int dir, const char* path, FileStat& out) {
   const auto place = place_of(dir, path);
   return below_.sys_lstat(place.dir, place.path, out);
 }
 
-int HeldFiles::sys_rename(int from_dir, const char* from, int to_dir, const char* to) {
+int PinnedFiles::sys_rename(int from_dir, const char* from, int to_dir, const char* to) {
   const auto old_place = place_of(from_dir, from);
   const auto new_place = place_of(to_dir, to);
   if (!may_change(old_place) || !may_change(new_place)) return -ESTALE;
   return below_.sys_rename(old_place.dir, old_place.path, new_place.dir, new_place.path);
 }
 
-int HeldFiles::sys_unlink(int dir, const char* path) {
+int PinnedFiles::sys_unlink(int dir, const char* path) {
   const auto place = place_of(dir, path);
   return may_change(place) ? below_.sys_unlink(place.dir, place.path) : -ESTALE;
 }
 
-int HeldFiles::sys_mkdir(int dir, const char* path, mode_t mode) {
+int PinnedFiles::sys_mkdir(int dir, const char* path, mode_t mode) {
   const auto place = place_of(dir, path);
   return may_change(place) ? below_.sys_mkdir(place.dir, place.path, mode) : -ESTALE;
 }
 
-int HeldFiles::sys_list(int dir, const char* path, std::vector<std::string>& names) {
+int PinnedFiles::sys_list(int dir, const char* path, std::vector<std::string>& names) {
   const auto place = place_of(dir, path);
   return below_.sys_list(place.dir, place.path, names);
 }
 
-int HeldFiles::sys_place(int fd, std::string& path) {
+int PinnedFiles::sys_place(int fd, std::string& path) {
   return below_.sys_place(fd, path);
 }
 
-int HeldFiles::sys_flock(int fd) {
+int PinnedFiles::sys_flock(int fd) {
   return below_.sys_flock(fd);
 }
 
-int HeldFiles::sys_disk(const char* path, DiskSpace& disk) {
+int PinnedFiles::sys_disk(const char* path, DiskSpace& disk) {
   return below_.sys_disk(path, disk);
 }
 
