@@ -26,9 +26,9 @@ constexpr std::chrono::milliseconds farewell_wait{1'000};
 
 }  // namespace
 
-struct Connection::State : Line {
+struct Connection::State : WatchedSocket {
   explicit State(Endpoint& its_endpoint)
-      : Line(its_endpoint.executor()),
+      : WatchedSocket(its_endpoint.executor()),
         endpoint(its_endpoint),
         answers(its_endpoint.options().head_bytes_max, its_endpoint.options().body_bytes_max) {
     endpoint.watch(*this);
@@ -74,24 +74,25 @@ namespace {
 /// operation has completed. This also holds if the coroutine is cancelled.
 class Guard {
  public:
-  Guard(Endpoint& endpoint, Line& line, Instant deadline) : endpoint_(endpoint), line_(line) {
-    line_.overdue = false;
-    endpoint_.set_deadline(line_, deadline);
+  Guard(Endpoint& endpoint, WatchedSocket& watched, Instant deadline)
+      : endpoint_(endpoint), watched_(watched) {
+    watched_.overdue = false;
+    endpoint_.set_deadline(watched_, deadline);
   }
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
   ~Guard() {
-    endpoint_.set_deadline(line_, Instant::max());
+    endpoint_.set_deadline(watched_, Instant::max());
     if (done_) return;
     boost::system::error_code ignored;
-    line_.socket.close(ignored);
+    watched_.socket.close(ignored);
   }
 
   void done() { done_ = true; }
 
  private:
   Endpoint& endpoint_;
-  Line& line_;
+  WatchedSocket& watched_;
   bool done_ = false;
 };
 
@@ -220,7 +221,7 @@ Task<bool> Connection::finish() {
     Guard guard(state.endpoint, state, steady_clock::now() + wait);
     if (state.tls) state.tls.shutdown();
     boost::system::error_code ignored;
-    state.socket.shutdown(Line::Socket::shutdown_send, ignored);
+    state.socket.shutdown(WatchedSocket::Socket::shutdown_send, ignored);
     state.set_readable_at(1);
     while (true) {
       Step step;

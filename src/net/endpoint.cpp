@@ -36,9 +36,9 @@ struct Endpoint::State {
   Instant looked_up{};
   bool looking_up = false;
   Error lookup_error{Errc::outage, {}};
-  std::vector<Line*> asking;  // connections that wait for the lookup
+  std::vector<WatchedSocket*> asking;  // connections that wait for the lookup
 
-  std::vector<Line*> lines;
+  std::vector<WatchedSocket*> watched_sockets;
   Timer watchdog;
   bool armed = false;
   std::uint64_t opened = 0;
@@ -88,7 +88,7 @@ const Proxy* Endpoint::proxy() const {
 
 // ---- Addresses
 
-Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
+Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(WatchedSocket& watched) {
   State& state = *state_;
   const bool fresh = !state.addresses.empty() &&
                      steady_clock::now() - state.looked_up < state.options.addresses_fresh;
@@ -101,11 +101,11 @@ Task<Result<std::vector<Endpoint::Address>>> Endpoint::addresses(Line& line) {
     co_return state.addresses;
   }
   if (!state.looking_up) state.look_up();
-  state.asking.push_back(&line);
-  co_await line.wake.wait();
-  std::erase(state.asking, &line);
+  state.asking.push_back(&watched);
+  co_await watched.wake.wait();
+  std::erase(state.asking, &watched);
 
-  if (line.overdue) {
+  if (watched.overdue) {
     co_return Error{
         Errc::outage,
         fmt::format("{}: the name lookup took too long: check the name servers of this machine",
@@ -137,8 +137,8 @@ void Endpoint::State::take(const boost::system::error_code& ec,
       fresh.push_back(entry.endpoint());
     keep(std::move(fresh));
   }
-  for (Line* line : asking) {
-    if (line->wake.waiting()) line->wake.notify();
+  for (WatchedSocket* watched : asking) {
+    if (watched->wake.waiting()) watched->wake.notify();
   }
 }
 
@@ -175,20 +175,21 @@ void Endpoint::demote(const Address& address) {
 
 // ---- The watchdog
 
-void Endpoint::watch(Line& line) {
-  state_->lines.push_back(&line);
+void Endpoint::watch(WatchedSocket& watched) {
+  state_->watched_sockets.push_back(&watched);
 }
 
-void Endpoint::unwatch(Line& line) {
-  std::erase(state_->lines, &line);
+void Endpoint::unwatch(WatchedSocket& watched) {
+  std::erase(state_->watched_sockets, &watched);
   rest();
 }
 
 void Endpoint::rest() {
-  const auto is_in_use = [](const Line* line) {
-    return line->socket.is_open() || line->deadline != Instant::max();
+  const auto is_in_use = [](const WatchedSocket* watched) {
+    return watched->socket.is_open() || watched->deadline != Instant::max();
   };
-  if (std::any_of(state_->lines.begin(), state_->lines.end(), is_in_use)) return;
+  if (std::any_of(state_->watched_sockets.begin(), state_->watched_sockets.end(), is_in_use))
+    return;
   state_->armed = false;
   state_->watchdog.cancel();
 }
@@ -197,8 +198,8 @@ std::uint64_t Endpoint::number_next() {
   return ++state_->opened;
 }
 
-void Endpoint::set_deadline(Line& line, Instant deadline) {
-  line.deadline = deadline;
+void Endpoint::set_deadline(WatchedSocket& watched, Instant deadline) {
+  watched.deadline = deadline;
   if (!state_->armed && deadline != Instant::max()) state_->arm();
 }
 
@@ -210,7 +211,7 @@ void Endpoint::State::arm() {
   });
 }
 
-void Line::set_readable_at(std::size_t bytes) {
+void WatchedSocket::set_readable_at(std::size_t bytes) {
   if (bytes == readable_at) return;
   using Mark = asio::socket_base::receive_low_watermark;
   boost::system::error_code ignored;
@@ -222,19 +223,19 @@ void Endpoint::State::look() {
   armed = false;
   const Instant now = steady_clock::now();
   bool busy = false;
-  for (Line* line : lines) {
-    if (line->deadline == Instant::max()) continue;
+  for (WatchedSocket* watched : watched_sockets) {
+    if (watched->deadline == Instant::max()) continue;
     // At its deadline, a connection may have an answer shorter than its low-water mark.
-    if (line->deadline > now || line->readable_at > 1) {
-      line->set_readable_at(1);
+    if (watched->deadline > now || watched->readable_at > 1) {
+      watched->set_readable_at(1);
       busy = true;
       continue;
     }
-    line->deadline = Instant::max();
-    line->overdue = true;
+    watched->deadline = Instant::max();
+    watched->overdue = true;
     boost::system::error_code ignored;
-    line->socket.cancel(ignored);
-    if (line->wake.waiting()) line->wake.notify();
+    watched->socket.cancel(ignored);
+    if (watched->wake.waiting()) watched->wake.notify();
   }
   if (busy) arm();
 }

@@ -37,10 +37,10 @@ struct EndpointOptions {
 };
 
 /// The part of a connection that the watchdog uses.
-struct Line {
+struct WatchedSocket {
   using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 
-  explicit Line(const Executor& executor) : socket(executor), wake(executor) {}
+  explicit WatchedSocket(const Executor& executor) : socket(executor), wake(executor) {}
 
   Socket socket;
   Wake wake;  // waits for the addresses
@@ -79,16 +79,16 @@ class Endpoint {
   /// The addresses to connect to, the last one that worked first. Concurrent lookups are combined
   /// into one.
   ///
-  /// Errors: Errc::outage if the name is unknown or `line` is overdue; Errc::service if requests
+  /// Errors: Errc::outage if the name is unknown or `watched` is overdue; Errc::service if requests
   /// would leave this machine unencrypted.
-  Task<Result<std::vector<Address>>> addresses(Line& line);
+  Task<Result<std::vector<Address>>> addresses(WatchedSocket& watched);
 
   /// Report that an address failed. If it is the first one, it becomes the last one.
   void demote(const Address& address);
 
   /// Let the watchdog check the deadline of a connection, until unwatch().
-  void watch(Line& line);
-  void unwatch(Line& line);
+  void watch(WatchedSocket& watched);
+  void unwatch(WatchedSocket& watched);
 
   /// Report that a connection was closed: if none is open or waiting, the watchdog stops, so that
   /// the event loop can end.
@@ -98,7 +98,7 @@ class Endpoint {
   std::uint64_t number_next();
 
   /// Set the deadline of a watched connection; Instant::max() for none.
-  void set_deadline(Line& line, Instant deadline);
+  void set_deadline(WatchedSocket& watched, Instant deadline);
 
  private:
   struct State;

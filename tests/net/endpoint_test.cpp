@@ -29,8 +29,10 @@ Endpoint to(asio::io_context& io, std::string_view url) {
 }
 
 /// Watched as a connection is, and unwatched however the test ends.
-struct Watched : Line {
-  explicit Watched(Endpoint& its) : Line(its.executor()), endpoint(its) { endpoint.watch(*this); }
+struct Watched : WatchedSocket {
+  explicit Watched(Endpoint& its) : WatchedSocket(its.executor()), endpoint(its) {
+    endpoint.watch(*this);
+  }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
   ~Watched() { endpoint.unwatch(*this); }
@@ -38,8 +40,8 @@ struct Watched : Line {
 };
 
 Task<void> ask(Endpoint& endpoint, std::size_t& found) {
-  Watched line(endpoint);
-  const auto addresses = co_await endpoint.addresses(line);
+  Watched watched(endpoint);
+  const auto addresses = co_await endpoint.addresses(watched);
   found += addresses ? addresses->size() : 0;
 }
 
@@ -74,7 +76,7 @@ TEST_SUITE("net/endpoint") {
     CHECK(steady_clock::now() - start < 10s);
   }
 
-  TEST_CASE("when no line is open or waits, the loop ends without the watchdog's next look") {
+  TEST_CASE("when no connection is open or waits, the loop ends without the watchdog's next look") {
     asio::io_context io(1);
     Endpoint endpoint = to(io, "http://127.0.0.1:1");
     Watched waits(endpoint), open(endpoint);
@@ -100,15 +102,15 @@ TEST_SUITE("net/endpoint") {
   TEST_CASE("an address needs no lookup") {
     asio::io_context io(1);
     Endpoint endpoint = to(io, "http://[::1]:8080");
-    Watched line(endpoint);
-    const auto addresses = await(io, endpoint.addresses(line));
+    Watched watched(endpoint);
+    const auto addresses = await(io, endpoint.addresses(watched));
     REQUIRE(addresses.has_value());
     REQUIRE(addresses->size() == 1);
     CHECK(addresses->front().port() == 8080);
     CHECK(addresses->front().address().is_v6());
   }
 
-  TEST_CASE("several lines that ask together are all answered") {
+  TEST_CASE("several connections that ask together are all answered") {
     asio::io_context io(1);
     Endpoint endpoint = to(io, "http://localhost:8080");
     std::size_t found = 0;
@@ -123,15 +125,15 @@ TEST_SUITE("net/endpoint") {
   TEST_CASE("an address that did not answer is tried last") {
     asio::io_context io(1);
     Endpoint endpoint = to(io, "http://localhost:8080");
-    Watched line(endpoint);
-    const auto before = *await(io, endpoint.addresses(line));
+    Watched watched(endpoint);
+    const auto before = *await(io, endpoint.addresses(watched));
     endpoint.demote(before.front());
-    const auto after = *await(io, endpoint.addresses(line));
+    const auto after = *await(io, endpoint.addresses(watched));
     CHECK(after.size() == before.size());
     CHECK(after.back() == before.front());
     if (before.size() > 1) {
       endpoint.demote(before.front());  // not the first any more: a second worker that failed there
-      CHECK(await(io, endpoint.addresses(line))->back() == before.front());
+      CHECK(await(io, endpoint.addresses(watched))->back() == before.front());
     }
   }
 
@@ -148,8 +150,8 @@ TEST_SUITE("net/endpoint") {
       const ToldAddresses lookup(told);
       asio::io_context io(1);
       Endpoint endpoint = to(io, "http://localhost:8080");
-      Watched line(endpoint);
-      const auto addresses = await(io, endpoint.addresses(line));
+      Watched watched(endpoint);
+      const auto addresses = await(io, endpoint.addresses(watched));
       CHECK(addresses.has_value() == !kept.empty());
       if (addresses) {
         Addresses found;
@@ -167,8 +169,8 @@ TEST_SUITE("net/endpoint") {
     const ToldAddresses lookup({"192.0.2.7"});
     asio::io_context io(1);
     Endpoint endpoint = to(io, "https://localhost:8080");
-    Watched line(endpoint);
-    const auto addresses = await(io, endpoint.addresses(line));
+    Watched watched(endpoint);
+    const auto addresses = await(io, endpoint.addresses(watched));
     REQUIRE(addresses.has_value());
     CHECK(addresses->front().address().to_string() == "192.0.2.7");
   }
