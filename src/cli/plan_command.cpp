@@ -1013,14 +1013,14 @@ Result<void> check_guards(const Settings& settings, const JobSummary& view,
   const auto& decimals_max = settings.max_decimals;
   if (decimals_max.kind == util::Limit::Kind::percent &&
       plan_summary.decimal_share() * 100 > decimals_max.percent) {
-    const bool is_user = plan_summary.looks.user_decimals >= plan_summary.looks.anon_decimals;
+    const bool is_user = plan_summary.warnings.user_decimals >= plan_summary.warnings.anon_decimals;
     return Error{
         Errc::guard,
         fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
                     "over {}: it was 12345 before a tool read the column as decimals (pandas does "
                     "when one is missing): export it as integers or text, or raise the guard",
-                    util::count_text(is_user ? plan_summary.looks.user_decimals
-                                             : plan_summary.looks.anon_decimals),
+                    util::count_text(is_user ? plan_summary.warnings.user_decimals
+                                             : plan_summary.warnings.anon_decimals),
                     util::count_text(plan_summary.links + plan_summary.duplicates),
                     is_user ? "user" : "anonymous", util::limit_text(decimals_max))};
   }

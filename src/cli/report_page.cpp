@@ -334,10 +334,10 @@ class Page {
   void plan_summary() {
     html_.markup(
         "<section aria-labelledby=\"plan\">\n<h2 id=\"plan\">What the plan contains</h2>\n");
-    if (const auto looks = warnings(view_); !looks.empty()) {
+    if (const auto texts = warnings(view_); !texts.empty()) {
       html_.markup("<ul class=\"look\" id=\"warnings\">\n");
-      for (const auto& look : looks)
-        html_.markup("<li>").text(look).markup("</li>\n");
+      for (const auto& text : texts)
+        html_.markup("<li>").text(text).markup("</li>\n");
       html_.markup("</ul>\n");
     }
     figure_table("<h3>Rows</h3>\n<table id=\"rows-table\">\n", row_figures(view_));

@@ -357,20 +357,20 @@ std::vector<std::string> warnings(const JobSummary& view) {
     warn(fmt::format("{} anonymous ids start with $device:$device:",
                      util::count_text(plan_summary.doubled_device_prefix)));
   }
-  if (plan_summary.looks.padded > 0) {
+  if (plan_summary.warnings.padded > 0) {
     warn(
         fmt::format("{} rows have an id that begins or ends with white space: the service keeps "
                     "it, so it is a different id than without",
-                    util::count_text(plan_summary.looks.padded)));
+                    util::count_text(plan_summary.warnings.padded)));
   }
-  if (plan_summary.looks.backslashed > 0) {
+  if (plan_summary.warnings.backslashed > 0) {
     warn(
         fmt::format("{} rows have an id with a backslash: is the table written with escapes, as "
                     "MySQL, Hive and ClickHouse do? they are not decoded, but taken literally",
-                    util::count_text(plan_summary.looks.backslashed)));
+                    util::count_text(plan_summary.warnings.backslashed)));
   }
-  for (const auto& [rows, side] : {std::pair{plan_summary.looks.anon_decimals, "anonymous"},
-                                   std::pair{plan_summary.looks.user_decimals, "user"}}) {
+  for (const auto& [rows, side] : {std::pair{plan_summary.warnings.anon_decimals, "anonymous"},
+                                   std::pair{plan_summary.warnings.user_decimals, "user"}}) {
     if (rows == 0) continue;
     warn(
         fmt::format("{} rows have a number such as 12345.0 as their {} id: was it 12345 before a "
@@ -382,11 +382,11 @@ std::vector<std::string> warnings(const JobSummary& view) {
     if (rows == 0) continue;
     warn(fmt::format("the {} ids count the rows one by one: is the column a row number?", side));
   }
-  if (plan_summary.looks.prefixed > 0) {
+  if (plan_summary.warnings.prefixed > 0) {
     warn(fmt::format(
         "{} rows have anonymous ids that start with $device:, others do not: outside of "
         "simplified projects X and $device:X are two ids",
-        util::count_text(plan_summary.looks.prefixed)));
+        util::count_text(plan_summary.warnings.prefixed)));
   }
   if (alias > 0 && plan_summary.both_sides_ids > 0) {
     warn(fmt::format("{} ids are on both sides: aliases of aliases",
@@ -443,13 +443,13 @@ std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
          ids_part(view);
   const auto requests = requests_of(view, batch);
   out += line({0, "requests", requests, time_text(view.plan_summary.sendable(), requests, rate)});
-  std::string looks;
+  std::string notes;
   for (const auto& warning : warnings(view))
-    looks += fmt::format("note: {}\n", warning);
+    notes += fmt::format("note: {}\n", warning);
   if (const auto zone = send::local_zone(); rate.next_change({}) && !zone.problem.empty()) {
-    looks += fmt::format("note: {}\n", zone.problem);
+    notes += fmt::format("note: {}\n", zone.problem);
   }
-  for (const auto& part : {looks, names_part(view, mask)}) {
+  for (const auto& part : {notes, names_part(view, mask)}) {
     if (!part.empty()) out += "\n" + part;
   }
   return out;
@@ -485,9 +485,10 @@ std::string plan_summary_json(const JobSummary& view, const util::IdMask& mask) 
                      plan_summary.decisions_unknown, plan_summary.decisions_unclaimed);
   out += fmt::format(
       R"("both_sides_ids":{},"doubled_device_prefix":{},"prefixed_rows":{},"padded_rows":{},"backslashed_rows":{},"decimal_rows":{{"anonymous":{},"user":{}}},"row_numbers":{{"anonymous":{},"user":{}}},"billable_events":{},"clusters":{},"hubs":{},"anonymous_ids_per_user":{{"p50":{},"p99":{},"max":{}}},)",
-      plan_summary.both_sides_ids, plan_summary.doubled_device_prefix, plan_summary.looks.prefixed,
-      plan_summary.looks.padded, plan_summary.looks.backslashed, plan_summary.looks.anon_decimals,
-      plan_summary.looks.user_decimals, plan_summary.anon_row_numbers,
+      plan_summary.both_sides_ids, plan_summary.doubled_device_prefix,
+      plan_summary.warnings.prefixed, plan_summary.warnings.padded,
+      plan_summary.warnings.backslashed, plan_summary.warnings.anon_decimals,
+      plan_summary.warnings.user_decimals, plan_summary.anon_row_numbers,
       plan_summary.user_row_numbers, view.billable_events(), plan_summary.clusters,
       plan_summary.hubs, plan_summary.anons_per_user_p50, plan_summary.anons_per_user_p99,
       plan_summary.anons_per_user_max);

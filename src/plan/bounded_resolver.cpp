@@ -48,21 +48,22 @@ bool BoundedResolver::is_full(const input::RowBlock& block) const {
          resolver_->bytes_after(block.rows.size()) + orders_.bytes() > resolver_bytes_max_;
 }
 
-Result<void> BoundedResolver::take(const input::RowBlock& block, std::span<const Judged> judged,
+Result<void> BoundedResolver::take(const input::RowBlock& block,
+                                   std::span<const ValidatedRow> validated,
                                    std::vector<std::uint32_t>& fresh) {
   fresh.clear();
   if (!looked_ahead_) {
-    if (auto done = look_ahead(block, judged); !done) return done;
+    if (auto done = look_ahead(block, validated); !done) return done;
   }
   if (is_full(block)) {
     if (auto done = begin_spill(); !done) return done;
   }
   if (spilled_) {
     spilled_->count_blank_lines(block.blank_lines);
-    return spilled_->take(block, judged);
+    return spilled_->take(block, validated);
   }
   resolver_->count_blank_lines(block.blank_lines);
-  if (auto taken = resolver_->take(block.rows, judged, fresh); !taken) return taken;
+  if (auto taken = resolver_->take(block.rows, validated, fresh); !taken) return taken;
   if (!has_orders_) return {};
   auto ordinal = resolver_->links() - fresh.size();
   orders_.grow_to_hold(resolver_->links());
@@ -77,13 +78,13 @@ void BoundedResolver::foresee(double share_read) {
 
 /// Estimates the total from the first block.
 Result<void> BoundedResolver::look_ahead(const input::RowBlock& block,
-                                         std::span<const Judged> judged) {
+                                         std::span<const ValidatedRow> validated) {
   looked_ahead_ = true;
   std::uint64_t pairs = 0;
   std::uint64_t id_bytes = 0;
   RowPacker packer(false);
-  for (std::size_t i = 0; i < judged.size(); ++i) {
-    if (judged[i].checked != RowCheck::pair) continue;
+  for (std::size_t i = 0; i < validated.size(); ++i) {
+    if (validated[i].checked != RowCheck::pair) continue;
     ++pairs;
     const input::Row& row = block.rows[i];
     id_bytes += row.anon.size() + row.user.size();

@@ -46,12 +46,12 @@ class BoundedResolver {
   /// which the caller adds; on disk there are none before judge().
   /// Errors: Errc::usage for more ids than can be numbered; Errc::outage when the disk fails or is
   /// too small.
-  Result<void> take(const input::RowBlock& block, std::span<const Judged> judged,
+  Result<void> take(const input::RowBlock& block, std::span<const ValidatedRow> validated,
                     std::vector<std::uint32_t>& fresh);
 
   /// Counts for the rows of the last take().
-  void count_looks(const RowLooks& rows) {
-    spilled_ ? spilled_->count_looks(rows) : resolver_->count_looks(rows);
+  void count_warnings(const RowWarnings& rows) {
+    spilled_ ? spilled_->count_warnings(rows) : resolver_->count_warnings(rows);
   }
 
   void count_unreadable_orders(const UnreadableOrders& rows) {
@@ -73,7 +73,7 @@ class BoundedResolver {
   std::uint64_t links() const { return spilled_ ? plan_.links() : resolver_->links(); }
 
  private:
-  Result<void> look_ahead(const input::RowBlock& block, std::span<const Judged> judged);
+  Result<void> look_ahead(const input::RowBlock& block, std::span<const ValidatedRow> validated);
   Result<void> announce(const SpilledResolver::Need& need, bool is_certain);
   Result<void> begin_spill();
 

@@ -52,11 +52,11 @@ void each_number(Report& report, Field field, Late late) {
   field("decisions_unknown", report.decisions_unknown);
   field("decisions_unclaimed", report.decisions_unclaimed);
   field("doubled_device_prefix", report.doubled_device_prefix);
-  late("prefixed_rows", report.looks.prefixed);
-  late("padded_rows", report.looks.padded);
-  late("backslashed_rows", report.looks.backslashed);
-  late("anon.decimal_rows", report.looks.anon_decimals);
-  late("user.decimal_rows", report.looks.user_decimals);
+  late("prefixed_rows", report.warnings.prefixed);
+  late("padded_rows", report.warnings.padded);
+  late("backslashed_rows", report.warnings.backslashed);
+  late("anon.decimal_rows", report.warnings.anon_decimals);
+  late("user.decimal_rows", report.warnings.user_decimals);
   late("anon.row_numbers", report.anon_row_numbers);
   late("user.row_numbers", report.user_row_numbers);
   field("clusters", report.clusters);
@@ -162,7 +162,7 @@ std::uint64_t PlanSummary::held_links() const {
 double PlanSummary::decimal_share() const {
   const auto rows = links + duplicates;
   if (rows == 0) return 0;
-  return static_cast<double>(std::max(looks.anon_decimals, looks.user_decimals)) /
+  return static_cast<double>(std::max(warnings.anon_decimals, warnings.user_decimals)) /
          static_cast<double>(rows);
 }
 

@@ -55,14 +55,14 @@ struct UnreadableOrders {
 };
 
 /// Rows that are pairs but whose ids look altered by an export or import.
-struct RowLooks {
+struct RowWarnings {
   std::uint64_t prefixed = 0;       // the anonymous id begins with one $device:
   std::uint64_t padded = 0;         // an id begins or ends with white space
   std::uint64_t backslashed = 0;    // an id has a backslash, and tabs separate the fields
   std::uint64_t anon_decimals = 0;  // the id has the form 12345.0
   std::uint64_t user_decimals = 0;
 
-  void add(const RowLooks& other) {
+  void add(const RowWarnings& other) {
     prefixed += other.prefixed;
     padded += other.padded;
     backslashed += other.backslashed;
@@ -96,7 +96,7 @@ struct PlanSummary {
   std::uint64_t doubled_device_prefix = 0;  // anonymous ids that start with $device:$device:
   /// `prefixed` is 0 if all rows have the prefix. If only some have it, `X` and `$device:X` are two
   /// different ids, except in simplified projects.
-  RowLooks looks;
+  RowWarnings warnings;
   /// The number of rows if the ids of this side just number the rows, else 0.
   std::uint64_t anon_row_numbers = 0, user_row_numbers = 0;
 
@@ -120,7 +120,7 @@ struct PlanSummary {
     rows.skipped_both = skipped_both;
     rows.faults = faults;
     rows.unreadable_orders = unreadable_orders;
-    rows.looks = looks;
+    rows.warnings = warnings;
     return rows;
   }
 

@@ -38,24 +38,24 @@ using Clock = std::chrono::steady_clock;
 
 /// Blocks in circulation between the threads: enough that a short stall of one thread does not stop
 /// the others. Each block takes memory besides the resolver.
-constexpr std::size_t blocks_under_way = 6;
+constexpr std::size_t blocks_max = 6;
 
 constexpr std::size_t rejected_buffer_bytes = 1U << 16U;
 constexpr std::chrono::milliseconds report_every{100};
 
 /// Rows with the results of validation, and the indices of those that the resolver found to be new
 /// links.
-struct JudgedBlock {
+struct ValidatedBlock {
   input::RowBlock rows;
-  std::vector<Judged> judged;
+  std::vector<ValidatedRow> validated;
   std::vector<std::uint32_t> fresh;
   bool any_faulty = false;
   UnreadableOrders unreadable_orders;
-  RowLooks looks;
+  RowWarnings warnings;
   std::uint64_t bytes_read = 0;  // of the inputs so far
 };
 
-using JudgedQueue = util::BufferQueue<JudgedBlock, blocks_under_way>;
+using ValidatedQueue = util::BufferQueue<ValidatedBlock, blocks_max>;
 
 /// Detects a column that numbers the rows instead of naming ids: each value is one more than that
 /// of the row before.
@@ -90,12 +90,12 @@ class RowNumbers {
   std::uint64_t number_ = 0;
 };
 
-/// Validation thread: reads the inputs into judged blocks. All work on single rows is done here,
+/// Validation thread: reads the inputs into validated blocks. All work on single rows is done here,
 /// because the resolver thread has more to do.
-class Judging {
+class Validation {
  public:
-  Judging(input::RowReader& row_reader, const PlanOptions& options, const Secret16& secret,
-          JudgedQueue& queue)
+  Validation(input::RowReader& row_reader, const PlanOptions& options, const Secret16& secret,
+             ValidatedQueue& queue)
       : row_reader_(row_reader),
         validator_(options.validate),
         prints_(Fingerprinter(secret)),
@@ -104,14 +104,14 @@ class Judging {
                           (options.row_reader.delimiter && *options.row_reader.delimiter < ' ')) {}
 
   /// Starts the thread. It ends after the last row, after an error, or when the queue has ended.
-  void start() { thread_ = std::thread(&Judging::run, this); }
+  void start() { thread_ = std::thread(&Validation::run, this); }
 
   void join() {
     queue_.end();
     if (thread_.joinable()) thread_.join();
   }
 
-  ~Judging() { join(); }
+  ~Validation() { join(); }
 
   /// Requires: join() has returned.
   const Result<void>& outcome() const { return outcome_; }
@@ -120,35 +120,35 @@ class Judging {
 
  private:
   void run() {
-    outcome_ = util::caught([this] { return judge_all(); });
+    outcome_ = util::caught([this] { return validate_all(); });
     queue_.end();
   }
 
-  Result<void> judge_all() {
-    while (JudgedBlock* const block = queue_.take_empty()) {
+  Result<void> validate_all() {
+    while (ValidatedBlock* const block = queue_.take_empty()) {
       const auto more = row_reader_.next(block->rows);
       if (!more) return more.error();
       if (!*more) break;
-      block->judged.resize(block->rows.rows.size());
-      judge_rows(*block);
+      block->validated.resize(block->rows.rows.size());
+      validate_rows(*block);
       block->bytes_read = row_reader_.bytes_read();
       queue_.put_full(block);
     }
     return {};
   }
 
-  void judge_rows(JudgedBlock& block) {
+  void validate_rows(ValidatedBlock& block) {
     bool any_faulty = false;
     block.unreadable_orders = {};
-    block.looks = {};
+    block.warnings = {};
     auto row = block.rows.rows.begin();
-    for (auto& judged : block.judged) {
-      judged.checked = validate(*row, validator_, &judged.forms);
-      any_faulty = any_faulty || judged.checked == RowCheck::faulty;
-      if (judged.checked == RowCheck::pair) {
-        prints_.add(row->anon, judged.anon);
-        prints_.add(row->user, judged.user);
-        look_at(*row, block);
+    for (auto& validated : block.validated) {
+      validated.checked = validate(*row, validator_, &validated.forms);
+      any_faulty = any_faulty || validated.checked == RowCheck::faulty;
+      if (validated.checked == RowCheck::pair) {
+        prints_.add(row->anon, validated.anon);
+        prints_.add(row->user, validated.user);
+        count_warnings(*row, block);
         if (row->has_unreadable_order) {
           const auto [line, column] = fault_place(*row);
           block.unreadable_orders.add(
@@ -161,14 +161,14 @@ class Judging {
     prints_.finish();
   }
 
-  void look_at(const input::Row& row, JudgedBlock& block) {
-    if (row.sided && input::has_device_prefix(row.anon)) ++block.looks.prefixed;
-    if (is_padded(row.anon) || is_padded(row.user)) ++block.looks.padded;
-    if (is_whole_decimal(row.anon)) ++block.looks.anon_decimals;
-    if (is_whole_decimal(row.user)) ++block.looks.user_decimals;
+  void count_warnings(const input::Row& row, ValidatedBlock& block) {
+    if (row.sided && input::has_device_prefix(row.anon)) ++block.warnings.prefixed;
+    if (is_padded(row.anon) || is_padded(row.user)) ++block.warnings.padded;
+    if (is_whole_decimal(row.anon)) ++block.warnings.anon_decimals;
+    if (is_whole_decimal(row.user)) ++block.warnings.user_decimals;
     if (may_have_escapes_ && (row.anon.find('\\') != std::string_view::npos ||
                               row.user.find('\\') != std::string_view::npos)) {
-      ++block.looks.backslashed;
+      ++block.warnings.backslashed;
     }
     anon_numbers_.look(row.anon, block.rows.file, row.line);
     user_numbers_.look(row.user, block.rows.file, row.line);
@@ -177,7 +177,7 @@ class Judging {
   input::RowReader& row_reader_;
   RowValidatorOptions validator_;
   FingerprintBatch prints_;
-  JudgedQueue& queue_;
+  ValidatedQueue& queue_;
   bool may_have_escapes_;
   RowNumbers anon_numbers_;
   RowNumbers user_numbers_;
@@ -188,23 +188,23 @@ class Judging {
 /// Packing thread: adds new links to the plan, in order.
 class Packing {
  public:
-  Packing(PlanWriter& plan, JudgedQueue& queue) : plan_(plan), judged_(queue) {}
+  Packing(PlanWriter& plan, ValidatedQueue& queue) : plan_(plan), validated_(queue) {}
 
   void start() { thread_ = std::thread(&Packing::run, this); }
 
   /// Queues a block to be packed and then returned to its queue.
-  void put(JudgedBlock* block) {
+  void put(ValidatedBlock* block) {
     if (block->fresh.empty()) {
-      judged_.put_empty(block);
-    } else if (auto* const place = counted_.take_empty()) {
+      validated_.put_empty(block);
+    } else if (auto* const place = to_pack_.take_empty()) {
       *place = block;
-      counted_.put_full(place);
+      to_pack_.put_full(place);
     }
   }
 
   /// Waits until all links are in the plan. Requires: no put() follows.
   const Result<void>& finish() {
-    counted_.end();
+    to_pack_.end();
     if (thread_.joinable()) thread_.join();
     return outcome_;
   }
@@ -215,20 +215,20 @@ class Packing {
   void run() {
     outcome_ = util::caught([&] { return pack_all(); });
     if (outcome_) return;
-    counted_.end();
-    judged_.end();
+    to_pack_.end();
+    validated_.end();
   }
 
   Result<void> pack_all() {
-    while (JudgedBlock** const place = counted_.take_full()) {
+    while (ValidatedBlock** const place = to_pack_.take_full()) {
       pack(**place);
-      judged_.put_empty(*place);
-      counted_.put_empty(place);
+      validated_.put_empty(*place);
+      to_pack_.put_empty(place);
     }
     return {};
   }
 
-  void pack(const JudgedBlock& block) {
+  void pack(const ValidatedBlock& block) {
     for (const auto i : block.fresh) {
       const input::Row& row = block.rows.rows[i];
       plan_.add({.anon = row.anon,
@@ -242,8 +242,8 @@ class Packing {
   }
 
   PlanWriter& plan_;
-  JudgedQueue& judged_;
-  util::BufferQueue<JudgedBlock*, blocks_under_way> counted_;
+  ValidatedQueue& validated_;
+  util::BufferQueue<ValidatedBlock*, blocks_max> to_pack_;
   Result<void> outcome_;
   std::thread thread_;
 };
@@ -302,20 +302,21 @@ struct HeldRows {
 /// Loop of the resolver thread. `held_rows` receives the rows that are held as a whole.
 /// Requires: `inputs` is a copy of RowReader::files() made before the first block, because the
 /// validation thread changes the original.
-Result<void> count_all(JudgedQueue& queue, const std::vector<input::InputFile>& inputs,
-                       std::uint64_t bytes_total, const PlanWriter& plan, BoundedResolver& resolver,
-                       Packing& packing, RejectedFile& rejected, HeldRows& held_rows, JobLock& lock,
-                       Progress& progress) {
+Result<void> resolve_all(ValidatedQueue& queue, const std::vector<input::InputFile>& inputs,
+                         std::uint64_t bytes_total, const PlanWriter& plan,
+                         BoundedResolver& resolver, Packing& packing, RejectedFile& rejected,
+                         HeldRows& held_rows, JobLock& lock, Progress& progress) {
   auto report_at = Clock::now();
-  while (JudgedBlock* const block = queue.take_full()) {
+  while (ValidatedBlock* const block = queue.take_full()) {
     if (resolver.is_full(block->rows)) {
       if (auto packed = packing.finish(); !packed) return packed;
     }
-    if (auto taken = resolver.take(block->rows, block->judged, block->fresh); !taken) return taken;
+    if (auto taken = resolver.take(block->rows, block->validated, block->fresh); !taken)
+      return taken;
     resolver.count_unreadable_orders(block->unreadable_orders);
-    resolver.count_looks(block->looks);
-    for (std::size_t i = 0; block->any_faulty && i < block->judged.size(); ++i) {
-      if (block->judged[i].checked != RowCheck::faulty) continue;
+    resolver.count_warnings(block->warnings);
+    for (std::size_t i = 0; block->any_faulty && i < block->validated.size(); ++i) {
+      if (block->validated[i].checked != RowCheck::faulty) continue;
       const auto& row = block->rows.rows[i];
       const auto& path = inputs[block->rows.file].path;
       if (input::is_doubtful(row.fault)) {
@@ -465,7 +466,7 @@ Result<PlanFacts> plan_in(JobLock& lock, const JobPaths& paths, input::RowReader
   auto rejected = RejectedFile::begin(files, paths.rejected(), options.reject_samples);
   if (!rejected) return rejected.error();
 
-  JudgedQueue queue;
+  ValidatedQueue queue;
   const auto inputs = row_reader.files();
   const auto bytes_total = row_reader.bytes_total();
   const BoundedResolver::Bounds bounds{.memory_bytes = options.memory_bytes,
@@ -478,16 +479,16 @@ Result<PlanFacts> plan_in(JobLock& lock, const JobPaths& paths, input::RowReader
                                           spill_dir, progress);
   auto decisions = in_wire_form(options.decisions, options.validate.simplified);
   if (!decisions) return decisions.error();
-  Judging judging(row_reader, options, secret, queue);
+  Validation validation(row_reader, options, secret, queue);
   Packing packing(*plan, queue);
-  judging.start();
+  validation.start();
   packing.start();
   HeldRows held_rows;
-  const auto counted = count_all(queue, inputs, bytes_total, *plan, *resolver, packing, *rejected,
-                                 held_rows, lock, progress);
-  judging.join();
+  const auto counted = resolve_all(queue, inputs, bytes_total, *plan, *resolver, packing, *rejected,
+                                   held_rows, lock, progress);
+  validation.join();
   if (!counted) return counted.error();
-  if (!judging.outcome()) return judging.outcome().error();
+  if (!validation.outcome()) return validation.outcome().error();
 
   auto inputs_read = plan_inputs(row_reader);
   std::future<Result<HeldPart>> held_written;
@@ -509,9 +510,9 @@ Result<PlanFacts> plan_in(JobLock& lock, const JobPaths& paths, input::RowReader
   }
   if (!answers) return answers.error();
   PlanSummary report = resolver->report();
-  if (report.looks.prefixed == report.links + report.duplicates) report.looks.prefixed = 0;
-  report.anon_row_numbers = judging.anon_row_numbers();
-  report.user_row_numbers = judging.user_row_numbers();
+  if (report.warnings.prefixed == report.links + report.duplicates) report.warnings.prefixed = 0;
+  report.anon_row_numbers = validation.anon_row_numbers();
+  report.user_row_numbers = validation.user_row_numbers();
   // Its memory is freed in parallel with the following steps.
   const auto freed = std::async(std::launch::async, [&resolver] { resolver.reset(); });
   for (const auto& file : row_reader.files()) {

@@ -52,9 +52,10 @@ Resolver::Resolver(const ResolverOptions& options) : options_(options) {
   if (options_.on_conflict == OnConflict::latest) claim_order_.emplace(ClaimOrder::Wins::latest);
 }
 
-Result<void> Resolver::take(std::span<const input::Row> rows, std::span<const Judged> judged,
+Result<void> Resolver::take(std::span<const input::Row> rows,
+                            std::span<const ValidatedRow> validated,
                             std::vector<std::uint32_t>& new_links) {
-  IDMERGE_CHECK(rows.size() == judged.size());
+  IDMERGE_CHECK(rows.size() == validated.size());
   if (index_.size() + 2 * rows.size() > ids_max) {
     return Error{Errc::usage,
                  "the inputs have more than two billion distinct ids: plan them in parts"};
@@ -69,22 +70,22 @@ Result<void> Resolver::take(std::span<const input::Row> rows, std::span<const Ju
     // First the numbers of all ids of the stage, then their entries, so that the cache misses of
     // both tables overlap.
     for (auto i = begin; i < end; ++i) {
-      if (i + slots_ahead < rows.size() && judged[i + slots_ahead].checked == RowCheck::pair) {
-        index_.prefetch(judged[i + slots_ahead].anon);
-        index_.prefetch(judged[i + slots_ahead].user);
+      if (i + slots_ahead < rows.size() && validated[i + slots_ahead].checked == RowCheck::pair) {
+        index_.prefetch(validated[i + slots_ahead].anon);
+        index_.prefetch(validated[i + slots_ahead].user);
       }
-      if (judged[i].checked != RowCheck::pair) continue;
-      anons[i - begin] = index_.find_or_add(judged[i].anon);
-      users[i - begin] = index_.find_or_add(judged[i].user);
+      if (validated[i].checked != RowCheck::pair) continue;
+      anons[i - begin] = index_.find_or_add(validated[i].anon);
+      users[i - begin] = index_.find_or_add(validated[i].user);
       __builtin_prefetch(&first_claim_[anons[i - begin]], 1);
     }
 
     for (auto i = begin; i < end; ++i) {
       ++report_.read;
-      if (judged[i].checked != RowCheck::pair) {
-        count_unpaired(rows[i], judged[i].checked, report_);
-      } else if (is_new(anons[i - begin], users[i - begin], rows[i], judged[i].forms.anon)) {
-        add_link(anons[i - begin], users[i - begin], rows[i], judged[i].forms.user);
+      if (validated[i].checked != RowCheck::pair) {
+        count_unpaired(rows[i], validated[i].checked, report_);
+      } else if (is_new(anons[i - begin], users[i - begin], rows[i], validated[i].forms.anon)) {
+        add_link(anons[i - begin], users[i - begin], rows[i], validated[i].forms.user);
         new_links.push_back(static_cast<std::uint32_t>(i));
       } else {
         ++report_.duplicates;

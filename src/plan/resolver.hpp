@@ -39,7 +39,7 @@
 namespace idmerge::plan {
 
 /// A validated row, with the fingerprints of its ids if it is a pair.
-struct Judged {
+struct ValidatedRow {
   Fingerprint anon;
   Fingerprint user;
   RowCheck checked = RowCheck::faulty;
@@ -81,7 +81,7 @@ class Resolver {
   /// seen before. Their order is that of the link ordinals.
   /// Bounds: 16 bytes per slot of the index, 4 bytes and a bit per id, 9 bytes per link.
   /// Errors: Errc::usage when there are more ids than the resolver can number.
-  Result<void> take(std::span<const input::Row> rows, std::span<const Judged> judged,
+  Result<void> take(std::span<const input::Row> rows, std::span<const ValidatedRow> validated,
                     std::vector<std::uint32_t>& new_links);
 
   /// Reports the progress through the inputs, so that the index grows to its expected final size
@@ -97,7 +97,7 @@ class Resolver {
   std::vector<DecisionEffect> apply(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
-  void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
+  void count_warnings(const RowWarnings& rows) { report_.warnings.add(rows); }
   void count_unreadable_orders(const UnreadableOrders& rows) {
     report_.unreadable_orders.add(rows);
   }

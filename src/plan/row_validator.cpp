@@ -388,12 +388,12 @@ RowCheck validate(input::Row& row, const RowValidatorOptions& options, IdForms* 
     return mark(row, input::Fault::doubled_prefix, row.anon_at);
   }
   if (prefix > 0 && input::is_blank(anon)) return mark(row, input::Fault::placeholder, row.anon_at);
-  const IdForms looks{id_form(row.anon), id_form(row.user)};
-  if (auto found = examine(row.anon, looks.anon); found.fault != input::Fault::none) {
+  const IdForms found_forms{id_form(row.anon), id_form(row.user)};
+  if (auto found = examine(row.anon, found_forms.anon); found.fault != input::Fault::none) {
     if (found.fault != input::Fault::placeholder) found.at += prefix;
     return mark(row, found.fault, place(row, row.anon_at, found));
   }
-  if (const auto found = examine(row.user, looks.user); found.fault != input::Fault::none) {
+  if (const auto found = examine(row.user, found_forms.user); found.fault != input::Fault::none) {
     return mark(row, found.fault, place(row, row.user_at, found));
   }
   if (row.anon == row.user) return mark(row, input::Fault::same_ids, row.user_at);
@@ -406,7 +406,7 @@ RowCheck validate(input::Row& row, const RowValidatorOptions& options, IdForms* 
     if (denied) return mark(row, input::Fault::denied, row.anon_at);
     if (options.deny->denies(row.user)) return mark(row, input::Fault::denied, row.user_at);
   }
-  if (forms != nullptr) *forms = looks;
+  if (forms != nullptr) *forms = found_forms;
   return RowCheck::pair;
 }
 

@@ -163,12 +163,13 @@ Result<void> SpilledResolver::take_planned(const PlanWriter& plan, io::Files& fi
   return read;
 }
 
-Result<void> SpilledResolver::take(const input::RowBlock& block, std::span<const Judged> judged) {
-  for (std::size_t i = 0; i < judged.size(); ++i) {
+Result<void> SpilledResolver::take(const input::RowBlock& block,
+                                   std::span<const ValidatedRow> validated) {
+  for (std::size_t i = 0; i < validated.size(); ++i) {
     const input::Row& row = block.rows[i];
     ++report_.read;
-    if (judged[i].checked != RowCheck::pair) {
-      count_unpaired(row, judged[i].checked, report_);
+    if (validated[i].checked != RowCheck::pair) {
+      count_unpaired(row, validated[i].checked, report_);
       continue;
     }
     const input::Link link{.anon = row.anon,
@@ -181,7 +182,7 @@ Result<void> SpilledResolver::take(const input::RowBlock& block, std::span<const
                            .sided = row.sided};
     packer_.add(link);
     if (packer_.full()) close_rows();
-    take_pair(link, judged[i]);
+    take_pair(link, validated[i]);
   }
   for (auto& part : parts_) {
     if (!part.file.healthy()) return part.file.flush();
@@ -189,18 +190,18 @@ Result<void> SpilledResolver::take(const input::RowBlock& block, std::span<const
   return rows_file_[0].healthy() ? Result<void>() : rows_file_[0].flush();
 }
 
-void SpilledResolver::take_pair(const input::Link& link, const Judged& judged) {
+void SpilledResolver::take_pair(const input::Link& link, const ValidatedRow& validated) {
   if (link.sided) {
     sided_ops_[static_cast<std::size_t>(link.op)] = true;
-    put_claim(judged.anon, judged.user, link, judged.forms.anon);
-    put_sighting(judged.user, judged.forms.user, true);
+    put_claim(validated.anon, validated.user, link, validated.forms.anon);
+    put_sighting(validated.user, validated.forms.user, true);
   } else {
     // Both orders of an unsided pair must be in one partition.
     is_any_unsided_ = true;
     const auto rank = [](const Fingerprint& id) { return std::tuple(id.high, id.low); };
-    const bool in_order = rank(judged.anon) <= rank(judged.user);
-    const auto& first = in_order ? judged.anon : judged.user;
-    const auto& second = in_order ? judged.user : judged.anon;
+    const bool in_order = rank(validated.anon) <= rank(validated.user);
+    const auto& first = in_order ? validated.anon : validated.user;
+    const auto& second = in_order ? validated.user : validated.anon;
     put_claim(first, second, link, IdForm::other);
     put_sighting(second, IdForm::other, false);
   }
@@ -330,7 +331,7 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
   SideReport users;
 
   std::vector<input::Row> claims;
-  std::vector<Judged> judged;
+  std::vector<ValidatedRow> validated;
   std::vector<std::uint64_t> claim_rows;
   struct Sighting {
     Fingerprint id;
@@ -347,7 +348,7 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
   };
   const auto take_claims = [&]() -> Result<void> {
     fresh.clear();
-    if (auto taken = resolver.take(claims, judged, fresh); !taken) return taken;
+    if (auto taken = resolver.take(claims, validated, fresh); !taken) return taken;
     link_rows.grow_to_hold(links + fresh.size());
     for (const auto i : fresh) {
       link_rows[links] = claim_rows[i];
@@ -355,7 +356,7 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
       ++links;
     }
     claims.clear();
-    judged.clear();
+    validated.clear();
     claim_rows.clear();
     return {};
   };
@@ -391,7 +392,7 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
       claim.sided = (head & sided_bit) != 0;
       const auto other = get_print(in);
       if (claims_rank_) claim.order = in.get<std::int64_t>();
-      judged.push_back(
+      validated.push_back(
           {.anon = id, .user = other, .checked = RowCheck::pair, .forms = {form, IdForm::other}});
       claim_rows.push_back(row);
       if (claims.size() == claims_a_piece) {

@@ -58,10 +58,10 @@ class SpilledResolver {
                             std::span<const std::int64_t> ages);
 
   /// Takes the rows of a block; rows that are not pairs are only counted.
-  Result<void> take(const input::RowBlock& block, std::span<const Judged> judged);
+  Result<void> take(const input::RowBlock& block, std::span<const ValidatedRow> validated);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
-  void count_looks(const RowLooks& rows) { report_.looks.add(rows); }
+  void count_warnings(const RowWarnings& rows) { report_.warnings.add(rows); }
   void count_unreadable_orders(const UnreadableOrders& rows) {
     report_.unreadable_orders.add(rows);
   }
@@ -82,7 +82,7 @@ class SpilledResolver {
   SpilledResolver(const ResolverOptions& options, const Fingerprinter& print, bool has_orders,
                   const PlanSummary& so_far, io::SpillDir& dir);
 
-  void take_pair(const input::Link& link, const Judged& judged);
+  void take_pair(const input::Link& link, const ValidatedRow& validated);
   void put_claim(const Fingerprint& id, const Fingerprint& other, const input::Link& link,
                  IdForm form);
   void put_sighting(const Fingerprint& id, IdForm form, bool is_user);

@@ -71,7 +71,7 @@ TEST_SUITE("plan/bounded_resolver") {
       const auto plan =
           make_plan(options, scratch.path("job" + std::to_string(memory)), files, silent);
       REQUIRE_MESSAGE(plan, plan);
-      CHECK(parse_plan_summary(plan->plan_summary)->looks.prefixed == 1);
+      CHECK(parse_plan_summary(plan->plan_summary)->warnings.prefixed == 1);
       digests.push_back(plan->digest);
     }
     for (const auto& digest : digests)

@@ -90,22 +90,22 @@ TEST_SUITE("plan/plan_summary") {
     CHECK(r.uuid_lead() == 0);
   }
 
-  TEST_CASE("looks are written where there are any, and stay over a spill") {
+  TEST_CASE("warnings are written where there are any, and stay over a spill") {
     PlanSummary r = sample();
     const auto before = to_text(r);
     CHECK(before.find("padded_rows") == std::string::npos);
-    r.looks = {
+    r.warnings = {
         .prefixed = 1, .padded = 2, .backslashed = 3, .anon_decimals = 4, .user_decimals = 5};
     r.anon_row_numbers = 6;
     r.user_row_numbers = 7;
     const auto read = parse_plan_summary(to_text(r));
     REQUIRE(read);
     CHECK(to_text(*read) == to_text(r));
-    CHECK(read->looks.user_decimals == 5);
+    CHECK(read->warnings.user_decimals == 5);
     CHECK(read->user_row_numbers == 7);
-    CHECK(r.rows_only().looks.padded == 2);
-    RowLooks sum = r.looks;
-    sum.add(r.looks);
+    CHECK(r.rows_only().warnings.padded == 2);
+    RowWarnings sum = r.warnings;
+    sum.add(r.warnings);
     CHECK(sum.prefixed == 2);
     CHECK(sum.backslashed == 6);
     CHECK(sum.anon_decimals == 8);
@@ -117,8 +117,8 @@ TEST_SUITE("plan/plan_summary") {
     CHECK(r.user_share() == 0);
     r.links = 3;
     r.duplicates = 1;
-    r.looks.anon_decimals = 1;
-    r.looks.user_decimals = 3;
+    r.warnings.anon_decimals = 1;
+    r.warnings.user_decimals = 3;
     CHECK(r.decimal_share() == doctest::Approx(0.75));
     r.anon.distinct = 400;
     r.hub_users = {{.ids = 101, .link = 0}};

@@ -61,16 +61,16 @@ Outcome take(Table& table, const ResolverOptions& options, std::size_t block = 1
   Outcome outcome;
   for (std::size_t begin = 0; begin < table.rows.size(); begin += block) {
     const auto end = std::min(begin + block, table.rows.size());
-    std::vector<Judged> judged;
+    std::vector<ValidatedRow> validated;
     for (auto i = begin; i < end; ++i) {
-      Judged one;
+      ValidatedRow one;
       one.checked = validate(table.rows[i], {}, &one.forms);
       one.anon = print(table.rows[i].anon);
       one.user = print(table.rows[i].user);
-      judged.push_back(one);
+      validated.push_back(one);
     }
     std::vector<std::uint32_t> fresh;
-    REQUIRE(resolver.take(std::span(table.rows).subspan(begin, end - begin), judged, fresh));
+    REQUIRE(resolver.take(std::span(table.rows).subspan(begin, end - begin), validated, fresh));
     for (const auto i : fresh)
       outcome.link_rows.push_back(static_cast<std::uint32_t>(begin + i));
   }
@@ -673,16 +673,16 @@ TEST_SUITE("plan/resolver") {
       prints.push_back(print("id-" + std::to_string(i)));
     for (int turn = 0; turn < 3'000; ++turn) {
       std::vector<Row> rows(1000);
-      std::vector<Judged> judged(1000);
+      std::vector<ValidatedRow> validated(1000);
       for (std::size_t i = 0; i < rows.size(); ++i) {
         rows[i].sided = false;
         rows[i].op = Op::merge;
-        judged[i].checked = RowCheck::pair;
-        judged[i].anon = prints[random() % ids];
-        judged[i].user = prints[random() % ids];
+        validated[i].checked = RowCheck::pair;
+        validated[i].anon = prints[random() % ids];
+        validated[i].user = prints[random() % ids];
       }
       std::vector<std::uint32_t> fresh;
-      REQUIRE(resolver.take(rows, judged, fresh));
+      REQUIRE(resolver.take(rows, validated, fresh));
       const auto before = resolver.bytes();
       const auto bytes_max = before + (std::uint64_t{16} << 20U);
       resolver.foresee(0.1 + turn * 1e-9, bytes_max);
@@ -698,7 +698,7 @@ TEST_SUITE("plan/resolver") {
     std::vector<std::string> ids(2048);
     for (std::uint64_t n = 0; n < total;) {
       std::vector<Row> rows;
-      std::vector<Judged> judged;
+      std::vector<ValidatedRow> validated;
       for (std::size_t i = 0; i < 1024 && n < total; ++i, ++n) {
         ids[2 * i] = "anonymous-" + std::to_string(n);
         ids[2 * i + 1] = "user-" + std::to_string(n / 3);
@@ -706,11 +706,11 @@ TEST_SUITE("plan/resolver") {
         row.anon = ids[2 * i];
         row.user = ids[2 * i + 1];
         rows.push_back(row);
-        judged.push_back(
+        validated.push_back(
             {.anon = print(row.anon), .user = print(row.user), .checked = RowCheck::pair});
       }
       std::vector<std::uint32_t> fresh;
-      REQUIRE(resolver.take(rows, judged, fresh));
+      REQUIRE(resolver.take(rows, validated, fresh));
       REQUIRE(fresh.size() == rows.size());
       resolver.foresee(static_cast<double>(n) / total);
     }
