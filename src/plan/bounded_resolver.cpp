@@ -72,8 +72,8 @@ Result<void> BoundedResolver::take(const input::RowBlock& block,
   return {};
 }
 
-void BoundedResolver::foresee(double share_read) {
-  if (!spilled_) resolver_->foresee(share_read, resolver_bytes_max_);
+void BoundedResolver::expect_share(double share_read) {
+  if (!spilled_) resolver_->expect_share(share_read, resolver_bytes_max_);
 }
 
 /// Estimates the total from the first block.
@@ -151,7 +151,7 @@ Result<void> BoundedResolver::begin_spill() {
   IDMERGE_CHECK(plan_.links() == resolver_->links());
   const auto so_far = resolver_->report();
   util::PageArray<std::int64_t> ages;
-  resolver_->give_ages(ages);
+  resolver_->export_claim_orders(ages);
   resolver_.reset();
   if (!announced_) {
     // Assume that at least as many rows follow as were taken; nothing more is known.
@@ -165,15 +165,15 @@ Result<void> BoundedResolver::begin_spill() {
   return spilled_->take_planned(plan_, files_, {ages.data(), ages.size()});
 }
 
-Result<std::vector<DecisionEffect>> BoundedResolver::judge(
+Result<std::vector<DecisionEffect>> BoundedResolver::decide_verdicts(
     std::span<const Decided> decisions, const std::function<void(const Resolver&)>& on_claims) {
   if (spilled_) {
-    spilled_->apply(decisions);
+    spilled_->apply_decisions(decisions);
     const std::span planned(orders_.data(), has_orders_ ? plan_.links() : 0);
-    if (auto done = spilled_->judge(plan_, planned); !done) return done.error();
+    if (auto done = spilled_->decide_verdicts(plan_, planned); !done) return done.error();
     return spilled_->effects();
   }
-  auto effects = resolver_->apply(decisions);
+  auto effects = resolver_->apply_decisions(decisions);
   std::size_t begin = 0;
   const auto columns = [&](std::span<const Verdict> verdicts,
                            std::span<const std::uint32_t> components) {
@@ -181,7 +181,7 @@ Result<std::vector<DecisionEffect>> BoundedResolver::judge(
     plan_.columns(verdicts, components, std::span(orders_.data() + begin, count));
     begin += count;
   };
-  resolver_->judge(columns, [&] { on_claims(*resolver_); });
+  resolver_->decide_verdicts(columns, [&] { on_claims(*resolver_); });
   return effects;
 }
 

@@ -43,7 +43,7 @@ class BoundedResolver {
   bool is_full(const input::RowBlock& block) const;
 
   /// Takes the rows of a block. `fresh` receives the rows that are the next links of the plan,
-  /// which the caller adds; on disk there are none before judge().
+  /// which the caller adds; on disk there are none before decide_verdicts().
   /// Errors: Errc::usage for more ids than can be numbered; Errc::outage when the disk fails or is
   /// too small.
   Result<void> take(const input::RowBlock& block, std::span<const ValidatedRow> validated,
@@ -59,17 +59,17 @@ class BoundedResolver {
   }
 
   /// Reports the share of the inputs taken so far. Units: 0..1; 0 if unknown.
-  void foresee(double share_read);
+  void expect_share(double share_read);
 
   /// After the last block: applies the decisions, and writes the columns and the remaining links to
-  /// the plan. `on_claims` is called as by Resolver::judge(), but only if the resolver is in
-  /// memory. Returns: as Resolver::apply().
-  Result<std::vector<DecisionEffect>> judge(std::span<const Decided> decisions,
-                                            const std::function<void(const Resolver&)>& on_claims);
+  /// the plan. `on_claims` is called as by Resolver::decide_verdicts(), but only if the resolver is
+  /// in memory. Returns: as Resolver::apply_decisions().
+  Result<std::vector<DecisionEffect>> decide_verdicts(
+      std::span<const Decided> decisions, const std::function<void(const Resolver&)>& on_claims);
 
   const PlanSummary& report() const { return spilled_ ? spilled_->report() : resolver_->report(); }
 
-  /// Returns: the number of distinct pairs so far, as far as it is known before judge().
+  /// Returns: the number of distinct pairs so far, as far as it is known before decide_verdicts().
   std::uint64_t links() const { return spilled_ ? plan_.links() : resolver_->links(); }
 
  private:

@@ -53,7 +53,7 @@ Result<DecisionFile> in_wire_form(const DecisionFile& file, bool simplified) {
       continue;
     }
     const auto& before = out.decisions[at->second];
-    if (before.says == decision.says && before.user == decision.user) continue;
+    if (before.kind == decision.kind && before.user == decision.user) continue;
     return Error{Errc::usage,
                  fmt::format("--decisions: {}: line {}: contradicts line {}, and in a simplified "
                              "project X and $device:X are one anonymous id: keep one of the two",
@@ -66,7 +66,7 @@ std::vector<Decided> decided_by(const DecisionFile& file, const Fingerprinter& p
   std::vector<Decided> decided;
   decided.reserve(file.decisions.size());
   for (const auto& decision : file.decisions)
-    decided.push_back({print(decision.anon), print(decision.user), decision.says});
+    decided.push_back({print(decision.anon), print(decision.user), decision.kind});
   return decided;
 }
 
@@ -75,7 +75,7 @@ Result<void> find_oversize(io::Files& files, const std::string& path, const Deci
   std::unordered_map<std::string_view, std::size_t> named;  // by anonymous id: its decision
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const auto& decision = file.decisions[i];
-    if (answers[i] == DecisionEffect::yes && decision.says == Decision::Says::user) {
+    if (answers[i] == DecisionEffect::yes && decision.kind == Decision::Kind::user) {
       named.emplace(decision.anon, i);
     }
   }

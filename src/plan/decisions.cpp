@@ -107,9 +107,9 @@ Result<Places> find_places(const std::vector<std::string>& header) {
 }
 
 Decision read_decision(std::string anon, std::string text, std::uint64_t line) {
-  if (text == "never") return {std::move(anon), Decision::Says::never, {}, line};
-  if (text == "later") return {std::move(anon), Decision::Says::later, {}, line};
-  return {std::move(anon), Decision::Says::user, std::move(text), line};
+  if (text == "never") return {std::move(anon), Decision::Kind::never, {}, line};
+  if (text == "later") return {std::move(anon), Decision::Kind::later, {}, line};
+  return {std::move(anon), Decision::Kind::user, std::move(text), line};
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ Result<std::vector<Decision>> parse_decisions(std::string_view text) {
       continue;
     }
     const auto& before = decisions[at->second];
-    if (before.says != read.says || before.user != read.user) {
+    if (before.kind != read.kind || before.user != read.user) {
       return wrong(
           read.line,
           fmt::format("contradicts line {} about the same anonymous id: keep one of the two",

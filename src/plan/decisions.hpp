@@ -17,15 +17,15 @@
 namespace idmerge::plan {
 
 struct Decision {
-  enum class Says : std::uint8_t {
+  enum class Kind : std::uint8_t {
     user,   // the id belongs to this user: only this user's claim may be sent
     never,  // none of its claims is sent
     later,  // undecided: all its claims are held
   };
 
   std::string anon;
-  Says says = Says::later;
-  std::string user;        // only with Says::user
+  Kind kind = Kind::later;
+  std::string user;        // only with Kind::user
   std::uint64_t line = 0;  // in the file, from 1
 };
 

@@ -347,11 +347,11 @@ class Rereading {
                        .anon = std::string(wire),
                        .user = std::string(row.user)};
     const auto checked = validate(row, options_.validate);
-    if (anon) judge(*anon, kept, row, checked);
-    if (user && user != anon) judge(*user, kept, row, checked);
+    if (anon) classify(*anon, kept, row, checked);
+    if (user && user != anon) classify(*user, kept, row, checked);
   }
 
-  void judge(std::size_t n, KeptRow kept, const input::Row& row, RowCheck checked) {
+  void classify(std::size_t n, KeptRow kept, const input::Row& row, RowCheck checked) {
     if (checked == RowCheck::faulty) {
       kept.fault = row.fault;
     } else if (checked != RowCheck::pair) {

@@ -143,10 +143,10 @@ struct HeldLinks {
 };
 
 /// The links that held links conflict with, by anonymous id.
-class Clashes {
+class ConflictingLinks {
  public:
   /// `are_kept`: the ids of held links outlive this object. Units: `held_expected` in links.
-  explicit Clashes(bool are_kept, std::size_t held_expected = 0) : are_kept_(are_kept) {
+  explicit ConflictingLinks(bool are_kept, std::size_t held_expected = 0) : are_kept_(are_kept) {
     known_.reserve(held_expected);
   }
 
@@ -301,19 +301,19 @@ class Clashes {
 };
 
 /// A range of blocks of a plan.
-struct Stretch {
+struct BlockRange {
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-Stretch all_of(const PlanReader& plan) {
+BlockRange all_of(const PlanReader& plan) {
   return {0, plan.blocks()};
 }
 
 /// Visits the links of a plan, either all or the held ones.
 /// Requires: `visit(ordinal, link, verdict)` returns a Result<void>.
 template <class Visit>
-Result<void> each_packed(const PlanReader& plan, const Stretch& blocks, bool only_held,
+Result<void> each_packed(const PlanReader& plan, const BlockRange& blocks, bool only_held,
                          Visit visit) {
   PlanBlock block;
   input::Link link;
@@ -375,7 +375,7 @@ class LineFile {
   std::string text_;
 };
 
-Result<HeldLinks> gather(const PlanReader& plan, const Stretch& blocks) {
+Result<HeldLinks> gather(const PlanReader& plan, const BlockRange& blocks) {
   HeldLinks held;
   auto read = each_packed(plan, blocks, true, [&](auto, const input::Link& link, Verdict verdict) {
     held.keep(link, verdict);
@@ -389,8 +389,8 @@ using AllHeld = std::vector<HeldLinks>;
 
 std::size_t count_of(const AllHeld& held) {
   std::size_t count = 0;
-  for (const auto& stretch : held)
-    count += stretch.links.size();
+  for (const auto& range : held)
+    count += range.links.size();
   return count;
 }
 
@@ -417,8 +417,8 @@ Result<AllHeld> gather_all(const PlanReader& plan) {
 }
 
 /// Appends the lines about links, built by two threads. Requires: `known` has one entry per link.
-Result<void> write_lines(const Clashes& clashes, const std::vector<HeldLinks::Held>& links,
-                         std::span<const Clashes::Known* const> known,
+Result<void> write_lines(const ConflictingLinks& clashes, const std::vector<HeldLinks::Held>& links,
+                         std::span<const ConflictingLinks::Known* const> known,
                          const std::vector<PlanInput>& inputs, LineFile& out) {
   constexpr std::size_t lines_a_piece = 4096;
   const auto append = [&](std::size_t begin, std::string& text) {
@@ -450,11 +450,11 @@ Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>
                                const std::function<Result<void>(const Visit&)>& each_link,
                                LineFile& out) {
   const auto count = count_of(held);
-  Clashes clashes(true, count);
-  std::vector<const Clashes::Known*> known;
+  ConflictingLinks clashes(true, count);
+  std::vector<const ConflictingLinks::Known*> known;
   known.reserve(count);
-  for (const auto& stretch : held) {
-    for (const auto& [link, verdict] : stretch.links)
+  for (const auto& range : held) {
+    for (const auto& [link, verdict] : range.links)
       known.push_back(clashes.note_held(link, verdict));
   }
   if (clashes.wants_others()) {
@@ -462,10 +462,10 @@ Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>
         [&](const input::Link& link, Verdict verdict) { clashes.note_other(link, verdict); });
     if (!read) return read;
   }
-  std::span<const Clashes::Known* const> rest(known);
-  for (const auto& stretch : held) {
-    const auto size = stretch.links.size();
-    auto written = write_lines(clashes, stretch.links, rest.first(size), inputs, out);
+  std::span<const ConflictingLinks::Known* const> rest(known);
+  for (const auto& range : held) {
+    const auto size = range.links.size();
+    auto written = write_lines(clashes, range.links, rest.first(size), inputs, out);
     if (!written) return written;
     rest = rest.subspan(size);
   }
@@ -474,9 +474,9 @@ Result<void> write_from_memory(const AllHeld& held, const std::vector<PlanInput>
 
 /// Filter for the ids that are wanted of other links: one bit per hash. Some unwanted ids pass, but
 /// no wanted id is missed.
-class Sieve {
+class HashFilter {
  public:
-  explicit Sieve(std::uint64_t bytes) : words_(std::max<std::uint64_t>(bytes / 8, 64)) {}
+  explicit HashFilter(std::uint64_t bytes) : words_(std::max<std::uint64_t>(bytes / 8, 64)) {}
   void put(std::size_t hash) { words_[word(hash)] |= bit(hash); }
   bool passes(std::size_t hash) const { return (words_[word(hash)] & bit(hash)) != 0; }
 
@@ -550,7 +550,7 @@ Result<std::vector<io::Spill>> make_spills(io::SpillDir& dir, std::size_t count)
 /// partition of the id in question.
 Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
                         std::vector<io::Spill>& parts) {
-  Sieve sieve(memory_bytes / 8);
+  HashFilter filter(memory_bytes / 8);
   bool wants_others = false;
   const auto send = [&](std::size_t at, const Record& record) {
     auto& part = parts[at % parts.size()];
@@ -561,7 +561,7 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
                           [&](auto ordinal, const input::Link& link, Verdict verdict) {
                             const auto at = hash(link.anon);
                             if (verdict == Verdict::both_sides || verdict == Verdict::outranked) {
-                              sieve.put(at);
+                              filter.put(at);
                               wants_others = true;
                             }
                             return send(at, {ordinal, link, verdict, true});
@@ -571,7 +571,7 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
         each_packed(plan, all_of(plan), false, [&](auto, const input::Link& link, Verdict verdict) {
           if (!link.sided) return Result<void>();
           for (const auto at : {hash(link.anon), hash(link.user)}) {
-            if (!sieve.passes(at)) continue;
+            if (!filter.passes(at)) continue;
             if (auto sent = send(at, {0, link, verdict, false}); !sent) return sent;
           }
           return Result<void>();
@@ -586,7 +586,7 @@ Result<void> fill_parts(const PlanReader& plan, std::uint64_t memory_bytes,
 /// Writes the lines of one partition, each preceded by its ordinal and length.
 Result<void> write_part(const io::Spill& part, const std::vector<PlanInput>& inputs,
                         io::Spill& lines) {
-  Clashes clashes(false);
+  ConflictingLinks clashes(false);
   for (io::SpillReader in(part, 0, part.size_bytes(), part_buffer_bytes); !in.at_end();) {
     const auto record = get(in);
     if (auto read = in.outcome(); !read) return read;

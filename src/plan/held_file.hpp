@@ -32,7 +32,8 @@ struct HeldPart {
 };
 
 /// Writes `held.ndjson` for the links that claims alone hold, in parallel with the rest of
-/// Resolver::judge(). The file begins with `rows`, the lines about rows that made no link.
+/// Resolver::decide_verdicts(). The file begins with `rows`, the lines about rows that made no
+/// link.
 ///
 /// Requires: PlanWriter::end_links() was called.
 /// Bounds: held_bytes(). Errors: Errc::outage if the disk fails.

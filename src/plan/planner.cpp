@@ -326,7 +326,8 @@ Result<void> resolve_all(ValidatedQueue& queue, const std::vector<input::InputFi
       }
     }
     if (bytes_total > 0) {
-      resolver.foresee(static_cast<double>(block->bytes_read) / static_cast<double>(bytes_total));
+      resolver.expect_share(static_cast<double>(block->bytes_read) /
+                            static_cast<double>(bytes_total));
     }
     if (const auto now = Clock::now(); now >= report_at) {
       progress.planning({.rows = resolver.report().read,
@@ -501,7 +502,8 @@ Result<PlanFacts> plan_in(JobLock& lock, const JobPaths& paths, input::RowReader
       return write_claimed(files, paths, held_rows.lines, *plan, inputs_read, claims);
     });
   };
-  auto answers = resolver->judge(decided_by(*decisions, Fingerprinter(secret)), write_early);
+  auto answers =
+      resolver->decide_verdicts(decided_by(*decisions, Fingerprinter(secret)), write_early);
   std::optional<HeldPart> held;
   if (held_written.valid()) {
     auto written = held_written.get();

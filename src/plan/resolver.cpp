@@ -30,12 +30,12 @@ constexpr std::size_t links_ahead = 32;
 constexpr std::size_t links_a_piece = 16'384;
 
 /// From this many ids on, reserving by forecast pays off compared with growing by half.
-constexpr std::size_t foresee_from_ids = 1U << 18U;
+constexpr std::size_t growth_is_known_from_ids = 1U << 18U;
 
 /// Maximum growth by forecast: large enough that the index of ten million ids is stretched only
 /// once, small enough that a table whose beginning is not representative does not fill much memory
 /// with empty slots.
-constexpr std::size_t foresee_factor = 40;
+constexpr std::size_t growth_factor_max = 40;
 
 input::Op op_of(std::uint8_t flags) {
   return static_cast<input::Op>(flags & op_bits);
@@ -64,8 +64,8 @@ Result<void> Resolver::take(std::span<const input::Row> rows,
   for (std::size_t begin = 0; begin < rows.size(); begin += rows_a_stage) {
     const auto end = std::min(begin + rows_a_stage, rows.size());
 
-    hold_ids(index_.size() + 2 * (end - begin));
-    hold_links(links_ + (end - begin));
+    reserve_ids(index_.size() + 2 * (end - begin));
+    reserve_links(links_ + (end - begin));
 
     // First the numbers of all ids of the stage, then their entries, so that the cache misses of
     // both tables overlap.
@@ -198,23 +198,24 @@ ClaimedLink Resolver::link(std::uint64_t ordinal) const {
           claimed(ordinal)};
 }
 
-Resolver::Sighted Resolver::sight(const Fingerprint& id, bool is_user) {
+Resolver::NotedId Resolver::note_id_elsewhere(const Fingerprint& id, bool is_user) {
   const auto number = index_.find_or_add(id);
-  hold_ids(index_.size());
+  reserve_ids(index_.size());
   if (!is_user) return {number, false};
-  // Links taken here set `is_user_` too, so only `sighted_` tells whether the id is new to sight().
+  // Links taken here set `is_user_` too, so only `noted_elsewhere_` tells whether the id is new to
+  // note_id_elsewhere().
   is_user_.set(number);
-  sighted_.grow_to_hold(index_.size());
-  return {number, sighted_.set(number)};
+  noted_elsewhere_.grow_to_hold(index_.size());
+  return {number, noted_elsewhere_.set(number)};
 }
 
-void Resolver::hold_links(std::uint64_t links) {
+void Resolver::reserve_links(std::uint64_t links) {
   link_anon_.grow_to_hold(links);
   link_user_.grow_to_hold(links);
   link_flags_.grow_to_hold(links);
 }
 
-void Resolver::hold_ids(std::size_t ids) {
+void Resolver::reserve_ids(std::size_t ids) {
   first_claim_.grow_to_hold(ids);
   is_user_.grow_to_hold(ids);
 }
@@ -229,14 +230,15 @@ void Resolver::set_verdict(std::uint64_t link, Verdict verdict) {
 // Extrapolates the number of ids from those added since the last growth, so that this growth is the
 // last one. New ids become rarer as a table repeats itself, so the estimate is rarely too low; if
 // it is, the index grows once more.
-void Resolver::foresee(double share_read, std::uint64_t bytes_max) {
+void Resolver::expect_share(double share_read, std::uint64_t bytes_max) {
   const auto ids = index_.size();
-  if (share_read <= share_when_grown_ || ids < foresee_from_ids) return;
+  if (share_read <= share_when_grown_ || ids < growth_is_known_from_ids) return;
   if (index_.room() > ids / 16) return;
   const auto per_share =
       static_cast<double>(ids - ids_when_grown_) / (share_read - share_when_grown_);
   const auto expected = static_cast<double>(ids) + per_share * std::max(0.0, 1 - share_read) * 1.02;
-  const auto wanted = std::min(static_cast<std::size_t>(expected) + ids / 16, foresee_factor * ids);
+  const auto wanted =
+      std::min(static_cast<std::size_t>(expected) + ids / 16, growth_factor_max * ids);
   // Everything else grows in proportion to the ids.
   const auto factor = static_cast<double>(wanted) / static_cast<double>(ids);
   const auto links = static_cast<std::size_t>(static_cast<double>(links_) * factor);
@@ -256,9 +258,9 @@ void Resolver::foresee(double share_read, std::uint64_t bytes_max) {
   share_when_grown_ = share_read;
 }
 
-void Resolver::judge(const Columns& columns, const std::function<void()>& on_claims) {
+void Resolver::decide_verdicts(const Columns& columns, const std::function<void()>& on_claims) {
   report_.links = links_;
-  judge_claims();
+  decide_claims();
   // The cluster rules use the numbers of ids only, and reuse the memory of these arrays.
   index_.release();
   first_claim_.release();
@@ -286,7 +288,7 @@ void Resolver::judge(const Columns& columns, const std::function<void()>& on_cla
   IDMERGE_CHECK(report_.adds_up());
 }
 
-void Resolver::give_ages(util::PageArray<std::int64_t>& ages) {
+void Resolver::export_claim_orders(util::PageArray<std::int64_t>& ages) {
   if (!claim_order_) return;
   index_.release();  // its memory is reused for the ages
   ages.grow(links_);
@@ -306,7 +308,7 @@ bool Resolver::is_both_sides(std::uint64_t link) const {
 
 // Conflicts and both-sides are evaluated on all distinct pairs at once: a row that is itself held
 // still counts as a claim and still names its user.
-void Resolver::judge_claims() {
+void Resolver::decide_claims() {
   is_user_.each_set([&](std::size_t id) { report_.both_sides_ids += first_claim_[id] != 0; });
   if (claim_order_) {
     claim_order_->settle([&](IdNumber anon) { return (first_claim_[anon] & claim_mask) - 1; });
@@ -316,7 +318,7 @@ void Resolver::judge_claims() {
     if (!is_sided(link_flags_[i])) continue;
     const auto anon = link_anon_[i];
     std::optional<Verdict> claim;
-    if ((first_claim_[anon] & conflict_bit) != 0) claim = judge_dispute(anon, link_user_[i]);
+    if ((first_claim_[anon] & conflict_bit) != 0) claim = decide_dispute(anon, link_user_[i]);
     if (claim) {
       set_verdict(i, *claim);
     } else if (is_both_sides(i)) {
@@ -326,16 +328,16 @@ void Resolver::judge_claims() {
 }
 
 // An id with a decision is treated as disputed, like one that two users claim.
-std::vector<DecisionEffect> Resolver::apply(std::span<const Decided> decisions) {
+std::vector<DecisionEffect> Resolver::apply_decisions(std::span<const Decided> decisions) {
   std::vector<DecisionEffect> answers;
   std::vector<IdNumber> anons;
   for (const auto& decision : decisions) {
     const auto anon = index_.find(decision.anon);
     anons.push_back(anon);
     if (anon == no_id || first_claim_[anon] == 0) continue;
-    const auto user = decision.says == Decision::Says::user ? index_.find(decision.user) : no_id;
-    const bool settled = decision.says != Decision::Says::user;
-    decided_.emplace(anon, Settled{decision.says, user, settled, settled});
+    const auto user = decision.kind == Decision::Kind::user ? index_.find(decision.user) : no_id;
+    const bool settled = decision.kind != Decision::Kind::user;
+    decided_.emplace(anon, Settled{decision.kind, user, settled, settled});
     first_claim_[anon] |= conflict_bit;
   }
   for (std::uint64_t i = 0; i < links_ && !decided_.empty(); ++i) {
@@ -362,20 +364,20 @@ std::vector<DecisionEffect> Resolver::apply(std::span<const Decided> decisions) 
   return answers;
 }
 
-/// Like judge_claim(), but a person's decision takes precedence over every policy.
-std::optional<Verdict> Resolver::judge_dispute(IdNumber anon, IdNumber user) const {
+/// Like decide_claim(), but a person's decision takes precedence over every policy.
+std::optional<Verdict> Resolver::decide_dispute(IdNumber anon, IdNumber user) const {
   const auto found = decided_.find(anon);
-  if (found == decided_.end()) return judge_claim(anon, user);
-  const auto& [says, owner, claimed, goes] = found->second;
-  if (says == Decision::Says::never) return Verdict::voided;
-  if (says == Decision::Says::later || !claimed) return Verdict::conflict;
+  if (found == decided_.end()) return decide_claim(anon, user);
+  const auto& [kind, owner, claimed, goes] = found->second;
+  if (kind == Decision::Kind::never) return Verdict::voided;
+  if (kind == Decision::Kind::later || !claimed) return Verdict::conflict;
   if (owner != user) return Verdict::voided;
   return {};
 }
 
 /// Returns the reason not to send one of several claims on an anonymous id; nothing if it may be
 /// sent.
-std::optional<Verdict> Resolver::judge_claim(IdNumber anon, IdNumber user) const {
+std::optional<Verdict> Resolver::decide_claim(IdNumber anon, IdNumber user) const {
   switch (options_.on_conflict) {
     case OnConflict::send:
       return {};
@@ -392,9 +394,9 @@ std::optional<Verdict> Resolver::judge_claim(IdNumber anon, IdNumber user) const
 }
 
 std::size_t Resolver::bytes() const {
-  std::size_t sum = index_.bytes() + first_claim_.bytes() + is_user_.bytes() + sighted_.bytes() +
-                    first_op_.bytes() + unsided_.bytes() + link_anon_.bytes() + link_user_.bytes() +
-                    link_flags_.bytes();
+  std::size_t sum = index_.bytes() + first_claim_.bytes() + is_user_.bytes() +
+                    noted_elsewhere_.bytes() + first_op_.bytes() + unsided_.bytes() +
+                    link_anon_.bytes() + link_user_.bytes() + link_flags_.bytes();
   for (const auto& set : claims_)
     sum += set.bytes();
   if (claim_order_) sum += claim_order_->bytes();

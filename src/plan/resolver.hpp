@@ -52,8 +52,8 @@ inline constexpr std::size_t doubled_named_max = 5;
 /// A person's decision, with fingerprints in place of ids.
 struct Decided {
   Fingerprint anon;
-  Fingerprint user;  // only with Says::user
-  Decision::Says says = Decision::Says::later;
+  Fingerprint user;  // only with Kind::user
+  Decision::Kind kind = Decision::Kind::later;
 };
 
 /// The effect of a decision.
@@ -87,14 +87,13 @@ class Resolver {
   /// Reports the progress through the inputs, so that the index grows to its expected final size
   /// instead of by a fixed factor. Units: `share_read` is 0..1; 0 if unknown. Bounds: never
   /// reserves so much that the resolver would need more than `bytes_max`.
-  void foresee(double share_read,
-               std::uint64_t bytes_max = std::numeric_limits<std::uint64_t>::max());
+  void expect_share(double share_read,
+                    std::uint64_t bytes_max = std::numeric_limits<std::uint64_t>::max());
 
-  /// Takes the decisions that judge() will apply. Call it at most once, after the last row and
-  /// before judge().
-  /// Requires: each anonymous id at most once.
-  /// Returns: one effect for each decision, in order.
-  std::vector<DecisionEffect> apply(std::span<const Decided> decisions);
+  /// Takes the decisions that decide_verdicts() will apply. Call it at most once, after the last
+  /// row and before decide_verdicts(). Requires: each anonymous id at most once. Returns: one
+  /// effect for each decision, in order.
+  std::vector<DecisionEffect> apply_decisions(std::span<const Decided> decisions);
 
   void count_blank_lines(std::uint64_t lines) { report_.blank_lines += lines; }
   void count_warnings(const RowWarnings& rows) { report_.warnings.add(rows); }
@@ -102,7 +101,8 @@ class Resolver {
     report_.unreadable_orders.add(rows);
   }
 
-  /// Receives the results of judge() for consecutive links. Both spans have the same length.
+  /// Receives the results of decide_verdicts() for consecutive links. Both spans have the same
+  /// length.
   using Columns =
       std::function<void(std::span<const Verdict>, std::span<const std::uint32_t> components)>;
 
@@ -111,14 +111,14 @@ class Resolver {
   /// rules and the cluster rules.
   /// Thread safety: from that call until the resolver is destroyed, link(), claimed() and
   /// held_by_claims() return the results of the claim rules and may be called on other threads.
-  void judge(const Columns& columns, const std::function<void()>& on_claims = {});
+  void decide_verdicts(const Columns& columns, const std::function<void()>& on_claims = {});
 
-  /// Complete after judge(); before that, the counts of the rows so far.
+  /// Complete after decide_verdicts(); before that, the counts of the rows so far.
   const PlanSummary& report() const { return report_; }
 
   std::uint64_t links() const { return links_; }
 
-  /// Memory in use. judge() reuses it for its own needs. Units: bytes.
+  /// Memory in use. decide_verdicts() reuses it for its own needs. Units: bytes.
   std::size_t bytes() const;
 
   /// Upper bound of bytes() after `rows` more rows.
@@ -127,32 +127,32 @@ class Resolver {
   /// If the order of rows resolves conflicts, stores the age of the claim of each link, according
   /// to all rows so far; otherwise does nothing. Requires: no further calls, as the index is
   /// released.
-  void give_ages(util::PageArray<std::int64_t>& ages);
+  void export_claim_orders(util::PageArray<std::int64_t>& ages);
 
-  /// The part of judge() that considers the claims on each id alone, for a resolver of a part of
-  /// the ids (see plan/spilled_resolver). Requires: every row of an anonymous id has been taken
-  /// here. Ids that are users in other parts are reported with sight().
-  void judge_claims();
+  /// The part of decide_verdicts() that considers the claims on each id alone, for a resolver of a
+  /// part of the ids (see plan/spilled_resolver). Requires: every row of an anonymous id has been
+  /// taken here. Ids that are users in other parts are reported with note_id_elsewhere().
+  void decide_claims();
 
   /// An id of a link in another part: the user of a sided pair, or one of an unsided pair. The
   /// caller counts the users reported this way.
-  struct Sighted {
+  struct NotedId {
     IdNumber number = 0;
     bool is_new_user = false;
   };
-  Sighted sight(const Fingerprint& id, bool is_user);
+  NotedId note_id_elsewhere(const Fingerprint& id, bool is_user);
 
-  /// Prefetches the entry of an id that will be passed to sight() soon.
+  /// Prefetches the entry of an id that will be passed to note_id_elsewhere() soon.
   void prefetch(const Fingerprint& id) const { index_.prefetch(id); }
 
   /// Makes room for a total of `ids` ids.
   void reserve(std::size_t ids) { index_.reserve(ids); }
 
-  /// Links held by the claim rules, after judge_claims(); the cluster rules may hold others.
+  /// Links held by the claim rules, after decide_claims(); the cluster rules may hold others.
   std::uint64_t held_by_claims() const { return held_by_claims_; }
 
-  /// Lower bound of the memory that judge() releases before `on_claims` and clusters do not reuse.
-  /// Units: bytes.
+  /// Lower bound of the memory that decide_verdicts() releases before `on_claims` and clusters do
+  /// not reuse. Units: bytes.
   std::size_t bytes_left_by_clusters() const;
 
   std::size_t ids() const { return index_.size(); }
@@ -169,24 +169,24 @@ class Resolver {
   static constexpr unsigned verdict_shift = 3;
 
   bool is_new(IdNumber anon, IdNumber user, const input::Row& row, IdForm anon_form);
-  void hold_ids(std::size_t ids);
-  void hold_links(std::uint64_t links);
+  void reserve_ids(std::size_t ids);
+  void reserve_links(std::uint64_t links);
   void note_order(IdNumber anon, IdNumber user, const input::Row& row);
   bool is_new_unsided(IdNumber first, IdNumber second);
   void add_link(IdNumber anon, IdNumber user, const input::Row& row, IdForm user_form);
 
   bool is_both_sides(std::uint64_t link) const;
   void set_verdict(std::uint64_t link, Verdict verdict);
-  std::optional<Verdict> judge_dispute(IdNumber anon, IdNumber user) const;
-  std::optional<Verdict> judge_claim(IdNumber anon, IdNumber user) const;
+  std::optional<Verdict> decide_dispute(IdNumber anon, IdNumber user) const;
+  std::optional<Verdict> decide_claim(IdNumber anon, IdNumber user) const;
 
   ResolverOptions options_;
   PlanSummary report_;
   IdIndex index_;
   util::PageArray<IdNumber>
-      first_claim_;         // by anonymous id: its first user plus one, with conflict_bit
-  util::BitArray is_user_;  // ids that a sided link names as user
-  util::BitArray sighted_;  // those of them that were passed to sight()
+      first_claim_;                 // by anonymous id: its first user plus one, with conflict_bit
+  util::BitArray is_user_;          // ids that a sided link names as user
+  util::BitArray noted_elsewhere_;  // those of them that were passed to note_id_elsewhere()
   util::PageArray<std::uint8_t> first_op_;  // of the first claim; used once operations differ
   std::optional<input::Op> only_op_;        // of the first sided row
   bool several_ops_ = false;
@@ -197,7 +197,7 @@ class Resolver {
   util::PageArray<IdNumber> link_user_;
   util::PageArray<std::uint8_t> link_flags_;  // operation, sided, verdict
   struct Settled {
-    Decision::Says says;
+    Decision::Kind kind;
     IdNumber user;
     bool claimed;
     bool goes;  // according to the claim rules

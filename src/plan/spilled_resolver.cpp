@@ -19,7 +19,7 @@ namespace {
 
 /// Fixed, so that a partition fits any memory limit while few files are open.
 constexpr std::size_t parts_count = 64;
-constexpr std::size_t judges_count = 2;
+constexpr std::size_t threads_count = 2;
 constexpr std::size_t part_buffer_bytes = 64U << 10U;
 constexpr std::size_t stretch_buffer_bytes = 16U << 10U;
 constexpr std::size_t file_buffer_bytes = 1U << 20U;
@@ -90,13 +90,13 @@ Error too_many_ids() {
 }
 
 /// Reads a range of results of a partition. `row` is the row of the next result.
-struct Stretch {
+struct SpillRange {
   io::SpillReader in;
   IdNumber first_id;
   std::uint64_t row = 0;
   bool is_over = false;
 
-  Stretch(const io::Spill& spill, std::uint64_t begin, std::uint64_t end, IdNumber first)
+  SpillRange(const io::Spill& spill, std::uint64_t begin, std::uint64_t end, IdNumber first)
       : in(spill, begin, end, stretch_buffer_bytes), first_id(first) {
     next();
   }
@@ -258,14 +258,14 @@ bool SpilledResolver::several_ops() const {
   return ops > 1 || (is_any_unsided_ && ops == 1 && !only_merge);
 }
 
-Result<void> SpilledResolver::judge(PlanWriter& plan,
-                                    std::span<const std::int64_t> planned_orders) {
+Result<void> SpilledResolver::decide_verdicts(PlanWriter& plan,
+                                              std::span<const std::int64_t> planned_orders) {
   if (packer_.count() > 0) close_rows();
   if (auto done = rows_file_[0].flush(); !done) return done;
-  if (auto done = judge_parts(); !done) return done;
+  if (auto done = decide_parts(); !done) return done;
   if (auto done = join(plan); !done) return done;
   parts_.clear();
-  said_.clear();
+  result_files_.clear();
   rows_file_.clear();
   if (auto done = hand_out(plan, planned_orders); !done) return done;
   IDMERGE_CHECK(report_.adds_up());
@@ -273,24 +273,24 @@ Result<void> SpilledResolver::judge(PlanWriter& plan,
 }
 
 // Each thread takes every other partition and has its own files.
-Result<void> SpilledResolver::judge_parts() {
-  for (std::size_t i = 0; i < 2 * judges_count; ++i) {
+Result<void> SpilledResolver::decide_parts() {
+  for (std::size_t i = 0; i < 2 * threads_count; ++i) {
     auto file = io::Spill::create(*dir_, file_buffer_bytes);
     if (!file) return file.error();
-    said_.push_back(std::move(*file));
+    result_files_.push_back(std::move(*file));
   }
-  const auto judge = [&](std::size_t first) -> Result<void> {
-    for (auto part = first; part < parts_count; part += judges_count) {
-      if (auto done = judge_part(part); !done) return done;
+  const auto decide = [&](std::size_t first) -> Result<void> {
+    for (auto part = first; part < parts_count; part += threads_count) {
+      if (auto done = decide_part(part); !done) return done;
     }
     return {};
   };
-  auto other = std::async(std::launch::async, judge, 1);
-  const auto one = judge(0);
+  auto other = std::async(std::launch::async, decide, 1);
+  const auto one = decide(0);
   for (const auto& done : {one, other.get()}) {
     if (!done) return done;
   }
-  for (auto& file : said_) {
+  for (auto& file : result_files_) {
     if (auto done = file.flush(); !done) return done;
   }
   for (auto& part : parts_) {
@@ -311,17 +311,17 @@ Result<void> SpilledResolver::judge_parts() {
   return {};
 }
 
-Result<void> SpilledResolver::judge_part(std::size_t number) {
+Result<void> SpilledResolver::decide_part(std::size_t number) {
   Part& part = parts_[number];
   io::Spill& file = part.file;
-  io::Spill& said_of_claims = said_[number % judges_count * 2];
-  io::Spill& said_of_users = said_[number % judges_count * 2 + 1];
+  io::Spill& results_of_claims = result_files_[number % threads_count * 2];
+  io::Spill& results_of_users = result_files_[number % threads_count * 2 + 1];
   if (auto done = file.flush(); !done) return done;
   io::SpillReader in(file, 0, file.size_bytes(), file_buffer_bytes);
   const bool numbers_all = !only_stars();
   Resolver resolver(options_);
   // Partitions have about the same size.
-  if (number >= judges_count) resolver.reserve(parts_[number - judges_count].ids_seen / 15 * 16);
+  if (number >= threads_count) resolver.reserve(parts_[number - threads_count].ids_seen / 15 * 16);
   util::PageArray<std::uint32_t>
       given;  // by number in `resolver`: number in the partition, plus one
   util::PageArray<std::uint64_t> link_rows;
@@ -360,19 +360,19 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
     claim_rows.clear();
     return {};
   };
-  part.users.begin = said_of_users.size_bytes();
+  part.users.begin = results_of_users.size_bytes();
   const auto take_sightings = [&] {
     for (std::size_t i = 0; i < sightings.size(); ++i) {
       if (i + sightings_ahead < sightings.size()) {
         resolver.prefetch(sightings[i + sightings_ahead].id);
       }
       const auto& [id, seen_in, form, is_user] = sightings[i];
-      const auto seen = resolver.sight(id, is_user);
+      const auto seen = resolver.note_id_elsewhere(id, is_user);
       if (seen.is_new_user) note_side(users, form);
       Record said;
       said.put_varint(seen_in - last_user_row);
       said.put(give(seen.number));
-      said_of_users.append(said.bytes());
+      results_of_users.append(said.bytes());
       last_user_row = seen_in;
     }
     sightings.clear();
@@ -405,9 +405,9 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
   if (auto taken = take_claims(); !taken) return taken;
   take_sightings();
   apply_in(number, resolver);
-  resolver.judge_claims();
+  resolver.decide_claims();
 
-  part.claims.begin = said_of_claims.size_bytes();
+  part.claims.begin = results_of_claims.size_bytes();
   std::uint64_t last_row = 0;
   for (std::uint64_t i = 0; i < links; ++i) {
     const auto link = resolver.link(i);
@@ -415,11 +415,11 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
     said.put_varint(link_rows[i] - last_row);
     said.put(pack(link));
     if (numbers_all) said.put(given[link.anon] - 1);
-    said_of_claims.append(said.bytes());
+    results_of_claims.append(said.bytes());
     last_row = link_rows[i];
   }
-  part.claims.end = said_of_claims.size_bytes();
-  part.users.end = said_of_users.size_bytes();
+  part.claims.end = results_of_claims.size_bytes();
+  part.users.end = results_of_users.size_bytes();
   part.file = io::Spill();  // frees the disk space
   util::fault_point("spill_part");
   part.links = links;
@@ -430,7 +430,7 @@ Result<void> SpilledResolver::judge_part(std::size_t number) {
 }
 
 // All claims on an id are in its partition, so the decisions about it go there as well.
-void SpilledResolver::apply(std::span<const Decided> decisions) {
+void SpilledResolver::apply_decisions(std::span<const Decided> decisions) {
   decisions_.assign(decisions.begin(), decisions.end());
   effects_.resize(decisions_.size());
   for (std::size_t i = 0; i < decisions_.size(); ++i)
@@ -441,7 +441,7 @@ void SpilledResolver::apply_in(std::size_t part, Resolver& resolver) {
   std::vector<Decided> decided;
   for (const auto i : parts_[part].decisions)
     decided.push_back(decisions_[i]);
-  const auto answers = resolver.apply(decided);
+  const auto answers = resolver.apply_decisions(decided);
   for (std::size_t i = 0; i < answers.size(); ++i)
     effects_[parts_[part].decisions[i]] = answers[i];
 }
@@ -461,13 +461,13 @@ Result<void> SpilledResolver::join(PlanWriter& plan) {
   links_file_.push_back(std::move(*made));
   io::Spill& out = links_file_[0];
   const bool numbers_all = !only_stars();
-  std::vector<Stretch> claims;
-  std::vector<Stretch> users;
+  std::vector<SpillRange> claims;
+  std::vector<SpillRange> users;
   for (std::size_t i = 0; i < parts_count; ++i) {
-    const auto judge = i % judges_count * 2;
+    const auto thread = i % threads_count * 2;
     const Part& part = parts_[i];
-    claims.emplace_back(said_[judge], part.claims.begin, part.claims.end, part.first_id);
-    users.emplace_back(said_[judge + 1], part.users.begin, part.users.end, part.first_id);
+    claims.emplace_back(result_files_[thread], part.claims.begin, part.claims.end, part.first_id);
+    users.emplace_back(result_files_[thread + 1], part.users.begin, part.users.end, part.first_id);
   }
   // One entry per row of the window. Verdict::count means that the row is not a new link.
   std::vector<ClaimedLink> window(std::min<std::uint64_t>(rows_a_window, rows_));

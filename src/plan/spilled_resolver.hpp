@@ -66,17 +66,17 @@ class SpilledResolver {
     report_.unreadable_orders.add(rows);
   }
 
-  /// Returns: the counts of rows so far, without links; complete after judge().
+  /// Returns: the counts of rows so far, without links; complete after decide_verdicts().
   const PlanSummary& report() const { return report_; }
 
-  /// As Resolver::apply(), but the answers are in effects() after judge().
-  void apply(std::span<const Decided> decisions);
+  /// As Resolver::apply_decisions(), but the answers are in effects() after decide_verdicts().
+  void apply_decisions(std::span<const Decided> decisions);
   const std::vector<DecisionEffect>& effects() const { return effects_; }
 
   /// After the last row: writes the remaining links and all columns to the plan. `planned_orders`
   /// are those of the links that were already in the plan; empty if the plan has no orders.
   /// Errors: Errc::usage for more ids than can be numbered; Errc::outage when the disk fails.
-  Result<void> judge(PlanWriter& plan, std::span<const std::int64_t> planned_orders);
+  Result<void> decide_verdicts(PlanWriter& plan, std::span<const std::int64_t> planned_orders);
 
  private:
   SpilledResolver(const ResolverOptions& options, const Fingerprinter& print, bool has_orders,
@@ -90,8 +90,8 @@ class SpilledResolver {
   void apply_in(std::size_t part, Resolver& resolver);
   void note_doubled(const input::Link& link, std::uint64_t ordinal);
 
-  Result<void> judge_parts();
-  Result<void> judge_part(std::size_t part);
+  Result<void> decide_parts();
+  Result<void> decide_part(std::size_t part);
   Result<void> join(PlanWriter& plan);
   Result<void> hand_out(PlanWriter& plan, std::span<const std::int64_t> planned_orders);
   bool only_stars() const;
@@ -116,11 +116,11 @@ class SpilledResolver {
     std::vector<std::size_t> decisions{};  // indices of the decisions about its ids
 
     // Set once the partition is resolved:
-    struct Said {
+    struct Range {
       std::uint64_t begin = 0;
       std::uint64_t end = 0;
     };
-    Said claims{}, users{};      // ranges in the files of its thread
+    Range claims{}, users{};     // ranges in the files of its thread
     std::uint64_t ids = 0;       // ids with a number, counted from 0
     IdNumber first_id = 0;       // added to these numbers to make them unique
     std::uint64_t ids_seen = 0;  // including ids without a number
@@ -129,8 +129,9 @@ class SpilledResolver {
   };
   std::vector<Part> parts_;
   std::vector<io::Spill>
-      rows_file_;                // one file; these three are created by the step that fills them
-  std::vector<io::Spill> said_;  // results of the partitions; per thread: of claims, of users
+      rows_file_;  // one file; these three are created by the step that fills them
+  std::vector<io::Spill>
+      result_files_;  // results of the partitions; per thread: of claims, of users
   std::vector<io::Spill> links_file_;
   RowPacker packer_;                  // the current block of rows
   std::uint64_t planned_ = 0;         // rows already in the plan, which come first

@@ -34,13 +34,13 @@ TEST_SUITE("plan/bounded_resolver") {
     PlanOptions options;
     options.row_reader.inputs = {scratch.write("t.csv", text)};
     options.resolver.max_cluster = 4;
-    using Says = Decision::Says;
+    using Kind = Decision::Kind;
     options.decisions.path = "decisions.csv";
-    options.decisions.decisions = {{"a1", Says::never, {}, 2},  {"nobody", Says::never, {}, 3},
-                                   {"a2", Says::user, "u9", 4}, {"a19999", Says::user, "u6666", 5},
-                                   {"u9", Says::never, {}, 6},  {"u3", Says::user, "v1", 7},
-                                   {"u4", Says::never, {}, 8},  {"b1", Says::user, "u5", 9},
-                                   {"b2", Says::later, {}, 10}};
+    options.decisions.decisions = {{"a1", Kind::never, {}, 2},  {"nobody", Kind::never, {}, 3},
+                                   {"a2", Kind::user, "u9", 4}, {"a19999", Kind::user, "u6666", 5},
+                                   {"u9", Kind::never, {}, 6},  {"u3", Kind::user, "v1", 7},
+                                   {"u4", Kind::never, {}, 8},  {"b1", Kind::user, "u5", 9},
+                                   {"b2", Kind::later, {}, 10}};
     RealFiles files;
     for (const std::uint64_t memory : {0U, 1U}) {
       CAPTURE(memory);

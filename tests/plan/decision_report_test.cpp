@@ -16,7 +16,7 @@ using namespace idmerge::io;
 using namespace idmerge::plan;
 using idmerge::testing::FlakyFiles;
 using idmerge::testing::PlanSketch;
-using Says = Decision::Says;
+using Kind = Decision::Kind;
 
 namespace {
 
@@ -67,9 +67,9 @@ void write_plan(Files& files, const std::vector<Planned>& links) {
 
 TEST_SUITE("plan/decision_report") {
   TEST_CASE("decisions are about ids as they are sent") {
-    const auto file = file_of({{"$device:a", Says::user, "u1", 2},
-                               {"a", Says::user, "u1", 3},
-                               {"b", Says::never, "", 4}});
+    const auto file = file_of({{"$device:a", Kind::user, "u1", 2},
+                               {"a", Kind::user, "u1", 3},
+                               {"b", Kind::never, "", 4}});
     CHECK(in_wire_form(file, false)->decisions.size() == 3);
     const auto wire = in_wire_form(file, true);
     REQUIRE(wire);
@@ -78,27 +78,26 @@ TEST_SUITE("plan/decision_report") {
     CHECK(wire->decisions[1].anon == "b");
     CHECK(wire->digest == file.digest);
     const auto twice = in_wire_form(
-        file_of({{"$device:a", Says::user, "u1", 2}, {"a", Says::later, "", 7}}), true);
+        file_of({{"$device:a", Kind::user, "u1", 2}, {"a", Kind::later, "", 7}}), true);
     REQUIRE_FALSE(twice);
     CHECK(twice.error().code == Errc::usage);
-    CHECK(twice.error().what.starts_with(
-        "--decisions: d.csv: line 7: contradicts line 2"));
+    CHECK(twice.error().what.starts_with("--decisions: d.csv: line 7: contradicts line 2"));
   }
 
   TEST_CASE("the census gets each decision with the fingerprints of its ids, in order") {
     const Fingerprinter print(Secret16{1, 2, 3});
     const auto decided =
-        decided_by(file_of({{"a1", Says::user, "u1", 2}, {"a2", Says::never, "", 3}}), print);
+        decided_by(file_of({{"a1", Kind::user, "u1", 2}, {"a2", Kind::never, "", 3}}), print);
     REQUIRE(decided.size() == 2);
     CHECK(decided[0].anon == print("a1"));
     CHECK(decided[0].user == print("u1"));
-    CHECK(decided[0].says == Says::user);
+    CHECK(decided[0].kind == Kind::user);
     CHECK(decided[1].anon == print("a2"));
-    CHECK(decided[1].says == Says::never);
+    CHECK(decided[1].kind == Kind::never);
   }
 
   TEST_CASE("whoever was not obeyed hears why, and what it means for the rows") {
-    const auto file = file_of({{"a1", Says::user, "u1", 7}});
+    const auto file = file_of({{"a1", Kind::user, "u1", 7}});
     const std::vector<std::pair<DecisionEffect, std::string>> sentences{
         {DecisionEffect::unknown_id, "no row has this anonymous id: the decision has no effect"},
         {DecisionEffect::not_anonymous,
@@ -120,10 +119,10 @@ TEST_SUITE("plan/decision_report") {
     std::vector<Decision> decisions;
     std::vector<DecisionEffect> answers;
     for (std::uint64_t i = 0; i < 7; ++i) {
-      decisions.push_back({"gone" + std::to_string(i), Says::never, "", i + 2});
+      decisions.push_back({"gone" + std::to_string(i), Kind::never, "", i + 2});
       answers.push_back(DecisionEffect::unknown_id);
     }
-    decisions.push_back({"u3", Says::user, "v1", 9});
+    decisions.push_back({"u3", Kind::user, "v1", 9});
     answers.push_back(DecisionEffect::both_sides);
     auto lines = heard(file_of(decisions), answers);
     REQUIRE(lines.size() == 7);
@@ -154,15 +153,15 @@ TEST_SUITE("plan/decision_report") {
     write_plan(files, links);
     REQUIRE(PlanReader::open(files, "/w/plan")->blocks() > 2);
 
-    const auto file = file_of({{"a1", Says::user, "big", 2},
-                               {"a2", Says::user, "other", 3},
-                               {"a3", Says::never, "", 4},
-                               {"a4", Says::user, "big", 5},
-                               {"a5", Says::user, "u5", 6},
-                               {"a6", Says::user, "u6", 7},
-                               {"a7", Says::user, "big", 8},
-                               {"a8", Says::user, "u8", 9},
-                               {"z1", Says::user, "big", 10}});
+    const auto file = file_of({{"a1", Kind::user, "big", 2},
+                               {"a2", Kind::user, "other", 3},
+                               {"a3", Kind::never, "", 4},
+                               {"a4", Kind::user, "big", 5},
+                               {"a5", Kind::user, "u5", 6},
+                               {"a6", Kind::user, "u6", 7},
+                               {"a7", Kind::user, "big", 8},
+                               {"a8", Kind::user, "u8", 9},
+                               {"z1", Kind::user, "big", 10}});
     std::vector<DecisionEffect> answers{
         DecisionEffect::yes,        DecisionEffect::unclaimed, DecisionEffect::yes,
         DecisionEffect::both_sides, DecisionEffect::yes,       DecisionEffect::yes,
@@ -178,12 +177,12 @@ TEST_SUITE("plan/decision_report") {
     FlakyFiles files;
     write_plan(files, {{"a1", "u1", Verdict::oversize, false}, {"a1", "u1", Verdict::send}});
     std::vector<DecisionEffect> answers{DecisionEffect::yes};
-    REQUIRE(find_oversize(files, "/w/plan", file_of({{"a1", Says::user, "u1", 2}}), answers));
+    REQUIRE(find_oversize(files, "/w/plan", file_of({{"a1", Kind::user, "u1", 2}}), answers));
     CHECK(answers == std::vector{DecisionEffect::yes});
   }
 
   TEST_CASE("a damaged plan is no answer, and is not read where nobody named a user") {
-    const auto file = file_of({{"a1", Says::user, "u1", 2}});
+    const auto file = file_of({{"a1", Kind::user, "u1", 2}});
     for (const std::string part : {"nothing", "footer", "columns", "links"}) {
       CAPTURE(part);
       FlakyFiles files;
@@ -204,7 +203,7 @@ TEST_SUITE("plan/decision_report") {
       answers = {DecisionEffect::unclaimed};
       CHECK(find_oversize(files, "/w/plan", file, answers));
       answers = {DecisionEffect::yes};
-      CHECK(find_oversize(files, "/w/plan", file_of({{"a1", Says::later, "", 2}}), answers));
+      CHECK(find_oversize(files, "/w/plan", file_of({{"a1", Kind::later, "", 2}}), answers));
     }
   }
 }

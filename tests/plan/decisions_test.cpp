@@ -26,11 +26,11 @@ TEST_SUITE("plan/decisions") {
     REQUIRE_MESSAGE(decisions, decisions);
     REQUIRE(decisions->size() == 4);
     CHECK((*decisions)[0].anon == "a1");
-    CHECK((*decisions)[0].says == Decision::Says::user);
+    CHECK((*decisions)[0].kind == Decision::Kind::user);
     CHECK((*decisions)[0].user == "u1");
     CHECK((*decisions)[0].line == 2);
-    CHECK((*decisions)[1].says == Decision::Says::never);
-    CHECK((*decisions)[2].says == Decision::Says::later);
+    CHECK((*decisions)[1].kind == Decision::Kind::never);
+    CHECK((*decisions)[2].kind == Decision::Kind::later);
     CHECK((*decisions)[3].anon == "a,5");
     CHECK((*decisions)[3].user == "u\"5");
     CHECK((*decisions)[3].line == 7);
@@ -52,8 +52,7 @@ TEST_SUITE("plan/decisions") {
     CHECK(error_of("anonymous_id,decision,decision\n")
               .starts_with("line 1: the header has decision"));
     CHECK(error_of("anonymous_id;user_id\n").starts_with("line 1: the header lacks"));
-    CHECK(error_of("anonymous_id,user_id\na,u\na,v\n")
-              .starts_with("line 3: contradicts line 2"));
+    CHECK(error_of("anonymous_id,user_id\na,u\na,v\n").starts_with("line 3: contradicts line 2"));
     CHECK(
         error_of("anonymous_id,user_id\na,u\na,never\n").starts_with("line 3: decides otherwise"));
     CHECK(error_of("anonymous_id,user_id\na,u,v\n")

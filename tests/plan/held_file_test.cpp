@@ -122,10 +122,10 @@ TEST_SUITE("plan/held_file") {
     options.row_reader.op_field = "op";
     options.row_reader.alias_field = "anonymous_id";
     options.row_reader.distinct_id_field = "user_id";
-    options.decisions.decisions = {{"a1", Decision::Says::later, "", 1},
-                                   {"a2", Decision::Says::user, "nobody", 2},
-                                   {"a3", Decision::Says::later, "", 3},
-                                   {"a4", Decision::Says::later, "", 4}};
+    options.decisions.decisions = {{"a1", Decision::Kind::later, "", 1},
+                                   {"a2", Decision::Kind::user, "nobody", 2},
+                                   {"a3", Decision::Kind::later, "", 3},
+                                   {"a4", Decision::Kind::later, "", 4}};
     Job job(
         "anonymous_id,user_id,op\n"
         "a1,u1,create\n"
@@ -199,7 +199,7 @@ TEST_SUITE("plan/held_file") {
         auto latest = options;
         latest.resolver.on_conflict = OnConflict::latest;
         latest.row_reader.order_field = "at";
-        latest.decisions.decisions = {{"a150", Decision::Says::never, "", 1}};
+        latest.decisions.decisions = {{"a150", Decision::Kind::never, "", 1}};
         Job job(table, latest);
         const auto planned = job.scratch.read("job/held.ndjson");
         CHECK(count(planned, "\"reason\":\"outranked\"") == 19);

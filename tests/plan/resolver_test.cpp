@@ -50,7 +50,7 @@ struct Outcome {
 
 struct Choice {
   std::string anon;
-  Decision::Says says = Decision::Says::later;
+  Decision::Kind kind = Decision::Kind::later;
   std::string user{};
 };
 
@@ -76,13 +76,14 @@ Outcome take(Table& table, const ResolverOptions& options, std::size_t block = 1
   }
   std::vector<Decided> decided;
   for (const auto& choice : choices)
-    decided.push_back({print(choice.anon), print(choice.user), choice.says});
-  outcome.effects = resolver.apply(decided);
-  resolver.judge([&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
-    REQUIRE(verdicts.size() == components.size());
-    outcome.verdicts.insert(outcome.verdicts.end(), verdicts.begin(), verdicts.end());
-    outcome.components.insert(outcome.components.end(), components.begin(), components.end());
-  });
+    decided.push_back({print(choice.anon), print(choice.user), choice.kind});
+  outcome.effects = resolver.apply_decisions(decided);
+  resolver.decide_verdicts(
+      [&](std::span<const Verdict> verdicts, std::span<const std::uint32_t> components) {
+        REQUIRE(verdicts.size() == components.size());
+        outcome.verdicts.insert(outcome.verdicts.end(), verdicts.begin(), verdicts.end());
+        outcome.components.insert(outcome.components.end(), components.begin(), components.end());
+      });
   outcome.report = resolver.report();
   return outcome;
 }
@@ -172,10 +173,10 @@ Outcome model(const Table& table, const ResolverOptions& options,
       const auto choice = std::find_if(choices.begin(), choices.end(),
                                        [&](const Choice& c) { return c.anon == a; });
       const bool decided = choice != choices.end();
-      if (decided && choice->says == Decision::Says::never) {
+      if (decided && choice->kind == Decision::Kind::never) {
         verdict = Verdict::voided;
       } else if (decided &&
-                 (choice->says == Decision::Says::later || !users_of[a].contains(choice->user))) {
+                 (choice->kind == Decision::Kind::later || !users_of[a].contains(choice->user))) {
         verdict = Verdict::conflict;
       } else if (decided && choice->user != row.user) {
         verdict = Verdict::voided;
@@ -223,9 +224,9 @@ Outcome model(const Table& table, const ResolverOptions& options,
     if (!users_of.contains(anon)) {
       out.effects.push_back(ids.contains(anon) ? DecisionEffect::not_anonymous
                                                : DecisionEffect::unknown_id);
-    } else if (says == Decision::Says::user && !users_of[anon].contains(user)) {
+    } else if (kind == Decision::Kind::user && !users_of[anon].contains(user)) {
       out.effects.push_back(DecisionEffect::unclaimed);
-    } else if (says == Decision::Says::user && user_side.contains(anon) &&
+    } else if (kind == Decision::Kind::user && user_side.contains(anon) &&
                !aliases.contains({anon, user})) {
       out.effects.push_back(DecisionEffect::both_sides);
     } else {
@@ -413,7 +414,7 @@ TEST_SUITE("plan/resolver") {
   }
 
   TEST_CASE("a decision goes before every policy, and never past the both-sides rule") {
-    using Says = Decision::Says;
+    using Kind = Decision::Kind;
     Table t;
     t.add("a1", "u1");
     t.add("a1", "u2");
@@ -429,9 +430,9 @@ TEST_SUITE("plan/resolver") {
     t.add("z", "y", Op::merge, false);
     t.add("a6", "y");
     const std::vector<Choice> choices{
-        {"a1", Says::user, "u2"}, {"a2", Says::never},     {"a3", Says::later},
-        {"a4", Says::user, "u9"}, {"x", Says::user, "u1"}, {"a9", Says::never},
-        {"y", Says::never},       {"z", Says::never},      {"u2", Says::later}};
+        {"a1", Kind::user, "u2"}, {"a2", Kind::never},     {"a3", Kind::later},
+        {"a4", Kind::user, "u9"}, {"x", Kind::user, "u1"}, {"a9", Kind::never},
+        {"y", Kind::never},       {"z", Kind::never},      {"u2", Kind::later}};
     for (const auto policy : {OnConflict::hold, OnConflict::send}) {
       const auto out = take(t, {.on_conflict = policy}, 1000, choices);
       CHECK(out.verdicts == std::vector{Verdict::voided, Verdict::send, Verdict::voided,
@@ -589,8 +590,8 @@ TEST_SUITE("plan/resolver") {
       std::map<std::string, Choice> choices;
       for (auto n = below(2) == 0 ? 0 : below(20); n > 0; --n) {
         Choice choice{(below(9) == 0 ? "u" : "a") + std::to_string(1 + below(anons + 2)),
-                      static_cast<Decision::Says>(below(3))};
-        if (choice.says == Decision::Says::user) {
+                      static_cast<Decision::Kind>(below(3))};
+        if (choice.kind == Decision::Kind::user) {
           choice.user = "u" + std::to_string(1 + below(users + 2));
         }
         choices.emplace(choice.anon, choice);
@@ -685,7 +686,7 @@ TEST_SUITE("plan/resolver") {
       REQUIRE(resolver.take(rows, validated, fresh));
       const auto before = resolver.bytes();
       const auto bytes_max = before + (std::uint64_t{16} << 20U);
-      resolver.foresee(0.1 + turn * 1e-9, bytes_max);
+      resolver.expect_share(0.1 + turn * 1e-9, bytes_max);
       REQUIRE(resolver.bytes() <= bytes_max);
     }
     CHECK(resolver.links() > 2'000'000);
@@ -712,10 +713,10 @@ TEST_SUITE("plan/resolver") {
       std::vector<std::uint32_t> fresh;
       REQUIRE(resolver.take(rows, validated, fresh));
       REQUIRE(fresh.size() == rows.size());
-      resolver.foresee(static_cast<double>(n) / total);
+      resolver.expect_share(static_cast<double>(n) / total);
     }
     std::size_t columns = 0;
-    resolver.judge([&](auto verdicts, auto) { columns += verdicts.size(); });
+    resolver.decide_verdicts([&](auto verdicts, auto) { columns += verdicts.size(); });
     CHECK(columns == total);
     CHECK(resolver.report().duplicates == 0);
     CHECK(resolver.report().sendable() == total);

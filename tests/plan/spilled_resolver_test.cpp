@@ -141,8 +141,8 @@ TEST_SUITE("plan/spilled_resolver") {
           if (random() % 40 != 0) continue;
           Decision decision;
           decision.anon = random() % 30 == 0 ? "nobody" + std::to_string(row) : one;
-          decision.says = static_cast<Decision::Says>(random() % 3);
-          if (decision.says == Decision::Says::user) {
+          decision.kind = static_cast<Decision::Kind>(random() % 3);
+          if (decision.kind == Decision::Kind::user) {
             decision.user = random() % 5 == 0 ? "id-77" : other;
           }
           decisions.emplace(decision.anon, decision);
