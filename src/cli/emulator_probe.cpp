@@ -42,7 +42,7 @@ bool answers_as_emulator(const net::Target& target) {
     net::run_task(*io, ask(*endpoint, request, yes));
     return {};
   });
-  if (!asked) net::leave_standing(std::move(io));
+  if (!asked) net::leak_io_context(std::move(io));
   return asked && yes;
 }
 

@@ -665,7 +665,7 @@ class Run {
   std::string way_from_loss() {
     if (job_lock_->is_in_place())
       return next_command(settings_);  // only a part of the job was lost
-    if (const auto place = job_lock_->place(); !place.empty()) {
+    if (const auto place = job_lock_->current_path(); !place.empty()) {
       auto moved = settings_;
       moved.job = place;
       return next_command(moved);

@@ -467,7 +467,7 @@ void Emulator::stop() {
   });
   if (!asked) host_->io->stop();  // needs no memory; the destructors close what is open
   host_->thread.join();
-  if (!asked || host_->failed) net::leave_standing(std::move(host_->io));
+  if (!asked || host_->failed) net::leak_io_context(std::move(host_->io));
 }
 
 std::optional<Error> Emulator::failure() const {
@@ -489,7 +489,7 @@ Result<void> run_emulator(const EmulatorOptions& options, std::FILE* out) {
   std::fflush(out);
   host.serve_all();
   if (host.failed) {
-    net::leave_standing(std::move(host.io));
+    net::leak_io_context(std::move(host.io));
     return host.outcome;
   }
   fmt::print(out, "{}\n", host.service.stats(Clock::now()));

@@ -27,7 +27,7 @@ Error prefixed(std::string_view path, const Error& error) {
 }
 
 /// How to read the rows of one file, determined from its first bytes.
-struct Plan {
+struct FileFormat {
   Format format = Format::automatic;
   std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
   std::size_t start = 0;                                         // offset of the first row
@@ -168,10 +168,10 @@ FieldNames field_names(const RowReaderOptions& options) {
           .mask = options.mask};
 }
 
-Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe,
-                         const RowReaderOptions& options, Format format) {
-  Plan plan;
-  plan.format = format;
+Result<FileFormat> examine_csv(std::string_view head, bool whole, bool pipe,
+                               const RowReaderOptions& options, Format format) {
+  FileFormat file_format;
+  file_format.format = format;
   const auto separator = named_separator(head);
   if (separator && options.delimiter && *separator != *options.delimiter) {
     return Error{
@@ -190,10 +190,10 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe,
                        .null_words = options.null_words};
   const bool enough = whole || head.size() >= options.row_max + 5;
   const auto read = read_header(head, whole, csv);
-  plan.undecided = !enough && (!read || !*read);
-  if (plan.undecided) return plan;
+  file_format.undecided = !enough && (!read || !*read);
+  if (file_format.undecided) return file_format;
   if (!read) return read.error();
-  if (!*read) return plan;
+  if (!*read) return file_format;
   const CsvHeader& first = **read;
   const bool is_row = options.no_header;
   if (auto right = check_delimiter(first.names, csv.delimiter, !is_row, options.mask); !right)
@@ -203,18 +203,19 @@ Result<Plan> examine_csv(std::string_view head, bool whole, bool pipe,
   auto columns = is_row ? choose_columns(names, count) : choose_columns(names, first.names);
   if (!columns) return columns.error();
   columns->verbs = options.verbs;
-  plan.columns = count;
+  file_format.columns = count;
   if (const auto& sides = columns->sides[static_cast<std::size_t>(Op::create)]) {
-    plan.side_names = {names.anon.empty() ? first.names[sides->first] : names.anon,
-                       names.user.empty() ? first.names[sides->second] : names.user};
+    file_format.side_names = {names.anon.empty() ? first.names[sides->first] : names.anon,
+                              names.user.empty() ? first.names[sides->second] : names.user};
   }
-  if (!is_row) plan.numbered = numbered_columns(names, first.names);
-  if (is_row || !plan.numbered.empty()) plan.first_row = first.names;
-  plan.start = is_row ? first.start : first.bytes;
-  plan.reader.emplace<CsvReader>(
+  if (!is_row) file_format.numbered = numbered_columns(names, first.names);
+  if (is_row || !file_format.numbered.empty()) file_format.first_row = first.names;
+  file_format.start = is_row ? first.start : first.bytes;
+  file_format.reader.emplace<CsvReader>(
       csv, *columns, is_row ? std::vector<std::string>() : first.names,
-      CsvStart{.offset = plan.start, .line = (is_row ? first.lines_before : first.lines) + 1});
-  return plan;
+      CsvStart{.offset = file_format.start,
+               .line = (is_row ? first.lines_before : first.lines) + 1});
+  return file_format;
 }
 
 Error no_header_in_ndjson() {
@@ -252,18 +253,18 @@ Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
 }
 
 /// `keys_behind`: keys from the rows after a first row that is too long; null if not yet known.
-Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
-                            const RowReaderOptions& options,
-                            const std::vector<std::string>* keys_behind) {
-  Plan plan;
-  plan.format = Format::ndjson;
-  plan.start = head.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  const auto text = head.substr(plan.start);
+Result<FileFormat> examine_ndjson(std::string_view head, bool whole, bool pipe,
+                                  const RowReaderOptions& options,
+                                  const std::vector<std::string>* keys_behind) {
+  FileFormat file_format;
+  file_format.format = Format::ndjson;
+  file_format.start = head.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  const auto text = head.substr(file_format.start);
   const auto first = text.find_first_not_of(" \t\r\n");
   const bool enough = whole || head.size() >= options.row_max + 5;
   if (first == std::string_view::npos || (!whole && text.find('\n', first) == text.npos)) {
-    plan.undecided = !enough;
-    if (plan.undecided || first == std::string_view::npos) return plan;
+    file_format.undecided = !enough;
+    if (file_format.undecided || first == std::string_view::npos) return file_format;
   }
   if (options.no_header) return no_header_in_ndjson();
   if (text[first] == '[') {
@@ -273,8 +274,8 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   }
   auto keys = first_keys(text, whole);
   if (keys.empty() && !whole && text.substr(first).find('\n') == text.npos) {
-    plan.wants_keys_behind = keys_behind == nullptr;
-    if (plan.wants_keys_behind) return plan;
+    file_format.wants_keys_behind = keys_behind == nullptr;
+    if (file_format.wants_keys_behind) return file_format;
     keys = *keys_behind;
   }
   auto fields = choose_fields(field_names(options), keys);
@@ -288,19 +289,21 @@ Result<Plan> examine_ndjson(std::string_view head, bool whole, bool pipe,
   fields->columns.verbs = options.verbs;
   if (const auto& sides = fields->columns.sides[static_cast<std::size_t>(Op::create)]) {
     const auto names = field_names(options);
-    plan.side_names = {names.anon.empty() ? fields->pointers[sides->first].front() : names.anon,
-                       names.user.empty() ? fields->pointers[sides->second].front() : names.user};
+    file_format.side_names = {
+        names.anon.empty() ? fields->pointers[sides->first].front() : names.anon,
+        names.user.empty() ? fields->pointers[sides->second].front() : names.user};
   }
-  plan.reader.emplace<NdjsonReader>(NdjsonOptions{.row_max = options.row_max,
-                                                  .pipe = pipe && !options.take_last_row,
-                                                  .null_words = options.null_words},
-                                    *fields, plan.start);
-  return plan;
+  file_format.reader.emplace<NdjsonReader>(NdjsonOptions{.row_max = options.row_max,
+                                                         .pipe = pipe && !options.take_last_row,
+                                                         .null_words = options.null_words},
+                                           *fields, file_format.start);
+  return file_format;
 }
 
 /// `whole`: `head` is the complete input.
-Result<Plan> examine(std::string_view head, bool whole, bool pipe, const RowReaderOptions& options,
-                     const std::vector<std::string>* keys_behind = nullptr) {
+Result<FileFormat> examine(std::string_view head, bool whole, bool pipe,
+                           const RowReaderOptions& options,
+                           const std::vector<std::string>* keys_behind = nullptr) {
   if (auto text = check_text(head); !text) return text.error();
   auto format = options.format;
   if (format == Format::automatic) format = detect_format(head);
@@ -346,16 +349,16 @@ struct RowReader::State {
       : options(std::move(given)), order_kind(options.order_kind) {}
 
   Result<void> look_at_heads();
-  Result<Plan> examine_head(const std::string& path, std::size_t bytes);
-  Result<Plan> examine_or_read_on(std::string_view head, bool whole, const std::string& path,
-                                  bool pipe) const;
+  Result<FileFormat> examine_head(const std::string& path, std::size_t bytes);
+  Result<FileFormat> examine_or_read_on(std::string_view head, bool whole, const std::string& path,
+                                        bool pipe) const;
   Result<void> open_next();
   Result<std::string_view> load(RowBlock& block);
   Result<std::size_t> feed(std::string_view bytes, RowBlock& block);
   void note_long_rows(const RowBlock& block);
   Result<bool> next(RowBlock& block);
   Result<void> close_file();
-  Result<void> check_alike(const std::string& path, const Plan& found);
+  Result<void> check_alike(const std::string& path, const FileFormat& found);
   Result<void> check_unchanged() const;
   Result<void> check_counts() const;
   InputFile& file() { return files[index]; }
@@ -372,7 +375,7 @@ struct RowReader::State {
   std::map<std::size_t, io::ChunkReader> pipes;  // kept open: a writer is waiting
   std::size_t index = 0;                         // of the current file
   std::optional<io::ChunkReader> source;
-  Plan plan;
+  FileFormat file_format;
   bool last = false;      // the source has no more chunks
   bool use_left = false;  // feed `left` before reading more
   std::string left;       // bytes that the reader has not consumed
@@ -426,7 +429,7 @@ Result<void> RowReader::State::look_at_heads() {
   return {};
 }
 
-Result<Plan> RowReader::State::examine_head(const std::string& path, std::size_t bytes) {
+Result<FileFormat> RowReader::State::examine_head(const std::string& path, std::size_t bytes) {
   auto opened = io::ChunkReader::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
   if (!opened) return opened.error();
   io::Chunk head;
@@ -437,8 +440,8 @@ Result<Plan> RowReader::State::examine_head(const std::string& path, std::size_t
 
 /// A first row that is too long costs only that row, like any other: the keys are taken from the
 /// rows after it.
-Result<Plan> RowReader::State::examine_or_read_on(std::string_view head, bool whole,
-                                                  const std::string& path, bool pipe) const {
+Result<FileFormat> RowReader::State::examine_or_read_on(std::string_view head, bool whole,
+                                                        const std::string& path, bool pipe) const {
   auto found = examine(head, whole, pipe, options);
   if (!found || !found->wants_keys_behind) return found;
   if (pipe) {
@@ -453,7 +456,7 @@ Result<Plan> RowReader::State::examine_or_read_on(std::string_view head, bool wh
 
 /// Columns selected by number must be the same in all tables. If the headers differ, or tables
 /// without a header differ in their number of columns, one of them would be misread.
-Result<void> RowReader::State::check_alike(const std::string& path, const Plan& found) {
+Result<void> RowReader::State::check_alike(const std::string& path, const FileFormat& found) {
   if (found.columns == 0 || (found.numbered.empty() && !options.no_header)) return {};
   if (!model) {
     model = Table{path, found.numbered, found.columns};
@@ -473,7 +476,7 @@ Result<void> RowReader::State::check_alike(const std::string& path, const Plan& 
                            list_names(model->numbered, options.mask))};
 }
 
-/// Opens the file at `index` and reads until its plan is known.
+/// Opens the file at `index` and reads until its format is known.
 Result<void> RowReader::State::open_next() {
   const auto pipe = pipes.find(index);
   auto opened = pipe == pipes.end() ? io::ChunkReader::open(file().path, source_options())
@@ -498,17 +501,17 @@ Result<void> RowReader::State::open_next() {
     const bool whole = last && head.size() == left.size();
     auto found = examine_or_read_on(head, whole, file().path, source->is_pipe());
     if (!found) return prefixed(file().path, found.error());
-    plan = std::move(*found);
-    if (!plan.undecided && !whole && plan.reader.index() == 0) {
+    file_format = std::move(*found);
+    if (!file_format.undecided && !whole && file_format.reader.index() == 0) {
       return Error{Errc::input,
                    fmt::format("{}: the first {} bytes are blank lines: check the file",
                                file().path, wanted)};
     }
-    if (!plan.undecided) break;
+    if (!file_format.undecided) break;
   }
-  IDMERGE_CHECK(!plan.undecided);
-  if (auto alike = check_alike(file().path, plan); !alike) return alike;
-  left.erase(0, plan.start);
+  IDMERGE_CHECK(!file_format.undecided);
+  if (auto alike = check_alike(file().path, file_format); !alike) return alike;
+  left.erase(0, file_format.start);
   use_left = true;
   std::visit(
       [&](auto& reader) {
@@ -516,9 +519,9 @@ Result<void> RowReader::State::open_next() {
           reader.set_order_kind(order_kind);
         }
       },
-      plan.reader);
-  file().format = plan.format;
-  file().first_row = plan.first_row;
+      file_format.reader);
+  file().format = file_format.format;
+  file().first_row = file_format.first_row;
   return {};
 }
 
@@ -564,7 +567,7 @@ Result<std::size_t> RowReader::State::feed(std::string_view bytes, RowBlock& blo
   block.scratch.clear();
   block.blank_lines = 0;
   block.file = static_cast<std::uint32_t>(index);
-  const auto* const csv = std::get_if<CsvReader>(&plan.reader);
+  const auto* const csv = std::get_if<CsvReader>(&file_format.reader);
   const auto line = csv != nullptr ? csv->line() : 0;
   auto taken = std::visit(
       [&](auto& reader) -> Result<std::size_t> {
@@ -574,7 +577,7 @@ Result<std::size_t> RowReader::State::feed(std::string_view bytes, RowBlock& blo
           return bytes.size();  // only blank lines
         }
       },
-      plan.reader);
+      file_format.reader);
   if (!taken) return prefixed(file().path, taken.error());
   if (csv != nullptr && csv->line() - line > block.rows.size() + block.blank_lines) {
     note_long_rows(block);
@@ -617,9 +620,9 @@ Result<void> RowReader::State::close_file() {
   file().mtime_ns = facts.mtime_ns;
   file().digest = facts.digest;
   file().compression = name(facts.compression);
-  if (plan.reader.index() == 0) empty_path = file().path;
-  if (const auto* csv = std::get_if<CsvReader>(&plan.reader)) order_kind = csv->order_kind();
-  if (const auto* ndjson = std::get_if<NdjsonReader>(&plan.reader)) {
+  if (file_format.reader.index() == 0) empty_path = file().path;
+  if (const auto* csv = std::get_if<CsvReader>(&file_format.reader)) order_kind = csv->order_kind();
+  if (const auto* ndjson = std::get_if<NdjsonReader>(&file_format.reader)) {
     order_kind = ndjson->order_kind();
     readable = readable || ndjson->readable();
     for (std::size_t side = 0; side < 2; ++side)

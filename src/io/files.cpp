@@ -132,7 +132,7 @@ Result<FileStat> File::stat() const {
   return stat;
 }
 
-std::string File::place() const {
+std::string File::current_path() const {
   IDMERGE_CHECK(files_ != nullptr);
   std::string path;
   if (files_->sys_place(fd_, path) < 0) return {};
@@ -188,7 +188,7 @@ Result<File> Files::open_append(const std::string& path) {
   if (!file) return file.error();
   const auto stat = file->stat();
   if (!stat) return stat.error();
-  if (stat->names > 1) {
+  if (stat->hard_links > 1) {
     return Error{
         Errc::usage,
         path + ": has another hard link, which would be changed too: replace it by a copy"};
@@ -351,7 +351,7 @@ FileStat stat_of(const struct stat& in) {
   out.uid = in.st_uid;
   out.device = in.st_dev;
   out.inode = in.st_ino;
-  out.names = in.st_nlink;
+  out.hard_links = in.st_nlink;
   return out;
 }
 

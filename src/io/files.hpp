@@ -38,7 +38,7 @@ struct FileStat {
   std::uint32_t uid = 0;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  std::uint64_t names = 1;  // number of hard links
+  std::uint64_t hard_links = 1;
 
   /// Returns whether both are the same file or directory, whatever their names. The kernel may
   /// reuse the inode number of a file that was removed, but not while the file is open.
@@ -78,7 +78,7 @@ class File {
   Result<FileStat> stat() const;
 
   /// Returns: the current path of the file; empty if it was removed or the path is unknown.
-  std::string place() const;
+  std::string current_path() const;
 
   /// Acquire the kernel's exclusive lock (flock) on the file without waiting.
   ///

@@ -40,7 +40,7 @@ class WriteBehind {
   bool healthy() const { return healthy_; }
 
  private:
-  static constexpr std::size_t buffers_under_way = 2;
+  static constexpr std::size_t buffers_max = 2;
 
   void run();
 
@@ -52,7 +52,7 @@ class WriteBehind {
     std::vector<char> buffer;
     std::size_t size = 0;
   };
-  std::array<Piece, buffers_under_way> pieces_;
+  std::array<Piece, buffers_max> pieces_;
   std::size_t first_ = 0;  // index of the oldest queued piece, which may be being written
   std::size_t count_ = 0;
   bool stop_ = false;

@@ -48,13 +48,13 @@ Task<void> join(std::vector<Task<void>> tasks);
 ///
 /// Errors: rethrows the exception of the task. The event loop itself throws when there is no memory
 /// for an operation; coroutines are then left in the io_context, which must be passed to
-/// leave_standing().
+/// leak_io_context().
 void run_task(asio::io_context& io, Task<void> task);
 
 /// Keep an io_context and the coroutines in it until the process ends, after its event loop threw.
 /// The coroutines refer to objects that their owner destroys, and Asio cannot destroy them without
 /// allocating memory, which has just failed.
-void leave_standing(std::unique_ptr<asio::io_context> io) noexcept;
+void leak_io_context(std::unique_ptr<asio::io_context> io) noexcept;
 
 /// Lets one coroutine wait until other code on the same thread wakes it, without allocating memory.
 /// A notify() without a waiting coroutine is remembered; several count as one.

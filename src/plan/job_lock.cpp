@@ -111,8 +111,8 @@ bool JobLock::is_whole() {
   });
 }
 
-std::string JobLock::place() {
-  return files_.dir(job_.dir).place();
+std::string JobLock::current_path() {
+  return files_.dir(job_.dir).current_path();
 }
 
 bool JobLock::is_in_place() {
@@ -127,7 +127,7 @@ Error JobLock::loss_of(const Known& known, bool is_replaced) {
   if (is_replaced) what = "another directory took its place";
   std::string way;
   if (is_job || known.kind == Kind::run) {
-    const auto place = files_.dir(known.path).place();
+    const auto place = files_.dir(known.path).current_path();
     if (place.empty()) {
       way = is_replaced ? ", and it is gone: check what is there now"
                         : ", and is gone: restore it; without it all links are sent again";

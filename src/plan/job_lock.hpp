@@ -64,7 +64,7 @@ class JobLock {
   bool is_whole();
 
   /// Returns: the current path of the job; empty if it was removed or the path is unknown.
-  std::string place();
+  std::string current_path();
 
   /// Returns whether the path of the job still leads to it.
   bool is_in_place();

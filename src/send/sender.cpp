@@ -795,7 +795,7 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
     return {};
   });
   if (!ran) {
-    net::leave_standing(std::move(io));
+    net::leak_io_context(std::move(io));
     return ran.error();
   }
   fill_counts(report, log->now(), open_run->to_send);

@@ -26,7 +26,7 @@ TEST_SUITE("io/pinned_files") {
     REQUIRE(real.replace(dir + "/old", "mine"));
     PinnedFiles files(real);
     REQUIRE(files.pin(dir));
-    CHECK(files.dir(dir).place() == fs::canonical(dir).string());
+    CHECK(files.dir(dir).current_path() == fs::canonical(dir).string());
     fs::rename(dir, scratch / "moved");
     REQUIRE(real.make_dir(dir));
     REQUIRE(real.replace(dir + "/old", "theirs"));
@@ -47,9 +47,9 @@ TEST_SUITE("io/pinned_files") {
     CHECK(*real.list(scratch / "moved") == *files.list(dir));
     CHECK(*real.list(dir) == std::vector<std::string>{"old"});
     CHECK(*real.read_all(dir + "/old", 10) == "theirs");
-    CHECK(files.dir(dir).place() == fs::canonical(scratch / "moved").string());
+    CHECK(files.dir(dir).current_path() == fs::canonical(scratch / "moved").string());
     fs::remove_all(scratch / "moved");
-    CHECK(files.dir(dir).place().empty());
+    CHECK(files.dir(dir).current_path().empty());
     CHECK_FALSE(files.create(dir + "/late"));
     CHECK(*real.list(dir) == std::vector<std::string>{"old"});
   }
@@ -121,11 +121,11 @@ TEST_SUITE("io/pinned_files") {
     REQUIRE(files.pin("/w/job"));
     CHECK(files.replace("/w/job/a", "1"));
     CHECK(flaky.content("/w/job/a") == "1");
-    CHECK(files.dir("/w/job").place() == "/w/job");
+    CHECK(files.dir("/w/job").current_path() == "/w/job");
     CHECK(*files.list("/w/job") == std::vector<std::string>{"a"});
     CHECK(flaky.calls.back() == "sync /w/job");
     REQUIRE(flaky.remove("/w/job"));
-    CHECK(files.dir("/w/job").place().empty());
+    CHECK(files.dir("/w/job").current_path().empty());
     CHECK_FALSE(files.create("/w/job/b"));
   }
 }

@@ -94,7 +94,7 @@ TEST_SUITE("plan/job_lock") {
       CHECK((*lock)->is_in_place());
       CHECK((*lock)->is_whole());
       CHECK_FALSE((*lock)->is_lost());
-      CHECK((*lock)->place() == fs::canonical(job.dir).string());
+      CHECK((*lock)->current_path() == fs::canonical(job.dir).string());
       CHECK((*lock)->reason_of({Errc::outage, "x"}).what == "x");
       CHECK((*lock)->check());
     }
@@ -120,7 +120,7 @@ TEST_SUITE("plan/job_lock") {
     fs::rename(scratch / "renamed", scratch / "parent");
     CHECK_FALSE((*named)->check());
     CHECK((*named)->is_whole());
-    CHECK((*named)->place() == fs::canonical(scratch / "parent/job").string());
+    CHECK((*named)->current_path() == fs::canonical(scratch / "parent/job").string());
     fs::current_path(before);
   }
 
@@ -135,7 +135,7 @@ TEST_SUITE("plan/job_lock") {
     CAPTURE(loss);
     CHECK(has(loss, fs::canonical(job.dir + "/old").string()));
     CHECK_FALSE(has(loss, "gone"));
-    CHECK((*taken)->place() == fs::canonical(job.dir + "/old").string());
+    CHECK((*taken)->current_path() == fs::canonical(job.dir + "/old").string());
   }
 
   TEST_CASE("whatever becomes of its names is noticed, said with a way on, and stays so") {

@@ -2054,7 +2054,7 @@ TEST_SUITE("send/sender") {
     CHECK(report.stop->what.find("another directory took its place") != std::string::npos);
     CHECK(requests < requests_before + 200);  // noticed within a second
     CHECK(hold->is_lost());
-    CHECK(hold->place() == fs::canonical(away).string());
+    CHECK(hold->current_path() == fs::canonical(away).string());
     for (const auto* name : {"checkpoint", "refused.ndjson", "lock"}) {
       const auto path = std::string("/runs/1-of-1/") + name;
       CHECK(job.scratch.read("copy" + path) == job.scratch.read("job" + path));
