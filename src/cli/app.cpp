@@ -162,13 +162,13 @@ class App {
     // Done even if parsing has failed, because an ignored variable may be the cause.
     const auto guard_lost = name_unknown_variables();
     if (!settings) return fail(settings.error());
-    if (guard_lost && judges(settings->command)) return fail(*guard_lost);
+    if (guard_lost && has_guards(settings->command)) return fail(*guard_lost);
     return execute(*settings);
   }
 
  private:
   /// Returns whether guards apply to this command.
-  static bool judges(Command command) {
+  static bool has_guards(Command command) {
     return command == Command::plan || command == Command::run;
   }
 
@@ -177,7 +177,7 @@ class App {
   std::optional<Error> name_unknown_variables() const {
     std::optional<Error> guard_lost;
     for (const auto& variable : unknown_variables(variable_names(), option_table())) {
-      util::Log(said_at_once())
+      util::Log(immediate_log_options())
           .warning(fmt::format("{}: {}", util::printable(variable.name), variable.what));
       if (!variable.is_guard || guard_lost) continue;
       guard_lost = Error{
@@ -191,7 +191,7 @@ class App {
 
   /// The log options of commands other than plan and run, which need not defer messages until the
   /// exit code is known.
-  util::LogOptions said_at_once() const {
+  util::LogOptions immediate_log_options() const {
     auto options = log_;
     options.deferred = false;
     return options;
@@ -214,7 +214,7 @@ class App {
   }
 
   int fail(const Error& error) const {
-    util::Log(said_at_once()).error(error.what);
+    util::Log(immediate_log_options()).error(error.what);
     return util::exit_code(error.code);
   }
 
@@ -250,17 +250,17 @@ class App {
     const util::IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
     settings.plan.row_reader.mask = mask;
     settings.send.mask = mask;
-    World world{.files = files_,
-                .log = log,
-                .progress = progress,
-                .signals = signals,
-                .environment = process_environment(),
-                .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),
-                .output = to_stdout(),
-                .mask = mask,
-                .arguments = arguments_};
+    CommandContext context{.files = files_,
+                           .log = log,
+                           .progress = progress,
+                           .signals = signals,
+                           .environment = process_environment(),
+                           .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),
+                           .output = to_stdout(),
+                           .mask = mask,
+                           .arguments = arguments_};
     const auto ended =
-        settings.command == Command::plan ? do_plan(settings, world) : do_run(settings, world);
+        settings.command == Command::plan ? do_plan(settings, context) : do_run(settings, context);
     progress.end();
     if (!ended) {
       log.error(ended.error().what);

@@ -20,7 +20,7 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
 }
 
 /// Describes the destination: project, region, host, user and token.
-std::string place(const Consent& consent) {
+std::string destination_text(const Consent& consent) {
   const auto where = net::region(consent.target);
   const auto project = consent.project_id.empty()
                            ? std::string("the project of this token")
@@ -30,7 +30,7 @@ std::string place(const Consent& consent) {
                      util::printable(consent.token));
 }
 
-std::string deed(const Consent& consent) {
+std::string action_text(const Consent& consent) {
   const auto& [create, alias, merge] = consent.links;
   const auto total = create + alias + merge;
   if (create == total) {
@@ -52,7 +52,7 @@ std::string deed(const Consent& consent) {
 
 std::string sentence(const Consent& consent) {
   const auto total = consent.links[0] + consent.links[1] + consent.links[2];
-  auto text = fmt::format("This will {} {}. ", deed(consent), place(consent));
+  auto text = fmt::format("This will {} {}. ", action_text(consent), destination_text(consent));
   if (consent.billable_events > 0) {
     text += fmt::format("Each link is an event: {} billable {}. ",
                         util::count_text(consent.billable_events),

@@ -240,9 +240,9 @@ void report_ambiguous(const plan::KeptLink& link, const Run& run,
 }
 
 /// Fills in the fate of a link that was or will be sent: in round 0, or as a spare in a later one.
-void say_answer(const plan::KeptLink& link, const Run& run,
-                const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
-                LinkOutcome& out) {
+void describe_answer(const plan::KeptLink& link, const Run& run,
+                     const std::vector<plan::PlanInput>& inputs, const util::IdMask& mask,
+                     LinkOutcome& out) {
   if (run.round > out.round || run.ledger.is_settled(link.ordinal)) {
     out.outcome = send::RowOutcome::delivered;
     out.answered = answered_within(link, run, out);
@@ -288,7 +288,7 @@ LinkOutcome outcome_of(const plan::KeptLink& link, const std::optional<Run>& run
     return out;
   }
   if (link.verdict == plan::Verdict::spare) {
-    say_answer(link, *run, inputs, mask, out);
+    describe_answer(link, *run, inputs, mask, out);
     out.words = fmt::format("a spare, sent in round {} because another link was refused{}{}",
                             out.round, out.words.empty() ? "" : ": ", out.words);
     return out;
@@ -301,7 +301,7 @@ LinkOutcome outcome_of(const plan::KeptLink& link, const std::optional<Run>& run
   if (!run) {
     out.words = "planned, nothing sent yet";
   } else {
-    say_answer(link, *run, inputs, mask, out);
+    describe_answer(link, *run, inputs, mask, out);
   }
   return out;
 }

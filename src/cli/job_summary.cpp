@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/job_ending.hpp"
+#include "cli/command_result.hpp"
 #include "plan/job_paths.hpp"
 #include "send/spare_rounds.hpp"
 #include "util/check.hpp"
@@ -102,7 +102,7 @@ Result<JobSummary> view(io::Files& files, const std::string& job, const std::str
 }  // namespace
 
 Result<void> check_unsent(io::Files& files, const plan::JobPaths& job) {
-  if (!recorded_ending(files, job.summary())) return {};
+  if (!recorded_result(files, job.summary())) return {};
   return Error{
       Errc::input,
       fmt::format("{}: is gone, while summary.json shows that links were sent: restore it, or "

@@ -47,7 +47,7 @@ using OptionTexts = std::vector<std::pair<std::string_view, std::string>>;
 
 /// Returns the command line as typed, but for another job and with other values of some options.
 /// --yes is left out, because consent was not given to this command.
-std::string same_command_for(const World& world, const std::string& job,
+std::string same_command_for(const CommandContext& context, const std::string& job,
                              const OptionTexts& others = {}) {
   std::vector<std::string> words;
   std::vector<std::string> more{"--job", job};
@@ -59,13 +59,13 @@ std::string same_command_for(const World& world, const std::string& job,
     return std::any_of(others.begin(), others.end(),
                        [&](const auto& other) { return other.first == name; });
   };
-  for (std::size_t i = 0; i < world.arguments.size(); ++i) {
-    const std::string_view word = world.arguments[i];
+  for (std::size_t i = 0; i < context.arguments.size(); ++i) {
+    const std::string_view word = context.arguments[i];
     const auto end = std::min(word.find('='), word.size());
     const auto name = word.starts_with("--") ? word.substr(2, end - 2) : std::string_view();
     if (word == "--") {  // options come before it
-      more.insert(more.end(), world.arguments.begin() + static_cast<std::ptrdiff_t>(i),
-                  world.arguments.end());
+      more.insert(more.end(), context.arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                  context.arguments.end());
       break;
     }
     if (name == "yes") continue;
@@ -138,29 +138,29 @@ OptionTexts planned_options(const Settings& settings, const util::KeyValues& pla
 }
 
 /// Logs both ways to continue if the job has a different plan.
-Error another_plan(const Settings& settings, World& world, const Error& why,
+Error another_plan(const Settings& settings, CommandContext& context, const Error& why,
                    const JobSummary& view) {
-  world.log.info(
+  context.log.info(
       (view.finished() ? "see the old plan, which is finished: " : "finish the old plan: ") +
       (view.run ? next_command(settings) : first_command(settings)));
-  world.log.info("or start a new job: " +
-                 same_command_for(world, other_job(settings.job),
-                                  planned_fields(settings, view.plan.options)));
+  context.log.info("or start a new job: " +
+                   same_command_for(context, other_job(settings.job),
+                                    planned_fields(settings, view.plan.options)));
   return {why.code,
           fmt::format("{}: {}: the job has another plan: choose one of the two commands above",
                       util::printable(settings.job), why.what)};
 }
 
 /// Checks the state of the job before any work. Returns: its view, if it has a plan.
-Result<std::optional<JobSummary>> existing_plan(const Settings& settings, World& world) {
-  const auto there = world.files.stat(settings.job);
+Result<std::optional<JobSummary>> existing_plan(const Settings& settings, CommandContext& context) {
+  const auto there = context.files.stat(settings.job);
   if (!there) return there.error();
   if (!*there) return std::optional<JobSummary>();
-  const auto paths = plan::open_job(world.files, settings.job);
+  const auto paths = plan::open_job(context.files, settings.job);
   if (!paths) return paths.error();
-  const auto plan = world.files.stat(paths->plan());
+  const auto plan = context.files.stat(paths->plan());
   if (!plan) return plan.error();
-  const auto begun = world.files.stat(paths->run().checkpoint());
+  const auto begun = context.files.stat(paths->run().checkpoint());
   if (!begun) return begun.error();
   if (!*plan && !*begun) return std::optional<JobSummary>();
   if (!*plan) {
@@ -171,81 +171,81 @@ Result<std::optional<JobSummary>> existing_plan(const Settings& settings, World&
                              "job with another --job, which sends all links again",
                              util::printable(paths->plan()))};
   }
-  auto view = view_job(world.files, settings.job);
+  auto view = view_job(context.files, settings.job);
   if (!view) return view.error();
   // Empty directories may be missing in a copy of the job.
-  const auto has_run = world.files.stat(paths->run().dir);
+  const auto has_run = context.files.stat(paths->run().dir);
   if (!has_run) return has_run.error();
   if (!*has_run) {
-    if (const auto made = plan::make_job(world.files, settings.job); !made) return made.error();
+    if (const auto made = plan::make_job(context.files, settings.job); !made) return made.error();
   }
   return std::optional(std::move(*view));
 }
 
-void report_summary(const JobSummary& view, const Settings& settings, World& world) {
-  world.log.report("census",
-                   plan_summary_text(view, world.mask, settings.send.rate,
-                                     settings.send.service_api.batch_links_max),
-                   plan_summary_json(view, world.mask));
+void report_summary(const JobSummary& view, const Settings& settings, CommandContext& context) {
+  context.log.report("census",
+                     plan_summary_text(view, context.mask, settings.send.rate,
+                                       settings.send.service_api.batch_links_max),
+                     plan_summary_json(view, context.mask));
 }
 
-void report_account(const JobSummary& view, World& world) {
-  world.log.report("account", account_text(view), account_json(tally_of(view)));
+void report_account(const JobSummary& view, CommandContext& context) {
+  context.log.report("account", account_text(view), account_json(tally_of(view)));
 }
 
 /// Returns how the last call that sent links ended, from its summary. If it was killed before it
 /// could write one, returns how it would have ended.
-Ending last_ending(const JobSummary& view, const plan::JobPaths& place, const Settings& settings,
-                   World& world) {
-  if (auto ending = recorded_ending(world.files, place.summary())) return std::move(*ending);
-  Ending ending;
-  ending.exit_code = exit_code_of(view, settings.output.fail_on);
-  if (view.pending() > 0) ending.next = next_command(settings);
-  return ending;
+CommandResult last_result(const JobSummary& view, const plan::JobPaths& place,
+                          const Settings& settings, CommandContext& context) {
+  if (auto result = recorded_result(context.files, place.summary())) return std::move(*result);
+  CommandResult result;
+  result.exit_code = exit_code_of(view, settings.output.fail_on);
+  if (view.pending() > 0) result.next = next_command(settings);
+  return result;
 }
 
 enum class Sent : std::uint8_t { no, yes };
 
 /// Writes summary.json and report.html to `place`, and the summary also to --summary. In the job, a
-/// call that sent nothing keeps the ending of the last call that sent links; its own ending is
+/// call that sent nothing keeps the result of the last call that sent links; its own result is
 /// written to --summary only. `files` is null if the job's directory is no longer ours; then
 /// nothing is written to it.
-Result<void> write_reports(const JobSummary& view, const Ending& ending, io::Files* files,
-                           const plan::JobPaths& place, const Settings& settings, World& world,
-                           Sent sent) {
+Result<void> write_reports(const JobSummary& view, const CommandResult& result, io::Files* files,
+                           const plan::JobPaths& place, const Settings& settings,
+                           CommandContext& context, Sent sent) {
   if (files != nullptr) {
-    const bool keeps = sent == Sent::no && view.run && !ending.rehearsal;
-    const auto kept = keeps ? last_ending(view, place, settings, world) : ending;
-    const auto kept_text = summary_json(view, kept, world.mask);
+    const bool keeps = sent == Sent::no && view.run && !result.rehearsal;
+    const auto kept = keeps ? last_result(view, place, settings, context) : result;
+    const auto kept_text = summary_json(view, kept, context.mask);
     if (auto written = files->replace(place.summary(), kept_text); !written) return written;
-    const auto page = report_page(view, kept, world.mask);
+    const auto page = report_page(view, kept, context.mask);
     if (auto written = files->replace(place.report(), page); !written) return written;
   }
   if (settings.output.summary.empty()) return {};
-  const auto text = summary_json(view, ending, world.mask);
+  const auto text = summary_json(view, result, context.mask);
   if (settings.output.summary == "-") {
-    const auto written = world.output(text);
+    const auto written = context.output(text);
     return written ? Result<void>() : written.error();
   }
-  return write_summary_file(world.files, settings.output.summary, text);
+  return write_summary_file(context.files, settings.output.summary, text);
 }
 
-Result<JobSummary> plan_now(const Settings& settings, World& world) {
-  world.signals.end_at_once(true);
-  const auto made = plan::make_plan(settings.plan, settings.job, world.files, world.progress);
-  world.signals.end_at_once(false);
-  world.progress.end();
+Result<JobSummary> plan_now(const Settings& settings, CommandContext& context) {
+  context.signals.end_at_once(true);
+  const auto made = plan::make_plan(settings.plan, settings.job, context.files, context.progress);
+  context.signals.end_at_once(false);
+  context.progress.end();
   if (!made) return made.error();
-  return view_job(world.files, settings.job);
+  return view_job(context.files, settings.job);
 }
 
 /// Reads the files named by planning options.
-Result<void> read_rule_files(Settings& settings, World& world) {
+Result<void> read_rule_files(Settings& settings, CommandContext& context) {
   if (!settings.deny_file.empty()) {
-    auto deny = plan::read_deny_file(world.files, settings.deny_file);
+    auto deny = plan::read_deny_file(context.files, settings.deny_file);
     if (!deny) return deny.error();
     if (deny->list->size() == 0) {
-      world.log.warning(
+      context.log.warning(
           fmt::format("--deny-file: {}: has no line that denies an id: is it complete?",
                       util::printable(settings.deny_file)));
     }
@@ -253,7 +253,7 @@ Result<void> read_rule_files(Settings& settings, World& world) {
     settings.plan.deny_digest = std::move(deny->digest);
   }
   if (!settings.decisions_file.empty()) {
-    auto decisions = plan::read_decision_file(world.files, settings.decisions_file);
+    auto decisions = plan::read_decision_file(context.files, settings.decisions_file);
     if (!decisions) return decisions.error();
     settings.plan.decisions = std::move(*decisions);
   }
@@ -280,7 +280,7 @@ bool is_readable_again(const Settings& settings) {
 /// is certain, otherwise one that shows what the guard counted. `job` is the directory in which the
 /// inputs may be planned again.
 std::string corrected_command(std::string_view guard, const std::string& job,
-                              const Settings& settings, const World& world,
+                              const Settings& settings, const CommandContext& context,
                               const JobSummary& view) {
   if (guard == "max-held") {
     return command_line({"show", "--job", settings.job, "--held", "--format", "csv"});
@@ -297,25 +297,25 @@ std::string corrected_command(std::string_view guard, const std::string& job,
   if (!row_reader || row_reader->files().empty()) return {};
   const auto& [anon, user] = row_reader->files().front().side_names;
   if (anon.empty() || user.empty()) return {};
-  return same_command_for(world, job, {{"anon-field", user}, {"user-field", anon}});
+  return same_command_for(context, job, {{"anon-field", user}, {"user-field", anon}});
 }
 
 /// Logs the command to run after the user has acted on the output of the `go on:` command.
-void say_once_mended(std::string_view guard, const std::string& job, const Settings& settings,
-                     const World& world) {
+void log_command_after_fix(std::string_view guard, const std::string& job, const Settings& settings,
+                           const CommandContext& context) {
   if (!is_readable_again(settings)) return;
   if (guard == "max-held") {
-    world.log.info("once they are decided: " +
-                   same_command_for(world, job, {{"decisions", "FILE"}}));
+    context.log.info("once they are decided: " +
+                     same_command_for(context, job, {{"decisions", "FILE"}}));
   }
   if (guard == "max-rejected" || guard == "max-decimals") {
-    world.log.info("once the input is fixed: " + same_command_for(world, job));
+    context.log.info("once the input is fixed: " + same_command_for(context, job));
   }
 }
 
 /// Returns whether an option is repeated in every printed command: target, credentials,
 /// configuration file, consent.
-bool is_said_again(const OptionEntry& entry) {
+bool is_repeated(const OptionEntry& entry) {
   return entry.name == "credentials" || entry.name == "credentials-command" ||
          entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
          entry.name == "to" || entry.name == "rehearse";
@@ -345,7 +345,7 @@ std::string command_with(const Settings& settings, Kept kept) {
 /// One call of `run`.
 class Run {
  public:
-  Run(Settings& settings, World& world) : settings_(settings), world_(world) {}
+  Run(Settings& settings, CommandContext& context) : settings_(settings), context_(context) {}
 
   Result<int> go() {
     if (auto found = find_job(); !found) return found.error();
@@ -354,15 +354,15 @@ class Run {
     if (auto ready = prepare(); !ready) return ready.error();
     if (auto found = find_last_job(); !found) return found.error();
     if (auto planned = plan_if_needed(); !planned) return planned.error();
-    if (goes_on()) {
-      report_where_it_stands();
+    if (resumes()) {
+      report_progress();
     } else {
-      report_summary(*view_, settings_, world_);
+      report_summary(*view_, settings_, context_);
       const auto guarded = check_guards(settings_, *view_, last_);
       if (!guarded) return stop_at_guard(guarded.error());
     }
     if (settings_.dry_run) return end_of_dry_run();
-    if (auto agreed = agree(); !agreed) {
+    if (auto agreed = ask_consent(); !agreed) {
       // Nobody could be asked, or another plan was approved: the same command would stop again.
       const bool unasked = agreed.error().code == Errc::usage && !settings_.rehearse;
       const bool other = !settings_.approve.empty() && settings_.approve != view_->plan.id();
@@ -374,7 +374,7 @@ class Run {
 
  private:
   bool has_begun() const { return view_ && view_->run.has_value(); }
-  bool goes_on() const { return has_begun() && !settings_.rehearse; }  // its guards were passed
+  bool resumes() const { return has_begun() && !settings_.rehearse; }  // its guards were passed
   bool is_over() const { return view_ && view_->finished() && !settings_.rehearse; }
 
   /// Determines the job and checks that its plan matches this call.
@@ -383,9 +383,9 @@ class Run {
     if (!job) return job.error();
     settings_.job = std::move(*job);
     if (auto allowed = check_summary_place(settings_); !allowed) return allowed;
-    if (auto read = read_rule_files(settings_, world_); !read) return read;
-    if (auto noted = note_place(); !noted) return noted;
-    auto view = existing_plan(settings_, world_);
+    if (auto read = read_rule_files(settings_, context_); !read) return read;
+    if (auto noted = remember_directory(); !noted) return noted;
+    auto view = existing_plan(settings_, context_);
     if (!view) return view.error();
     view_ = std::move(*view);
     const bool has_inputs = !settings_.plan.row_reader.inputs.empty();
@@ -396,14 +396,15 @@ class Run {
     }
     if (auto right = plan::check_sendable(view_->plan, view_->plan_summary); !right && !is_over()) {
       if (has_inputs) {
-        world_.log.info("start a new job: " + same_command_for(world_, other_job(settings_.job)));
+        context_.log.info("start a new job: " +
+                          same_command_for(context_, other_job(settings_.job)));
       }
       return Error{right.error().code,
                    fmt::format("{}: {}", util::printable(settings_.job), right.error().what)};
     }
     if (has_inputs) {
       if (auto same = plan::match_plan(view_->plan, settings_.plan); !same) {
-        return another_plan(settings_, world_, same.error(), *view_);
+        return another_plan(settings_, context_, same.error(), *view_);
       }
     } else if (auto same = check_typed_against(settings_, view_->plan.options); !same) {
       return same;
@@ -413,7 +414,7 @@ class Run {
 
   /// Restores target and pace as recorded by an earlier run, and the settings that the plan fixes.
   Result<void> remember() {
-    if (goes_on()) {
+    if (resumes()) {
       given_.project_id = settings_.send.service_api.project_id;
       if (!settings_.to.empty()) given_.target = settings_.send.target;
       if (auto same = check_mode_and_api(); !same) return same;
@@ -445,13 +446,13 @@ class Run {
   /// Checks that the project named now is the one that the job was begun for. Missing values,
   /// including a missing token, are not compared: a finished job needs no credentials.
   Result<void> check_project() {
-    if (!goes_on()) return {};
-    auto found = find_credentials(settings_.credentials, world_.environment);
+    if (!resumes()) return {};
+    auto found = find_credentials(settings_.credentials, context_.environment);
     if (!found) return found.error();
     credentials_ = std::move(*found);
     const auto differences = differing_parts(credentials_->token);
     if (differences.empty()) return {};
-    world_.log.info("for the other project: " + command_for_other_project());
+    context_.log.info("for the other project: " + command_for_other_project());
     return usage(
         fmt::format("{}: the job was begun with {}: leave that out to continue it, or start "
                     "another job for the other project",
@@ -497,7 +498,7 @@ class Run {
   /// taken from its plan, and the text refers to the options of the plan.
   std::string command_for_other_project() const {
     const auto job = other_job(settings_.job);
-    if (!settings_.plan.row_reader.inputs.empty()) return same_command_for(world_, job);
+    if (!settings_.plan.row_reader.inputs.empty()) return same_command_for(context_, job);
     std::vector<std::string> words{"plan"};
     for (const auto& input : view_->plan.inputs)
       words.push_back(input.path);
@@ -513,7 +514,7 @@ class Run {
     }
     if (settings_.own_emulator()) return start_emulator();
     if (!credentials_) {
-      auto found = find_credentials(settings_.credentials, world_.environment);
+      auto found = find_credentials(settings_.credentials, context_.environment);
       if (!found) return found.error();
       credentials_ = std::move(*found);
     }
@@ -523,7 +524,7 @@ class Run {
     service_api.username = credentials_->username;
     service_api.secret = credentials_->secret;
     settings_.send.reread = [this]() -> Result<send::ServiceApiOptions> {
-      auto again = load_credentials(settings_.credentials, world_.environment);
+      auto again = load_credentials(settings_.credentials, context_.environment);
       if (!again) return again.error();
       auto fresh = settings_.send.service_api;
       fresh.token = std::move(again->token);
@@ -549,11 +550,11 @@ class Run {
     auto& send = settings_.send;
     std::optional<std::string> variable;
     for (const auto* key : {"HTTPS_PROXY", "https_proxy"}) {
-      if (!variable || variable->empty()) variable = world_.environment(key);
+      if (!variable || variable->empty()) variable = context_.environment(key);
     }
     std::optional<std::string> no_proxy;
     for (const auto* key : {"NO_PROXY", "no_proxy"}) {
-      if (!no_proxy || no_proxy->empty()) no_proxy = world_.environment(key);
+      if (!no_proxy || no_proxy->empty()) no_proxy = context_.environment(key);
     }
     if (!send.proxy && send.target.tls && variable && !variable->empty()) {
       auto proxy = net::parse_proxy(*variable, true);
@@ -588,9 +589,9 @@ class Run {
   }
 
   Result<void> find_last_job() {
-    if (goes_on()) return {};
+    if (resumes()) return {};
     const auto planned = view_ ? view_->plan.options : plan::plan_values(settings_.plan);
-    auto last = read_previous_job(settings_, planned, world_.files, world_.log);
+    auto last = read_previous_job(settings_, planned, context_.files, context_.log);
     if (!last) return last.error();
     last_ = std::move(*last);
     return {};
@@ -598,10 +599,10 @@ class Run {
 
   Result<void> plan_if_needed() {
     if (view_) return {};
-    auto view = plan_now(settings_, world_);
+    auto view = plan_now(settings_, context_);
     if (!view) return view.error();
     view_ = std::move(*view);
-    return note_place();
+    return remember_directory();
   }
 
   Consent consent() const {
@@ -618,9 +619,9 @@ class Run {
             .token = service_api.token.masked()};
   }
 
-  Result<void> agree() {
+  Result<void> ask_consent() {
     if (!settings_.approve.empty() && settings_.approve != view_->plan.id()) {
-      return confirm(consent(), {.approve = settings_.approve}, world_.ask);
+      return confirm(consent(), {.approve = settings_.approve}, context_.ask);
     }
     rehearses_ = emulator_ != nullptr || answers_as_emulator(settings_.send.target);
     if (settings_.rehearse && !rehearses_) {
@@ -632,8 +633,8 @@ class Run {
     }
     if (rehearses_ || view_->pending() == 0) return {};
     // With consent given in advance the prompt is not shown, so the sentence is logged.
-    if (settings_.yes || !settings_.approve.empty()) world_.log.info(sentence(consent()));
-    return confirm(consent(), {.approve = settings_.approve, .yes = settings_.yes}, world_.ask);
+    if (settings_.yes || !settings_.approve.empty()) context_.log.info(sentence(consent()));
+    return confirm(consent(), {.approve = settings_.approve, .yes = settings_.yes}, context_.ask);
   }
 
   Result<int> send() {
@@ -641,28 +642,28 @@ class Run {
     settings_.send.words.set("username", std::string(settings_.send.service_api.username.reveal()));
     settings_.send.words.set("token", settings_.send.service_api.token.masked());
     settings_.send.plan = view_->plan.digest;
-    const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.progress,
-                                      world_.signals.stop(), &job_lock_);
-    world_.progress.end();
+    const auto sent = send::send_plan(settings_.send, settings_.job, context_.files,
+                                      context_.progress, context_.signals.stop(), &job_lock_);
+    context_.progress.end();
     if (emulator_) emulator_->stop();
     if (!sent) return sent.error();
     auto view = settings_.rehearse ? view_rehearsal(job_lock_->files(), settings_.job)
                                    : view_job(job_lock_->files(), settings_.job);
-    if (!view && job_lock_->is_lost()) return end_of_lost(*sent->stop);
+    if (!view && job_lock_->is_lost()) return end_after_loss(*sent->stop);
     if (!view) return view.error();
     view_ = std::move(*view);
     return end_of_sending(*sent);
   }
 
   /// Ends a call whose job can no longer be read.
-  Result<int> end_of_lost(const Error& stop) {
-    world_.log.error(stop.what);
-    world_.log.info("go on: " + way_from_loss());
+  Result<int> end_after_loss(const Error& stop) {
+    context_.log.error(stop.what);
+    context_.log.info("go on: " + command_after_loss());
     return util::exit_code(stop.code);
   }
 
   /// Returns the command to continue if the job was moved, removed or replaced during the run.
-  std::string way_from_loss() {
+  std::string command_after_loss() {
     if (job_lock_->is_in_place())
       return next_command(settings_);  // only a part of the job was lost
     if (const auto place = job_lock_->current_path(); !place.empty()) {
@@ -671,51 +672,51 @@ class Run {
       return next_command(moved);
     }
     // Consent was not given for the job that is there now.
-    if (const auto now = world_.files.stat(settings_.job); now && *now) {
+    if (const auto now = context_.files.stat(settings_.job); now && *now) {
       return command_line({"status", "--job", settings_.job});
     }
     return next_command(settings_);  // after the job is restored
   }
 
   Result<int> end_of_sending(const send::SendReport& sent) {
-    Ending ending;
-    ending.rehearsal = settings_.rehearse;
-    ending.exit_code = sent.stop ? exit_code_of(*sent.stop, world_.signals.stop().signal_number())
+    CommandResult result;
+    result.rehearsal = settings_.rehearse;
+    result.exit_code = sent.stop ? exit_code_of(*sent.stop, context_.signals.stop().signal_number())
                                  : exit_code_of(*view_, settings_.output.fail_on);
-    if (sent.stop) ending.stop = sent.stop->what;
+    if (sent.stop) result.stop = sent.stop->what;
     if (!sent.stop && view_->pending() > 0) {
-      ending.stop = fmt::format("{} links failed repeatedly while others succeeded",
+      result.stop = fmt::format("{} links failed repeatedly while others succeeded",
                                 util::count_text(view_->pending()));
     }
     if (job_lock_->is_lost()) {
-      ending.next = way_from_loss();
-    } else if (!ending.stop.empty() && !settings_.rehearse) {
-      ending.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
+      result.next = command_after_loss();
+    } else if (!result.stop.empty() && !settings_.rehearse) {
+      result.next = sent.unfit.empty() ? next_command(settings_) : command_of_new_job(sent.unfit);
     }
     const bool is_refused = sent.stop && sent.stop->code == Errc::guard && !settings_.rehearse;
     if (is_refused) {
-      ending.next = command_line({"show", "--job", settings_.job, "--refused", "--format", "csv"});
+      result.next = command_line({"show", "--job", settings_.job, "--refused", "--format", "csv"});
     }
 
-    if (settings_.rehearse) world_.log.info("rehearsal: the job itself has not changed");
-    report_account(*view_, world_);
+    if (settings_.rehearse) context_.log.info("rehearsal: the job itself has not changed");
+    report_account(*view_, context_);
     if (sent.delivered > 0 && !rehearses_) {
-      world_.log.info(accepted_text());
+      context_.log.info(accepted_text());
     }
-    if (!ending.stop.empty()) world_.log.error(ending.stop);
+    if (!result.stop.empty()) context_.log.error(result.stop);
     if (is_canary(sent)) {
       if (auto said = report_canary_samples(); !said) return said.error();
     }
-    if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
-    if (!ending.next.empty() && !sent.unfit.empty()) report_new_job(sent.unfit);
+    if (!result.next.empty()) context_.log.info("go on: " + result.next);
+    if (!result.next.empty() && !sent.unfit.empty()) report_new_job(sent.unfit);
     if (is_refused) {
-      world_.log.info("once the cause is fixed: " + next_command(settings_));
-      world_.log.info(fmt::format("to override: {} --max-refused none",
-                                  next_command(settings_, "max-refused")));
+      context_.log.info("once the cause is fixed: " + next_command(settings_));
+      context_.log.info(fmt::format("to override: {} --max-refused none",
+                                    next_command(settings_, "max-refused")));
     }
-    if (ending.exit_code == exit_outcomes) world_.log.warning(reason_of_exit_outcomes());
-    world_.log.info("job: " + util::printable(settings_.job));
-    return finish(ending, Sent::yes);
+    if (result.exit_code == exit_outcomes) context_.log.warning(reason_of_exit_outcomes());
+    context_.log.info("job: " + util::printable(settings_.job));
+    return finish(result, Sent::yes);
   }
 
   /// Returns the command for a new job with another value of `option`, which is fixed for this job.
@@ -735,7 +736,7 @@ class Run {
     const auto job = other_job(settings_.job);
     const auto& inputs = settings_.plan.row_reader.inputs;
     if (!inputs.empty()) {
-      return is_readable_again(settings_) ? same_command_for(world_, job, others) : std::string();
+      return is_readable_again(settings_) ? same_command_for(context_, job, others) : std::string();
     }
     const auto is_other = [&](std::string_view name) {
       return std::any_of(others.begin(), others.end(),
@@ -798,7 +799,7 @@ class Run {
 
   void report_new_job(std::string_view option) {
     if (view_->delivered() > 0) {
-      world_.log.warning("another job sends all links again, including those already delivered");
+      context_.log.warning("another job sends all links again, including those already delivered");
     }
     if (option != "to") return;
     if (settings_.send.service_api.api == plan::Api::identity) {
@@ -808,9 +809,9 @@ class Run {
         import.emplace_back("project-mode", modes_to_choose());
       }
       if (settings_.send.service_api.project_id.empty()) import.emplace_back("project-id", "N");
-      world_.log.info("or, with Mixpanel's import API: " + command_of_new_job(import));
+      context_.log.info("or, with Mixpanel's import API: " + command_of_new_job(import));
     }
-    world_.log.info("or, if the address is right: " + next_command(settings_));
+    context_.log.info("or, if the address is right: " + next_command(settings_));
   }
 
   bool is_canary(const send::SendReport& sent) const {
@@ -819,109 +820,109 @@ class Run {
   }
 
   Result<void> report_canary_samples() {
-    const auto links = links_to_sample(world_.files, *view_, settings_.rehearse);
+    const auto links = links_to_sample(context_.files, *view_, settings_.rehearse);
     if (!links) return links.error();
     for (const auto& [link, place] : *links) {
-      world_.log.info(fmt::format("look up: {} ({})", example_sentence(link, world_.mask),
-                                  util::printable(place)));
+      context_.log.info(fmt::format("look up: {} ({})", example_sentence(link, context_.mask),
+                                    util::printable(place)));
     }
     return {};
   }
 
   Result<int> nothing_to_do() {
-    Ending ending;
-    ending.exit_code = exit_code_of(*view_, settings_.output.fail_on);
-    world_.log.info(fmt::format("nothing to do: plan {} is finished", view_->plan.id()));
-    report_account(*view_, world_);
-    if (ending.exit_code == exit_outcomes) world_.log.warning(reason_of_exit_outcomes());
-    return finish(ending);
+    CommandResult result;
+    result.exit_code = exit_code_of(*view_, settings_.output.fail_on);
+    context_.log.info(fmt::format("nothing to do: plan {} is finished", view_->plan.id()));
+    report_account(*view_, context_);
+    if (result.exit_code == exit_outcomes) context_.log.warning(reason_of_exit_outcomes());
+    return finish(result);
   }
 
   Result<int> end_of_dry_run() {
-    Ending ending;
-    ending.next = command("approve");
-    ending.next +=
+    CommandResult result;
+    result.next = command("approve");
+    result.next +=
         fmt::format(" --approve {}{}", view_->plan.id(),
                     settings_.to.empty() ? fmt::format(" --to {}", shell_word(any_target)) : "");
-    world_.log.info("dry run: nothing was sent; " + ending.next);
-    return finish(ending);
+    context_.log.info("dry run: nothing was sent; " + result.next);
+    return finish(result);
   }
 
   /// Returns the command to continue after a stop before sending.
   std::string command(std::string_view left_out) const {
-    return goes_on() ? next_command(settings_, left_out) : first_command(settings_, left_out);
+    return resumes() ? next_command(settings_, left_out) : first_command(settings_, left_out);
   }
 
   Result<int> stop_at_guard(const Error& error) {
-    Ending ending;
-    ending.exit_code = util::exit_code(error.code);
-    ending.stop = error.what;
+    CommandResult result;
+    result.exit_code = util::exit_code(error.code);
+    result.stop = error.what;
     const auto guard = guard_of(error);
     const auto job = other_job(settings_.job);
-    ending.next = corrected_command(guard, job, settings_, world_, *view_);
-    world_.log.error(error.what);
-    if (!ending.next.empty()) world_.log.info("go on: " + ending.next);
-    say_once_mended(guard, job, settings_, world_);
+    result.next = corrected_command(guard, job, settings_, context_, *view_);
+    context_.log.error(error.what);
+    if (!result.next.empty()) context_.log.info("go on: " + result.next);
+    log_command_after_fix(guard, job, settings_, context_);
     if (view_->pending() > 0) {
-      world_.log.info(fmt::format("to override: {} --{} none", command(guard), guard));
+      context_.log.info(fmt::format("to override: {} --{} none", command(guard), guard));
     }
-    return finish(ending);
+    return finish(result);
   }
 
   /// Ends a call that has sent nothing. The command to continue also needs `option` with `value`,
   /// if given.
   Result<int> stop_before_sending(const Error& error, std::string_view option = {},
                                   std::string_view value = {}) {
-    Ending ending;
-    ending.exit_code = exit_code_of(error, world_.signals.stop().signal_number());
-    ending.stop = error.what;
-    ending.next = command(option);
-    if (!option.empty()) ending.next += fmt::format(" --{} {}", option, value);
-    world_.log.error(error.what);
-    world_.log.info("go on: " + ending.next);
-    return finish(ending);
+    CommandResult result;
+    result.exit_code = exit_code_of(error, context_.signals.stop().signal_number());
+    result.stop = error.what;
+    result.next = command(option);
+    if (!option.empty()) result.next += fmt::format(" --{} {}", option, value);
+    context_.log.error(error.what);
+    context_.log.info("go on: " + result.next);
+    return finish(result);
   }
 
-  Result<int> finish(const Ending& ending, Sent sent = Sent::no) {
+  Result<int> finish(const CommandResult& result, Sent sent = Sent::no) {
     const plan::JobPaths paths{settings_.job};
     // A rehearsal must not change the reports of the job itself.
     const plan::JobPaths place =
-        ending.rehearsal ? plan::JobPaths{paths.run("rehearsal").dir} : paths;
-    io::Files* files = &world_.files;
+        result.rehearsal ? plan::JobPaths{paths.run("rehearsal").dir} : paths;
+    io::Files* files = &context_.files;
     if (job_lock_) {
       const bool in_place = job_lock_->check().has_value();
       files = in_place || job_lock_->is_whole() ? &job_lock_->files() : nullptr;
-    } else if (auto same = check_place(); !same) {
+    } else if (auto same = check_directory(); !same) {
       return same.error();
     }
-    const auto written = write_reports(*view_, ending, files, place, settings_, world_, sent);
+    const auto written = write_reports(*view_, result, files, place, settings_, context_, sent);
     if (!written) return written.error();
-    return ending.exit_code;
+    return result.exit_code;
   }
 
   /// Remembers the identity of the directory that the view was read from.
-  Result<void> note_place() {
-    const auto stat = world_.files.stat(settings_.job);
+  Result<void> remember_directory() {
+    const auto stat = context_.files.stat(settings_.job);
     if (!stat) return stat.error();
-    place_ = *stat;
+    directory_ = *stat;
     return {};
   }
 
   /// Checks that the directory is still the same, because waiting for consent may take long.
-  Result<void> check_place() const {
-    const auto now = world_.files.stat(settings_.job);
-    if (now && *now && place_ && place_->is(**now)) return {};
+  Result<void> check_directory() const {
+    const auto now = context_.files.stat(settings_.job);
+    if (now && *now && directory_ && directory_->is(**now)) return {};
     return Error{Errc::input, fmt::format("{}: was moved, removed or replaced meanwhile: nothing "
                                           "was sent; look at it first",
                                           util::printable(settings_.job))};
   }
 
-  void report_where_it_stands() {
+  void report_progress() {
     const auto settled = view_->delivered() + view_->refused();
-    world_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
-                                util::printable(settings_.job), util::count_text(settled),
-                                util::count_text(view_->to_send()),
-                                util::share_text(settled, view_->to_send())));
+    context_.log.info(fmt::format("plan {} in {}: {} of {} links settled ({})", view_->plan.id(),
+                                  util::printable(settings_.job), util::count_text(settled),
+                                  util::count_text(view_->to_send()),
+                                  util::share_text(settled, view_->to_send())));
   }
 
   std::string reason_of_exit_outcomes() const {
@@ -932,9 +933,9 @@ class Run {
   static constexpr int exit_outcomes = 3;
 
   Settings& settings_;
-  World& world_;
+  CommandContext& context_;
   std::optional<JobSummary> view_;
-  std::optional<io::FileStat> place_;        // of the job's directory when it was read
+  std::optional<io::FileStat> directory_;    // of the job's directory when it was read
   std::shared_ptr<plan::JobLock> job_lock_;  // during and after sending
   std::optional<PreviousJob> last_;
   std::optional<Credentials> credentials_;  // those that are given
@@ -1076,31 +1077,31 @@ int exit_code_of(const Error& error, int signal_number) {
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return is_said_again(entry) && !is_left_out(entry, left_out);
+    return is_repeated(entry) && !is_left_out(entry, left_out);
   });
 }
 
 std::string first_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return (is_said_again(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
+    return (is_repeated(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
   });
 }
 
-Result<int> do_plan(Settings& settings, World& world) {
+Result<int> do_plan(Settings& settings, CommandContext& context) {
   auto job = job_directory(settings);
   if (!job) return job.error();
   settings.job = std::move(*job);
   if (auto allowed = check_summary_place(settings); !allowed) return allowed.error();
-  if (auto read = read_rule_files(settings, world); !read) return read.error();
-  auto before = existing_plan(settings, world);
+  if (auto read = read_rule_files(settings, context); !read) return read.error();
+  auto before = existing_plan(settings, context);
   if (!before) return before.error();
   std::optional<JobSummary> view = std::move(*before);
   OptionTexts fields;
   if (view) {
     const auto same = plan::match_plan(view->plan, settings.plan);
-    if (!same && view->run) return another_plan(settings, world, same.error(), *view);
+    if (!same && view->run) return another_plan(settings, context, same.error(), *view);
     if (!same) {
-      world.log.info(fmt::format("plan {} was never sent: planning again", view->plan.id()));
+      context.log.info(fmt::format("plan {} was never sent: planning again", view->plan.id()));
       fields = planned_fields(settings, view->plan.options);
       view.reset();
     }
@@ -1108,53 +1109,53 @@ Result<int> do_plan(Settings& settings, World& world) {
   std::optional<PreviousJob> last;
   if (!view || !view->run) {
     auto read =
-        read_previous_job(settings, plan::plan_values(settings.plan), world.files, world.log);
+        read_previous_job(settings, plan::plan_values(settings.plan), context.files, context.log);
     if (!read) return read.error();
     last = std::move(*read);
   }
   if (!view) {
-    auto made = plan_now(settings, world);
+    auto made = plan_now(settings, context);
     if (!made && !fields.empty()) {
-      world.log.info("with the columns of the previous plan: " +
-                     same_command_for(world, settings.job, fields));
+      context.log.info("with the columns of the previous plan: " +
+                       same_command_for(context, settings.job, fields));
     }
     if (!made) return made.error();
     view = std::move(*made);
   }
-  report_summary(*view, settings, world);
+  report_summary(*view, settings, context);
 
-  Ending ending;
+  CommandResult result;
   if (view->finished()) {
-    world.log.info(fmt::format("nothing to send: plan {} is finished", view->plan.id()));
+    context.log.info(fmt::format("nothing to send: plan {} is finished", view->plan.id()));
   } else if (view->run) {
-    ending.next = next_command(settings);  // its guards were passed
-    world.log.info("go on: " + ending.next);
+    result.next = next_command(settings);  // its guards were passed
+    context.log.info("go on: " + result.next);
   } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
-    ending.exit_code = util::exit_code(guarded.error().code);
-    ending.stop = guarded.error().what;
+    result.exit_code = util::exit_code(guarded.error().code);
+    result.stop = guarded.error().what;
     const auto guard = guard_of(guarded.error());
-    ending.next = corrected_command(guard, settings.job, settings, world, *view);
-    world.log.error(ending.stop);
-    if (!ending.next.empty()) world.log.info("go on: " + ending.next);
-    say_once_mended(guard, settings.job, settings, world);
+    result.next = corrected_command(guard, settings.job, settings, context, *view);
+    context.log.error(result.stop);
+    if (!result.next.empty()) context.log.info("go on: " + result.next);
+    log_command_after_fix(guard, settings.job, settings, context);
     if (view->pending() > 0) {
-      world.log.info(fmt::format("to override: {} --to {} --approve {} --{} none",
-                                 first_command(settings, guard), shell_word(any_target),
-                                 view->plan.id(), guard));
+      context.log.info(fmt::format("to override: {} --to {} --approve {} --{} none",
+                                   first_command(settings, guard), shell_word(any_target),
+                                   view->plan.id(), guard));
     }
   } else {
-    ending.next = fmt::format("{} --to {} --approve {}", first_command(settings),
+    result.next = fmt::format("{} --to {} --approve {}", first_command(settings),
                               shell_word(any_target), view->plan.id());
-    world.log.info("send it: " + ending.next);
+    context.log.info("send it: " + result.next);
   }
-  const auto written = write_reports(*view, ending, &world.files, plan::JobPaths{settings.job},
-                                     settings, world, Sent::no);
+  const auto written = write_reports(*view, result, &context.files, plan::JobPaths{settings.job},
+                                     settings, context, Sent::no);
   if (!written) return written.error();
-  return ending.exit_code;
+  return result.exit_code;
 }
 
-Result<int> do_run(Settings& settings, World& world) {
-  return Run(settings, world).go();
+Result<int> do_run(Settings& settings, CommandContext& context) {
+  return Run(settings, context).go();
 }
 
 }  // namespace idmerge::cli

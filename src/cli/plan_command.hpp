@@ -24,7 +24,7 @@
 namespace idmerge::cli {
 
 /// The environment and services that the commands use; tests pass their own.
-struct World {
+struct CommandContext {
   io::Files& files;
   util::Log& log;
   ProgressListener& progress;
@@ -37,11 +37,11 @@ struct World {
 };
 
 /// Runs `idmerge plan`. Returns: 0, or 6 if a guard would stop the run of this plan.
-Result<int> do_plan(Settings& settings, World& world);
+Result<int> do_plan(Settings& settings, CommandContext& context);
 
 /// Runs `idmerge run`. Errors: what prevented the start. An error that ends a run in progress is
 /// logged, and its exit code returned.
-Result<int> do_run(Settings& settings, World& world);
+Result<int> do_run(Settings& settings, CommandContext& context);
 
 /// Returns the directory of the job: --job, or INPUT.idmerge beside a single input file. Errors:
 /// usage if it is ambiguous, or if it would lie inside an input directory.

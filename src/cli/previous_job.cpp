@@ -15,7 +15,7 @@
 namespace idmerge::cli {
 namespace {
 
-Error unfit(Errc code, const std::string& job, std::string_view why) {
+Error unusable(Errc code, const std::string& job, std::string_view why) {
   return {code, fmt::format("--last-job: {}: {}", util::printable(job), why)};
 }
 
@@ -28,17 +28,18 @@ Result<void> check_kind(const Settings& settings, const util::KeyValues& planned
     if (now == then) continue;
     std::string option(key);
     std::replace(option.begin(), option.end(), '_', '-');
-    return unfit(Errc::usage, last.job,
-                 fmt::format("was planned with --{} '{}', not with '{}': name the last finished "
-                             "job of the same kind",
-                             option, util::printable(then), util::printable(now)));
+    return unusable(Errc::usage, last.job,
+                    fmt::format("was planned with --{} '{}', not with '{}': name the last finished "
+                                "job of the same kind",
+                                option, util::printable(then), util::printable(now)));
   }
   const bool leaves = !settings.to.empty() && !settings.rehearse;
   if (leaves && last.run->checkpoint.target != send::target_fingerprint(settings.send, last.plan)) {
-    return unfit(Errc::usage, last.job,
-                 fmt::format("was sent to another target, project or token than {}: name the last "
-                             "finished job that went there",
-                             settings.send.target.url()));
+    return unusable(
+        Errc::usage, last.job,
+        fmt::format("was sent to another target, project or token than {}: name the last "
+                    "finished job that went there",
+                    settings.send.target.url()));
   }
   return {};
 }
@@ -58,21 +59,23 @@ Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
   }
   std::error_code absent;
   if (std::filesystem::equivalent(job, settings.job, absent)) {
-    return unfit(Errc::usage, job, "is the job itself: name the one that was finished before it");
+    return unusable(Errc::usage, job,
+                    "is the job itself: name the one that was finished before it");
   }
   if (const auto there = files.stat(job); there && !*there) {
-    return unfit(Errc::usage, job,
-                 fmt::format("there is no such job: check the name, or write --last-job {} while "
-                             "there is none yet",
-                             no_previous_job));
+    return unusable(
+        Errc::usage, job,
+        fmt::format("there is no such job: check the name, or write --last-job {} while "
+                    "there is none yet",
+                    no_previous_job));
   }
   const auto last = view_job(files, job);
   if (!last) return Error{last.error().code, fmt::format("--last-job: {}", last.error().what)};
   if (!last->finished()) {
-    return unfit(Errc::input, job,
-                 fmt::format("is not finished: finish it ({}{}), or name the job before it",
-                             command_line({"run", "--job", job}),
-                             last->run ? "" : fmt::format(" --to {}", shell_word(any_target))));
+    return unusable(Errc::input, job,
+                    fmt::format("is not finished: finish it ({}{}), or name the job before it",
+                                command_line({"run", "--job", job}),
+                                last->run ? "" : fmt::format(" --to {}", shell_word(any_target))));
   }
   if (auto same = check_kind(settings, planned, *last); !same) return same.error();
   return std::optional(PreviousJob{job, last->plan_summary.sendable()});

@@ -152,23 +152,24 @@ constexpr std::array outcomes_for_a_person{send::RowOutcome::rejected, send::Row
                                            send::RowOutcome::refused};
 
 /// Summarizes in one sentence how the command ended.
-std::string headline(const JobSummary& view, const Ending& ending) {
+std::string headline(const JobSummary& view, const CommandResult& result) {
   const auto to_send = view.to_send();
   if (!view.run) {
-    if (!ending.stop.empty()) {
+    if (!result.stop.empty()) {
       return fmt::format("Stopped before anything was sent: {} planned", links_text(to_send));
     }
     return to_send == 0 ? "Planned: there is nothing to send"
                         : fmt::format("Planned: {} to send, nothing sent yet", links_text(to_send));
   }
-  const auto said = [&](std::string_view capital, std::string_view rest) {
-    return ending.rehearsal ? fmt::format("Rehearsal {}: ", rest) : fmt::format("{}: ", capital);
+  const auto prefix = [&](std::string_view capital, std::string_view rest) {
+    return result.rehearsal ? fmt::format("Rehearsal {}: ", rest) : fmt::format("{}: ", capital);
   };
   if (!view.finished()) {
-    return (ending.stop.empty() ? said("Unfinished", "unfinished") : said("Stopped", "stopped")) +
+    return (result.stop.empty() ? prefix("Unfinished", "unfinished")
+                                : prefix("Stopped", "stopped")) +
            fmt::format("{} of {} pending", util::count_text(view.pending()), links_text(to_send));
   }
-  auto out = said("Finished", "finished");
+  auto out = prefix("Finished", "finished");
   if (to_send == 0) {
     out += "there was nothing to send";
   } else if (view.delivered() == to_send) {
@@ -184,11 +185,11 @@ std::string headline(const JobSummary& view, const Ending& ending) {
 
 class Page {
  public:
-  Page(const JobSummary& view, const Ending& ending, const util::IdMask& mask)
-      : view_(view), ending_(ending), mask_(mask) {}
+  Page(const JobSummary& view, const CommandResult& result, const util::IdMask& mask)
+      : view_(view), result_(result), mask_(mask) {}
 
   std::string write() && {
-    const auto sentence = headline(view_, ending_);
+    const auto sentence = headline(view_, result_);
     html_.markup(head).text(sentence).markup(" · ").text(view_.job).markup(
         "</title>\n</head>\n<body>\n<main>\n");
     how_it_ended(sentence);
@@ -215,11 +216,11 @@ class Page {
     html_.markup("<header>\n<p class=\"quiet above\">idmerge · <bdi id=\"job\">").text(view_.job);
     html_.markup("</bdi></p>\n<h1>").text(sentence).markup("</h1>\n<p id=\"ending\">");
     html_.markup("<span id=\"state\">").text(state_of(view_)).markup("</span>, exit ");
-    html_.markup("<span id=\"exit-code\">").text(fmt::format("{}", ending_.exit_code));
+    html_.markup("<span id=\"exit-code\">").text(fmt::format("{}", result_.exit_code));
     html_.markup("</span>");
     const auto* const found =
         std::find_if(exit_meanings.begin(), exit_meanings.end(),
-                     [&](const auto& known) { return known.code == ending_.exit_code; });
+                     [&](const auto& known) { return known.code == result_.exit_code; });
     if (found != exit_meanings.end()) {
       html_.markup(": <span id=\"exit-meaning\">").text(found->words).markup("</span>");
       if (!found->who.empty()) {
@@ -227,15 +228,15 @@ class Page {
       }
     }
     html_.markup("</p>\n");
-    if (ending_.rehearsal) {
+    if (result_.rehearsal) {
       html_.markup("<p>A rehearsal: sent to an emulator; the job itself has not changed.</p>\n");
     }
-    if (!ending_.stop.empty()) {
-      html_.markup("<p class=\"why\" id=\"stop\">").text(ending_.stop).markup("</p>\n");
+    if (!result_.stop.empty()) {
+      html_.markup("<p class=\"why\" id=\"stop\">").text(result_.stop).markup("</p>\n");
     }
-    if (!ending_.next.empty()) {
+    if (!result_.next.empty()) {
       html_.markup("<p class=\"quiet\">To continue:</p>\n");
-      command(ending_.next, "<pre class=\"command\" id=\"next\"><code>");
+      command(result_.next, "<pre class=\"command\" id=\"next\"><code>");
     }
     html_.markup("</header>\n");
   }
@@ -311,7 +312,7 @@ class Page {
         html_.markup("<p>At most ").text(links_text(view_.in_doubt.links.size()));
         html_.markup(" may already have been delivered and will be sent again.</p>\n");
       }
-      if (view_.delivered() > 0 && !ending_.rehearsal) {
+      if (view_.delivered() > 0 && !result_.rehearsal) {
         html_.markup("<p class=\"quiet\">").text(accepted_text()).markup("</p>\n");
       }
     }
@@ -482,7 +483,7 @@ class Page {
   void files() {
     const auto tally = tally_of(view_);
     const plan::JobPaths job{view_.job};
-    const auto run = job.run(ending_.rehearsal ? "rehearsal" : "1-of-1");
+    const auto run = job.run(result_.rehearsal ? "rehearsal" : "1-of-1");
     html_.markup(
         "<section aria-labelledby=\"files\">\n<h2 id=\"files\">The files of the job</h2>\n"
         "<p>In <bdi class=\"id\">");
@@ -507,30 +508,31 @@ class Page {
              "they were sent again, with its answer");
       }
     }
-    file(ending_.rehearsal ? plan::JobPaths{run.dir}.summary() : job.summary(),
+    file(result_.rehearsal ? plan::JobPaths{run.dir}.summary() : job.summary(),
          "the figures of this page, for machines");
     html_.markup("</tbody>\n</table>\n<p class=\"quiet\">To see more:</p>\n");
     const auto see = [&](const std::vector<std::string>& words) { command(command_line(words)); };
     see({"status", "--job", view_.job});
     if (tally.rejected > 0) see({"show", "--job", view_.job, "--rejected"});
     if (tally.held > 0) see({"show", "--job", view_.job, "--held", "--format", "csv"});
-    if (tally.refused > 0 && !ending_.rehearsal) see({"show", "--job", view_.job, "--refused"});
-    if (view_.ambiguous() > 0 && !ending_.rehearsal) {
+    if (tally.refused > 0 && !result_.rehearsal) see({"show", "--job", view_.job, "--refused"});
+    if (view_.ambiguous() > 0 && !result_.rehearsal) {
       see({"show", "--job", view_.job, "--in-doubt"});
     }
     html_.markup("</section>\n");
   }
 
   const JobSummary& view_;
-  const Ending& ending_;
+  const CommandResult& result_;
   const util::IdMask& mask_;
   Html html_;
 };
 
 }  // namespace
 
-std::string report_page(const JobSummary& view, const Ending& ending, const util::IdMask& mask) {
-  return Page(view, ending, mask).write();
+std::string report_page(const JobSummary& view, const CommandResult& result,
+                        const util::IdMask& mask) {
+  return Page(view, result, mask).write();
 }
 
 }  // namespace idmerge::cli

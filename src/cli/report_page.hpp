@@ -17,6 +17,7 @@ namespace idmerge::cli {
 
 /// Returns the page as HTML5 in UTF-8. Bounds: the first fifty inputs are listed and the others
 /// summed up; all other lists are bounded by the view.
-std::string report_page(const JobSummary& view, const Ending& ending, const util::IdMask& mask);
+std::string report_page(const JobSummary& view, const CommandResult& result,
+                        const util::IdMask& mask);
 
 }  // namespace idmerge::cli

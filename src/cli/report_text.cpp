@@ -533,13 +533,14 @@ std::string_view accepted_text() {
          "accepting it carries $failure_reason or $identity_failure_reason in a raw export";
 }
 
-std::string summary_json(const JobSummary& view, const Ending& ending, const util::IdMask& mask) {
+std::string summary_json(const JobSummary& view, const CommandResult& result,
+                         const util::IdMask& mask) {
   return fmt::format(
       R"({{"format":"idmerge summary","version":1,"program":{},"job":{},"plan":{},"rehearsal":{},"state":{},"exit_code":{},"stop":{},"next":{},"inputs":{},"account":{},"census":{},"send":{}}})"
       "\n",
-      quoted(util::version()), quoted(view.job), quoted(view.plan.id()), ending.rehearsal,
-      quoted(state_of(view)), ending.exit_code, quoted_or_null(ending.stop),
-      quoted_or_null(ending.next), inputs_json(view), account_json(tally_of(view)),
+      quoted(util::version()), quoted(view.job), quoted(view.plan.id()), result.rehearsal,
+      quoted(state_of(view)), result.exit_code, quoted_or_null(result.stop),
+      quoted_or_null(result.next), inputs_json(view), account_json(tally_of(view)),
       plan_summary_json(view, mask), send_json(view));
 }
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/job_ending.hpp"
+#include "cli/command_result.hpp"
 #include "cli/job_summary.hpp"
 #include "send/identity_api.hpp"
 #include "send/rate_schedule.hpp"
@@ -90,7 +90,8 @@ std::string_view accepted_text();
 /// "stop":null|TEXT,"next":null|COMMAND,"inputs":[{"file","format","rows","bytes"}],
 /// "account":{...},"census":{...},"send":null|{"target","links","round","spares","delivered",
 /// "ambiguous","refused","parked","pending"}}
-std::string summary_json(const JobSummary& view, const Ending& ending, const util::IdMask& mask);
+std::string summary_json(const JobSummary& view, const CommandResult& result,
+                         const util::IdMask& mask);
 
 /// Quotes a word for a shell, if needed.
 std::string shell_word(std::string_view word);

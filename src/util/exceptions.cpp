@@ -55,7 +55,7 @@ Error meaning_of(const std::exception& exception) {
 
 /// Writes one line to stderr without allocation. Bounds: 512 bytes; the rest is dropped.
 template <class... Texts>
-void say_line(Texts... texts) {
+void write_line(Texts... texts) {
   std::array<char, 512> line{};
   std::size_t size = 0;
   for (const std::string_view text : {std::string_view(texts)...}) {
@@ -73,16 +73,16 @@ void say_line(Texts... texts) {
   if (std::current_exception() == nullptr) {
     // An exception thrown while a scope is left: the compiler calls std::terminate() without making
     // it the current exception.
-    say_line("idmerge: ended while handling an error, most likely ", memory_words);
+    write_line("idmerge: ended while handling an error, most likely ", memory_words);
   } else {
     try {
       throw;
     } catch (const std::bad_alloc&) {
-      say_line("idmerge: ", memory_words);
+      write_line("idmerge: ", memory_words);
     } catch (const std::exception& exception) {
-      say_line("idmerge: unexpected error: ", exception.what(), report);
+      write_line("idmerge: unexpected error: ", exception.what(), report);
     } catch (...) {
-      say_line("idmerge: unexpected error", report);
+      write_line("idmerge: unexpected error", report);
     }
   }
   ::_exit(exit_code(Errc::internal));

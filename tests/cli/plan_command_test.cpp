@@ -566,29 +566,29 @@ TEST_SUITE("cli/plan_command") {
       words.insert(words.end(), guards.begin(), guards.end());
       return stage.code(words);
     };
-    const auto ending = [&] {
-      const auto kept = ending_of_sending(stage.scratch.read("p.csv.idmerge/summary.json"));
+    const auto result = [&] {
+      const auto kept = result_of_sending(stage.scratch.read("p.csv.idmerge/summary.json"));
       REQUIRE(kept);
       return fmt::format("{} {}", kept->exit_code, kept->stop.substr(0, 8));
     };
     CHECK(call({"plan", input}) == 0);
-    CHECK_FALSE(ending_of_sending(stage.scratch.read("p.csv.idmerge/summary.json")));
+    CHECK_FALSE(result_of_sending(stage.scratch.read("p.csv.idmerge/summary.json")));
     CHECK(call({"run", input, "--to", service->url(), "--canary", "1", "--connections", "1"}) == 8);
-    CHECK(ending() == "8 --canary");
+    CHECK(result() == "8 --canary");
     const auto page = stage.scratch.read("p.csv.idmerge/report.html");
     CHECK(call({"plan", input}) == 0);
-    CHECK(ending() == "8 --canary");
+    CHECK(result() == "8 --canary");
     CHECK(call({"run", input, "--dry-run"}) == 0);
-    CHECK(ending() == "8 --canary");
+    CHECK(result() == "8 --canary");
     CHECK(stage.scratch.read("p.csv.idmerge/report.html") == page);
     CHECK(call({"run", input, "--to", service->url()}) == 3);
-    CHECK(ending() == "3 ");
+    CHECK(result() == "3 ");
     const auto other = stage.scratch.path("other.json");
     CHECK(call({"run", "--job", job, "--fail-on", "none", "--summary", other}) == 0);
-    CHECK(ending() == "3 ");
-    CHECK(ending_of_sending(stage.scratch.read("other.json"))->exit_code == 0);
-    CHECK_FALSE(ending_of_sending("{\"exit_code\":0}"));
-    CHECK_FALSE(ending_of_sending("no json"));
+    CHECK(result() == "3 ");
+    CHECK(result_of_sending(stage.scratch.read("other.json"))->exit_code == 0);
+    CHECK_FALSE(result_of_sending("{\"exit_code\":0}"));
+    CHECK_FALSE(result_of_sending("no json"));
   }
 
   TEST_CASE("the project that is named is compared before anything is said, finished or not") {

@@ -98,8 +98,8 @@ std::string element(const std::string& page, const std::string& id) {
   return page.substr(at, page.find("</", at) - at);
 }
 
-std::string headline(const JobSummary& view, const Ending& ending) {
-  const auto page = report_page(view, ending, IdMask(true));
+std::string headline(const JobSummary& view, const CommandResult& result) {
+  const auto page = report_page(view, result, IdMask(true));
   const auto at = page.find("<h1>") + 4;
   return page.substr(at, page.find("</h1>") - at);
 }

@@ -220,7 +220,7 @@ Outcome model(const Table& table, const ResolverOptions& options,
     ids.emplace(row.user);
     if (row.op == Op::alias) aliases.emplace(row.anon, row.user);
   }
-  for (const auto& [anon, says, user] : choices) {
+  for (const auto& [anon, kind, user] : choices) {
     if (!users_of.contains(anon)) {
       out.effects.push_back(ids.contains(anon) ? DecisionEffect::not_anonymous
                                                : DecisionEffect::unknown_id);

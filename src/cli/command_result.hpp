@@ -12,7 +12,7 @@
 namespace idmerge::cli {
 
 /// The end of a command on a job.
-struct Ending {
+struct CommandResult {
   int exit_code = 0;
   std::string stop = {};  // the reason it stopped early; empty if it did not
   std::string next = {};  // the command that continues; empty if there is none
@@ -20,9 +20,9 @@ struct Ending {
 };
 
 /// Parses how the call that wrote this summary ended. Returns: nothing if it had sent nothing.
-std::optional<Ending> ending_of_sending(std::string_view summary);
+std::optional<CommandResult> result_of_sending(std::string_view summary);
 
 /// Returns how the last call that sent links ended; nothing if its summary.json is missing.
-std::optional<Ending> recorded_ending(io::Files& files, const std::string& summary);
+std::optional<CommandResult> recorded_result(io::Files& files, const std::string& summary);
 
 }  // namespace idmerge::cli

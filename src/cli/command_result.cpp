@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "cli/job_ending.hpp"
+#include "cli/command_result.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
 namespace idmerge::cli {
 
-std::optional<Ending> ending_of_sending(std::string_view summary) {
+std::optional<CommandResult> result_of_sending(std::string_view summary) {
   namespace json = boost::json;
   boost::system::error_code failed;
   const auto value = json::parse(summary, failed);
@@ -25,15 +25,15 @@ std::optional<Ending> ending_of_sending(std::string_view summary) {
     return found != nullptr && found->is_string() ? std::string(found->get_string())
                                                   : std::string();
   };
-  return Ending{
+  return CommandResult{
       .exit_code = static_cast<int>(code->get_int64()), .stop = text("stop"), .next = text("next")};
 }
 
-std::optional<Ending> recorded_ending(io::Files& files, const std::string& summary) {
+std::optional<CommandResult> recorded_result(io::Files& files, const std::string& summary) {
   // Far more than the largest clusters with the longest ids need.
   constexpr std::size_t summary_bytes_max = 16U << 20U;
   const auto text = files.read_all(summary, summary_bytes_max);
-  return text ? ending_of_sending(*text) : std::nullopt;
+  return text ? result_of_sending(*text) : std::nullopt;
 }
 
 }  // namespace idmerge::cli
