@@ -324,7 +324,7 @@ std::string_view why(const plan::KeptRow& row) {
   if (row.is == plan::RowIs::skipped) return "one side is blank";
   if (row.is != plan::RowIs::rejected) return "";
   // The denied id may be the other one of the row.
-  if (row.fault == input::Fault::denied) return "denied: one of its ids is in --deny-file";
+  if (row.fault == input::Fault::denied) return "denied: --deny-file denies one of its ids";
   return row.fault == input::Fault::none ? "the plan has no such link: see show --rejected"
                                          : sentence(row.fault);
 }

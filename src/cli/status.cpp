@@ -46,7 +46,7 @@ std::string rate_line(const JobSummary& view,
     origin = "set by idmerge rate";
   } else if (view.run && view.run->checkpoint.words.find("rate") != nullptr) {
     words = view.run->checkpoint.words.get("rate");
-    origin = "as the run was started";
+    origin = "set by the run's options";
   } else {
     const bool batches = view.plan.options.get("api") == name(plan::Api::import);
     words = util::rate_text(default_rate(batches ? plan::Api::import : plan::Api::identity));
@@ -72,14 +72,14 @@ std::string hold_lines(const JobSummary& view, bool is_at_work) {
   const auto& checkpoint = view.run->checkpoint;
   if (const auto* const bytes = checkpoint.words.find("rate-bytes");
       bytes != nullptr && *bytes != "0" && *bytes != "0/s") {
-    text += fmt::format("rate-bytes: {}, as the run was started\n", util::printable(*bytes));
+    text += fmt::format("rate-bytes: {}, set by the run's options\n", util::printable(*bytes));
   }
   const auto now = std::chrono::system_clock::now();
   const auto& limit = checkpoint.limit;
   const auto rest = std::chrono::ceil<std::chrono::seconds>(limit.rest(now));
   if (limit.rate_per_s > 0) {
     text +=
-        fmt::format("rate-rate-rate-limited by the service: {} links/s {}\n",
+        fmt::format("rate-limited by the service: {} links/s {}\n",
                     util::count_text(limit.rate_per_s), is_at_work ? "now" : "at the last request");
   }
   if (limit.paused_until_s > 0 && rest.count() > 0) {

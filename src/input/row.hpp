@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The types of the input path: a `Row` as a reader parsed it, the `RowBlock` that passes rows from
-// the reader to the census, and the `Link` that a plan stores. Rows are views into the block that
+// the reader to the resolver, and the `Link` that a plan stores. Rows are views into the block that
 // holds their bytes, so that nothing is allocated per row; a block is reused once its rows have
 // been processed.
 #pragma once

@@ -74,7 +74,7 @@ constexpr std::array texts{
          "a user id starts with $device:", "check that the columns are not swapped"},
     Text{Fault::doubled_prefix, "doubled-prefix", "the anonymous id starts with $device:$device:",
          "one prefix belongs to the service: remove the other where the table is made"},
-    Text{Fault::denied, "denied", "the id is in --deny-file",
+    Text{Fault::denied, "denied", "the id is denied by --deny-file",
          "nothing to fix; remove it from the file if it may be linked"},
     Text{Fault::scientific, "scientific",
          "the id is a number in scientific notation, whose last digits are lost",

@@ -2,11 +2,11 @@
 //
 // The plan file: every distinct pair of a job in order of first appearance, each with its verdict.
 // It is written once, strictly by appending, and never changed; a run seeks in it. Everything that
-// is known only at the end (verdicts, digests of inputs, the census) is therefore stored after the
+// is known only at the end (verdicts, digests of inputs, the summary) is therefore stored after the
 // links, and the footer has the offsets.
 //
 // The plan id is the start of a digest of the meaning of the plan: options, links, verdicts,
-// contents of the inputs, census. It does not cover the secret, times, memory and paths of the
+// contents of the inputs, summary. It does not cover the secret, times, memory and paths of the
 // inputs, nor any offset in the file, so planning the same input twice yields the same id.
 //
 // ## Bytes
@@ -23,26 +23,26 @@
 //                 the plan has orders (footer, flag bit 0)
 //   inputs        u32 count; each: u64 size, digest 16, u64 rows, u64 blank lines, S format
 //   places        for each input: S path                                   (not in the plan id)
-//   census        text, in the planner's own format
+//   summary       text, in the planner's own format
 //   index         per block: u64 first ordinal, u32 links, u32 zero,
 //                          u64 offset, u64 size, digest 16      of its links
 //                          u64 offset, u64 size, digest 16      of its columns
 //   footer     0  six times u64 offset, u64 size, digest 16: preamble, header, inputs, places,
-//                 census, index
+//                 summary, index
 //            192  u64 links   200  u64 blocks   208  u32 flags   212  u32 version
 //            216  plan digest, 16   232  u64 XXH3-64 of the 232 bytes before   240  "idmplan\n"
 //
 // Digests are XXH3-128 in canonical order. The plan digest is computed over: header digest, u32
-// flags, u64 links, the two digests of each block, inputs digest, census digest.
+// flags, u64 links, the two digests of each block, inputs digest, summary digest.
 //
-// Example: a plan with no options ("op = create\n"), no orders, no census and the two links of
+// Example: a plan with no options ("op = create\n"), no orders, no summary and the two links of
 // plan/plan_block.hpp, from one input:
 //
 //   000  69 64 6d 70 6c 61 6e 0a 02 00 00 00 00 00 00 00   preamble, 48 bytes
 //   030  6f 70 20 3d 20 63 72 65 61 74 65 0a               header "op = create\n"
 //   03c  04 04 2a 02 02 61 31 75 31 04 02 0c 02 02 61 32 75 32   links
 //   04e  00 00  00 00 00 00 01 00 00 00                    verdicts send, send; components 0, 1
-//   ...  inputs, places, census, index, footer
+//   ...  inputs, places, summary, index, footer
 //
 // Each byte of the file is covered by a digest in the footer or index, and the footer by its own
 // checksum, so truncation, extension and flipped bits are detected.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A job in a scratch directory, planned from a few rows, and what the commands need of the world.
+// A job in a scratch directory, planned from a few rows, and the context that the commands need.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ inline constexpr std::string_view mixed_rows =
     "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u3\n"
     "3f2504e0-4f89-41d3-9a0c-0305e82c3306,u4\n";
 
-/// A world whose stderr, stdout and person are in the test's hands.
+/// A context whose stderr, stdout and person are in the test's hands.
 struct Stage {
   Scratch scratch;
   io::RealFiles files;
@@ -50,29 +50,30 @@ struct Stage {
     if (!settings) return settings.error();
     util::Log log(settings->output.log, line.above());
     cli::ProgressListener progress({}, log, line, [] { return false; });
-    cli::World world{.files = files,
-                     .log = log,
-                     .progress = progress,
-                     .signals = signals,
-                     .environment = [this](const std::string& name) -> std::optional<std::string> {
-                       const auto found = environment.find(name);
-                       if (found == environment.end()) return {};
-                       return found->second;
-                     },
-                     .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
-                       asked = prompt;
-                       if (while_asked) while_asked();
-                       return answer;
-                     },
-                     .output = [this](std::string_view text) -> Result<bool> {
-                       printed += text;
-                       return true;
-                     },
-                     .mask = util::IdMask(false),
-                     .arguments = arguments};
+    cli::CommandContext context{
+        .files = files,
+        .log = log,
+        .progress = progress,
+        .signals = signals,
+        .environment = [this](const std::string& name) -> std::optional<std::string> {
+          const auto found = environment.find(name);
+          if (found == environment.end()) return {};
+          return found->second;
+        },
+        .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
+          asked = prompt;
+          if (while_asked) while_asked();
+          return answer;
+        },
+        .output = [this](std::string_view text) -> Result<bool> {
+          printed += text;
+          return true;
+        },
+        .mask = util::IdMask(false),
+        .arguments = arguments};
     said.clear();
-    auto ended = settings->command == cli::Command::plan ? cli::do_plan(*settings, world)
-                                                         : cli::do_run(*settings, world);
+    auto ended = settings->command == cli::Command::plan ? cli::do_plan(*settings, context)
+                                                         : cli::do_run(*settings, context);
     if (!ended) said += ended.error().what;
     return ended;
   }

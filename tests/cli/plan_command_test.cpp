@@ -331,7 +331,7 @@ TEST_SUITE("cli/plan_command") {
     CHECK(stage.heard("planning again"));
     stage.scratch.write("deny", "qa-1\n/(/\n");
     CHECK(stage.code(plan) == 2);
-    CHECK(stage.heard("--deny-file: " + list + ": line 2: is no regular expression"));
+    CHECK(stage.heard("--deny-file: " + list + ": line 2: is not a regular expression"));
     CHECK(stage.code({"plan", input, "--deny-file", stage.scratch.path("none")}) == 2);
     CHECK_FALSE(stage.heard("has no line that denies"));
     stage.scratch.write("deny", "\n\r\n");
@@ -505,7 +505,7 @@ TEST_SUITE("cli/plan_command") {
     std::filesystem::permissions(job + "/runs", std::filesystem::perms::owner_all);
     stage.scratch.write("p.csv.idmerge/runs/1-of-1", "x");
     CHECK(stage.code(run) == 4);
-    CHECK(stage.heard("/runs/1-of-1: is not a directory, so that nobody knows what was sent"));
+    CHECK(stage.heard("/runs/1-of-1: is not a directory, so it is unknown what was sent"));
     std::filesystem::remove(job + "/runs/1-of-1");
     std::filesystem::rename(job + "/away", job + "/runs/1-of-1");
     CHECK(stage.code(run) == 0);

@@ -97,7 +97,7 @@ TEST_SUITE("cli/progress_line") {
     CHECK(planning_text(now, 0, 0) == "planning: 1,200,000 rows, 1,000,000 links");
   }
 
-  TEST_CASE("without a terminal a line is said every so often, and when somebody asks") {
+  TEST_CASE("without a terminal progress is logged at intervals, and on request") {
     Screen screen;
     auto listener = screen.listener({.line = false, .stats = 5min});
     listener.sending(sending(0, 0s));
@@ -119,7 +119,7 @@ TEST_SUITE("cli/progress_line") {
     CHECK(screen.text.empty());
   }
 
-  TEST_CASE("notes are told above the line, with nothing in them that steers") {
+  TEST_CASE("notes are printed above the line, without control characters") {
     Screen screen;
     auto listener = screen.listener({.line = true, .stats = 0ms});
     listener.sending(sending(1, 1s));

@@ -87,7 +87,7 @@ TEST_SUITE("cli/report_text") {
     CHECK_FALSE(has(text, "\xe2\x80\xae"));
   }
 
-  TEST_CASE("what a careful person would look at is said") {
+  TEST_CASE("what a careful person would check is in the notes") {
     JobSummary view;
     auto& plan_summary = view.plan_summary;
     plan_summary.read = plan_summary.links = 10;
@@ -98,20 +98,19 @@ TEST_SUITE("cli/report_text") {
     plan_summary.doubled_device_prefix = 1;
     const auto text = plan_summary_text(view, IdMask(true), Rate{500, false});
     CHECK(has(text, "are the columns swapped?"));
-    CHECK(has(text, "10 anonymous ids are no UUIDv4"));
+    CHECK(has(text, "10 anonymous ids are not UUIDv4"));
     for (const std::string mode : {"original", "simplified", "legacy"}) {
       auto known = view;
       known.plan.options.set("project_mode", mode);
       CAPTURE(mode);
       CHECK(has(plan_summary_text(known, IdMask(true), Rate{}),
-                "are no UUIDv4: a project in mode") == (mode == "original"));
+                "are not UUIDv4: a project in mode") == (mode == "original"));
     }
     CHECK(has(text, "2 users have more than 100 anonymous ids"));
     CHECK(has(text, "1 anonymous ids start with $device:$device:"));
     plan_summary.to_send = {0, 0, 10};
     plan_summary.unsided = 10;
-    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}),
-              "they are not checked for conflicts"));
+    CHECK(has(plan_summary_text(view, IdMask(true), Rate{}), "they are not checked for conflicts"));
     CHECK(has(plan_summary_text(view, IdMask(true), Rate{}), "merge can join two known users"));
   }
 

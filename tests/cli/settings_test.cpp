@@ -58,8 +58,8 @@ TEST_SUITE("cli/settings") {
           "run: neither INPUT nor --job: name what to send, or the job to go on with");
     CHECK(error_of({"status"}) == "--job: is missing: name the directory of the job");
     CHECK(error_of({"plan", ""}) == "INPUT: is empty: name a file, a directory, a glob or -");
-    CHECK(
-        error_of({"run", "-", "--job", "j", "--to", "us"}).starts_with("--expect-rows: is required"));
+    CHECK(error_of({"run", "-", "--job", "j", "--to", "us"})
+              .starts_with("--expect-rows: is required"));
     CHECK(settings_of({"run", "-", "--job", "j", "--to", "us", "--expect-rows", "any"}));
     const idmerge::testing::Scratch scratch;
     const auto pipe = scratch.path("pipe");
@@ -201,7 +201,7 @@ TEST_SUITE("cli/settings") {
     CHECK(settings_of({"run", "x", "--to", "eu", "--burst", "5"})->send.burst == 5);
   }
 
-  TEST_CASE("the command rate wants to be told what and where") {
+  TEST_CASE("the command rate needs a rate and a job") {
     CHECK(settings_of({"rate", "20/s", "--job", "j"})->request_rate == "20/s");
     CHECK(settings_of({"rate", "08:00,20/s", "19:00,0", "--job", "j"})->request_rate ==
           "08:00,20/s 19:00,0");

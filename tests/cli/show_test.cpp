@@ -164,7 +164,7 @@ TEST_SUITE("cli/show") {
     unsided.replace(unsided.find("\n,,,"), 4, "\n,,never,");
     const auto decided = stage.scratch.write("d.csv", unsided);
     CHECK(stage.code({"plan", merges, "--op", "merge", "--decisions", decided}) == 2);
-    CHECK(stage.heard("line 2: decides about no anonymous id"));
+    CHECK(stage.heard("line 2: has a decision but no anonymous id"));
   }
 
   TEST_CASE("a job that has sent nothing has refused links neither") {

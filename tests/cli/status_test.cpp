@@ -96,7 +96,7 @@ TEST_SUITE("cli/status") {
     CHECK(out.find("c3303,\"u,2\",create,send,") != std::string::npos);
   }
 
-  TEST_CASE("the rate stands with who said it: nobody, a run, idmerge rate") {
+  TEST_CASE("the rate is shown with its origin: default, run, idmerge rate") {
     Stage stage;
     const auto job = stage.planned();
     const auto says = [&](std::string_view line) {
@@ -117,7 +117,7 @@ TEST_SUITE("cli/status") {
     REQUIRE(emulator);
     CHECK(stage.code({"run", "--job", job, "--to", (*emulator)->url(), "--rate", "200/s",
                       "--max-requests", "1", "--max-rejected", "none", "--max-held", "none"}) == 8);
-    CHECK(says("\nrate: 200/s, as the run was started\n"));
+    CHECK(says("\nrate: 200/s, set by the run's options\n"));
     REQUIRE(request_rate(stage.files, run, "30req/s"));
     CHECK(says("\nrate: 30req/s, set by idmerge rate\n"));
     CHECK(stage.code({"run", "--job", job}) == 3);
@@ -148,7 +148,7 @@ TEST_SUITE("cli/status") {
       return lines.substr(lines.find('\n') + 1);
     };
     REQUIRE(run_with("2MB/s", "1") == 8);
-    CHECK(behind_rate(0) == "rate-bytes: 2MB/s, as the run was started\n");
+    CHECK(behind_rate(0) == "rate-bytes: 2MB/s, set by the run's options\n");
     REQUIRE(run_with("0", "1") == 8);
     CHECK(behind_rate(0).empty());
     const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(
@@ -157,8 +157,7 @@ TEST_SUITE("cli/status") {
     CHECK(behind_rate(now_s).empty());
     const std::chrono::sys_seconds until(std::chrono::seconds(now_s + 1800));
     const auto paused = behind_rate(now_s + 1800);
-    CHECK(paused.starts_with("paused: until " + rfc3339(until) +
-                             ", as the service requested ("));
+    CHECK(paused.starts_with("paused: until " + rfc3339(until) + ", as the service requested ("));
     CHECK(paused.ends_with(" left); no run sends before\n"));
     CHECK(behind_rate(now_s + 100'000).empty());  // said while the clock was ahead
     // What is sent now stands below what is allowed.

@@ -18,7 +18,7 @@ FaultInjection fault_injection(std::string_view risks, std::uint64_t seed = 1) {
 }  // namespace
 
 TEST_SUITE("emulator/fault_injection") {
-  TEST_CASE("each mishap of --fail is understood") {
+  TEST_CASE("each fault of --fail is understood") {
     const auto risks = parse_risks(
         "503:0.01,429-bare:0.02,502-html:0.03,html:0.04,status0:0.05,reset:.06,hang:1e-2,"
         "truncate:0,garbage:0.1,close:0.2");
@@ -38,7 +38,7 @@ TEST_SUITE("emulator/fault_injection") {
     CHECK(parse_risks("")->empty());
   }
 
-  TEST_CASE("what is no mishap, no share or too much together is a usage error that names it") {
+  TEST_CASE("an unknown fault, a wrong share or a sum above 1 is a usage error that names it") {
     for (const std::string_view text :
          {"503", "503:", "503:x", "503:0.1x", "503:-0.1", "503:2", "503:nan", ":0.1", "200:0.1",
           "304:0.1", "600:0.1", "99:0.1", "5030:0.1", "503-htm:0.1", "teapot:0.1", "503:0.1,,",

@@ -363,7 +363,7 @@ TEST_SUITE("emulator/import") {
     CHECK(post(identity_only, "{}", "/identity/create").status == 400);
   }
 
-  TEST_CASE("mishaps strike batches too, in the words of this API") {
+  TEST_CASE("faults are injected into batches too, with the messages of this API") {
     ServiceOptions options;
     options.risks = parse_risks("503:1").value();
     Service to{options, start};

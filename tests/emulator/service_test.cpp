@@ -201,7 +201,7 @@ TEST_SUITE("emulator/service") {
     CHECK(create(service, "a", "u").retry_after_s == 4);
   }
 
-  TEST_CASE("a mishap before the link leaves no link, one after it leaves it made") {
+  TEST_CASE("a fault before the link leaves no link, one after it leaves it made") {
     for (const std::string_view risks : {"503:1", "reset:1", "hang:1", "garbage:1", "html:1"}) {
       CAPTURE(risks);
       Service service{failing(risks), start};
@@ -259,7 +259,7 @@ TEST_SUITE("emulator/service") {
     CHECK(run(1) != run(2));
   }
 
-  TEST_CASE("the watcher meets no mishap, no limit and is not counted") {
+  TEST_CASE("the statistics endpoint meets no fault, no limit and is not counted") {
     ServiceOptions options = failing("reset:1");
     options.limit_per_s = 1;
     Service service{options, start};

@@ -375,7 +375,8 @@ TEST_SUITE("input/row_reader") {
     const auto pretty = scratch.write("pretty", "\n{\n  \"anon_id\": \"a\"\n}\n");
     CHECK(contains(take({.inputs = {pretty}}).error, pretty + ": line 2: is not a JSON object"));
     const auto csv = scratch.write("csv", "anon_id,user_id\na,b\n");
-    CHECK(contains(take({.inputs = {csv}, .format = Format::ndjson}).error, "line 1: is no JSON"));
+    CHECK(
+        contains(take({.inputs = {csv}, .format = Format::ndjson}).error, "line 1: is not a JSON"));
     const auto good = scratch.write("good", "{\"anon_id\":\"a\",\"user_id\":\"b\"}\n");
     CHECK(contains(take({.inputs = {good}, .anon_field = "/zz"}).error,
                    "--anon-field /zz: no row has this field"));

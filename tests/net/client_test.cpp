@@ -215,7 +215,7 @@ TEST_SUITE("net/client") {
     CHECK(answer_to({.bytes = http(200, "")}).body.empty());
   }
 
-  TEST_CASE("the end of the connection is obeyed and a new one is opened") {
+  TEST_CASE("when the service ends the connection, a new one is opened") {
     LoopbackServer server([](const SeenRequest&) {
       return Reaction{.bytes = http(200, "{}", "Connection: close\r\n"), .then = Then::close};
     });
@@ -251,7 +251,7 @@ TEST_SUITE("net/client") {
     CHECK(answers[2].status == 200);
   }
 
-  TEST_CASE("something said unasked is no answer to the next request") {
+  TEST_CASE("bytes without a request are no answer to the next request") {
     LoopbackServer server([](const SeenRequest& it) {
       auto reaction = accepted();
       if (it.number == 0) reaction.bytes += http(200, R"({"status":0})");

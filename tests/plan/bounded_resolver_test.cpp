@@ -78,7 +78,7 @@ TEST_SUITE("plan/bounded_resolver") {
       CHECK(digest == digests[0]);
   }
 
-  TEST_CASE("what is needed is said before work starts, and a disk too small is refused then") {
+  TEST_CASE("the space needed is logged before work starts, and a disk too small is refused then") {
     struct Listener : Progress {
       void note(Weight, std::string_view text) override { notes.emplace_back(text); }
       void planning(const PlanningNow& now) override { rows = std::max(rows, now.rows); }

@@ -96,7 +96,7 @@ TEST_SUITE("plan/decision_report") {
     CHECK(decided[1].kind == Kind::never);
   }
 
-  TEST_CASE("whoever was not obeyed hears why, and what it means for the rows") {
+  TEST_CASE("a decision without effect is explained, and what it means for the rows") {
     const auto file = file_of({{"a1", Kind::user, "u1", 7}});
     const std::vector<std::pair<DecisionEffect, std::string>> sentences{
         {DecisionEffect::unknown_id, "no row has this anonymous id: the decision has no effect"},
@@ -139,7 +139,8 @@ TEST_SUITE("plan/decision_report") {
     CHECK(lines.back().starts_with("d.csv: line 8: no row has"));
   }
 
-  TEST_CASE("who named a user of too large a cluster is not obeyed, in any block of the plan") {
+  TEST_CASE(
+      "a decision for a user of too large a cluster has no effect, in any block of the plan") {
     FlakyFiles files;
     std::vector<Planned> links{
         {"a1", "big", Verdict::oversize}, {"a2", "big", Verdict::oversize},

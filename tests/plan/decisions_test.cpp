@@ -47,18 +47,18 @@ TEST_SUITE("plan/decisions") {
     CHECK((*decisions)[1].line == 5);
   }
 
-  TEST_CASE("what cannot be obeyed is an error with its line") {
+  TEST_CASE("a decision that cannot be applied is an error with its line") {
     CHECK(error_of("").starts_with("line 1: the header lacks"));
     CHECK(error_of("anonymous_id,decision,decision\n")
               .starts_with("line 1: the header has decision"));
     CHECK(error_of("anonymous_id;user_id\n").starts_with("line 1: the header lacks"));
     CHECK(error_of("anonymous_id,user_id\na,u\na,v\n").starts_with("line 3: contradicts line 2"));
     CHECK(
-        error_of("anonymous_id,user_id\na,u\na,never\n").starts_with("line 3: decides otherwise"));
+        error_of("anonymous_id,user_id\na,u\na,never\n").starts_with("line 3: contradicts line 2"));
     CHECK(error_of("anonymous_id,user_id\na,u,v\n")
               .starts_with("line 2: has 3 fields, the header 2"));
     CHECK(error_of("anonymous_id,user_id\n,u\n")
-              .starts_with("line 2: decides about no anonymous id"));
+              .starts_with("line 2: has a decision but no anonymous id"));
     CHECK(error_of("anonymous_id,user_id\na,\"u\n").starts_with("line 2: a quote is opened"));
     CHECK(error_of("anonymous_id,user_id\n\"a\"b,u\n").starts_with("line 2: text follows"));
   }

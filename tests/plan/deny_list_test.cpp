@@ -47,7 +47,7 @@ TEST_SUITE("plan/deny_list") {
     CHECK(error_of("a\n/(b/\n").starts_with("line 2: is not a regular expression: missing )"));
     CHECK(error_of("/x/i").starts_with("line 1: begins with a slash"));
     CHECK(error_of("/").starts_with("line 1: begins with a slash"));
-    CHECK(error_of("a\n\n\"b\"").starts_with("line 3: stands in quotes"));
+    CHECK(error_of("a\n\n\"b\"").starts_with("line 3: is in quotes"));
     CHECK(error_of("a \n").starts_with("line 1: begins or ends with white space"));
     CHECK(error_of("\xC2\xA0"
                    "a\n")

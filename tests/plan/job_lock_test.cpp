@@ -300,8 +300,8 @@ TEST_SUITE("plan/job_lock") {
     REQUIRE(lock);
     CHECK_FALSE(Lock::take(job.files, job.paths.run().lock(), me));
     lock->reset();
-    const auto lock = Lock::take(job.files, job.paths.run().lock(), me);
-    REQUIRE(lock);
+    const auto file = Lock::take(job.files, job.paths.run().lock(), me);
+    REQUIRE(file);
     const auto late = job.take();
     REQUIRE_FALSE(late);
     CHECK(late.error().code == Errc::locked);

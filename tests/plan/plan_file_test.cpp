@@ -111,7 +111,7 @@ void add_links(PlanWriter& writer, const PlanSketch& sketch) {
 }  // namespace
 
 TEST_SUITE("plan/plan_file") {
-  TEST_CASE("a plan says again what it was told") {
+  TEST_CASE("a plan reads back what was written") {
     for (const bool has_orders : {false, true}) {
       for (const auto links : {0UL, 1UL, 5UL, 70'000UL}) {
         PlanSketch sketch;

@@ -317,7 +317,7 @@ TEST_SUITE("plan/row_validator") {
     CHECK(fault_of("a", "$device:x1", Op::alias) == Fault::none);
   }
 
-  TEST_CASE("in a simplified project an anonymous id is judged without its prefix") {
+  TEST_CASE("in a simplified project an anonymous id is checked without its prefix") {
     const RowValidatorOptions simplified{.simplified = true};
     const auto judged = [&](std::string_view anon, std::string_view user) {
       Row r = row(anon, user);

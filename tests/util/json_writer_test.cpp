@@ -38,7 +38,7 @@ std::string latin1(unsigned char byte) {
 }  // namespace
 
 TEST_SUITE("util/json_writer") {
-  TEST_CASE("text stays readable and what a terminal might obey is escaped") {
+  TEST_CASE("text stays readable and what a terminal might interpret is escaped") {
     CHECK(quoted("") == R"("")");
     CHECK(quoted("a\"b\\c/d") == R"("a\"b\\c/d")");
     CHECK(quoted("tab\tline\ncr\r") == R"("tab\tline\ncr\r")");
