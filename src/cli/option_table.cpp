@@ -19,6 +19,14 @@ Error usage(std::string what) {
 template <class T>
 using Choice = std::pair<std::string_view, T>;
 
+/// The error for a text that is none of `words`.
+Error none_of(Text text, std::span<const std::string_view> words) {
+  const auto near = nearest(text, words);
+  return usage(fmt::format("\"{}\" is none of {}: {}", util::printable(text),
+                           fmt::join(words, ", "),
+                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+}
+
 /// Sets `place` to the choice named by the text.
 template <class T, std::size_t N>
 Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
@@ -29,10 +37,7 @@ Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
     place = choices[i].second;
     return {};
   }
-  const auto near = nearest(text, words);
-  return usage(fmt::format("\"{}\" is none of {}: {}", util::printable(text),
-                           fmt::join(words, ", "),
-                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+  return none_of(text, words);
 }
 
 /// Sets `place`, or returns the error.
@@ -203,6 +208,23 @@ Done set_project_id(Text text, Settings& s) {
                              util::printable(text)));
   }
   s.send.service_api.project_id = text;
+  return {};
+}
+
+/// The host of a region depends on the service; see derive() in cli/settings.
+Done set_to(Text text, Settings& s) {
+  if (auto done = put_text(s.to, text); !done) return done;
+  if (s.own_emulator()) return {};
+  const auto regions = send::region_names();
+  if (std::find(regions.begin(), regions.end(), text) != regions.end()) return {};
+  return put(s.send.target,
+             net::parse_target(text, fmt::format("{}, emulator", fmt::join(regions, ", "))));
+}
+
+Done set_api(Text text, Settings& s) {
+  const auto* service = send::find_service(text);
+  if (service == nullptr) return none_of(text, send::service_names());
+  s.send.service = service;
   return {};
 }
 
@@ -449,19 +471,10 @@ const std::array entries{
 
     OptionEntry{"to", "us|eu|in|emulator|URL", "", "Target", on_run,
                 "where to send; there is no default. emulator: one inside this process",
-                [](Text t, Settings& s) -> Done {
-                  if (auto done = put_text(s.to, t); !done) return done;
-                  if (s.own_emulator()) return {};
-                  return put(s.send.target, net::parse_target(t));
-                }},
+                set_to},
     OptionEntry{"api", "identity|import", "identity", "Target", on_both,
                 "identity: one link a request; import: batches of links, needs --project-mode",
-                [](Text t, Settings& s) {
-                  s.plan.api = t;
-                  return choose(s.send.service_api.api, t,
-                                std::array{Choice<plan::Api>{"identity", plan::Api::identity},
-                                           Choice<plan::Api>{"import", plan::Api::import}});
-                }},
+                set_api},
     OptionEntry{"project-mode", "original|simplified|legacy", "", "Target", on_both | on_emulator,
                 "how the project resolves identities",
                 [](Text t, Settings& s) -> Done {
@@ -760,7 +773,7 @@ const std::array entries{
         "batch", "N", "2000", "Pace", on_both,
         "for --api import: most links of a request; the service takes 2,000",
         [](Text t, Settings& s) {
-          return put(s.send.service_api.batch_links_max, count_within(t, 1, 2'000));
+          return put(s.send.service_api.batch_links_max, count_within(t, 1, send::largest_request_links()));
         }},
     OptionEntry{
         "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
@@ -768,8 +781,10 @@ const std::array entries{
         [](Text t, Settings& s) -> Done {
           const auto size = util::parse_size(t);
           if (!size) return size.error();
-          if (*size < 1'000 || *size > 10'000'000) {
-            return usage(fmt::format("{} is not within 1kB and 10MB: write one that is", t));
+          const auto most = send::largest_request_bytes();
+          if (*size < 1'000 || *size > most) {
+            return usage(fmt::format("{} is not within 1kB and {}: write one that is", t,
+                                     util::size_text(most)));
           }
           s.send.service_api.batch_bytes_max = *size;
           return {};

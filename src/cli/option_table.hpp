@@ -68,7 +68,7 @@ struct Settings {
 
   std::string to;          // as typed: us, eu, in, emulator or a URL. Flag: --to
   send::SendOptions send;  // target: set if `to` names one; secrets: never set here
-  std::optional<send::RateSchedule> typed_rate;  // empty: the default of the API. Flag: --rate
+  std::optional<send::RateSchedule> typed_rate;  // empty: the default of the service. Flag: --rate
   std::string request_rate;                      // the argument of the command `rate`
   CredentialSources credentials;
   std::string approve;    // Flag: --approve

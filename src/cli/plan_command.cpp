@@ -106,7 +106,7 @@ OptionTexts planned_options(const Settings& settings, const util::KeyValues& pla
     if (!value.empty() && value != fallback) options.emplace_back(option, std::move(value));
   };
   add("op", planned("op"), "create");
-  add("api", planned("api"), "identity");
+  add("api", planned("api"), send::default_service().name);
   add("project-mode", planned("project_mode"), "none");
   add("format", planned("format"), "auto");
   for (auto& field : planned_fields(settings, plan))
@@ -481,7 +481,7 @@ class Run {
           util::printable(project)));
     }
     if (token.empty()) return parts;
-    service_api.api = settings_.send.service_api.api;
+    then.send.service = settings_.send.service;
     service_api.mode = settings_.send.service_api.mode;
     service_api.token = token;
     if (send::target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
@@ -516,7 +516,8 @@ class Run {
       if (!found) return found.error();
       credentials_ = std::move(*found);
     }
-    if (auto complete = check_complete(*credentials_); !complete) return complete;
+    if (auto complete = check_complete(*credentials_, settings_.credentials.names); !complete)
+      return complete;
     auto& service_api = settings_.send.service_api;
     service_api.token = credentials_->token;
     service_api.username = credentials_->username;
@@ -532,10 +533,9 @@ class Run {
     };
     const auto& target = settings_.send.target;
     if (auto found = find_proxy(); !found) return found;
-    if (const auto usable = send::ServiceApi::make(service_api, target.authority(), target.base);
-        !usable) {
-      return usable.error();
-    }
+    const auto requests =
+        settings_.send.service->make(service_api, target.authority(), target.base);
+    if (!requests) return requests.error();
     if (target.tls) {
       if (const auto usable = net::TlsContext::make(settings_.send.tls); !usable)
         return usable.error();
@@ -612,6 +612,7 @@ class Run {
             .billable_events = view_->billable_events(),
             .canary = settings_.send.canary,
             .target = settings_.send.target,
+            .region = settings_.send.service->region_of(settings_.send.target.host),
             .project_id = service_api.project_id,
             .username = std::string(service_api.username.reveal()),
             .token = service_api.token.masked()};
@@ -783,9 +784,8 @@ class Run {
          {plan::ProjectMode::original, plan::ProjectMode::simplified, plan::ProjectMode::legacy}) {
       bool takes_all = true;
       for (std::size_t op = 0; op < view_->plan_summary.to_send.size(); ++op) {
-        takes_all =
-            takes_all && (view_->plan_summary.to_send[op] == 0 ||
-                          plan::check_op(plan::Api::import, mode, static_cast<input::Op>(op)));
+        takes_all = takes_all && (view_->plan_summary.to_send[op] == 0 ||
+                                  plan::check_op(mode, static_cast<input::Op>(op)));
       }
       if (!takes_all) continue;
       modes += modes.empty() ? "" : "|";
@@ -799,14 +799,16 @@ class Run {
       world_.log.warning("another job sends all links again, also those that were delivered");
     }
     if (option != "to") return;
-    if (settings_.send.service_api.api == plan::Api::identity) {
+    if (const auto* other = send::find_service(settings_.send.service->alternative)) {
       // All missing options at once.
-      OptionTexts import{{"api", "import"}};
-      if (settings_.plan.project_mode.empty()) {
-        import.emplace_back("project-mode", modes_to_choose());
+      OptionTexts options{{"api", std::string(other->name)}};
+      if (other->needs_project && settings_.plan.project_mode.empty()) {
+        options.emplace_back("project-mode", modes_to_choose());
       }
-      if (settings_.send.service_api.project_id.empty()) import.emplace_back("project-id", "N");
-      world_.log.info("or, by Mixpanel's public ingestion: " + command_of_new_job(import));
+      if (other->needs_project && settings_.send.service_api.project_id.empty()) {
+        options.emplace_back("project-id", "N");
+      }
+      world_.log.info(fmt::format("or, by {}: {}", other->title, command_of_new_job(options)));
     }
     world_.log.info("or, if the address is right: " + next_command(settings_));
   }

@@ -89,14 +89,15 @@ Result<void> check_sending(const Settings& s) {
     return usage(fmt::format("--rehearse: --to {} is no emulator on this machine: leave --to out",
                              util::printable(s.to)));
   }
-  if (s.send.service_api.api == plan::Api::import &&
-      s.send.service_api.mode == plan::ProjectMode::none) {
+  const auto& service = *s.send.service;
+  if (service.needs_project && s.send.service_api.mode == plan::ProjectMode::none) {
     return usage(
-        "--project-mode: is needed for --api import: write original, simplified or legacy");
+        fmt::format("--project-mode: is needed for --api {}: write original, simplified or legacy",
+                    service.name));
   }
   // Without inputs the operation is that of the plan, which is not known yet.
   if (s.plan.row_reader.inputs.empty()) return {};
-  return plan::check_op(s.send.service_api.api, s.send.service_api.mode, s.plan.row_reader.op);
+  return service.check_op(s.send.service_api.mode, s.plan.row_reader.op);
 }
 
 /// A percentage needs the job it relates to, and --last-job without a guard would only look like
@@ -141,7 +142,13 @@ void derive(Settings& s) {
       s.max_cluster.value_or(capless ? 0 : plan::ResolverOptions{}.max_cluster);
   s.plan.row_reader.verbs = plan::verbs_of(s.send.service_api.mode);
   s.plan.validate.simplified = s.send.service_api.mode == plan::ProjectMode::simplified;
-  s.send.rate = s.typed_rate.value_or(default_rate(s.send.service_api.api));
+  const send::ServiceFacts& service = *s.send.service;
+  s.plan.api = service.name;
+  s.credentials.names = service.credentials;
+  if (const auto* region = service.find_region(s.to)) {
+    s.send.target = {.host = std::string(region->host), .base = {}};
+  }
+  s.send.rate = s.typed_rate.value_or(util::Rate{service.rate_per_s, false});
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }
@@ -215,10 +222,6 @@ Result<Settings> parse_settings(const RawOptions& typed) {
   return s;
 }
 
-util::Rate default_rate(plan::Api api) {
-  return {api == plan::Api::import ? 15'000.0 : 500.0, false};
-}
-
 bool steers_run(const OptionEntry& entry) {
   if ((entry.commands & only(Command::run)) == 0 || entry.reach != Reach::everywhere) return false;
   if (is_plan_option(entry)) return false;
@@ -264,10 +267,15 @@ Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned) {
   settings.plan.project_mode = mode;
   settings.plan.row_reader.op =
       input::parse_op(planned.get("op")).value_or(settings.plan.row_reader.op);
-  settings.plan.api = planned.get("api");
-  if (settings.plan.api == name(plan::Api::import))
-    settings.send.service_api.api = plan::Api::import;
-  // Rate and burst depend on the API.
+  const auto api = planned.get("api");
+  const auto* service = api.empty() ? &send::default_service() : send::find_service(api);
+  if (service == nullptr) {
+    return Error{Errc::input, fmt::format("the plan is for --api {}, which this idmerge does not "
+                                          "have: run it with the version that planned it",
+                                          util::printable(api))};
+  }
+  settings.send.service = service;
+  // Target, rate and limits depend on the API.
   derive(settings);
   return check_sending(settings);
 }

@@ -189,11 +189,7 @@ bool Target::loopback() const {
   return in_network(address, "127.0.0.0/8") || in_network(address, "::1");
 }
 
-Result<Target> parse_target(std::string_view text) {
-  if (text == "us") return Target{.host = "api.mixpanel.com", .base = {}};
-  if (text == "eu") return Target{.host = "api-eu.mixpanel.com", .base = {}};
-  if (text == "in") return Target{.host = "api-in.mixpanel.com", .base = {}};
-
+Result<Target> parse_target(std::string_view text, std::string_view words) {
   constexpr std::string_view subject = "--to";
   const bool clean =
       std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -215,9 +211,8 @@ Result<Target> parse_target(std::string_view text) {
   }
   if (scheme.empty()) {
     return usage(
-        fmt::format("--to: \"{}\" is no target: write us, eu, in, emulator, or a URL such as "
-                    "https://api.example.com",
-                    text.substr(0, 100)));
+        fmt::format("--to: \"{}\" is no target: write {}{}a URL such as https://api.example.com",
+                    text.substr(0, 100), words, words.empty() ? "" : ", or "));
   }
   if (scheme != "https" && scheme != "http") {
     return usage(
@@ -243,13 +238,6 @@ Result<Target> parse_target(std::string_view text) {
         target.host));
   }
   return target;
-}
-
-std::string_view region(const Target& target) {
-  if (target.host == "api.mixpanel.com") return "US";
-  if (target.host == "api-eu.mixpanel.com") return "EU";
-  if (target.host == "api-in.mixpanel.com") return "India";
-  return {};
 }
 
 Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {

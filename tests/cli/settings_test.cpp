@@ -172,7 +172,7 @@ TEST_SUITE("cli/settings") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
                                        "--project-mode", "original", "--project-id", "1"});
     REQUIRE_MESSAGE(settings, settings);
-    CHECK(settings->send.service_api.api == Api::import);
+    CHECK(settings->send.service->name == "import");
     CHECK(settings->send.rate == Rate{15'000, false});
     CHECK(run_error({"--api", "import"}).starts_with("--project-mode: is needed for --api import"));
     CHECK(error_of({"run", "x", "--to", "eu", "--api", "import", "--project-mode", "legacy"})

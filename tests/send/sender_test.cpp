@@ -29,6 +29,8 @@
 
 #include "io/process_identity.hpp"
 #include "plan/planner.hpp"
+#include "send/identity_api.hpp"
+#include "send/import_api.hpp"
 #include "send/open_run.hpp"
 #include "send/run_log.hpp"
 #include "util/exceptions.hpp"
@@ -106,7 +108,7 @@ struct Job {
 
   SendOptions import_options(const LoopbackServer& server) const {
     auto options = this->options(server);
-    options.service_api.api = Api::import;
+    options.service = &import_api;
     options.service_api.mode = ProjectMode::original;
     options.service_api.project_id = "12345";
     return options;
@@ -1493,22 +1495,21 @@ TEST_SUITE("send/sender") {
       std::vector<Sample> taken;
     };
     struct World {
-      Api api;
+      const ServiceFacts* service;
       std::uint32_t pipeline;
       int links;  // enough for many ticks
     };
-    for (const World& world : {World{Api::identity, 1, 20'000}, World{Api::identity, 8, 100'000},
-                               World{Api::import, 1, 40'000}, World{Api::import, 4, 100'000}}) {
-      const Api api = world.api;
+    for (const World& world : {World{&identity_api, 1, 20'000}, World{&identity_api, 8, 100'000},
+                               World{&import_api, 1, 40'000}, World{&import_api, 4, 100'000}}) {
+      const bool batches = world.service == &import_api;
       const auto pipeline = world.pipeline;
-      CAPTURE(name(api));
+      CAPTURE(world.service->name);
       CAPTURE(pipeline);
-      LoopbackServer server([&, all = imported(2)](const SeenRequest&) {
-        return api == Api::import ? all : accepted();
-      });
+      LoopbackServer server(
+          [&, all = imported(2)](const SeenRequest&) { return batches ? all : accepted(); });
       const auto links = static_cast<std::uint64_t>(world.links);
       Job job(world.links);
-      auto options = api == Api::import ? job.import_options(server) : job.options(server);
+      auto options = batches ? job.import_options(server) : job.options(server);
       options.service_api.batch_links_max = 2;
       options.pipeline = pipeline;
       options.sync_every = 1h;  // a checkpoint is not of the path
