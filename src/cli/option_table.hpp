@@ -99,4 +99,14 @@ std::span<const std::string_view> option_groups();
 /// Returns whether the option is one that a plan is made with.
 bool is_plan_option(const OptionEntry& entry);
 
+/// Returns: the first option of that name; null if there is none.
+const OptionEntry* find_option(std::string_view name);
+
+/// Returns the keys of an option in a plan; see plan_values().
+std::vector<std::string> plan_keys(const OptionEntry& entry);
+
+/// Returns the texts with which the option would be typed for a plan with these values; none if it
+/// had its default. A file has its placeholder, because plans do not record its name.
+std::vector<std::string> planned_texts(const OptionEntry& entry, const util::KeyValues& planned);
+
 }  // namespace idmerge::cli

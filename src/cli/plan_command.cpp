@@ -79,61 +79,29 @@ std::string same_command_for(const World& world, const std::string& job,
   return command_line(words);
 }
 
-/// Returns the field options that the plan was made with and that this call does not set.
-OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
-  const auto& row_reader = settings.plan.row_reader;
-  OptionTexts fields;
-  for (const auto& [key, option, now] :
-       {std::tuple{"anon_field", "anon-field", &row_reader.anon_field},
-        std::tuple{"user_field", "user-field", &row_reader.user_field},
-        std::tuple{"alias_field", "alias-field", &row_reader.alias_field},
-        std::tuple{"distinct_id_field", "distinct-id-field", &row_reader.distinct_id_field},
-        std::tuple{"id_fields", "id-fields", &row_reader.id_fields},
-        std::tuple{"op_field", "op-field", &row_reader.op_field},
-        std::tuple{"order_field", "order-field", &row_reader.order_field}}) {
-    const auto planned = plan.get(key);
-    if (now->empty() && !planned.empty()) fields.emplace_back(option, planned);
-  }
-  return fields;
+bool is_typed(const Settings& settings, std::string_view name) {
+  return std::any_of(settings.typed.begin(), settings.typed.end(),
+                     [&](const auto& option) { return option.entry->name == name; });
 }
 
 /// Returns the options that the plan was made with, except defaults. The plan does not record the
-/// file names of --deny-file and --decisions.
+/// file names of --deny-file and --decisions. Fields that this call sets are left out.
 OptionTexts planned_options(const Settings& settings, const util::KeyValues& plan) {
-  const auto planned = [&](std::string_view key) { return std::string(plan.get(key)); };
   OptionTexts options;
-  const auto add = [&](std::string_view option, std::string value, std::string_view fallback) {
-    if (!value.empty() && value != fallback) options.emplace_back(option, std::move(value));
-  };
-  add("op", planned("op"), "create");
-  add("api", planned("api"), send::default_service().name);
-  add("project-mode", planned("project_mode"), "none");
-  add("format", planned("format"), "auto");
-  for (auto& field : planned_fields(settings, plan))
-    options.push_back(std::move(field));
-  if (const auto delimiter = planned("delimiter"); !delimiter.empty()) {
-    options.emplace_back("delimiter", delimiter == "\t" ? "tab" : util::printable(delimiter));
+  for (const OptionEntry& entry : option_table()) {
+    if (!is_plan_option(entry)) continue;
+    if (entry.kind == Kind::column && is_typed(settings, entry.name)) continue;
+    for (auto& text : planned_texts(entry, plan))
+      options.emplace_back(entry.name, std::move(text));
   }
-  if (planned("header") == "no") options.emplace_back("no-header", "");
-  for (std::string_view words = plan.get("null_words"); !words.empty();) {
-    const auto word = words.substr(0, words.find('\n'));
-    options.emplace_back("null-word", std::string(word));
-    words.remove_prefix(std::min(words.size(), word.size() + 1));
-  }
-  add("row-max", planned("row_max") + "B", fmt::format("{}B", input::RowReaderOptions{}.row_max));
-  if (planned("allow_ragged") == "yes") options.emplace_back("allow", "ragged");
-  if (planned("allow_lazy_quotes") == "yes") options.emplace_back("allow", "lazy-quotes");
-  add("blank", planned("blank"), "skip");
-  add("on-conflict", planned("on_conflict"), "hold");
-  if (!planned("deny_file").empty()) options.emplace_back("deny-file", "FILE");
-  if (!planned("decisions").empty()) options.emplace_back("decisions", "FILE");
-  if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
-  // Simplified projects have no cluster limit unless one is configured.
-  if (const auto cap = planned("max_cluster"); cap != "0") {
-    add("max-cluster", cap, std::to_string(plan::ResolverOptions{}.max_cluster));
-  } else if (planned("project_mode") != "simplified") {
-    options.emplace_back("max-cluster", "none");
-  }
+  return options;
+}
+
+/// Returns those of them that name a field.
+OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
+  auto options = planned_options(settings, plan);
+  std::erase_if(options,
+                [](const auto& option) { return find_option(option.first)->kind != Kind::column; });
   return options;
 }
 
@@ -259,11 +227,6 @@ Result<void> read_rule_files(Settings& settings, World& world) {
   return {};
 }
 
-/// Returns the name of the guard that stopped the command: "max-held".
-std::string guard_of(const Error& error) {
-  return error.what.substr(2, error.what.find(':') - 2);
-}
-
 /// Returns whether the named inputs can be read again. Stdin and FIFOs cannot: opening a FIFO again
 /// would wait for another writer.
 bool is_readable_again(const Settings& settings) {
@@ -312,18 +275,11 @@ void say_once_mended(std::string_view guard, const std::string& job, const Setti
   }
 }
 
-/// Returns whether an option is repeated in every printed command: target, credentials,
-/// configuration file, consent.
-bool is_said_again(const OptionEntry& entry) {
-  return entry.name == "credentials" || entry.name == "credentials-command" ||
-         entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
-         entry.name == "to" || entry.name == "rehearse";
-}
-
-/// Returns whether an option is to be left out: `left_out` itself, or one that it replaces.
-/// --approve replaces --yes.
+/// Returns whether an option is to be left out: `left_out` itself, or other consent than it.
 bool is_left_out(const OptionEntry& entry, std::string_view left_out) {
-  return entry.name == left_out || (entry.name == "yes" && left_out == "approve");
+  const auto* const other = find_option(left_out);
+  return entry.name == left_out ||
+         (other != nullptr && other->has(role::consent) && entry.has(role::consent));
 }
 
 /// Returns `run` of the job with those typed flags for which `kept` returns true.
@@ -334,7 +290,7 @@ std::string command_with(const Settings& settings, Kept kept) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !kept(entry)) continue;
     words.push_back("--" + std::string(entry.name));
-    if (!entry.value.empty()) words.push_back(option.text);
+    if (!entry.is_switch()) words.push_back(option.text);
   }
   return command_line(words);
 }
@@ -429,8 +385,8 @@ class Run {
   Result<void> check_mode_and_api() const {
     for (const auto& option : settings_.typed) {
       const auto name = option.entry->name;
-      if (name != "project-mode" && name != "api") continue;
-      const auto planned = view_->plan.options.get(name == "api" ? "api" : "project_mode");
+      if (!option.entry->has(role::project)) continue;
+      const auto planned = view_->plan.options.get(plan_keys(*option.entry).front());
       if (option.text == planned) continue;
       return usage(
           fmt::format("{}: --{} is {}, and {} was planned with {}: leave it out, or plan "
@@ -556,7 +512,7 @@ class Run {
     }
     if (!send.proxy && send.target.tls && variable && !variable->empty()) {
       auto proxy = net::parse_proxy(*variable, true);
-      if (!proxy) return proxy.error();
+      if (!proxy) return usage("HTTPS_PROXY: " + proxy.error().what);
       if (!net::exempt_from_proxy(send.target, no_proxy.value_or("")))
         send.proxy = std::move(*proxy);
     }
@@ -740,7 +696,7 @@ class Run {
       return std::any_of(others.begin(), others.end(),
                          [&](const auto& other) { return other.first == name; });
     };
-    const auto is_typed = [&](std::string_view name) {
+    const auto is_flag = [&](std::string_view name) {
       return std::any_of(settings_.typed.begin(), settings_.typed.end(), [&](const auto& option) {
         return option.origin == Origin::flag && option.entry->name == name;
       });
@@ -750,18 +706,17 @@ class Run {
       if (!is_other(name)) options.emplace_back(name, std::move(value));
     };
     for (const auto& option : settings_.typed) {
-      const auto name = option.entry->name;
-      if (option.origin != Origin::flag || name == "job" || name == "yes" || name == "approve") {
+      const OptionEntry& entry = *option.entry;
+      if (option.origin != Origin::flag || entry.name == "job" || entry.has(role::consent))
         continue;
-      }
-      add(name, option.entry->value.empty() ? std::string() : option.text);
+      add(entry.name, entry.is_switch() ? std::string() : option.text);
     }
     for (auto& [name, value] : planned_options(settings_, view_->plan.options)) {
-      if (!is_typed(name)) add(name, std::move(value));
+      if (!is_flag(name)) add(name, std::move(value));
     }
-    if (!is_typed("to")) add("to", settings_.to);
+    if (!is_flag("to")) add("to", settings_.to);
     const auto& project = settings_.send.service_api.project_id;
-    if (!is_typed("project-id") && !project.empty()) add("project-id", project);
+    if (!is_flag("project-id") && !project.empty()) add("project-id", project);
     options.emplace_back("job", job);
     options.insert(options.end(), others.begin(), others.end());
     std::vector<std::string> words{"run"};
@@ -856,7 +811,7 @@ class Run {
     Ending ending;
     ending.exit_code = util::exit_code(error.code);
     ending.stop = error.what;
-    const auto guard = guard_of(error);
+    const auto& guard = error.subject;
     const auto job = other_job(settings_.job);
     ending.next = corrected_command(guard, job, settings_, world_, *view_);
     world_.log.error(error.what);
@@ -988,41 +943,41 @@ Result<void> check_guards(const Settings& settings, const JobSummary& view,
   const auto& lead_max = settings.max_uuid_lead;
   if (lead_max.kind == util::Limit::Kind::percent &&
       plan_summary.uuid_lead() * 100 > lead_max.percent) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-uuid-lead: {} of the user ids are UUIDs, and {} of the anonymous ids: "
+    return stopped_by(
+        "max-uuid-lead",
+        fmt::format("{} of the user ids are UUIDs, and {} of the anonymous ids: "
                     "the columns look swapped: check --anon-field and --user-field, or raise the "
                     "guard",
                     util::share_text(plan_summary.user.uuids, plan_summary.user.distinct),
-                    util::share_text(plan_summary.anon.uuids, plan_summary.anon.distinct))};
+                    util::share_text(plan_summary.anon.uuids, plan_summary.anon.distinct)));
   }
   const auto& share_max = settings.max_user_share;
   if (share_max.kind == util::Limit::Kind::percent && !view.hubs.empty() &&
       plan_summary.user_share() * 100 > share_max.percent) {
     const auto& hub = view.hubs.front();
-    return Error{
-        Errc::guard,
-        fmt::format("--max-user-share: one user, {}, claims {} of {} anonymous ids ({}), over {}: "
+    return stopped_by(
+        "max-user-share",
+        fmt::format("one user, {}, claims {} of {} anonymous ids ({}), over {}: "
                     "is that a person, or a word for \"no id\"? see the rows with idmerge explain, "
                     "name the word with --null-word or --deny-file, or raise the guard",
                     settings.plan.row_reader.mask(hub.user), util::count_text(hub.ids),
                     util::count_text(plan_summary.anon.distinct),
                     util::share_text(hub.ids, plan_summary.anon.distinct),
-                    util::limit_text(share_max))};
+                    util::limit_text(share_max)));
   }
   const auto& decimals_max = settings.max_decimals;
   if (decimals_max.kind == util::Limit::Kind::percent &&
       plan_summary.decimal_share() * 100 > decimals_max.percent) {
     const bool is_user = plan_summary.looks.user_decimals >= plan_summary.looks.anon_decimals;
-    return Error{
-        Errc::guard,
-        fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
+    return stopped_by(
+        "max-decimals",
+        fmt::format("{} of {} rows have a number such as 12345.0 as their {} id, "
                     "over {}: it was 12345 before a tool read the column as decimals (pandas does "
                     "when one is missing): export it as integers or text, or raise the guard",
                     util::count_text(is_user ? plan_summary.looks.user_decimals
                                              : plan_summary.looks.anon_decimals),
                     util::count_text(plan_summary.links + plan_summary.duplicates),
-                    is_user ? "user" : "anonymous", util::limit_text(decimals_max))};
+                    is_user ? "user" : "anonymous", util::limit_text(decimals_max)));
   }
   const auto rejected =  // a repeated header is not a row that was meant to be linked
       plan_summary.rejected() -
@@ -1031,33 +986,33 @@ Result<void> check_guards(const Settings& settings, const JobSummary& view,
   const auto naming =
       plan_summary.read - plan_summary.skipped();  // rows that name a pair or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-rejected: {} of {} rows have an order that cannot be read{}, over {}: "
+    return stopped_by(
+        "max-rejected",
+        fmt::format("{} of {} rows have an order that cannot be read{}, over {}: "
                     "the first {}; fix the input, check --order-field, or raise the guard",
                     util::count_text(unreadable), util::count_text(naming),
                     rejected == 0
                         ? ""
                         : fmt::format(", and {} are rejected (see {})", util::count_text(rejected),
                                       shell_word(view.job + "/rejected.ndjson")),
-                    util::limit_text(settings.max_rejected), first_unreadable_order(view))};
+                    util::limit_text(settings.max_rejected), first_unreadable_order(view)));
   }
   if (settings.max_rejected.exceeded(rejected, naming)) {
-    return Error{Errc::guard,
-                 fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, fix the "
-                             "input, or raise the guard",
-                             util::count_text(rejected), util::count_text(naming),
-                             util::limit_text(settings.max_rejected),
-                             shell_word(view.job + "/rejected.ndjson"))};
+    return stopped_by("max-rejected",
+                      fmt::format("{} of {} rows are rejected, over {}: see {}, fix the "
+                                  "input, or raise the guard",
+                                  util::count_text(rejected), util::count_text(naming),
+                                  util::limit_text(settings.max_rejected),
+                                  shell_word(view.job + "/rejected.ndjson")));
   }
   const auto doubtful = plan_summary.held_links() - plan_summary.outranked();
   if (settings.max_held.exceeded(doubtful, plan_summary.links)) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
+    return stopped_by(
+        "max-held",
+        fmt::format("{} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
                     util::count_text(doubtful), util::count_text(plan_summary.links),
-                    util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
+                    util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson")));
   }
   return check_links(settings, plan_summary.sendable(), last);
 }
@@ -1076,13 +1031,13 @@ int exit_code_of(const Error& error, int signal_number) {
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return is_said_again(entry) && !is_left_out(entry, left_out);
+    return entry.has(role::again) && !is_left_out(entry, left_out);
   });
 }
 
 std::string first_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return (is_said_again(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
+    return (entry.has(role::again) || steers_run(entry)) && !is_left_out(entry, left_out);
   });
 }
 
@@ -1132,7 +1087,7 @@ Result<int> do_plan(Settings& settings, World& world) {
   } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
     ending.exit_code = util::exit_code(guarded.error().code);
     ending.stop = guarded.error().what;
-    const auto guard = guard_of(guarded.error());
+    const auto& guard = guarded.error().subject;
     ending.next = corrected_command(guard, settings.job, settings, world, *view);
     world.log.error(ending.stop);
     if (!ending.next.empty()) world.log.info("go on: " + ending.next);

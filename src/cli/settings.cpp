@@ -155,27 +155,7 @@ void derive(Settings& s) {
 
 /// Returns whether a run records the option, so that `run --job` alone continues in the same way.
 bool is_recorded(const OptionEntry& entry) {
-  return steers_run(entry) && entry.name != "max-duration" && entry.name != "max-requests" &&
-         entry.name != "canary";
-}
-
-/// Returns whether two names set the same thing, as a switch and its opposite do.
-bool same_setting(std::string_view a, std::string_view b) {
-  for (auto* name : {&a, &b}) {
-    if (name->starts_with("no-")) name->remove_prefix(3);
-  }
-  return a == b;
-}
-
-/// Returns the keys of an option in a plan; see plan_values().
-std::vector<std::string> plan_keys(std::string_view name) {
-  if (name == "no-header") return {"header"};
-  if (name == "no-collapse") return {"collapse"};
-  if (name == "null-word") return {"null_words"};
-  if (name == "allow") return {"allow_ragged", "allow_lazy_quotes"};
-  std::string key(name);
-  std::replace(key.begin(), key.end(), '-', '_');
-  return {key};
+  return steers_run(entry) && !entry.has(role::once);
 }
 
 }  // namespace
@@ -199,18 +179,21 @@ Result<Settings> parse_settings(const RawOptions& typed) {
     if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
     s.plan.row_reader.inputs.push_back(input);
   }
-  if (typed.find("adaptive") != nullptr && typed.find("no-adaptive") != nullptr &&
-      typed.find("adaptive")->origin == typed.find("no-adaptive")->origin) {
-    return usage("--adaptive: --no-adaptive is given too: keep one of them");
+  for (const auto& option : typed.options) {
+    const auto* other = typed.find(option.entry->opposite_of);
+    if (other != nullptr && other->origin == option.origin) {
+      return usage(fmt::format("--{}: --{} is given too: keep one of them", other->entry->name,
+                               option.entry->name));
+    }
   }
   // The origin with the highest precedence is applied last.
   for (const auto origin : {Origin::file, Origin::environment, Origin::flag}) {
     for (const auto& option : typed.options) {
       if (option.origin != origin) continue;
       if (auto applied = option.entry->apply(option.text, s); !applied) {
-        const auto& error = applied.error();
-        if (error.what.starts_with(option.where)) return error;
-        return Error{error.code, fmt::format("{}: {}", option.where, error.what)};
+        return Error{applied.error().code,
+                     fmt::format("{}: {}", option.where, applied.error().what),
+                     std::string(option.entry->name)};
       }
     }
   }
@@ -223,20 +206,18 @@ Result<Settings> parse_settings(const RawOptions& typed) {
 }
 
 bool steers_run(const OptionEntry& entry) {
-  if ((entry.commands & only(Command::run)) == 0 || entry.reach != Reach::everywhere) return false;
-  if (is_plan_option(entry)) return false;
-  return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
-         entry.name == "fail-on";
+  return entry.has(role::run);
 }
 
 util::KeyValues values_to_record(const Settings& settings) {
   util::KeyValues words;
   for (const auto& option : settings.typed) {
     if (!is_recorded(*option.entry)) continue;
-    const bool path = option.entry->value == "FILE" ||
-                      (option.entry->name == "last-job" && option.text != no_previous_job);
+    const auto kind = option.entry->kind;
+    const bool is_path = kind == Kind::file || kind == Kind::directory ||
+                         (kind == Kind::directory_or_none && option.text != no_previous_job);
     words.set(option.entry->name,
-              path ? std::filesystem::absolute(option.text).string() : option.text);
+              is_path ? std::filesystem::absolute(option.text).string() : option.text);
   }
   return words;
 }
@@ -244,18 +225,17 @@ util::KeyValues values_to_record(const Settings& settings) {
 Result<void> recall(Settings& settings, const util::KeyValues& words) {
   for (const auto& [key, text] : words) {
     const auto& word = key;
-    const auto found =
-        std::find_if(option_table().begin(), option_table().end(),
-                     [&](const auto& entry) { return entry.name == word && is_recorded(entry); });
-    if (found == option_table().end()) continue;  // recorded for people only
+    const auto* found = find_option(word);
+    if (found == nullptr || !is_recorded(*found)) continue;  // recorded for people only
     const bool typed_now = std::any_of(
         settings.typed.begin(), settings.typed.end(),
-        [&](const auto& option) { return same_setting(option.entry->name, found->name); });
+        [&](const auto& option) { return option.entry->setting() == found->setting(); });
     if (typed_now) continue;
     if (auto applied = found->apply(text, settings); !applied) {
-      return usage(fmt::format("recorded {}: {}", word, applied.error().what));
+      return Error{Errc::usage, fmt::format("recorded {}: {}", word, applied.error().what),
+                   std::string(word)};
     }
-    settings.typed.push_back({&*found, text, Origin::file, fmt::format("recorded {}", word)});
+    settings.typed.push_back({found, text, Origin::file, fmt::format("recorded {}", word)});
   }
   derive(settings);
   return check_sending(settings);
@@ -285,8 +265,7 @@ Result<void> check_typed_against(const Settings& settings, const util::KeyValues
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !is_plan_option(entry)) continue;
-    const auto keys = plan_keys(entry.name);
-    for (const auto& key : keys) {
+    for (const auto& key : plan_keys(entry)) {
       const auto* now = words.find(key);
       const auto* then = planned.find(key);
       if (now == nullptr) {

@@ -79,7 +79,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
     risk.name = part.substr(0, colon);
     if (!parse_name(risk.name, risk)) {
       return Error{Errc::usage,
-                   fmt::format("--fail {}: no such mishap: use a status (503, 429-bare, 502-html), "
+                   fmt::format("{}: no such mishap: use a status (503, 429-bare, 502-html), "
                                "html, status0, reset, hang, truncate, garbage or close",
                                util::printable(part))};
     }
@@ -87,7 +87,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
         colon == std::string_view::npos ? std::nullopt : parse_share(part.substr(colon + 1));
     if (!share) {
       return Error{Errc::usage,
-                   fmt::format("--fail {}: no share of the requests: write {}:0.01 for one in a "
+                   fmt::format("{}: no share of the requests: write {}:0.01 for one in a "
                                "hundred",
                                util::printable(part), risk.name)};
     }
@@ -95,8 +95,7 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
     sum += *share;
     risks.push_back(std::move(risk));
   }
-  if (sum > 1 + 1e-9)
-    return Error{Errc::usage, "--fail: the shares are more than 1 together: lower them"};
+  if (sum > 1 + 1e-9) return Error{Errc::usage, "the shares are more than 1 together: lower them"};
   return risks;
 }
 

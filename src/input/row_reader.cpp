@@ -23,7 +23,7 @@ constexpr std::size_t head_bytes = 64 << 10;  // from which format and keys are 
 constexpr std::size_t chunk_bytes = 256 << 10;
 
 Error prefixed(std::string_view path, const Error& error) {
-  return {error.code, fmt::format("{}: {}", path, error.what)};
+  return {error.code, fmt::format("{}: {}", path, error.what), error.subject};
 }
 
 /// How to read the rows of one file, determined from its first bytes.
@@ -661,12 +661,15 @@ Result<void> RowReader::State::check_counts() const {
     return Error{Errc::input,
                  fmt::format("--expect-rows: the inputs have {} rows, not {}: "
                              "check that the export is complete, or correct the number",
-                             rows, *options.expect_rows)};
+                             rows, *options.expect_rows),
+                 "expect-rows"};
   }
   if (rows < options.min_rows) {
-    return Error{Errc::input, fmt::format("--min-rows: the inputs have {} rows, less than {}: "
-                                          "check that the export is complete, or lower the number",
-                                          rows, options.min_rows)};
+    return Error{Errc::input,
+                 fmt::format("--min-rows: the inputs have {} rows, less than {}: "
+                             "check that the export is complete, or lower the number",
+                             rows, options.min_rows),
+                 "min-rows"};
   }
   return {};
 }
@@ -684,7 +687,8 @@ Result<RowReader> RowReader::open(RowReaderOptions options) {
     return Error{Errc::input,
                  fmt::format("--expect-files: there are {} input files, not {}: "
                              "check that the export is complete, or correct the number",
-                             inputs->paths.size(), *options.expect_files)};
+                             inputs->paths.size(), *options.expect_files),
+                 "expect-files"};
   }
   auto state = std::make_unique<State>(std::move(options));
   state->passed_over = std::move(inputs->passed_over);

@@ -35,7 +35,7 @@ struct Target {
 
 /// Parse a URL as the value of --to. `words` lists the other values that the caller accepts, for
 /// the error of a text that is neither: "us, eu".
-/// Errors: usage, with the reason and an example.
+/// Errors: usage, with the reason and an example; the caller says which option it was.
 Result<Target> parse_target(std::string_view text, std::string_view words = {});
 
 struct Proxy {
@@ -49,7 +49,8 @@ struct Proxy {
 
 /// Parse the value of --proxy (`from_environment` false) or of HTTPS_PROXY, such as
 /// "http://proxy:3128" or "proxy:3128". Only HTTPS_PROXY may contain a user name and a password.
-/// Errors: usage, also for proxies that are not reached by plain HTTP.
+/// Errors: usage, also for proxies that are not reached by plain HTTP; the caller says which option
+/// or variable it was.
 Result<Proxy> parse_proxy(std::string_view text, bool from_environment);
 
 /// Returns whether NO_PROXY exempts this target. Loopback targets never use a proxy.

@@ -71,7 +71,8 @@ void OutcomeHandler::look_at_refusals(const input::Link& link, std::string_view 
   too_many_ = Error{Errc::guard,
                     fmt::format("--max-refused: the service refused {} of {} links, the last one "
                                 "with: {}: see {}",
-                                refused, settled, mask_ids(message, {&link, 1}, mask_), letters_)};
+                                refused, settled, mask_ids(message, {&link, 1}, mask_), letters_),
+                    "max-refused"};
 }
 
 }  // namespace idmerge::send

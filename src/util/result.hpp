@@ -38,6 +38,10 @@ struct Error {
   Errc code = Errc::internal;
   std::string what;
 
+  /// The option that the error is about, without dashes, for callers that act on it: "max-held".
+  /// Empty for other errors. Nothing reads `what` to find out.
+  std::string subject = {};
+
   bool operator==(const Error&) const = default;
 };
 

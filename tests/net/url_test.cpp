@@ -18,7 +18,6 @@ std::string refusal(std::string_view text) {
   const auto parsed = parse_target(text);
   REQUIRE_MESSAGE(parsed.has_error(), text);
   CHECK(parsed.error().code == Errc::usage);
-  CHECK(parsed.error().what.starts_with("--to: "));
   return parsed.error().what;
 }
 
@@ -28,7 +27,7 @@ TEST_SUITE("net/url") {
     const auto parsed = parse_target("mars", "us, eu");
     REQUIRE(parsed.has_error());
     CHECK(parsed.error().what ==
-          "--to: \"mars\" is no target: write us, eu, or a URL such as https://api.example.com");
+          "\"mars\" is no target: write us, eu, or a URL such as https://api.example.com");
   }
 
   TEST_CASE("a URL is taken apart and put together in one way") {
