@@ -25,6 +25,7 @@
 #include "cli/show.hpp"
 #include "cli/status.hpp"
 #include "plan/job_paths.hpp"
+#include "plan/progress_fan_out.hpp"
 #include "send/local_time.hpp"
 #include "send/rate_control.hpp"
 #include "util/exceptions.hpp"
@@ -245,12 +246,14 @@ class App {
     const bool draws = is_on(settings.output.progress, STDERR_FILENO) && !settings.output.quiet;
     ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
                               [&] { return signals.take_status_request(); });
+    plan::ProgressFanOut listeners{&progress};
     const util::IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
     settings.plan.row_reader.mask = mask;
     settings.send.mask = mask;
     World world{.files = files_,
                 .log = log,
                 .progress = progress,
+                .listeners = listeners,
                 .signals = signals,
                 .environment = process_environment(),
                 .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),

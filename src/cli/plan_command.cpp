@@ -199,7 +199,7 @@ Result<void> write_reports(const JobSummary& view, const Ending& ending, io::Fil
 
 Result<JobSummary> plan_now(const Settings& settings, World& world) {
   world.signals.end_at_once(true);
-  const auto made = plan::make_plan(settings.plan, settings.job, world.files, world.progress);
+  const auto made = plan::make_plan(settings.plan, settings.job, world.files, world.listeners);
   world.signals.end_at_once(false);
   world.progress.end();
   if (!made) return made.error();
@@ -597,7 +597,7 @@ class Run {
     settings_.send.words.set("username", std::string(settings_.send.service_api.username.reveal()));
     settings_.send.words.set("token", settings_.send.service_api.token.masked());
     settings_.send.plan = view_->plan.digest;
-    const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.progress,
+    const auto sent = send::send_plan(settings_.send, settings_.job, world_.files, world_.listeners,
                                       world_.signals.stop(), &hold_);
     world_.progress.end();
     if (emulator_) emulator_->stop();

@@ -368,10 +368,12 @@ class Sender {
       // The end of a kept-alive connection is no fault of the request, but what was sent may still
       // have arrived. The first request that met the end is sent first on the next connection.
       note_in_doubt(in_flight, answer.sent);
+      if (answer.sent) report_request(in_flight, answer, now);
       if (worker.retry_first == nullptr) worker.retry_first = &in_flight;
       return;
     }
     if (answered) note_answer(worker, in_flight);
+    report_request(in_flight, answer, now);
     const Next next =
         answered ? judge(worker, in_flight, answer.response, now) : Next::after_a_wait;
     if (next == Next::done) {
@@ -393,6 +395,15 @@ class Sender {
     if (!answered) outage_detector_.failure(now, named(answer.what));
     if (tries.failed >= in_flight.failures_max && give_up(in_flight)) return;
     in_flight.due = now + next_backoff(tries.failed);
+  }
+
+  void report_request(RequestInFlight& in_flight, const net::Answer& answer, Instant now) {
+    const bool answered = answer.end == net::ResponseEnd::answered;
+    progress_.request_ended({.status = answered ? answer.response.status : 0,
+                             .links = in_flight.next().count,
+                             .latency = now - in_flight.left,
+                             .request_bytes = in_flight.request.size(),
+                             .answer_body_bytes = answered ? answer.response.body.size() : 0});
   }
 
   /// Records which links are answered on which connection, in case the answers turn out to belong

@@ -53,6 +53,7 @@ struct Stage {
     cli::World world{.files = files,
                      .log = log,
                      .progress = progress,
+                     .listeners = progress,
                      .signals = signals,
                      .environment = [this](const std::string& name) -> std::optional<std::string> {
                        const auto found = environment.find(name);

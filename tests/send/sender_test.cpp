@@ -485,6 +485,47 @@ int end_without_memory(Job& job, const SendOptions& options, std::size_t after) 
 }  // namespace
 
 TEST_SUITE("send/sender") {
+  TEST_CASE("every request that ends is reported, with what it took") {
+    class Listener final : public Progress {
+     public:
+      void request_ended(const RequestEnded& request) override { requests.push_back(request); }
+      std::vector<RequestEnded> requests;
+    };
+    LoopbackServer server([](const SeenRequest& seen) -> Reaction {
+      if (seen.number == 0) return {http(503, "busy")};
+      if (seen.number == 1) return {.bytes = {}, .then = Reaction::Then::close};
+      auto reaction = accepted();
+      reaction.wait = 2ms;
+      return reaction;
+    });
+    Job job(5);
+    auto options = job.options(server);
+    options.connections = 1;
+    Listener listener;
+    const auto report = send_plan(options, job.dir(), job.files, listener, job.stop);
+    REQUIRE(report);
+    CHECK(report->delivered == 5);
+    CHECK(listener.requests.size() == report->requests_now);
+    const auto with_status = [&](unsigned status) {
+      return std::count_if(listener.requests.begin(), listener.requests.end(),
+                           [&](const auto& request) { return request.status == status; });
+    };
+    CHECK(with_status(503) == 1);
+    CHECK(with_status(0) == 1);
+    CHECK(with_status(200) == 5);
+    const auto seen = server.seen();
+    REQUIRE(seen.size() == listener.requests.size());
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      const auto& request = listener.requests[i];
+      CHECK(request.links == 1);
+      CHECK(request.request_bytes == seen[i].head.size() + seen[i].body.size());
+      CHECK(request.latency > 0ns);
+      if (request.status == 200) CHECK(request.latency >= 2ms);
+      if (request.status == 200) CHECK(request.answer_body_bytes == 12);
+      if (request.status == 503) CHECK(request.answer_body_bytes == 4);
+    }
+  }
+
   TEST_CASE("every link is sent once, with the body of the OpenAPI and Basic credentials") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     Job job(200);
