@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "input/formats.hpp"
+
 namespace idmerge::cli {
 namespace {
 
@@ -213,6 +215,13 @@ Done set_to(Text text, Settings& s) {
              net::parse_target(text, fmt::format("{}, emulator", fmt::join(regions, ", "))));
 }
 
+Done set_format(Text text, Settings& s) {
+  const auto format = input::parse_format(text);
+  if (!format) return none_of(text, input::format_names());
+  s.plan.row_reader.format = *format;
+  return {};
+}
+
 Done set_api(Text text, Settings& s) {
   const auto* service = send::find_service(text);
   if (service == nullptr) return none_of(text, send::service_names());
@@ -335,13 +344,7 @@ const std::array entries{
     // Options for what is done.
     OptionEntry{"format", Kind::choice, "auto|csv|tsv|ndjson", "auto", role::plan, "Input", on_both,
                 "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
-                [](Text t, Settings& s) {
-                  return choose(s.plan.row_reader.format, t,
-                                std::array{Choice<input::Format>{"auto", input::Format::automatic},
-                                           Choice<input::Format>{"csv", input::Format::csv},
-                                           Choice<input::Format>{"tsv", input::Format::tsv},
-                                           Choice<input::Format>{"ndjson", input::Format::ndjson}});
-                }},
+                set_format},
     OptionEntry{"anon-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.anon_field, t); }},

@@ -168,6 +168,20 @@ TEST_SUITE("cli/settings") {
     CHECK(later->send.adaptive);
   }
 
+  TEST_CASE("a plan for an API that this version does not have is not sent by another") {
+    auto settings = *settings_of({"run", "--job", "j", "--to", "us"});
+    const auto adopted = adopt_plan(settings, {{"op", "create"}, {"api", "later"}});
+    REQUIRE(adopted.has_error());
+    CHECK(adopted.error().code == Errc::input);
+    CHECK(adopted.error().what ==
+          "the plan is for --api later, which this idmerge does not have: run it with the version "
+          "that planned it");
+    REQUIRE(
+        adopt_plan(settings, {{"op", "create"}, {"api", "import"}, {"project_mode", "original"}}));
+    CHECK(settings.send.service->name == "import");
+    CHECK(settings.plan.api == "import");
+  }
+
   TEST_CASE("the import API has its own pace, and needs to know the project's mode") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
                                        "--project-mode", "original", "--project-id", "1"});
