@@ -354,13 +354,15 @@ const std::array entries{
     OptionEntry{"alias-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "for alias: field of the alias; default: alias",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.alias_field, t); }},
-    OptionEntry{"distinct-id-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
+    OptionEntry{"distinct-id-field", Kind::column, "NAME|#N|/POINTER", "", role::plan,
+                "Input", on_both,
                 "for alias: field of the distinct id; default: distinct_id",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.distinct_id_field, t); }},
     OptionEntry{"id-fields", Kind::column, "A,B", "", role::plan, "Input", on_both,
                 "for merge: two fields whose ids have no sides; default: $distinct_ids",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.id_fields, t); }},
-    OptionEntry{"op-field", Kind::column, "NAME|#N|/POINTER", "", role::plan | role::kind, "Input", on_both,
+    OptionEntry{"op-field", Kind::column, "NAME|#N|/POINTER", "", role::plan | role::kind,
+                "Input", on_both,
                 "field that names the verb of each row",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.op_field, t); }},
     OptionEntry{"order-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
@@ -369,7 +371,8 @@ const std::array entries{
                 "none, and for --max-rejected",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.order_field, t); }},
     OptionEntry{"delimiter", Kind::text, "CHAR", "", role::plan, "Input", on_both,
-                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter}.in_plan_as({"delimiter"}, planned_delimiter),
+                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter}
+        .in_plan_as({"delimiter"}, planned_delimiter),
     OptionEntry{"null-word", Kind::text, "WORD", "", role::plan, "Input", on_both,
                 "a word that means \"no id\", as \\N always does; may be given several times",
                 [](Text t, Settings& s) -> Done {
@@ -378,14 +381,18 @@ const std::array entries{
                   s.plan.row_reader.null_words.push_back(std::move(word));
                   return {};
                 },
-                0, Reach::everywhere, true}.in_plan_as({"null_words"}, planned_null_words),
+                0, Reach::everywhere, true}
+        .in_plan_as({"null_words"}, planned_null_words),
     OptionEntry{"no-header", Kind::toggle, "", "", role::plan, "Input", on_both,
                 "the first row is a row: name fields by position, #1",
                 [](Text t, Settings& s) -> Done {
                   s.plan.row_reader.no_header = is_on(t);
                   return {};
-                }}.in_plan_as({"header"}, [](const util::KeyValues& p) { return off_switch(p.get("header")); }),
-    OptionEntry{"row-max", Kind::size, "SIZE", "1MiB", role::plan, "Input", on_both, "longest row; a longer one is rejected",
+                }}
+        .in_plan_as({"header"},
+                    [](const util::KeyValues& p) { return off_switch(p.get("header")); }),
+    OptionEntry{"row-max", Kind::size, "SIZE", "1MiB", role::plan, "Input", on_both,
+                "longest row; a longer one is rejected",
         [](Text t, Settings& s) -> Done {
           const auto size = util::parse_size(t);
           if (!size) return size.error();
@@ -394,7 +401,8 @@ const std::array entries{
           }
           s.plan.row_reader.row_max = *size;
           return {};
-        }}.in_plan_as({"row_max"}, planned_row_max),
+        }}
+        .in_plan_as({"row_max"}, planned_row_max),
     OptionEntry{"last-row", Kind::choice, "hold|take", "hold", role::plan, "Input", on_both,
                 "what to do with a last row that alone has no line end, as when its writer died "
                 "over it",
@@ -404,7 +412,8 @@ const std::array entries{
                 }},
     OptionEntry{"allow", Kind::choice, "ragged,lazy-quotes", "", role::plan, "Input", on_both,
                 "take rows with fields missing or left over; quotes inside unquoted fields",
-                set_allow}.in_plan_as({"allow_ragged", "allow_lazy_quotes"}, planned_allow),
+                set_allow}
+        .in_plan_as({"allow_ragged", "allow_lazy_quotes"}, planned_allow),
     OptionEntry{"blank", Kind::choice, "skip|reject", "skip", role::plan, "Input", on_both,
                 "what to do with a row of which one side is blank",
                 [](Text t, Settings& s) {
@@ -419,7 +428,8 @@ const std::array entries{
                   if (t == "all") return {};
                   return put(s.plan.reject_samples, util::parse_count_or(t, "all"));
                 }},
-    OptionEntry{"expect-files", Kind::count, "N", "", role::plan | role::guard, "Input", on_both, "another number of input files is an error",
+    OptionEntry{"expect-files", Kind::count, "N", "", role::plan | role::guard, "Input", on_both,
+                "another number of input files is an error",
         [](Text t, Settings& s) { return put(s.plan.row_reader.expect_files, util::parse_count(t)); }},
     OptionEntry{"expect-rows", Kind::count, "N|any", "", role::plan | role::guard, "Input", on_both,
                 "another number of rows is an error; needed for run -, where a dead query looks "
@@ -429,10 +439,12 @@ const std::array entries{
                   if (t == "any") return {};
                   return put(s.plan.row_reader.expect_rows, util::parse_count_or(t, "any"));
                 }},
-    OptionEntry{"min-rows", Kind::count, "N", "0", role::plan | role::guard, "Input", on_both, "fewer rows are an error",
+    OptionEntry{"min-rows", Kind::count, "N", "0", role::plan | role::guard, "Input", on_both,
+                "fewer rows are an error",
                 [](Text t, Settings& s) { return put(s.plan.row_reader.min_rows, util::parse_count(t)); }},
 
-    OptionEntry{"op", Kind::choice, "create|alias|merge", "create", role::plan | role::kind, "Verb", on_both,
+    OptionEntry{"op", Kind::choice, "create|alias|merge", "create", role::plan | role::kind,
+                "Verb", on_both,
                 "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
                 "distinct ids",
                 [](Text t, Settings& s) {
@@ -442,7 +454,8 @@ const std::array entries{
                                  Choice<input::Op>{"merge", input::Op::merge}});
                 }},
 
-    OptionEntry{"on-conflict", Kind::choice, "hold|earliest|latest|send", "hold", role::plan | role::guard, "Guards", on_both,
+    OptionEntry{"on-conflict", Kind::choice, "hold|earliest|latest|send", "hold",
+                role::plan | role::guard, "Guards", on_both,
         "an anonymous id claimed by two users: hold all its rows, send the claim that is first or "
         "last by --order-field, or send every claim",
         [](Text t, Settings& s) { return choose(s.plan.resolver.on_conflict, t, conflict_words); }},
@@ -454,9 +467,11 @@ const std::array entries{
                 "what was decided about anonymous ids in doubt: the list of show --held, with its "
                 "column decision filled in: a user, never, or later",
                 [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
-    OptionEntry{"max-cluster", Kind::count, "N|none", "499", role::plan | role::guard, "Guards", on_both,
+    OptionEntry{"max-cluster", Kind::count, "N|none", "499", role::plan | role::guard,
+                "Guards", on_both,
                 "hold clusters of more ids than this; none for project mode simplified",
-                set_max_cluster}.in_plan_as({"max_cluster"}, planned_max_cluster),
+                set_max_cluster}
+        .in_plan_as({"max_cluster"}, planned_max_cluster),
     OptionEntry{"max-cluster", Kind::count, "N|none", "499", role::none, "Guards", on_emulator,
                 "refuse what would make a cluster of more ids; none for project mode simplified",
                 set_max_cluster},
@@ -465,60 +480,77 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   s.plan.resolver.collapse = !is_on(t);
                   return {};
-                }}.in_plan_as({"collapse"}, [](const util::KeyValues& p) { return off_switch(p.get("collapse")); }),
-    OptionEntry{"max-rejected", Kind::limit, "N|P%|none", "5%", role::run | role::guard, "Guards", on_both,
+                }}
+        .in_plan_as({"collapse"},
+                    [](const util::KeyValues& p) { return off_switch(p.get("collapse")); }),
+    OptionEntry{"max-rejected", Kind::limit, "N|P%|none", "5%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when more rows are rejected, or have an order that cannot be read, "
                 "of those that name a pair (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_rejected, util::parse_limit(t)); }},
-    OptionEntry{"max-held", Kind::limit, "N|P%|none", "5%", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"max-held", Kind::limit, "N|P%|none", "5%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when more links are held (exit 6), besides those that lost to the claim which "
                 "--on-conflict earliest or latest prefers",
                 [](Text t, Settings& s) { return put(s.max_held, util::parse_limit(t)); }},
-    OptionEntry{"max-links", Kind::limit, "N|P%|none", "none", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"max-links", Kind::limit, "N|P%|none", "none", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when more links are to be sent, or more than such a share, 150% say, "
                 "of those that the job of --last-job had to send (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_links, util::parse_limit(t, 10'000)); }},
-    OptionEntry{"last-job", Kind::directory_or_none, "DIR|none", "", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"last-job", Kind::directory_or_none, "DIR|none", "", role::run | role::guard,
+                "Guards", on_both,
                 "directory of the last finished job of the same kind, for --max-links P%; none: "
                 "there is none yet, so that P% stops nothing; a directory of that name is ./none",
                 [](Text t, Settings& s) { return put_text(s.last_job, t); }},
-    OptionEntry{"max-uuid-lead", Kind::share, "P%|none", "25%", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"max-uuid-lead", Kind::share, "P%|none", "25%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
                 "by more than this: the columns look swapped (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_uuid_lead, t, "25%"); }},
-    OptionEntry{"max-user-share", Kind::share, "P%|none", "1%", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"max-user-share", Kind::share, "P%|none", "1%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when one user claims more than this share of all anonymous ids, and "
                 "more than 100 of them: an id that many people share? (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_user_share, t, "1%"); }},
-    OptionEntry{"max-decimals", Kind::share, "P%|none", "50%", role::run | role::guard, "Guards", on_both,
+    OptionEntry{"max-decimals", Kind::share, "P%|none", "50%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when on one side more ids than this are numbers such as 12345.0, "
                 "which were 12345 before pandas read them (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_decimals, t, "50%"); }},
-    OptionEntry{"max-refused", Kind::limit, "N|P%|none", "1%", role::run | role::guard, "Guards", on_run,
+    OptionEntry{"max-refused", Kind::limit, "N|P%|none", "1%", role::run | role::guard,
+                "Guards", on_run,
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
-    OptionEntry{"canary", Kind::count, "N", "", role::run | role::guard | role::once, "Guards", on_run,
+    OptionEntry{"canary", Kind::count, "N", "", role::run | role::guard | role::once,
+                "Guards", on_run,
                 "stop when so many links in all are settled, to look at them first (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.canary, count_within(t, 1, UINT64_MAX));
                 }},
-    OptionEntry{"approve", Kind::text, "PLAN_ID", "", role::consent | role::guard | role::again, "Guards", on_run,
+    OptionEntry{"approve", Kind::text, "PLAN_ID", "", role::consent | role::guard | role::again,
+                "Guards", on_run,
                 "send this plan without asking, and no other; only from the command line",
                 set_approve, 0, Reach::flag_strict},
-    OptionEntry{"yes", Kind::toggle, "", "", role::consent | role::guard | role::again, "Guards", on_run, "send without asking; only from the command line",
+    OptionEntry{"yes", Kind::toggle, "", "", role::consent | role::guard | role::again,
+                "Guards", on_run,
+                "send without asking; only from the command line",
                 [](Text t, Settings& s) -> Done {
                   s.yes = is_on(t);
                   return {};
                 },
                 0, Reach::flag_strict},
 
-    OptionEntry{"to", Kind::text, "us|eu|in|emulator|URL", "", role::run | role::again, "Target", on_run,
+    OptionEntry{"to", Kind::text, "us|eu|in|emulator|URL", "", role::run | role::again,
+                "Target", on_run,
                 "where to send; there is no default. emulator: one inside this process",
                 set_to},
-    OptionEntry{"api", Kind::choice, "identity|import", "identity", role::plan | role::kind | role::project, "Target", on_both,
+    OptionEntry{"api", Kind::choice, "identity|import", "identity",
+                role::plan | role::kind | role::project, "Target", on_both,
                 "identity: one link a request; import: batches of links, needs --project-mode",
                 set_api},
-    OptionEntry{"project-mode", Kind::choice, "original|simplified|legacy", "", role::plan | role::kind | role::project, "Target", on_both | on_emulator,
+    OptionEntry{"project-mode", Kind::choice, "original|simplified|legacy", "",
+                role::plan | role::kind | role::project, "Target", on_both | on_emulator,
                 "how the project resolves identities",
                 [](Text t, Settings& s) -> Done {
                   auto chosen =
@@ -528,7 +560,8 @@ const std::array entries{
                                         Choice<plan::ProjectMode>{"legacy", plan::ProjectMode::legacy}});
                   if (chosen) s.plan.project_mode = t;
                   return chosen;
-                }}.in_plan_as({"project_mode"}, planned_project_mode),
+                }}
+        .in_plan_as({"project_mode"}, planned_project_mode),
     OptionEntry{"project-id", Kind::count, "N", "", role::run, "Target", on_run | on_emulator,
                 "number of the project, to be shown and recorded", set_project_id},
     OptionEntry{"proxy", Kind::text, "URL", "", role::run, "Target", on_run,
@@ -550,11 +583,13 @@ const std::array entries{
                 "its key (PEM); default: in the file of --client-cert",
                 [](Text t, Settings& s) { return put_text(s.send.tls.client_key, t); }},
 
-    OptionEntry{"credentials", Kind::file, "FILE", "", role::secret | role::again, "Secrets", on_run,
+    OptionEntry{"credentials", Kind::file, "FILE", "", role::secret | role::again,
+                "Secrets", on_run,
                 "lines MIXPANEL_TOKEN=, MIXPANEL_USERNAME=, MIXPANEL_SECRET=, instead of the "
                 "environment; a private file",
                 [](Text t, Settings& s) { return put_text(s.credentials.file, t); }},
-    OptionEntry{"credentials-command", Kind::text, "CMD", "", role::secret | role::again, "Secrets", on_run,
+    OptionEntry{"credentials-command", Kind::text, "CMD", "", role::secret | role::again,
+                "Secrets", on_run,
                 "a program that prints such lines within 30s; run without a shell",
                 [](Text t, Settings& s) { return put_text(s.credentials.command, t); }},
 
@@ -562,7 +597,8 @@ const std::array entries{
                 "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
                 "input file",
                 set_job},
-    OptionEntry{"job", Kind::directory, "DIR", "", role::none, "Job", on_show | on_status | on_explain | on_rate,
+    OptionEntry{"job", Kind::directory, "DIR", "", role::none,
+                "Job", on_show | on_status | on_explain | on_rate,
                 "directory of the job; must be given", set_job},
     OptionEntry{"memory", Kind::size, "SIZE", "", role::none, "Job", on_both,
                 "for planning; beyond it the census goes on on disk; default: half of what the "
@@ -580,7 +616,8 @@ const std::array entries{
     OptionEntry{"spill-dir", Kind::directory, "DIR", "", role::none, "Job", on_both,
                 "where the census goes on when memory is used up; default: the job",
                 [](Text t, Settings& s) { return put_text(s.plan.spill_dir, t); }},
-    OptionEntry{"dry-run", Kind::toggle, "", "", role::none, "Job", on_run, "all the checks and the plan, nothing sent",
+    OptionEntry{"dry-run", Kind::toggle, "", "", role::none, "Job", on_run,
+                "all the checks and the plan, nothing sent",
                 [](Text t, Settings& s) -> Done {
                   s.dry_run = is_on(t);
                   return {};
@@ -593,18 +630,23 @@ const std::array entries{
                   return {};
                 }},
 
-    OptionEntry{"links", Kind::toggle, "", "", role::none, "Show", on_show, "every link with its verdict",
+    OptionEntry{"links", Kind::toggle, "", "", role::none, "Show", on_show,
+                "every link with its verdict",
                 [](Text, Settings& s) { return set_show(ShowWhat::links, s); }, 0, Reach::flag},
-    OptionEntry{"held", Kind::toggle, "", "", role::none, "Show", on_show, "rows that are held, and why",
+    OptionEntry{"held", Kind::toggle, "", "", role::none, "Show", on_show,
+                "rows that are held, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::held, s); }, 0, Reach::flag},
-    OptionEntry{"rejected", Kind::toggle, "", "", role::none, "Show", on_show, "rows that cannot be used, and why",
+    OptionEntry{"rejected", Kind::toggle, "", "", role::none, "Show", on_show,
+                "rows that cannot be used, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::rejected, s); }, 0, Reach::flag},
-    OptionEntry{"refused", Kind::toggle, "", "", role::none, "Show", on_show, "links that the service refused, and why",
+    OptionEntry{"refused", Kind::toggle, "", "", role::none, "Show", on_show,
+                "links that the service refused, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
     OptionEntry{"in-doubt", Kind::toggle, "", "", role::none, "Show", on_show,
                 "links that were sent without a certain answer: open, or settled as ambiguous",
                 [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
-    OptionEntry{"format", Kind::choice, "csv|ndjson", "csv", role::none, "Show", on_show, "of these lists",
+    OptionEntry{"format", Kind::choice, "csv|ndjson", "csv", role::none, "Show", on_show,
+                "of these lists",
                 [](Text t, Settings& s) {
                   return choose(s.show_format, t,
                                 std::array{Choice<ShowFormat>{"csv", ShowFormat::csv},
@@ -612,14 +654,16 @@ const std::array entries{
                 },
                 0, Reach::flag},
 
-    OptionEntry{"format", Kind::choice, "text|ndjson", "text", role::none, "Show", on_explain, "for people or for programs",
+    OptionEntry{"format", Kind::choice, "text|ndjson", "text", role::none, "Show", on_explain,
+                "for people or for programs",
                 [](Text t, Settings& s) {
                   return choose(s.explain_as_json, t,
                                 std::array{Choice<bool>{"text", false}, Choice<bool>{"ndjson", true}});
                 },
                 0, Reach::flag},
 
-    OptionEntry{"progress", Kind::choice, "auto|always|never", "auto", role::none, "Output", on_both,
+    OptionEntry{"progress", Kind::choice, "auto|always|never", "auto", role::none,
+                "Output", on_both,
                 "a line that shows rate and time left; auto: on a terminal",
                 [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
     OptionEntry{"stats", Kind::duration, "DURATION", "5m", role::none, "Output", on_both,
@@ -628,18 +672,22 @@ const std::array entries{
     OptionEntry{"summary", Kind::text, "FILE|-", "", role::none, "Output", on_both,
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
-    OptionEntry{"show-ids", Kind::choice, "auto|always|never", "auto", role::none, "Output", on_both | on_show | on_explain,
+    OptionEntry{"show-ids", Kind::choice, "auto|always|never", "auto", role::none,
+                "Output", on_both | on_show | on_explain,
                 "ids in census, messages and explanations; auto: on a terminal only, else masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
-    OptionEntry{"fail-on", Kind::choice, "FATES|none", "rejected,held,refused", role::run, "Output", on_run,
+    OptionEntry{"fail-on", Kind::choice, "FATES|none", "rejected,held,refused", role::run,
+                "Output", on_run,
                 "end with 3 instead of 0 when rows met one of these fates; held: besides those that lost "
                 "to the claim which --on-conflict prefers", set_fail_on},
-    OptionEntry{"quiet", Kind::toggle, "", "", role::none, "Output", on_both, "silent exactly when the exit code is 0",
+    OptionEntry{"quiet", Kind::toggle, "", "", role::none, "Output", on_both,
+                "silent exactly when the exit code is 0",
                 [](Text t, Settings& s) -> Done {
                   s.output.quiet = is_on(t);
                   return {};
                 }},
-    OptionEntry{"log-level", Kind::choice, "debug|info|warning|error", "info", role::none, "Output", on_all,
+    OptionEntry{"log-level", Kind::choice, "debug|info|warning|error", "info", role::none,
+                "Output", on_all,
                 "what is said on stderr",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.level, t,
@@ -664,7 +712,8 @@ const std::array entries{
                   return put_text(unused, t);
                 }},
 
-    OptionEntry{"listen", Kind::text, "ADDRESS:PORT", "127.0.0.1:8080", role::none, "Emulator", on_emulator,
+    OptionEntry{"listen", Kind::text, "ADDRESS:PORT", "127.0.0.1:8080", role::none,
+                "Emulator", on_emulator,
                 "where to listen; port 0: a free one",
                 [](Text t, Settings& s) { return put_text(s.emulator.listen, t); }},
     OptionEntry{"allow-remote", Kind::toggle, "", "", role::none, "Emulator", on_emulator,
@@ -696,7 +745,8 @@ const std::array entries{
                 [](Text t, Settings& s) {
                   return put(s.emulator.connections_max, count_within(t, 1, 100'000));
                 }},
-    OptionEntry{"latency", Kind::duration, "DURATION", "0", role::none, "Emulator", on_emulator, "between a request and its answer",
+    OptionEntry{"latency", Kind::duration, "DURATION", "0", role::none, "Emulator", on_emulator,
+                "between a request and its answer",
         [](Text t, Settings& s) {
           return put(s.emulator.latency, duration_within(t, 0ms, 10min));
         }},
@@ -711,7 +761,8 @@ const std::array entries{
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
                 }},
-    OptionEntry{"seed", Kind::count, "N", "1", role::none, "Emulator", on_emulator, "of the mishaps and refusals by lot",
+    OptionEntry{"seed", Kind::count, "N", "1", role::none, "Emulator", on_emulator,
+                "of the mishaps and refusals by lot",
                 [](Text t, Settings& s) { return put(s.emulator.service.seed, util::parse_count(t)); }},
     OptionEntry{"silent", Kind::toggle, "", "", role::none, "Emulator", on_emulator,
                 "accept what the project's rules refuse and do nothing, as the real service does",
@@ -719,7 +770,8 @@ const std::array entries{
                   s.emulator.service.silent = is_on(t);
                   return {};
                 }},
-    OptionEntry{"serve", Kind::choice, "both|identity|import", "both", role::none, "Emulator", on_emulator,
+    OptionEntry{"serve", Kind::choice, "both|identity|import", "both", role::none,
+                "Emulator", on_emulator,
                 "answer only one of the two APIs, 404 to the other",
                 [](Text t, Settings& s) {
                   return choose(s.emulator.service.api, t,
@@ -800,7 +852,8 @@ const std::array entries{
                 [](Text t, Settings& s) -> Done {
                   s.send.adaptive = !is_on(t);
                   return {};
-                }}.opposite("adaptive"),
+                }}
+        .opposite("adaptive"),
     OptionEntry{"connections", Kind::count, "N", "16", role::run, "Pace", on_run,
         "connections to the service at most, opened as needed and kept",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
@@ -810,7 +863,8 @@ const std::array entries{
     OptionEntry{"batch", Kind::count, "N", "2000", role::run, "Pace", on_both,
         "for --api import: most links of a request; the service takes 2,000",
         [](Text t, Settings& s) {
-          return put(s.send.service_api.batch_links_max, count_within(t, 1, send::largest_request_links()));
+          return put(s.send.service_api.batch_links_max,
+                     count_within(t, 1, send::largest_request_links()));
         }},
     OptionEntry{"batch-bytes", Kind::size, "SIZE", "9500kB", role::run, "Pace", on_run,
         "for --api import: most bytes of a request before gzip; the service takes 10 MB",
@@ -828,25 +882,31 @@ const std::array entries{
     OptionEntry{"attempts", Kind::count, "N", "10", role::run, "Pace", on_run,
         "then a link that fails while others succeed is parked: pending, tried again later",
         [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
-    OptionEntry{"backoff-min", Kind::duration, "DURATION", "2s", role::run, "Pace", on_run, "shortest wait before another attempt",
+    OptionEntry{"backoff-min", Kind::duration, "DURATION", "2s", role::run, "Pace", on_run,
+                "shortest wait before another attempt",
         [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
-    OptionEntry{"backoff-max", Kind::duration, "DURATION", "60s", role::run, "Pace", on_run, "longest wait before any attempt",
+    OptionEntry{"backoff-max", Kind::duration, "DURATION", "60s", role::run, "Pace", on_run,
+                "longest wait before any attempt",
         [](Text t, Settings& s) { return put(s.send.backoff_max, duration_within(t, 1ms, 24h)); }},
     OptionEntry{"give-up-after", Kind::duration, "DURATION", "15m", role::run, "Pace", on_run,
                 "end when nothing has succeeded for so long (exit 5): run again later",
                 [](Text t, Settings& s) {
                   return put(s.send.give_up_after, duration_within(t, 1ms, 24h * 365));
                 }},
-    OptionEntry{"timeout", Kind::duration, "DURATION", "30s", role::run, "Pace", on_run, "of one request",
+    OptionEntry{"timeout", Kind::duration, "DURATION", "30s", role::run, "Pace", on_run,
+                "of one request",
         [](Text t, Settings& s) { return put(s.send.timeout, duration_within(t, 1ms, 1h)); }},
     OptionEntry{"drain", Kind::duration, "DURATION", "10s", role::run, "Pace", on_run,
                 "how long requests under way may take after a first SIGINT or SIGTERM",
                 [](Text t, Settings& s) { return put(s.send.drain, duration_within(t, 0ms, 1h)); }},
-    OptionEntry{"max-duration", Kind::duration, "DURATION", "", role::run | role::once, "Pace", on_run, "stop sending after so long (exit 10)",
+    OptionEntry{"max-duration", Kind::duration, "DURATION", "", role::run | role::once,
+                "Pace", on_run,
+                "stop sending after so long (exit 10)",
         [](Text t, Settings& s) {
           return put(s.send.max_duration, duration_within(t, 1ms, 24h * 365));
         }},
-    OptionEntry{"max-requests", Kind::count, "N", "", role::run | role::once, "Pace", on_run, "stop after so many requests (exit 8)",
+    OptionEntry{"max-requests", Kind::count, "N", "", role::run | role::once, "Pace", on_run,
+                "stop after so many requests (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.max_requests, count_within(t, 1, UINT64_MAX));
                 }},
