@@ -25,6 +25,7 @@
 #include "cli/show.hpp"
 #include "cli/status.hpp"
 #include "plan/job_paths.hpp"
+#include "plan/progress_fan_out.hpp"
 #include "send/local_time.hpp"
 #include "send/rate_control.hpp"
 #include "util/exceptions.hpp"
@@ -108,9 +109,9 @@ bool passes(const Error& error) {
   if (error.code == Errc::outage || error.code == Errc::locked || error.code == Errc::interrupted) {
     return true;
   }
-  // The export may be complete by then.
-  return error.code == Errc::input &&
-         (error.what.starts_with("--expect-") || error.what.starts_with("--min-rows:"));
+  // A guard against incomplete inputs: the export may be complete by then.
+  const auto* const option = find_option(error.subject);
+  return error.code == Errc::input && option != nullptr && option->has(role::guard);
 }
 
 /// Prevents core files, because a crash must not leave the secrets of a run in one. To get a core
@@ -247,12 +248,14 @@ class App {
     const bool draws = is_on(settings.output.progress, STDERR_FILENO) && !settings.output.quiet;
     ProgressListener progress({.line = draws, .stats = settings.output.stats}, log, line,
                               [&] { return signals.take_status_request(); });
+    plan::ProgressFanOut listeners{&progress};
     const util::IdMask mask(is_on(settings.output.show_ids, STDERR_FILENO));
     settings.plan.row_reader.mask = mask;
     settings.send.mask = mask;
     CommandContext context{.files = files_,
                            .log = log,
                            .progress = progress,
+                           .listeners = listeners,
                            .signals = signals,
                            .environment = process_environment(),
                            .ask = ask_on_terminal([&] { return signals.stop().asked() > 0; }),

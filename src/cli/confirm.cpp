@@ -21,7 +21,7 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
 
 /// Describes the destination: project, region, host, user and token.
 std::string destination_text(const Consent& consent) {
-  const auto where = net::region(consent.target);
+  const auto where = consent.region;
   const auto project = consent.project_id.empty()
                            ? std::string("the project of this token")
                            : fmt::format("project {}", util::printable(consent.project_id));

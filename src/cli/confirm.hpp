@@ -27,13 +27,14 @@ struct Consent {
   std::uint64_t billable_events = 0;      // one per link to send; 0: the mode bills none
   std::optional<std::uint64_t> canary{};  // number of settled links after which the run stops
   net::Target target;
-  std::string project_id;  // may be empty
+  std::string_view region;  // title of the region of the service; empty for other hosts
+  std::string project_id;   // may be empty
   std::string username;
   std::string token;  // masked
 };
 
 /// "This will link 98,412,003 anonymous ids to 31,020,551 users in project 2195193 (EU,
-/// api-eu.mixpanel.com, as etl.12345, token …9f3c). It cannot be undone."
+/// api-eu.example.com, as etl.12345, token …9f3c). It cannot be undone."
 std::string sentence(const Consent& consent);
 
 /// Returns whether an emulator could listen at `target`: plain HTTP on this machine. Whether one

@@ -29,17 +29,16 @@ namespace {
 constexpr std::size_t output_bytes_max = 64 * 1024;
 
 struct Field {
-  std::string_view name;
-  std::string_view old_name;  // the name in Mixpanel's own tools and mixpanel-import
+  send::VariableName variable;
   util::Secret Credentials::*member;
   std::string_view (*problem)(std::string_view value);
 };
 
-constexpr std::array fields{
-    Field{"MIXPANEL_TOKEN", "MP_TOKEN", &Credentials::token, net::token_problem},
-    Field{"MIXPANEL_USERNAME", "MP_ACCT", &Credentials::username, net::user_name_problem},
-    Field{"MIXPANEL_SECRET", "MP_PASS", &Credentials::secret, net::secret_problem},
-};
+std::array<Field, 3> fields_of(const send::CredentialNames& names) {
+  return {Field{names.token, &Credentials::token, net::token_problem},
+          Field{names.username, &Credentials::username, net::user_name_problem},
+          Field{names.secret, &Credentials::secret, net::secret_problem}};
+}
 
 struct Descriptor {
   int fd = -1;
@@ -59,32 +58,42 @@ Error usage(std::string what) {
 
 /// Returns whether a name was probably meant as a variable. Any other text may be a secret with an
 /// = in it and must not be printed.
-bool is_misspelt(std::string_view name) {
-  return name.starts_with("MP_") || name.find("MIXPANEL") != std::string_view::npos ||
-         name.find("mixpanel") != std::string_view::npos;
+bool is_misspelt(std::string_view name, const send::CredentialNames& names) {
+  const auto prefix_of = [](std::string_view variable) {
+    return variable.substr(0, variable.find('_') + 1);
+  };
+  std::string prefix(prefix_of(names.token.name));
+  if (prefix.ends_with('_')) prefix.pop_back();
+  std::string lower = prefix;
+  for (char& c : lower)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  const auto old_prefix = prefix_of(names.token.old_name);
+  return (!old_prefix.empty() && name.starts_with(old_prefix)) ||
+         (!prefix.empty() && (name.find(prefix) != std::string_view::npos ||
+                              name.find(lower) != std::string_view::npos));
 }
 
 /// Stores the value of `name` in the field it names. Errors: usage, without the value.
-Result<void> take(Credentials& found, std::string_view name, const util::Secret& value,
-                  std::string_view where) {
-  for (const auto& field : fields) {
-    if (name != field.name && name != field.old_name) continue;
+Result<void> take(const send::CredentialNames& names, Credentials& found, std::string_view name,
+                  const util::Secret& value, std::string_view where) {
+  for (const auto& field : fields_of(names)) {
+    if (name != field.variable.name && name != field.variable.old_name) continue;
     auto& place = found.*field.member;
     if (!place.empty() && !(place == value)) {
       return usage(fmt::format("{}: {} and {} are both set and differ: unset one of them", where,
-                               field.name, field.old_name));
+                               field.variable.name, field.variable.old_name));
     }
     place = value;
     return {};
   }
-  return usage(fmt::format(
-      "{}: {} is none of MIXPANEL_TOKEN, MIXPANEL_USERNAME and "
-      "MIXPANEL_SECRET: write one NAME=value a line",
-      where,
-      is_misspelt(name) ? fmt::format("\"{}\"", util::printable(name)) : "the text before its ="));
+  return usage(fmt::format("{}: {} is none of {}, {} and {}: write one NAME=value a line", where,
+                           is_misspelt(name, names) ? fmt::format("\"{}\"", util::printable(name))
+                                                    : "the text before its =",
+                           names.token.name, names.username.name, names.secret.name));
 }
 
-Result<Credentials> parse_lines(std::string_view text, const std::string& where) {
+Result<Credentials> parse_lines(const send::CredentialNames& names, std::string_view text,
+                                const std::string& where) {
   Credentials found;
   std::size_t number = 0;
   while (!text.empty()) {
@@ -98,11 +107,12 @@ Result<Credentials> parse_lines(std::string_view text, const std::string& where)
       // The line is not printed, because it may be a secret.
       return usage(
           fmt::format("{}: line {} is not NAME=value: write for example "
-                      "MIXPANEL_TOKEN=0123456789abcdef",
-                      where, number));
+                      "{}=0123456789abcdef",
+                      where, number, names.token.name));
     }
-    if (auto taken = take(found, line.substr(0, equals), util::Secret(line.substr(equals + 1)),
-                          fmt::format("{}: line {}", where, number));
+    if (auto taken =
+            take(names, found, line.substr(0, equals), util::Secret(line.substr(equals + 1)),
+                 fmt::format("{}: line {}", where, number));
         !taken) {
       return taken.error();
     }
@@ -118,13 +128,13 @@ bool is_private(const struct stat& info) {
   return others == 0 && (!group_reads || info.st_uid == 0);
 }
 
-Result<std::string> read_private_file(const std::string& path) {
+Result<std::string> read_private_file(const std::string& path, const send::CredentialNames& names) {
   const auto subject = fmt::format("--credentials: {}", util::printable(path));
   // With O_NONBLOCK a FIFO without a writer cannot block the program. Symbolic links are followed.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd < 0) {
-    return usage(fmt::format("{}: {}: name a file with lines such as MIXPANEL_TOKEN=...", subject,
-                             std::generic_category().message(errno)));
+    return usage(fmt::format("{}: {}: name a file with lines such as {}=...", subject,
+                             std::generic_category().message(errno), names.token.name));
   }
   struct stat info {};
   if (::fstat(file.fd, &info) != 0) return util::system_error(subject, errno);
@@ -161,7 +171,7 @@ Result<Credentials> from_file_or_command(const CredentialSources& sources) {
   std::string where;
   if (!sources.file.empty()) {
     where = fmt::format("--credentials: {}", util::printable(sources.file));
-    text = read_private_file(sources.file);
+    text = read_private_file(sources.file, sources.names);
   } else if (!sources.command.empty()) {
     where = "--credentials-command";
     const auto words = split_words(sources.command);
@@ -170,16 +180,16 @@ Result<Credentials> from_file_or_command(const CredentialSources& sources) {
     if (!text) text = Error{text.error().code, where + ": " + text.error().what};
   }
   if (!text) return text.error();
-  auto found = parse_lines(*text, where);
+  auto found = parse_lines(sources.names, *text, where);
   util::wipe(*text);
   return found;
 }
 
 /// Errors: usage, without the value.
-Result<void> check_usable(const Credentials& found) {
-  for (const auto& field : fields) {
+Result<void> check_usable(const Credentials& found, const send::CredentialNames& names) {
+  for (const auto& field : fields_of(names)) {
     const auto problem = field.problem((found.*field.member).reveal());
-    if (!problem.empty()) return usage(fmt::format("{}: {}", field.name, problem));
+    if (!problem.empty()) return usage(fmt::format("{}: {}", field.variable.name, problem));
   }
   return {};
 }
@@ -211,7 +221,7 @@ Result<pid_t> spawn(const std::vector<std::string>& words, int out_fd) {
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
-    return usage(fmt::format("{}: {}: name a program that prints lines such as MIXPANEL_TOKEN=...",
+    return usage(fmt::format("{}: {}: name a program that prints NAME=value lines",
                              util::printable(words[0]), std::generic_category().message(failed)));
   }
   return pid;
@@ -250,11 +260,13 @@ Result<Credentials> find_credentials(const CredentialSources& sources,
   auto found = from_file_or_command(sources);
   if (!found) return found;
   Credentials environmental;
-  for (const auto& field : fields) {
-    for (const auto name : {field.name, field.old_name}) {
+  for (const auto& field : fields_of(sources.names)) {
+    for (const auto name : {field.variable.name, field.variable.old_name}) {
+      if (name.empty()) continue;
       auto value = environment(std::string(name));
       if (!value || value->empty()) continue;
-      const auto taken = take(environmental, name, util::Secret(*value), "environment");
+      const auto taken =
+          take(sources.names, environmental, name, util::Secret(*value), "environment");
       util::wipe(*value);
       if (!taken) return taken.error();
     }
@@ -264,12 +276,12 @@ Result<Credentials> find_credentials(const CredentialSources& sources,
   return found;
 }
 
-Result<void> check_complete(const Credentials& found) {
+Result<void> check_complete(const Credentials& found, const send::CredentialNames& names) {
   std::string missing;
-  for (const auto& field : fields) {
+  for (const auto& field : fields_of(names)) {
     if (!(found.*field.member).empty()) continue;
     missing += missing.empty() ? "" : ", ";
-    missing += field.name;
+    missing += field.variable.name;
   }
   if (!missing.empty()) {
     return usage(
@@ -277,14 +289,14 @@ Result<void> check_complete(const Credentials& found) {
                     "--credentials FILE or --credentials-command CMD",
                     missing, missing.find(',') == std::string::npos ? "it" : "them"));
   }
-  return check_usable(found);
+  return check_usable(found, names);
 }
 
 Result<Credentials> load_credentials(const CredentialSources& sources,
                                      const Environment& environment) {
   auto found = find_credentials(sources, environment);
   if (!found) return found;
-  if (auto complete = check_complete(*found); !complete) return complete.error();
+  if (auto complete = check_complete(*found, sources.names); !complete) return complete.error();
   return found;
 }
 
@@ -322,7 +334,7 @@ Result<std::vector<std::string>> split_words(std::string_view command) {
   if (quote != 0) return usage("a quote is opened and never closed: close it");
   if (in_word) words.push_back(word);
   if (words.empty() || words[0].empty())
-    return usage("names no program: write for example \"pass show mixpanel\"");
+    return usage("names no program: write for example \"pass show tokens/idmerge\"");
   return words;
 }
 
@@ -361,8 +373,8 @@ Result<std::string> output_of(const std::vector<std::string>& words,
     if (got <= 0) break;
     text.append(piece.data(), static_cast<std::size_t>(got));
     if (text.size() > output_bytes_max) {
-      failed = Error{Errc::usage, fmt::format("{}: prints more than {}: it should print lines such "
-                                              "as MIXPANEL_TOKEN=...",
+      failed = Error{Errc::usage, fmt::format("{}: prints more than {}: it should print "
+                                              "NAME=value lines",
                                               subject, util::size_text(output_bytes_max))};
     }
   }

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "send/service_registry.hpp"
 #include "util/result.hpp"
 #include "util/secret.hpp"
 
@@ -35,6 +36,9 @@ struct CredentialSources {
   std::string file = {};     // Flag: --credentials
   std::string command = {};  // Flag: --credentials-command
   std::chrono::milliseconds command_timeout{30'000};
+
+  /// The variables of the service.
+  send::CredentialNames names = send::default_service().credentials;
 };
 
 /// A project token and a service account.
@@ -51,7 +55,7 @@ Result<Credentials> find_credentials(const CredentialSources& sources,
                                      const Environment& environment);
 
 /// Errors: usage if one of the secrets is missing or malformed.
-Result<void> check_complete(const Credentials& found);
+Result<void> check_complete(const Credentials& found, const send::CredentialNames& names);
 
 /// find_credentials() followed by check_complete().
 Result<Credentials> load_credentials(const CredentialSources& sources,

@@ -16,6 +16,7 @@
 #include "plan/plan_summary.hpp"
 #include "send/in_doubt.hpp"
 #include "send/run_log.hpp"
+#include "send/service_registry.hpp"
 #include "send/tally.hpp"
 #include "util/result.hpp"
 
@@ -57,6 +58,12 @@ struct JobSummary {
     return plan.options.get("project_mode") == "simplified" ? to_send() : 0;
   }
   bool finished() const { return run && run->checkpoint.finished; }
+
+  /// The service that the plan is for; the default if this version does not have it.
+  const send::ServiceFacts& service() const {
+    const auto* const service = send::find_service(plan.options.get("api"));
+    return service != nullptr ? *service : send::default_service();
+  }
 };
 
 /// Reads the job in a directory. Errors: usage if it is no job; input if it has no plan, or if

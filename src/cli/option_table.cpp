@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "input/formats.hpp"
+
 namespace idmerge::cli {
 namespace {
 
@@ -19,6 +21,14 @@ Error usage(std::string what) {
 template <class T>
 using Choice = std::pair<std::string_view, T>;
 
+/// The error for a text that is none of `words`.
+Error none_of(Text text, std::span<const std::string_view> words) {
+  const auto near = nearest(text, words);
+  return usage(fmt::format("\"{}\" is none of {}: {}", util::printable(text),
+                           fmt::join(words, ", "),
+                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+}
+
 /// Sets `place` to the choice named by the text.
 template <class T, std::size_t N>
 Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
@@ -29,10 +39,7 @@ Done choose(T& place, Text text, const std::array<Choice<T>, N>& choices) {
     place = choices[i].second;
     return {};
   }
-  const auto near = nearest(text, words);
-  return usage(fmt::format("\"{}\" is none of {}: {}", util::printable(text),
-                           fmt::join(words, ", "),
-                           near ? fmt::format("did you mean {}?", *near) : "write one of them"));
+  return none_of(text, words);
 }
 
 /// Sets `place`, or returns the error.
@@ -58,14 +65,6 @@ Result<std::uint64_t> count_within(Text text, std::uint64_t least, std::uint64_t
                              util::count_text(most)));
   }
   return count;
-}
-
-/// Parses a count, for an option that also accepts `word`; the error names both.
-Result<std::uint64_t> count_or(Text text, std::string_view word) {
-  auto count = util::parse_count(text);
-  if (count || count.error().what.ends_with("too large")) return count;
-  return usage(fmt::format("\"{}\" is not a whole number: write for example 10000, or {}",
-                           util::printable(text), word));
 }
 
 Result<std::chrono::milliseconds> duration_within(Text text, std::chrono::milliseconds least,
@@ -179,7 +178,7 @@ Done set_max_cluster(Text text, Settings& s) {
     s.max_cluster = 0;
     return {};
   }
-  if (const auto count = count_or(text, "none"); !count) return count.error();
+  if (const auto count = util::parse_count_or(text, "none"); !count) return count.error();
   return put(s.max_cluster, count_within(text, 2, 4'000'000'000));
 }
 
@@ -203,6 +202,30 @@ Done set_project_id(Text text, Settings& s) {
                              util::printable(text)));
   }
   s.send.service_api.project_id = text;
+  return {};
+}
+
+/// The host of a region depends on the service; see derive() in cli/settings.
+Done set_to(Text text, Settings& s) {
+  if (auto done = put_text(s.to, text); !done) return done;
+  if (s.own_emulator()) return {};
+  const auto regions = send::region_names();
+  if (std::find(regions.begin(), regions.end(), text) != regions.end()) return {};
+  return put(s.send.target,
+             net::parse_target(text, fmt::format("{}, emulator", fmt::join(regions, ", "))));
+}
+
+Done set_format(Text text, Settings& s) {
+  const auto format = input::parse_format(text);
+  if (!format) return none_of(text, input::format_names());
+  s.plan.row_reader.format = *format;
+  return {};
+}
+
+Done set_api(Text text, Settings& s) {
+  const auto* service = send::find_service(text);
+  if (service == nullptr) return none_of(text, send::service_names());
+  s.send.service = service;
   return {};
 }
 
@@ -244,6 +267,57 @@ Done set_require_auth(Text text, Settings& s) {
   return {};
 }
 
+// ---- What would have to be typed for a plan with these values
+
+std::vector<std::string> off_switch(std::string_view value) {
+  return value == "no" ? std::vector<std::string>{""} : std::vector<std::string>();
+}
+
+std::vector<std::string> planned_null_words(const util::KeyValues& planned) {
+  std::vector<std::string> texts;
+  for (std::string_view words = planned.get("null_words"); !words.empty();) {
+    const auto word = words.substr(0, words.find('\n'));
+    texts.emplace_back(word);
+    words.remove_prefix(std::min(words.size(), word.size() + 1));
+  }
+  return texts;
+}
+
+std::vector<std::string> planned_allow(const util::KeyValues& planned) {
+  std::vector<std::string_view> words;
+  if (planned.get("allow_ragged") == "yes") words.push_back("ragged");
+  if (planned.get("allow_lazy_quotes") == "yes") words.push_back("lazy-quotes");
+  if (words.empty()) return {};
+  return {fmt::format("{}", fmt::join(words, ","))};
+}
+
+std::vector<std::string> planned_delimiter(const util::KeyValues& planned) {
+  const auto delimiter = planned.get("delimiter");
+  if (delimiter.empty()) return {};
+  return {delimiter == "\t" ? "tab" : util::printable(delimiter)};
+}
+
+std::vector<std::string> planned_row_max(const util::KeyValues& planned) {
+  const auto size = planned.get("row_max");
+  if (size.empty() || size == std::to_string(input::RowReaderOptions{}.row_max)) return {};
+  return {fmt::format("{}B", size)};
+}
+
+/// Simplified projects have no cluster limit unless one is configured.
+std::vector<std::string> planned_max_cluster(const util::KeyValues& planned) {
+  const auto most = planned.get("max_cluster");
+  if (most == "0" && planned.get("project_mode") == "simplified") return {};
+  if (most == "0") return {"none"};
+  if (most.empty() || most == std::to_string(plan::ResolverOptions{}.max_cluster)) return {};
+  return {std::string(most)};
+}
+
+std::vector<std::string> planned_project_mode(const util::KeyValues& planned) {
+  const auto mode = planned.get("project_mode");
+  if (mode.empty() || mode == name(plan::ProjectMode::none)) return {};
+  return {std::string(mode)};
+}
+
 /// A lower limit would be used up by threads and buffers alone.
 constexpr std::uint64_t memory_min_bytes = 64ULL << 20U;
 
@@ -268,41 +342,38 @@ using namespace std::chrono_literals;
 // Add new options here.
 const std::array entries{
     // Options for what is done.
-    OptionEntry{"format", "auto|csv|tsv|ndjson", "auto", "Input", on_both,
+    OptionEntry{"format", Kind::choice, "auto|csv|tsv|ndjson", "auto", role::plan, "Input", on_both,
                 "how rows are written; auto: a file that starts with { is NDJSON, else CSV",
-                [](Text t, Settings& s) {
-                  return choose(s.plan.row_reader.format, t,
-                                std::array{Choice<input::Format>{"auto", input::Format::automatic},
-                                           Choice<input::Format>{"csv", input::Format::csv},
-                                           Choice<input::Format>{"tsv", input::Format::tsv},
-                                           Choice<input::Format>{"ndjson", input::Format::ndjson}});
-                }},
-    OptionEntry{"anon-field", "NAME|#N|/POINTER", "", "Input", on_both,
+                set_format},
+    OptionEntry{"anon-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "field of the anonymous id; default: anonymous_id, anon_id, $anon_id or device_id",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.anon_field, t); }},
-    OptionEntry{"user-field", "NAME|#N|/POINTER", "", "Input", on_both,
+    OptionEntry{"user-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "field of the user id; default: user_id, identified_id, $identified_id or $user_id",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.user_field, t); }},
-    OptionEntry{"alias-field", "NAME|#N|/POINTER", "", "Input", on_both,
+    OptionEntry{"alias-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "for alias: field of the alias; default: alias",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.alias_field, t); }},
-    OptionEntry{"distinct-id-field", "NAME|#N|/POINTER", "", "Input", on_both,
+    OptionEntry{"distinct-id-field", Kind::column, "NAME|#N|/POINTER", "", role::plan,
+                "Input", on_both,
                 "for alias: field of the distinct id; default: distinct_id",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.distinct_id_field, t); }},
-    OptionEntry{"id-fields", "A,B", "", "Input", on_both,
+    OptionEntry{"id-fields", Kind::column, "A,B", "", role::plan, "Input", on_both,
                 "for merge: two fields whose ids have no sides; default: $distinct_ids",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.id_fields, t); }},
-    OptionEntry{"op-field", "NAME|#N|/POINTER", "", "Input", on_both,
+    OptionEntry{"op-field", Kind::column, "NAME|#N|/POINTER", "", role::plan | role::kind,
+                "Input", on_both,
                 "field that names the verb of each row",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.op_field, t); }},
-    OptionEntry{"order-field", "NAME|#N|/POINTER", "", "Input", on_both,
+    OptionEntry{"order-field", Kind::column, "NAME|#N|/POINTER", "", role::plan, "Input", on_both,
                 "field with the order of rows: integers of one unit, or times (RFC 3339, or as "
                 "warehouses write them), all with a zone or all without; other values count as no "
                 "order, and for --max-rejected",
                 [](Text t, Settings& s) { return put_text(s.plan.row_reader.order_field, t); }},
-    OptionEntry{"delimiter", "CHAR", "", "Input", on_both,
-                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter},
-    OptionEntry{"null-word", "WORD", "", "Input", on_both,
+    OptionEntry{"delimiter", Kind::text, "CHAR", "", role::plan, "Input", on_both,
+                "between the fields of a CSV; default: a comma, for TSV a tab", set_delimiter}
+        .in_plan_as({"delimiter"}, planned_delimiter),
+    OptionEntry{"null-word", Kind::text, "WORD", "", role::plan, "Input", on_both,
                 "a word that means \"no id\", as \\N always does; may be given several times",
                 [](Text t, Settings& s) -> Done {
                   std::string word;
@@ -310,15 +381,18 @@ const std::array entries{
                   s.plan.row_reader.null_words.push_back(std::move(word));
                   return {};
                 },
-                0, Reach::everywhere, true},
-    OptionEntry{"no-header", "", "", "Input", on_both,
+                0, Reach::everywhere, true}
+        .in_plan_as({"null_words"}, planned_null_words),
+    OptionEntry{"no-header", Kind::toggle, "", "", role::plan, "Input", on_both,
                 "the first row is data: name fields by position, #1",
                 [](Text t, Settings& s) -> Done {
                   s.plan.row_reader.no_header = is_on(t);
                   return {};
-                }},
-    OptionEntry{
-        "row-max", "SIZE", "1MiB", "Input", on_both, "longest row; a longer one is rejected",
+                }}
+        .in_plan_as({"header"},
+                    [](const util::KeyValues& p) { return off_switch(p.get("header")); }),
+    OptionEntry{"row-max", Kind::size, "SIZE", "1MiB", role::plan, "Input", on_both,
+                "longest row; a longer one is rejected",
         [](Text t, Settings& s) -> Done {
           const auto size = util::parse_size(t);
           if (!size) return size.error();
@@ -327,47 +401,48 @@ const std::array entries{
           }
           s.plan.row_reader.row_max = *size;
           return {};
-        }},
-    OptionEntry{"last-row", "hold|take", "hold", "Input", on_both,
-                "what to do with a last row that lacks the line end which other rows have: its "
-                "writer may have been cut off",
+        }}
+        .in_plan_as({"row_max"}, planned_row_max),
+    OptionEntry{"last-row", Kind::choice, "hold|take", "hold", role::plan, "Input", on_both,
+                "what to do with a last row that lacks the line end which other rows have: its writer may have been cut off",
                 [](Text t, Settings& s) {
                   return choose(s.plan.row_reader.take_last_row, t,
                                 std::array{Choice<bool>{"hold", false}, Choice<bool>{"take", true}});
                 }},
-    OptionEntry{"allow", "ragged,lazy-quotes", "", "Input", on_both,
-                "ragged: accept rows with missing or extra fields; lazy-quotes: accept quotes "
-                "inside unquoted fields",
-                set_allow},
-    OptionEntry{"blank", "skip|reject", "skip", "Input", on_both,
+    OptionEntry{"allow", Kind::choice, "ragged,lazy-quotes", "", role::plan, "Input", on_both,
+                "ragged: accept rows with missing or extra fields; lazy-quotes: accept quotes inside unquoted fields",
+                set_allow}
+        .in_plan_as({"allow_ragged", "allow_lazy_quotes"}, planned_allow),
+    OptionEntry{"blank", Kind::choice, "skip|reject", "skip", role::plan, "Input", on_both,
                 "what to do with a row in which one side is blank",
                 [](Text t, Settings& s) {
                   return choose(
                       s.plan.validate.reject_blank, t,
                       std::array{Choice<bool>{"skip", false}, Choice<bool>{"reject", true}});
                 }},
-    OptionEntry{"reject-samples", "N|all", "all", "Input", on_both,
+    OptionEntry{"reject-samples", Kind::count, "N|all", "all", role::plan, "Input", on_both,
                 "rejected rows written out for each reason; counts are always exact",
                 [](Text t, Settings& s) -> Done {
                   s.plan.reject_samples.reset();
                   if (t == "all") return {};
-                  return put(s.plan.reject_samples, count_or(t, "all"));
+                  return put(s.plan.reject_samples, util::parse_count_or(t, "all"));
                 }},
-    OptionEntry{
-        "expect-files", "N", "", "Input", on_both, "another number of input files is an error",
+    OptionEntry{"expect-files", Kind::count, "N", "", role::plan | role::guard, "Input", on_both,
+                "another number of input files is an error",
         [](Text t, Settings& s) { return put(s.plan.row_reader.expect_files, util::parse_count(t)); }},
-    OptionEntry{"expect-rows", "N|any", "", "Input", on_both,
-                "another number of rows is an error; required for run -, because a query that "
-                "failed looks like one that ended",
+    OptionEntry{"expect-rows", Kind::count, "N|any", "", role::plan | role::guard, "Input", on_both,
+                "another number of rows is an error; required for run -, because a query that failed looks like one that ended",
                 [](Text t, Settings& s) -> Done {
                   s.plan.row_reader.expect_rows_any = t == "any";
                   if (t == "any") return {};
-                  return put(s.plan.row_reader.expect_rows, count_or(t, "any"));
+                  return put(s.plan.row_reader.expect_rows, util::parse_count_or(t, "any"));
                 }},
-    OptionEntry{"min-rows", "N", "0", "Input", on_both, "fewer rows are an error",
+    OptionEntry{"min-rows", Kind::count, "N", "0", role::plan | role::guard, "Input", on_both,
+                "fewer rows are an error",
                 [](Text t, Settings& s) { return put(s.plan.row_reader.min_rows, util::parse_count(t)); }},
 
-    OptionEntry{"op", "create|alias|merge", "create", "Verb", on_both,
+    OptionEntry{"op", Kind::choice, "create|alias|merge", "create", role::plan | role::kind,
+                "Verb", on_both,
                 "what to do with a pair: link an anonymous id to a user, make an alias, merge two "
                 "distinct ids",
                 [](Text t, Settings& s) {
@@ -377,95 +452,101 @@ const std::array entries{
                                  Choice<input::Op>{"merge", input::Op::merge}});
                 }},
 
-    OptionEntry{
-        "on-conflict", "hold|earliest|latest|send", "hold", "Guards", on_both,
+    OptionEntry{"on-conflict", Kind::choice, "hold|earliest|latest|send", "hold",
+                role::plan | role::guard, "Guards", on_both,
         "an anonymous id claimed by two users: hold all its rows, send the claim that is first or "
         "last by --order-field, or send every claim",
         [](Text t, Settings& s) { return choose(s.plan.resolver.on_conflict, t, conflict_words); }},
-    OptionEntry{"deny-file", "FILE", "", "Guards", on_both,
+    OptionEntry{"deny-file", Kind::file, "FILE", "", role::plan | role::guard, "Guards", on_both,
                 "ids that must never be linked, one id or /expression/ a line: their rows are "
                 "rejected",
                 [](Text t, Settings& s) { return put_text(s.deny_file, t); }},
-    OptionEntry{"decisions", "FILE", "", "Guards", on_both,
-                "decisions about held anonymous ids: the list of show --held with its column "
-                "decision filled in: a user, never, or later",
+    OptionEntry{"decisions", Kind::file, "FILE", "", role::plan | role::guard, "Guards", on_both,
+                "decisions about held anonymous ids: the list of show --held with its column decision filled in: a user, never, or later",
                 [](Text t, Settings& s) { return put_text(s.decisions_file, t); }},
-    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_both,
+    OptionEntry{"max-cluster", Kind::count, "N|none", "499", role::plan | role::guard,
+                "Guards", on_both,
                 "hold clusters of more ids than this; none for project mode simplified",
+                set_max_cluster}
+        .in_plan_as({"max_cluster"}, planned_max_cluster),
+    OptionEntry{"max-cluster", Kind::count, "N|none", "499", role::none, "Guards", on_emulator,
+                "refuse links that would make a cluster of more ids than this; none for project mode simplified",
                 set_max_cluster},
-    OptionEntry{"max-cluster", "N|none", "499", "Guards", on_emulator,
-                "refuse links that would make a cluster of more ids than this; none for project "
-                "mode simplified",
-                set_max_cluster},
-    OptionEntry{"no-collapse", "", "", "Guards", on_both,
+    OptionEntry{"no-collapse", Kind::toggle, "", "", role::plan | role::guard, "Guards", on_both,
                 "merge: send every distinct pair, also between ids that are connected already",
                 [](Text t, Settings& s) -> Done {
                   s.plan.resolver.collapse = !is_on(t);
                   return {};
-                }},
-    OptionEntry{"max-rejected", "N|P%|none", "5%", "Guards", on_both,
+                }}
+        .in_plan_as({"collapse"},
+                    [](const util::KeyValues& p) { return off_switch(p.get("collapse")); }),
+    OptionEntry{"max-rejected", Kind::limit, "N|P%|none", "5%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when more rows are rejected, or have an order that cannot be read, "
                 "of those that name a pair (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_rejected, util::parse_limit(t)); }},
-    OptionEntry{"max-held", "N|P%|none", "5%", "Guards", on_both,
-                "send nothing when more links are held (exit 6), not counting claims that lost to "
-                "the one that --on-conflict earliest or latest prefers",
+    OptionEntry{"max-held", Kind::limit, "N|P%|none", "5%", role::run | role::guard,
+                "Guards", on_both,
+                "send nothing when more links are held (exit 6), not counting claims that lost to the one that --on-conflict earliest or latest prefers",
                 [](Text t, Settings& s) { return put(s.max_held, util::parse_limit(t)); }},
-    OptionEntry{"max-links", "N|P%|none", "none", "Guards", on_both,
-                "send nothing when more links are to be sent than this, or than this share, for "
-                "example 150%, of those that the job of --last-job had to send (exit 6)",
+    OptionEntry{"max-links", Kind::limit, "N|P%|none", "none", role::run | role::guard,
+                "Guards", on_both,
+                "send nothing when more links are to be sent than this, or than this share, for example 150%, of those that the job of --last-job had to send (exit 6)",
                 [](Text t, Settings& s) { return put(s.max_links, util::parse_limit(t, 10'000)); }},
-    OptionEntry{"last-job", "DIR|none", "", "Guards", on_both,
+    OptionEntry{"last-job", Kind::directory_or_none, "DIR|none", "", role::run | role::guard,
+                "Guards", on_both,
                 "directory of the last finished job of the same kind, for --max-links P%; none: "
                 "there is none yet, and P% is not checked; for a directory of that name write "
                 "./none",
                 [](Text t, Settings& s) { return put_text(s.last_job, t); }},
-    OptionEntry{"max-uuid-lead", "P%|none", "25%", "Guards", on_both,
+    OptionEntry{"max-uuid-lead", Kind::share, "P%|none", "25%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when UUIDs are more frequent among user ids than among anonymous ids "
                 "by more than this: the columns look swapped (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_uuid_lead, t, "25%"); }},
-    OptionEntry{"max-user-share", "P%|none", "1%", "Guards", on_both,
+    OptionEntry{"max-user-share", Kind::share, "P%|none", "1%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when one user claims more than this share of all anonymous ids, and "
                 "more than 100 of them: it is probably an id that many people share (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_user_share, t, "1%"); }},
-    OptionEntry{"max-decimals", "P%|none", "50%", "Guards", on_both,
+    OptionEntry{"max-decimals", Kind::share, "P%|none", "50%", role::run | role::guard,
+                "Guards", on_both,
                 "send nothing when on one side more ids than this are numbers such as 12345.0, "
                 "which were 12345 before pandas read them (exit 6)",
                 [](Text t, Settings& s) { return put_share(s.max_decimals, t, "50%"); }},
-    OptionEntry{"max-refused", "N|P%|none", "1%", "Guards", on_run,
+    OptionEntry{"max-refused", Kind::limit, "N|P%|none", "1%", role::run | role::guard,
+                "Guards", on_run,
                 "stop when the service refuses more links, after 1,000 answers (exit 6)",
                 set_max_refused},
-    OptionEntry{"canary", "N", "", "Guards", on_run,
+    OptionEntry{"canary", Kind::count, "N", "", role::run | role::guard | role::once,
+                "Guards", on_run,
                 "stop when this many links in total are settled, to check them first (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.canary, count_within(t, 1, UINT64_MAX));
                 }},
-    OptionEntry{"approve", "PLAN_ID", "", "Guards", on_run,
+    OptionEntry{"approve", Kind::text, "PLAN_ID", "", role::consent | role::guard | role::again,
+                "Guards", on_run,
                 "send this plan without asking, and no other; only from the command line",
                 set_approve, 0, Reach::flag_strict},
-    OptionEntry{"yes", "", "", "Guards", on_run, "send without asking; only from the command line",
+    OptionEntry{"yes", Kind::toggle, "", "", role::consent | role::guard | role::again,
+                "Guards", on_run,
+                "send without asking; only from the command line",
                 [](Text t, Settings& s) -> Done {
                   s.yes = is_on(t);
                   return {};
                 },
                 0, Reach::flag_strict},
 
-    OptionEntry{"to", "us|eu|in|emulator|URL", "", "Target", on_run,
+    OptionEntry{"to", Kind::text, "us|eu|in|emulator|URL", "", role::run | role::again,
+                "Target", on_run,
                 "where to send; there is no default. emulator: one inside this process",
-                [](Text t, Settings& s) -> Done {
-                  if (auto done = put_text(s.to, t); !done) return done;
-                  if (s.own_emulator()) return {};
-                  return put(s.send.target, net::parse_target(t));
-                }},
-    OptionEntry{"api", "identity|import", "identity", "Target", on_both,
+                set_to},
+    OptionEntry{"api", Kind::choice, "identity|import", "identity",
+                role::plan | role::kind | role::project, "Target", on_both,
                 "identity: one link a request; import: batches of links, needs --project-mode",
-                [](Text t, Settings& s) {
-                  s.plan.api = t;
-                  return choose(s.send.service_api.api, t,
-                                std::array{Choice<plan::Api>{"identity", plan::Api::identity},
-                                           Choice<plan::Api>{"import", plan::Api::import}});
-                }},
-    OptionEntry{"project-mode", "original|simplified|legacy", "", "Target", on_both | on_emulator,
+                set_api},
+    OptionEntry{"project-mode", Kind::choice, "original|simplified|legacy", "",
+                role::plan | role::kind | role::project, "Target", on_both | on_emulator,
                 "how the project resolves identities",
                 [](Text t, Settings& s) -> Done {
                   auto chosen =
@@ -475,10 +556,11 @@ const std::array entries{
                                         Choice<plan::ProjectMode>{"legacy", plan::ProjectMode::legacy}});
                   if (chosen) s.plan.project_mode = t;
                   return chosen;
-                }},
-    OptionEntry{"project-id", "N", "", "Target", on_run | on_emulator,
+                }}
+        .in_plan_as({"project_mode"}, planned_project_mode),
+    OptionEntry{"project-id", Kind::count, "N", "", role::run, "Target", on_run | on_emulator,
                 "number of the project, to be shown and recorded", set_project_id},
-    OptionEntry{"proxy", "URL", "", "Target", on_run,
+    OptionEntry{"proxy", Kind::text, "URL", "", role::run, "Target", on_run,
                 "an HTTP proxy, http://proxy:3128; default: HTTPS_PROXY, unless NO_PROXY names the "
                 "target",
                 [](Text t, Settings& s) -> Done {
@@ -487,33 +569,35 @@ const std::array entries{
                   s.send.proxy = std::move(*proxy);
                   return {};
                 }},
-    OptionEntry{"ca-cert", "FILE", "", "Target", on_run,
+    OptionEntry{"ca-cert", Kind::file, "FILE", "", role::run, "Target", on_run,
                 "certificates to trust (PEM), instead of the system's",
                 [](Text t, Settings& s) { return put_text(s.send.tls.ca_cert, t); }},
-    OptionEntry{"client-cert", "FILE", "", "Target", on_run,
+    OptionEntry{"client-cert", Kind::file, "FILE", "", role::run, "Target", on_run,
                 "client certificate with its chain (PEM)",
                 [](Text t, Settings& s) { return put_text(s.send.tls.client_cert, t); }},
-    OptionEntry{"client-key", "FILE", "", "Target", on_run,
+    OptionEntry{"client-key", Kind::file, "FILE", "", role::run, "Target", on_run,
                 "its key (PEM); default: in the file of --client-cert",
                 [](Text t, Settings& s) { return put_text(s.send.tls.client_key, t); }},
 
-    OptionEntry{"credentials", "FILE", "", "Secrets", on_run,
+    OptionEntry{"credentials", Kind::file, "FILE", "", role::secret | role::again,
+                "Secrets", on_run,
                 "lines MIXPANEL_TOKEN=, MIXPANEL_USERNAME=, MIXPANEL_SECRET=, instead of the "
                 "environment; a private file",
                 [](Text t, Settings& s) { return put_text(s.credentials.file, t); }},
-    OptionEntry{"credentials-command", "CMD", "", "Secrets", on_run,
+    OptionEntry{"credentials-command", Kind::text, "CMD", "", role::secret | role::again,
+                "Secrets", on_run,
                 "a program that prints such lines within 30s; run without a shell",
                 [](Text t, Settings& s) { return put_text(s.credentials.command, t); }},
 
-    OptionEntry{"job", "DIR", "", "Job", on_both,
+    OptionEntry{"job", Kind::directory, "DIR", "", role::none, "Job", on_both,
                 "directory of plan, checkpoint and reports; default: INPUT.idmerge beside a single "
                 "input file",
                 set_job},
-    OptionEntry{"job", "DIR", "", "Job", on_show | on_status | on_explain | on_rate,
+    OptionEntry{"job", Kind::directory, "DIR", "", role::none,
+                "Job", on_show | on_status | on_explain | on_rate,
                 "directory of the job; must be given", set_job},
-    OptionEntry{"memory", "SIZE", "", "Job", on_both,
-                "memory for planning; beyond it planning continues on disk; default: half of what "
-                "the machine or cgroup has, at most 4GiB",
+    OptionEntry{"memory", Kind::size, "SIZE", "", role::none, "Job", on_both,
+                "memory for planning; beyond it planning continues on disk; default: half of what the machine or cgroup has, at most 4GiB",
                 [](Text t, Settings& s) -> Done {
                   const auto size = util::parse_size(t);
                   if (!size) return size.error();
@@ -524,34 +608,39 @@ const std::array entries{
                   s.plan.memory_bytes = *size;
                   return {};
                 }},
-    OptionEntry{"spill-dir", "DIR", "", "Job", on_both,
+    OptionEntry{"spill-dir", Kind::directory, "DIR", "", role::none, "Job", on_both,
                 "where planning continues when memory is used up; default: the job",
                 [](Text t, Settings& s) { return put_text(s.plan.spill_dir, t); }},
-    OptionEntry{"dry-run", "", "", "Job", on_run, "check and plan everything, send nothing",
+    OptionEntry{"dry-run", Kind::toggle, "", "", role::none, "Job", on_run,
+                "check and plan everything, send nothing",
                 [](Text t, Settings& s) -> Done {
                   s.dry_run = is_on(t);
                   return {};
                 },
                 'n'},
-    OptionEntry{"rehearse", "", "", "Job", on_run,
+    OptionEntry{"rehearse", Kind::toggle, "", "", role::again, "Job", on_run,
                 "send to an emulator, with separate progress: the job itself does not change",
                 [](Text t, Settings& s) -> Done {
                   s.rehearse = is_on(t);
                   return {};
                 }},
 
-    OptionEntry{"links", "", "", "Show", on_show, "every link with its verdict",
+    OptionEntry{"links", Kind::toggle, "", "", role::none, "Show", on_show,
+                "every link with its verdict",
                 [](Text, Settings& s) { return set_show(ShowWhat::links, s); }, 0, Reach::flag},
-    OptionEntry{"held", "", "", "Show", on_show, "rows that are held, and why",
+    OptionEntry{"held", Kind::toggle, "", "", role::none, "Show", on_show,
+                "rows that are held, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::held, s); }, 0, Reach::flag},
-    OptionEntry{"rejected", "", "", "Show", on_show, "rows that cannot be used, and why",
+    OptionEntry{"rejected", Kind::toggle, "", "", role::none, "Show", on_show,
+                "rows that cannot be used, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::rejected, s); }, 0, Reach::flag},
-    OptionEntry{"refused", "", "", "Show", on_show, "links that the service refused, and why",
+    OptionEntry{"refused", Kind::toggle, "", "", role::none, "Show", on_show,
+                "links that the service refused, and why",
                 [](Text, Settings& s) { return set_show(ShowWhat::refused, s); }, 0, Reach::flag},
-    OptionEntry{"in-doubt", "", "", "Show", on_show,
+    OptionEntry{"in-doubt", Kind::toggle, "", "", role::none, "Show", on_show,
                 "links that were sent without a certain answer: open, or settled as ambiguous",
                 [](Text, Settings& s) { return set_show(ShowWhat::in_doubt, s); }, 0, Reach::flag},
-    OptionEntry{"format", "csv|ndjson", "csv", "Show", on_show,
+    OptionEntry{"format", Kind::choice, "csv|ndjson", "csv", role::none, "Show", on_show,
                 "format of these lists",
                 [](Text t, Settings& s) {
                   return choose(s.show_format, t,
@@ -560,7 +649,7 @@ const std::array entries{
                 },
                 0, Reach::flag},
 
-    OptionEntry{"format", "text|ndjson", "text", "Show", on_explain,
+    OptionEntry{"format", Kind::choice, "text|ndjson", "text", role::none, "Show", on_explain,
                 "format for people or for programs",
                 [](Text t, Settings& s) {
                   return choose(s.explain_as_json, t,
@@ -568,29 +657,31 @@ const std::array entries{
                 },
                 0, Reach::flag},
 
-    OptionEntry{"progress", "auto|always|never", "auto", "Output", on_both,
+    OptionEntry{"progress", Kind::choice, "auto|always|never", "auto", role::none,
+                "Output", on_both,
                 "a line that shows rate and time left; auto: on a terminal",
                 [](Text t, Settings& s) { return choose(s.output.progress, t, when_words); }},
-    OptionEntry{"stats", "DURATION", "5m", "Output", on_both,
+    OptionEntry{"stats", Kind::duration, "DURATION", "5m", role::none, "Output", on_both,
                 "interval of progress reports where that line is not shown; 0: never",
                 [](Text t, Settings& s) { return put(s.output.stats, util::parse_duration(t)); }},
-    OptionEntry{"summary", "FILE|-", "", "Output", on_both,
+    OptionEntry{"summary", Kind::text, "FILE|-", "", role::none, "Output", on_both,
                 "also write summary.json of the job here, outside of jobs and inputs; - for stdout",
                 [](Text t, Settings& s) { return put_text(s.output.summary, t); }},
-    OptionEntry{"show-ids", "auto|always|never", "auto", "Output",
-                on_both | on_show | on_explain,
-                "show ids in summary, messages and explanations; auto: on a terminal only, else "
-                "masked",
+    OptionEntry{"show-ids", Kind::choice, "auto|always|never", "auto", role::none,
+                "Output", on_both | on_show | on_explain,
+                "show ids in summary, messages and explanations; auto: on a terminal only, else masked",
                 [](Text t, Settings& s) { return choose(s.output.show_ids, t, when_words); }},
-    OptionEntry{"fail-on", "FATES|none", "rejected,held,refused", "Output", on_run,
-                "end with 3 instead of 0 when rows have one of these fates; held: not counting "
-                "claims that lost to the one that --on-conflict prefers", set_fail_on},
-    OptionEntry{"quiet", "", "", "Output", on_both, "print nothing when the exit code is 0",
+    OptionEntry{"fail-on", Kind::choice, "FATES|none", "rejected,held,refused", role::run,
+                "Output", on_run,
+                "end with 3 instead of 0 when rows have one of these fates; held: not counting claims that lost to the one that --on-conflict prefers", set_fail_on},
+    OptionEntry{"quiet", Kind::toggle, "", "", role::none, "Output", on_both,
+                "print nothing when the exit code is 0",
                 [](Text t, Settings& s) -> Done {
                   s.output.quiet = is_on(t);
                   return {};
                 }},
-    OptionEntry{"log-level", "debug|info|warning|error", "info", "Output", on_all,
+    OptionEntry{"log-level", Kind::choice, "debug|info|warning|error", "info", role::none,
+                "Output", on_all,
                 "least severe messages to print on stderr",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.level, t,
@@ -599,7 +690,7 @@ const std::array entries{
                                            Choice<util::Level>{"warning", util::Level::warning},
                                            Choice<util::Level>{"error", util::Level::error}});
                 }},
-    OptionEntry{"log-format", "text|json", "text", "Output", on_all,
+    OptionEntry{"log-format", Kind::choice, "text|json", "text", role::none, "Output", on_all,
                 "json: one object a line, with time, level and msg",
                 [](Text t, Settings& s) {
                   return choose(s.output.log.format, t,
@@ -607,7 +698,7 @@ const std::array entries{
                                            Choice<util::LogFormat>{"json", util::LogFormat::json}});
                 }},
 
-    OptionEntry{"config", "FILE", "", "Config", on_all,
+    OptionEntry{"config", Kind::file, "FILE", "", role::again, "Config", on_all,
                 "options as TOML, rate = \"500/s\". Every option may also be set as "
                 "IDMERGE_<OPTION>; order: flag, environment, file, default",
                 [](Text t, Settings&) {
@@ -615,21 +706,22 @@ const std::array entries{
                   return put_text(unused, t);
                 }},
 
-    OptionEntry{"listen", "ADDRESS:PORT", "127.0.0.1:8080", "Emulator", on_emulator,
+    OptionEntry{"listen", Kind::text, "ADDRESS:PORT", "127.0.0.1:8080", role::none,
+                "Emulator", on_emulator,
                 "address to listen on; port 0: any free port",
                 [](Text t, Settings& s) { return put_text(s.emulator.listen, t); }},
-    OptionEntry{"allow-remote", "", "", "Emulator", on_emulator,
+    OptionEntry{"allow-remote", Kind::toggle, "", "", role::none, "Emulator", on_emulator,
                 "allow an address that other machines can reach",
                 [](Text t, Settings& s) -> Done {
                   s.emulator.allow_remote = is_on(t);
                   return {};
                 }},
-    OptionEntry{"require-auth", "USER:SECRET", "", "Emulator", on_emulator,
+    OptionEntry{"require-auth", Kind::text, "USER:SECRET", "", role::none, "Emulator", on_emulator,
                 "answer 401 to any other credentials", set_require_auth},
-    OptionEntry{"token", "TOKEN", "", "Emulator", on_emulator,
+    OptionEntry{"token", Kind::text, "TOKEN", "", role::none, "Emulator", on_emulator,
                 "answer 400 to any other project token",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.token, t); }},
-    OptionEntry{"limit-rate", "RATE", "0", "Emulator", on_emulator,
+    OptionEntry{"limit-rate", Kind::rate, "RATE", "0", role::none, "Emulator", on_emulator,
                 "answer 429 to more links a second than this; 0: no limit",
                 [](Text t, Settings& s) -> Done {
                   const auto rate = util::parse_rate(t);
@@ -637,43 +729,43 @@ const std::array entries{
                   s.emulator.service.limit_per_s = rate->per_s;
                   return {};
                 }},
-    OptionEntry{"limit-batch", "N", "2000", "Emulator", on_emulator,
+    OptionEntry{"limit-batch", Kind::count, "N", "2000", role::none, "Emulator", on_emulator,
                 "answer 413 to a batch of more events than this",
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.limit_batch, count_within(t, 1, emulator::import_events_max));
                 }},
-    OptionEntry{"limit-connections", "N", "2000", "Emulator", on_emulator,
+    OptionEntry{"limit-connections", Kind::count, "N", "2000", role::none, "Emulator", on_emulator,
                 "answer 503 to more connections at once than this",
                 [](Text t, Settings& s) {
                   return put(s.emulator.connections_max, count_within(t, 1, 100'000));
                 }},
-    OptionEntry{
-        "latency", "DURATION", "0", "Emulator", on_emulator,
-        "delay between a request and its answer",
+    OptionEntry{"latency", Kind::duration, "DURATION", "0", role::none, "Emulator", on_emulator,
+                "delay between a request and its answer",
         [](Text t, Settings& s) {
           return put(s.emulator.latency, duration_within(t, 0ms, 10min));
         }},
-    OptionEntry{"fail", "WHAT:SHARE,...", "", "Emulator", on_emulator,
+    OptionEntry{"fail", Kind::text, "WHAT:SHARE,...", "", role::none, "Emulator", on_emulator,
                 "faults to inject: 503:0.01,429:0.02,reset:0.005",
                 [](Text t, Settings& s) -> Done {
                   if (t.empty()) return usage("is empty: write for example 503:0.01");
                   return put(s.emulator.service.risks, emulator::parse_risks(t));
                 }},
-    OptionEntry{"retry-after", "SECONDS", "0", "Emulator", on_emulator,
+    OptionEntry{"retry-after", Kind::count, "SECONDS", "0", role::none, "Emulator", on_emulator,
                 "Retry-After of injected 429 and 503 answers",
                 [](Text t, Settings& s) {
                   return put(s.emulator.service.retry_after_s, count_within(t, 0, 3600));
                 }},
-    OptionEntry{"seed", "N", "1", "Emulator", on_emulator,
+    OptionEntry{"seed", Kind::count, "N", "1", role::none, "Emulator", on_emulator,
                 "seed of injected faults and random refusals",
                 [](Text t, Settings& s) { return put(s.emulator.service.seed, util::parse_count(t)); }},
-    OptionEntry{"silent", "", "", "Emulator", on_emulator,
+    OptionEntry{"silent", Kind::toggle, "", "", role::none, "Emulator", on_emulator,
                 "accept what the project's rules refuse and do nothing, as the real service does",
                 [](Text t, Settings& s) -> Done {
                   s.emulator.service.silent = is_on(t);
                   return {};
                 }},
-    OptionEntry{"serve", "both|identity|import", "both", "Emulator", on_emulator,
+    OptionEntry{"serve", Kind::choice, "both|identity|import", "both", role::none,
+                "Emulator", on_emulator,
                 "answer only one of the two APIs, 404 to the other",
                 [](Text t, Settings& s) {
                   return choose(s.emulator.service.api, t,
@@ -681,17 +773,16 @@ const std::array entries{
                                            Choice<emulator::EmulatedApi>{"identity", emulator::EmulatedApi::identity},
                                            Choice<emulator::EmulatedApi>{"import", emulator::EmulatedApi::import}});
                 }},
-    OptionEntry{"uuid-only", "", "", "Emulator", on_emulator,
-                "create: refuse anonymous ids that do not look like UUIDs, as the real service "
-                "does",
+    OptionEntry{"uuid-only", Kind::toggle, "", "", role::none, "Emulator", on_emulator,
+                "create: refuse anonymous ids that do not look like UUIDs, as the real service does",
                 [](Text t, Settings& s) -> Done {
                   s.emulator.service.graph.uuid_only = is_on(t);
                   return {};
                 }},
-    OptionEntry{"refuse-ids", "TEXT", "", "Emulator", on_emulator,
+    OptionEntry{"refuse-ids", Kind::text, "TEXT", "", role::none, "Emulator", on_emulator,
                 "refuse links with an id that contains TEXT",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.refuse_ids, t); }},
-    OptionEntry{"refuse-share", "SHARE", "0", "Emulator", on_emulator,
+    OptionEntry{"refuse-share", Kind::fraction, "SHARE", "0", role::none, "Emulator", on_emulator,
                 "refuse this share of all links, 0.05 for one in twenty; always the same ones",
                 [](Text t, Settings& s) -> Done {
                   const auto share = emulator::parse_share(t);
@@ -702,15 +793,15 @@ const std::array entries{
                   s.emulator.service.refuse_share = *share;
                   return {};
                 }},
-    OptionEntry{"poison-ids", "TEXT", "", "Emulator", on_emulator,
+    OptionEntry{"poison-ids", Kind::text, "TEXT", "", role::none, "Emulator", on_emulator,
                 "refuse whole batches with such an id, without naming it",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.poison_ids, t); }},
-    OptionEntry{"stuck-ids", "TEXT", "", "Emulator", on_emulator,
+    OptionEntry{"stuck-ids", Kind::text, "TEXT", "", role::none, "Emulator", on_emulator,
                 "answer 503 to every request with such an id",
                 [](Text t, Settings& s) { return put_text(s.emulator.service.stuck_ids, t); }},
 
     // Options for how fast.
-    OptionEntry{"rate", "RATE", "", "Pace", on_both,
+    OptionEntry{"rate", Kind::rate, "RATE", "", role::run, "Pace", on_both,
                 "links a second (30req/s: requests), 0: unlimited; or hours of local time: "
                 "\"08:00,20/s 19:00,200/s Sat-00:00,pause\"; plan only estimates the time; "
                 "default: 500/s, for import 15000/s",
@@ -720,10 +811,8 @@ const std::array entries{
                   s.typed_rate = std::move(*rate);
                   return {};
                 }},
-    OptionEntry{
-        "rate-bytes", "SIZE/s", "", "Pace", on_run,
-        "limit of request bytes a second, counted as sent; in addition to --rate, at all its "
-        "hours; default: 0, no limit",
+    OptionEntry{"rate-bytes", Kind::size_rate, "SIZE/s", "", role::run, "Pace", on_run,
+        "limit of request bytes a second, counted as sent; in addition to --rate, at all its hours; default: 0, no limit",
         [](Text t, Settings& s) -> Done {
           if (t == "0" || t == "0/s") {
             s.send.rate_bytes = 0;
@@ -738,81 +827,80 @@ const std::array entries{
           s.send.rate_bytes = static_cast<double>(*size);
           return {};
         }},
-    OptionEntry{"burst", "N", "", "Pace", on_run,
-                "links that may be sent at once; default: a tenth of a second's worth, at least a "
-                "batch",
+    OptionEntry{"burst", Kind::count, "N", "", role::run, "Pace", on_run,
+                "links that may be sent at once; default: a tenth of a second's worth, at least a batch",
                 [](Text t, Settings& s) -> Done {
                   const auto links = count_within(t, 1, 1'000'000);
                   if (!links) return links.error();
                   s.send.burst = static_cast<double>(*links);
                   return {};
                 }},
-    OptionEntry{"adaptive", "", "", "Pace", on_run,
+    OptionEntry{"adaptive", Kind::toggle, "", "", role::run, "Pace", on_run,
                 "slow down when the service rate-limits, then speed up again; the default",
                 [](Text t, Settings& s) -> Done {
                   s.send.adaptive = is_on(t);
                   return {};
                 }},
-    OptionEntry{"no-adaptive", "", "", "Pace", on_run,
+    OptionEntry{"no-adaptive", Kind::toggle, "", "", role::run, "Pace", on_run,
                 "when the service rate-limits, wait but keep the rate",
                 [](Text t, Settings& s) -> Done {
                   s.send.adaptive = !is_on(t);
                   return {};
-                }},
-    OptionEntry{
-        "connections", "N", "16", "Pace", on_run,
+                }}
+        .opposite("adaptive"),
+    OptionEntry{"connections", Kind::count, "N", "16", role::run, "Pace", on_run,
         "most connections to the service, opened as needed and kept open",
         [](Text t, Settings& s) { return put(s.send.connections, count_within(t, 1, 1'000)); }},
-    OptionEntry{
-        "pipeline", "N", "1", "Pace", on_run,
+    OptionEntry{"pipeline", Kind::count, "N", "1", role::run, "Pace", on_run,
         "requests in flight on one connection",
         [](Text t, Settings& s) { return put(s.send.pipeline, count_within(t, 1, 256)); }},
-    OptionEntry{
-        "batch", "N", "2000", "Pace", on_both,
+    OptionEntry{"batch", Kind::count, "N", "2000", role::run, "Pace", on_both,
         "for --api import: most links of a request; the service takes 2,000",
         [](Text t, Settings& s) {
-          return put(s.send.service_api.batch_links_max, count_within(t, 1, 2'000));
+          return put(s.send.service_api.batch_links_max,
+                     count_within(t, 1, send::largest_request_links()));
         }},
-    OptionEntry{
-        "batch-bytes", "SIZE", "9500kB", "Pace", on_run,
+    OptionEntry{"batch-bytes", Kind::size, "SIZE", "9500kB", role::run, "Pace", on_run,
         "for --api import: most bytes of a request before gzip; the service takes 10 MB",
         [](Text t, Settings& s) -> Done {
           const auto size = util::parse_size(t);
           if (!size) return size.error();
-          if (*size < 1'000 || *size > 10'000'000) {
-            return usage(fmt::format("{} is out of range (1kB to 10MB)", t));
+          const auto most = send::largest_request_bytes();
+          if (*size < 1'000 || *size > most) {
+            return usage(fmt::format("{} is not within 1kB and {}: write one that is", t,
+                                     util::size_text(most)));
           }
           s.send.service_api.batch_bytes_max = *size;
           return {};
         }},
-    OptionEntry{
-        "attempts", "N", "10", "Pace", on_run,
-        "attempts after which a link that fails while others succeed is parked: pending, tried "
-        "again later",
+    OptionEntry{"attempts", Kind::count, "N", "10", role::run, "Pace", on_run,
+        "attempts after which a link that fails while others succeed is parked: pending, tried again later",
         [](Text t, Settings& s) { return put(s.send.attempts, count_within(t, 1, 1'000)); }},
-    OptionEntry{
-        "backoff-min", "DURATION", "2s", "Pace", on_run, "shortest wait before a retry",
+    OptionEntry{"backoff-min", Kind::duration, "DURATION", "2s", role::run, "Pace", on_run,
+                "shortest wait before a retry",
         [](Text t, Settings& s) { return put(s.send.backoff_min, duration_within(t, 1ms, 24h)); }},
-    OptionEntry{
-        "backoff-max", "DURATION", "60s", "Pace", on_run, "longest wait before any attempt",
+    OptionEntry{"backoff-max", Kind::duration, "DURATION", "60s", role::run, "Pace", on_run,
+                "longest wait before any attempt",
         [](Text t, Settings& s) { return put(s.send.backoff_max, duration_within(t, 1ms, 24h)); }},
-    OptionEntry{"give-up-after", "DURATION", "15m", "Pace", on_run,
+    OptionEntry{"give-up-after", Kind::duration, "DURATION", "15m", role::run, "Pace", on_run,
                 "end when nothing has succeeded for this long (exit 5): run again later",
                 [](Text t, Settings& s) {
                   return put(s.send.give_up_after, duration_within(t, 1ms, 24h * 365));
                 }},
-    OptionEntry{
-        "timeout", "DURATION", "30s", "Pace", on_run, "timeout of one request",
+    OptionEntry{"timeout", Kind::duration, "DURATION", "30s", role::run, "Pace", on_run,
+                "timeout of one request",
         [](Text t, Settings& s) { return put(s.send.timeout, duration_within(t, 1ms, 1h)); }},
-    OptionEntry{"drain", "DURATION", "10s", "Pace", on_run,
+    OptionEntry{"drain", Kind::duration, "DURATION", "10s", role::run, "Pace", on_run,
                 "how long requests in flight may take after a first SIGINT or SIGTERM",
                 [](Text t, Settings& s) { return put(s.send.drain, duration_within(t, 0ms, 1h)); }},
-    OptionEntry{
-        "max-duration", "DURATION", "", "Pace", on_run, "stop sending after this long (exit 10)",
+    OptionEntry{"max-duration", Kind::duration, "DURATION", "", role::run | role::once,
+                "Pace", on_run,
+                "stop sending after this long (exit 10)",
         [](Text t, Settings& s) {
           return put(s.send.max_duration, duration_within(t, 1ms, 24h * 365));
         }},
-    OptionEntry{"max-requests", "N", "", "Pace", on_run, "stop after this many requests (exit 8)",
+    OptionEntry{"max-requests", Kind::count, "N", "", role::run | role::once, "Pace", on_run,
+                "stop after this many requests (exit 8)",
                 [](Text t, Settings& s) {
                   return put(s.send.max_requests, count_within(t, 1, UINT64_MAX));
                 }},
@@ -848,12 +936,33 @@ std::span<const std::string_view> option_groups() {
 }
 
 bool is_plan_option(const OptionEntry& entry) {
-  constexpr std::array<std::string_view, 8> others{"on-conflict",  "deny-file",   "decisions",
-                                                   "max-cluster",  "no-collapse", "api",
-                                                   "project-mode", "op"};
-  if ((entry.commands & on_plan) == 0) return false;
-  return entry.group == "Input" ||
-         std::find(others.begin(), others.end(), entry.name) != others.end();
+  return (entry.commands & on_plan) != 0 && entry.has(role::plan);
+}
+
+const OptionEntry* find_option(std::string_view name) {
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const auto& entry) { return entry.name == name; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> plan_keys(const OptionEntry& entry) {
+  if (!entry.keys[0].empty()) {
+    std::vector<std::string> keys{std::string(entry.keys[0])};
+    if (!entry.keys[1].empty()) keys.emplace_back(entry.keys[1]);
+    return keys;
+  }
+  std::string key(entry.name);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return {key};
+}
+
+std::vector<std::string> planned_texts(const OptionEntry& entry, const util::KeyValues& planned) {
+  if (!entry.has(role::plan)) return {};
+  if (entry.retype != nullptr) return entry.retype(planned);
+  const auto value = planned.get(plan_keys(entry).front());
+  if (value.empty() || value == entry.fallback) return {};
+  // Of a file the plan has a digest.
+  return {std::string(entry.kind == Kind::file ? entry.value : value)};
 }
 
 }  // namespace idmerge::cli

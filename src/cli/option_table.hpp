@@ -68,7 +68,7 @@ struct Settings {
 
   std::string to;          // as typed: us, eu, in, emulator or a URL. Flag: --to
   send::SendOptions send;  // target: set if `to` names one; secrets: never set here
-  std::optional<send::RateSchedule> typed_rate;  // empty: the default of the API. Flag: --rate
+  std::optional<send::RateSchedule> typed_rate;  // empty: the default of the service. Flag: --rate
   std::string request_rate;                      // the argument of the command `rate`
   CredentialSources credentials;
   std::string approve;    // Flag: --approve
@@ -98,5 +98,15 @@ std::span<const std::string_view> option_groups();
 
 /// Returns whether the option is one that a plan is made with.
 bool is_plan_option(const OptionEntry& entry);
+
+/// Returns: the first option of that name; null if there is none.
+const OptionEntry* find_option(std::string_view name);
+
+/// Returns the keys of an option in a plan; see plan_values().
+std::vector<std::string> plan_keys(const OptionEntry& entry);
+
+/// Returns the texts with which the option would be typed for a plan with these values; none if it
+/// had its default. A file has its placeholder, because plans do not record its name.
+std::vector<std::string> planned_texts(const OptionEntry& entry, const util::KeyValues& planned);
 
 }  // namespace idmerge::cli

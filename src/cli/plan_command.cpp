@@ -79,61 +79,29 @@ std::string same_command_for(const CommandContext& context, const std::string& j
   return command_line(words);
 }
 
-/// Returns the field options that the plan was made with and that this call does not set.
-OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
-  const auto& row_reader = settings.plan.row_reader;
-  OptionTexts fields;
-  for (const auto& [key, option, now] :
-       {std::tuple{"anon_field", "anon-field", &row_reader.anon_field},
-        std::tuple{"user_field", "user-field", &row_reader.user_field},
-        std::tuple{"alias_field", "alias-field", &row_reader.alias_field},
-        std::tuple{"distinct_id_field", "distinct-id-field", &row_reader.distinct_id_field},
-        std::tuple{"id_fields", "id-fields", &row_reader.id_fields},
-        std::tuple{"op_field", "op-field", &row_reader.op_field},
-        std::tuple{"order_field", "order-field", &row_reader.order_field}}) {
-    const auto planned = plan.get(key);
-    if (now->empty() && !planned.empty()) fields.emplace_back(option, planned);
-  }
-  return fields;
+bool is_typed(const Settings& settings, std::string_view name) {
+  return std::any_of(settings.typed.begin(), settings.typed.end(),
+                     [&](const auto& option) { return option.entry->name == name; });
 }
 
 /// Returns the options that the plan was made with, except defaults. The plan does not record the
-/// file names of --deny-file and --decisions.
+/// file names of --deny-file and --decisions. Fields that this call sets are left out.
 OptionTexts planned_options(const Settings& settings, const util::KeyValues& plan) {
-  const auto planned = [&](std::string_view key) { return std::string(plan.get(key)); };
   OptionTexts options;
-  const auto add = [&](std::string_view option, std::string value, std::string_view fallback) {
-    if (!value.empty() && value != fallback) options.emplace_back(option, std::move(value));
-  };
-  add("op", planned("op"), "create");
-  add("api", planned("api"), "identity");
-  add("project-mode", planned("project_mode"), "none");
-  add("format", planned("format"), "auto");
-  for (auto& field : planned_fields(settings, plan))
-    options.push_back(std::move(field));
-  if (const auto delimiter = planned("delimiter"); !delimiter.empty()) {
-    options.emplace_back("delimiter", delimiter == "\t" ? "tab" : util::printable(delimiter));
+  for (const OptionEntry& entry : option_table()) {
+    if (!is_plan_option(entry)) continue;
+    if (entry.kind == Kind::column && is_typed(settings, entry.name)) continue;
+    for (auto& text : planned_texts(entry, plan))
+      options.emplace_back(entry.name, std::move(text));
   }
-  if (planned("header") == "no") options.emplace_back("no-header", "");
-  for (std::string_view words = plan.get("null_words"); !words.empty();) {
-    const auto word = words.substr(0, words.find('\n'));
-    options.emplace_back("null-word", std::string(word));
-    words.remove_prefix(std::min(words.size(), word.size() + 1));
-  }
-  add("row-max", planned("row_max") + "B", fmt::format("{}B", input::RowReaderOptions{}.row_max));
-  if (planned("allow_ragged") == "yes") options.emplace_back("allow", "ragged");
-  if (planned("allow_lazy_quotes") == "yes") options.emplace_back("allow", "lazy-quotes");
-  add("blank", planned("blank"), "skip");
-  add("on-conflict", planned("on_conflict"), "hold");
-  if (!planned("deny_file").empty()) options.emplace_back("deny-file", "FILE");
-  if (!planned("decisions").empty()) options.emplace_back("decisions", "FILE");
-  if (planned("collapse") == "no") options.emplace_back("no-collapse", "");
-  // Simplified projects have no cluster limit unless one is configured.
-  if (const auto cap = planned("max_cluster"); cap != "0") {
-    add("max-cluster", cap, std::to_string(plan::ResolverOptions{}.max_cluster));
-  } else if (planned("project_mode") != "simplified") {
-    options.emplace_back("max-cluster", "none");
-  }
+  return options;
+}
+
+/// Returns those of them that name a field.
+OptionTexts planned_fields(const Settings& settings, const util::KeyValues& plan) {
+  auto options = planned_options(settings, plan);
+  std::erase_if(options,
+                [](const auto& option) { return find_option(option.first)->kind != Kind::column; });
   return options;
 }
 
@@ -232,7 +200,7 @@ Result<void> write_reports(const JobSummary& view, const CommandResult& result, 
 
 Result<JobSummary> plan_now(const Settings& settings, CommandContext& context) {
   context.signals.end_at_once(true);
-  const auto made = plan::make_plan(settings.plan, settings.job, context.files, context.progress);
+  const auto made = plan::make_plan(settings.plan, settings.job, context.files, context.listeners);
   context.signals.end_at_once(false);
   context.progress.end();
   if (!made) return made.error();
@@ -258,11 +226,6 @@ Result<void> read_rule_files(Settings& settings, CommandContext& context) {
     settings.plan.decisions = std::move(*decisions);
   }
   return {};
-}
-
-/// Returns the name of the guard that stopped the command: "max-held".
-std::string guard_of(const Error& error) {
-  return error.what.substr(2, error.what.find(':') - 2);
 }
 
 /// Returns whether the named inputs can be read again. Stdin and FIFOs cannot: opening a FIFO again
@@ -313,18 +276,11 @@ void log_command_after_fix(std::string_view guard, const std::string& job, const
   }
 }
 
-/// Returns whether an option is repeated in every printed command: target, credentials,
-/// configuration file, consent.
-bool is_repeated(const OptionEntry& entry) {
-  return entry.name == "credentials" || entry.name == "credentials-command" ||
-         entry.name == "config" || entry.name == "approve" || entry.name == "yes" ||
-         entry.name == "to" || entry.name == "rehearse";
-}
-
-/// Returns whether an option is to be left out: `left_out` itself, or one that it replaces.
-/// --approve replaces --yes.
+/// Returns whether an option is to be left out: `left_out` itself, or other consent than it.
 bool is_left_out(const OptionEntry& entry, std::string_view left_out) {
-  return entry.name == left_out || (entry.name == "yes" && left_out == "approve");
+  const auto* const other = find_option(left_out);
+  return entry.name == left_out ||
+         (other != nullptr && other->has(role::consent) && entry.has(role::consent));
 }
 
 /// Returns `run` of the job with those typed flags for which `kept` returns true.
@@ -335,7 +291,7 @@ std::string command_with(const Settings& settings, Kept kept) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !kept(entry)) continue;
     words.push_back("--" + std::string(entry.name));
-    if (!entry.value.empty()) words.push_back(option.text);
+    if (!entry.is_switch()) words.push_back(option.text);
   }
   return command_line(words);
 }
@@ -431,8 +387,8 @@ class Run {
   Result<void> check_mode_and_api() const {
     for (const auto& option : settings_.typed) {
       const auto name = option.entry->name;
-      if (name != "project-mode" && name != "api") continue;
-      const auto planned = view_->plan.options.get(name == "api" ? "api" : "project_mode");
+      if (!option.entry->has(role::project)) continue;
+      const auto planned = view_->plan.options.get(plan_keys(*option.entry).front());
       if (option.text == planned) continue;
       return usage(
           fmt::format("{}: --{} is {}, and {} was planned with {}: leave it out, or plan "
@@ -483,7 +439,7 @@ class Run {
           util::printable(project)));
     }
     if (token.empty()) return parts;
-    service_api.api = settings_.send.service_api.api;
+    then.send.service = settings_.send.service;
     service_api.mode = settings_.send.service_api.mode;
     service_api.token = token;
     if (send::target_fingerprint(then.send, view_->plan) != view_->run->checkpoint.target) {
@@ -518,7 +474,8 @@ class Run {
       if (!found) return found.error();
       credentials_ = std::move(*found);
     }
-    if (auto complete = check_complete(*credentials_); !complete) return complete;
+    if (auto complete = check_complete(*credentials_, settings_.credentials.names); !complete)
+      return complete;
     auto& service_api = settings_.send.service_api;
     service_api.token = credentials_->token;
     service_api.username = credentials_->username;
@@ -534,10 +491,9 @@ class Run {
     };
     const auto& target = settings_.send.target;
     if (auto found = find_proxy(); !found) return found;
-    if (const auto usable = send::ServiceApi::make(service_api, target.authority(), target.base);
-        !usable) {
-      return usable.error();
-    }
+    const auto requests =
+        settings_.send.service->make(service_api, target.authority(), target.base);
+    if (!requests) return requests.error();
     if (target.tls) {
       if (const auto usable = net::TlsContext::make(settings_.send.tls); !usable)
         return usable.error();
@@ -558,7 +514,7 @@ class Run {
     }
     if (!send.proxy && send.target.tls && variable && !variable->empty()) {
       auto proxy = net::parse_proxy(*variable, true);
-      if (!proxy) return proxy.error();
+      if (!proxy) return usage("HTTPS_PROXY: " + proxy.error().what);
       if (!net::exempt_from_proxy(send.target, no_proxy.value_or("")))
         send.proxy = std::move(*proxy);
     }
@@ -614,6 +570,7 @@ class Run {
             .billable_events = view_->billable_events(),
             .canary = settings_.send.canary,
             .target = settings_.send.target,
+            .region = settings_.send.service->region_of(settings_.send.target.host),
             .project_id = service_api.project_id,
             .username = std::string(service_api.username.reveal()),
             .token = service_api.token.masked()};
@@ -643,7 +600,7 @@ class Run {
     settings_.send.words.set("token", settings_.send.service_api.token.masked());
     settings_.send.plan = view_->plan.digest;
     const auto sent = send::send_plan(settings_.send, settings_.job, context_.files,
-                                      context_.progress, context_.signals.stop(), &job_lock_);
+                                      context_.listeners, context_.signals.stop(), &job_lock_);
     context_.progress.end();
     if (emulator_) emulator_->stop();
     if (!sent) return sent.error();
@@ -742,7 +699,7 @@ class Run {
       return std::any_of(others.begin(), others.end(),
                          [&](const auto& other) { return other.first == name; });
     };
-    const auto is_typed = [&](std::string_view name) {
+    const auto is_flag = [&](std::string_view name) {
       return std::any_of(settings_.typed.begin(), settings_.typed.end(), [&](const auto& option) {
         return option.origin == Origin::flag && option.entry->name == name;
       });
@@ -752,18 +709,17 @@ class Run {
       if (!is_other(name)) options.emplace_back(name, std::move(value));
     };
     for (const auto& option : settings_.typed) {
-      const auto name = option.entry->name;
-      if (option.origin != Origin::flag || name == "job" || name == "yes" || name == "approve") {
+      const OptionEntry& entry = *option.entry;
+      if (option.origin != Origin::flag || entry.name == "job" || entry.has(role::consent))
         continue;
-      }
-      add(name, option.entry->value.empty() ? std::string() : option.text);
+      add(entry.name, entry.is_switch() ? std::string() : option.text);
     }
     for (auto& [name, value] : planned_options(settings_, view_->plan.options)) {
-      if (!is_typed(name)) add(name, std::move(value));
+      if (!is_flag(name)) add(name, std::move(value));
     }
-    if (!is_typed("to")) add("to", settings_.to);
+    if (!is_flag("to")) add("to", settings_.to);
     const auto& project = settings_.send.service_api.project_id;
-    if (!is_typed("project-id") && !project.empty()) add("project-id", project);
+    if (!is_flag("project-id") && !project.empty()) add("project-id", project);
     options.emplace_back("job", job);
     options.insert(options.end(), others.begin(), others.end());
     std::vector<std::string> words{"run"};
@@ -786,9 +742,8 @@ class Run {
          {plan::ProjectMode::original, plan::ProjectMode::simplified, plan::ProjectMode::legacy}) {
       bool takes_all = true;
       for (std::size_t op = 0; op < view_->plan_summary.to_send.size(); ++op) {
-        takes_all =
-            takes_all && (view_->plan_summary.to_send[op] == 0 ||
-                          plan::check_op(plan::Api::import, mode, static_cast<input::Op>(op)));
+        takes_all = takes_all && (view_->plan_summary.to_send[op] == 0 ||
+                                  plan::check_op(mode, static_cast<input::Op>(op)));
       }
       if (!takes_all) continue;
       modes += modes.empty() ? "" : "|";
@@ -802,14 +757,16 @@ class Run {
       context_.log.warning("another job sends all links again, including those already delivered");
     }
     if (option != "to") return;
-    if (settings_.send.service_api.api == plan::Api::identity) {
+    if (const auto* other = send::find_service(settings_.send.service->alternative)) {
       // All missing options at once.
-      OptionTexts import{{"api", "import"}};
-      if (settings_.plan.project_mode.empty()) {
-        import.emplace_back("project-mode", modes_to_choose());
+      OptionTexts options{{"api", std::string(other->name)}};
+      if (other->needs_project && settings_.plan.project_mode.empty()) {
+        options.emplace_back("project-mode", modes_to_choose());
       }
-      if (settings_.send.service_api.project_id.empty()) import.emplace_back("project-id", "N");
-      context_.log.info("or, with Mixpanel's import API: " + command_of_new_job(import));
+      if (other->needs_project && settings_.send.service_api.project_id.empty()) {
+        options.emplace_back("project-id", "N");
+      }
+      context_.log.info(fmt::format("or, by {}: {}", other->title, command_of_new_job(options)));
     }
     context_.log.info("or, if the address is right: " + next_command(settings_));
   }
@@ -857,7 +814,7 @@ class Run {
     CommandResult result;
     result.exit_code = util::exit_code(error.code);
     result.stop = error.what;
-    const auto guard = guard_of(error);
+    const auto& guard = error.subject;
     const auto job = other_job(settings_.job);
     result.next = corrected_command(guard, job, settings_, context_, *view_);
     context_.log.error(error.what);
@@ -989,41 +946,41 @@ Result<void> check_guards(const Settings& settings, const JobSummary& view,
   const auto& lead_max = settings.max_uuid_lead;
   if (lead_max.kind == util::Limit::Kind::percent &&
       plan_summary.uuid_lead() * 100 > lead_max.percent) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-uuid-lead: {} of the user ids are UUIDs, and {} of the anonymous ids: "
+    return stopped_by(
+        "max-uuid-lead",
+        fmt::format("{} of the user ids are UUIDs, and {} of the anonymous ids: "
                     "the columns look swapped: check --anon-field and --user-field, or raise the "
                     "guard",
                     util::share_text(plan_summary.user.uuids, plan_summary.user.distinct),
-                    util::share_text(plan_summary.anon.uuids, plan_summary.anon.distinct))};
+                    util::share_text(plan_summary.anon.uuids, plan_summary.anon.distinct)));
   }
   const auto& share_max = settings.max_user_share;
   if (share_max.kind == util::Limit::Kind::percent && !view.hubs.empty() &&
       plan_summary.user_share() * 100 > share_max.percent) {
     const auto& hub = view.hubs.front();
-    return Error{
-        Errc::guard,
-        fmt::format("--max-user-share: one user, {}, claims {} of {} anonymous ids ({}), over {}: "
+    return stopped_by(
+        "max-user-share",
+        fmt::format("one user, {}, claims {} of {} anonymous ids ({}), over {}: "
                     "is that a person, or a word for \"no id\"? see the rows with idmerge explain, "
                     "name the word with --null-word or --deny-file, or raise the guard",
                     settings.plan.row_reader.mask(hub.user), util::count_text(hub.ids),
                     util::count_text(plan_summary.anon.distinct),
                     util::share_text(hub.ids, plan_summary.anon.distinct),
-                    util::limit_text(share_max))};
+                    util::limit_text(share_max)));
   }
   const auto& decimals_max = settings.max_decimals;
   if (decimals_max.kind == util::Limit::Kind::percent &&
       plan_summary.decimal_share() * 100 > decimals_max.percent) {
     const bool is_user = plan_summary.warnings.user_decimals >= plan_summary.warnings.anon_decimals;
-    return Error{
-        Errc::guard,
-        fmt::format("--max-decimals: {} of {} rows have a number such as 12345.0 as their {} id, "
+    return stopped_by(
+        "max-decimals",
+        fmt::format("{} of {} rows have a number such as 12345.0 as their {} id, "
                     "over {}: it was 12345 before a tool read the column as decimals (pandas does "
                     "when one is missing): export it as integers or text, or raise the guard",
                     util::count_text(is_user ? plan_summary.warnings.user_decimals
                                              : plan_summary.warnings.anon_decimals),
                     util::count_text(plan_summary.links + plan_summary.duplicates),
-                    is_user ? "user" : "anonymous", util::limit_text(decimals_max))};
+                    is_user ? "user" : "anonymous", util::limit_text(decimals_max)));
   }
   const auto rejected =  // a repeated header is not a row that was meant to be linked
       plan_summary.rejected() -
@@ -1032,33 +989,33 @@ Result<void> check_guards(const Settings& settings, const JobSummary& view,
   const auto naming =
       plan_summary.read - plan_summary.skipped();  // rows that name a pair or try to
   if (unreadable > 0 && settings.max_rejected.exceeded(rejected + unreadable, naming)) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-rejected: {} of {} rows have an order that cannot be read{}, over {}: "
+    return stopped_by(
+        "max-rejected",
+        fmt::format("{} of {} rows have an order that cannot be read{}, over {}: "
                     "the first {}; fix the input, check --order-field, or raise the guard",
                     util::count_text(unreadable), util::count_text(naming),
                     rejected == 0
                         ? ""
                         : fmt::format(", and {} are rejected (see {})", util::count_text(rejected),
                                       shell_word(view.job + "/rejected.ndjson")),
-                    util::limit_text(settings.max_rejected), first_unreadable_order(view))};
+                    util::limit_text(settings.max_rejected), first_unreadable_order(view)));
   }
   if (settings.max_rejected.exceeded(rejected, naming)) {
-    return Error{Errc::guard,
-                 fmt::format("--max-rejected: {} of {} rows are rejected, over {}: see {}, fix the "
-                             "input, or raise the guard",
-                             util::count_text(rejected), util::count_text(naming),
-                             util::limit_text(settings.max_rejected),
-                             shell_word(view.job + "/rejected.ndjson"))};
+    return stopped_by("max-rejected",
+                      fmt::format("{} of {} rows are rejected, over {}: see {}, fix the "
+                                  "input, or raise the guard",
+                                  util::count_text(rejected), util::count_text(naming),
+                                  util::limit_text(settings.max_rejected),
+                                  shell_word(view.job + "/rejected.ndjson")));
   }
   const auto doubtful = plan_summary.held_links() - plan_summary.outranked();
   if (settings.max_held.exceeded(doubtful, plan_summary.links)) {
-    return Error{
-        Errc::guard,
-        fmt::format("--max-held: {} of {} links are held, over {}: see {}, decide them, or "
+    return stopped_by(
+        "max-held",
+        fmt::format("{} of {} links are held, over {}: see {}, decide them, or "
                     "raise the guard",
                     util::count_text(doubtful), util::count_text(plan_summary.links),
-                    util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson"))};
+                    util::limit_text(settings.max_held), shell_word(view.job + "/held.ndjson")));
   }
   return check_links(settings, plan_summary.sendable(), last);
 }
@@ -1077,13 +1034,13 @@ int exit_code_of(const Error& error, int signal_number) {
 
 std::string next_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return is_repeated(entry) && !is_left_out(entry, left_out);
+    return entry.has(role::again) && !is_left_out(entry, left_out);
   });
 }
 
 std::string first_command(const Settings& settings, std::string_view left_out) {
   return command_with(settings, [&](const OptionEntry& entry) {
-    return (is_repeated(entry) || steers_run(entry)) && !is_left_out(entry, left_out);
+    return (entry.has(role::again) || steers_run(entry)) && !is_left_out(entry, left_out);
   });
 }
 
@@ -1133,7 +1090,7 @@ Result<int> do_plan(Settings& settings, CommandContext& context) {
   } else if (const auto guarded = check_guards(settings, *view, last); !guarded) {
     result.exit_code = util::exit_code(guarded.error().code);
     result.stop = guarded.error().what;
-    const auto guard = guard_of(guarded.error());
+    const auto& guard = guarded.error().subject;
     result.next = corrected_command(guard, settings.job, settings, context, *view);
     context.log.error(result.stop);
     if (!result.next.empty()) context.log.info("go on: " + result.next);

@@ -28,6 +28,7 @@ struct CommandContext {
   io::Files& files;
   util::Log& log;
   ProgressListener& progress;
+  plan::Progress& listeners;  // `progress` and what else wants to know
   Signals& signals;
   Environment environment;
   AskPerson ask;

@@ -22,16 +22,16 @@ Error unusable(Errc code, const std::string& job, std::string_view why) {
 /// Checks that both jobs are of the same kind, so that their numbers of links are comparable.
 Result<void> check_kind(const Settings& settings, const util::KeyValues& planned,
                         const JobSummary& last) {
-  for (const std::string_view key : {"op", "op_field", "api", "project_mode"}) {
+  for (const OptionEntry& entry : option_table()) {
+    if (!is_plan_option(entry) || !entry.has(role::kind)) continue;
+    const auto key = plan_keys(entry).front();
     const auto now = planned.get(key);
     const auto then = last.plan.options.get(key);
     if (now == then) continue;
-    std::string option(key);
-    std::replace(option.begin(), option.end(), '_', '-');
     return unusable(Errc::usage, last.job,
                     fmt::format("was planned with --{} '{}', not with '{}': name the last finished "
                                 "job of the same kind",
-                                option, util::printable(then), util::printable(now)));
+                                entry.name, util::printable(then), util::printable(now)));
   }
   const bool leaves = !settings.to.empty() && !settings.rehearse;
   if (leaves && last.run->checkpoint.target != send::target_fingerprint(settings.send, last.plan)) {
@@ -81,6 +81,10 @@ Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
   return std::optional(PreviousJob{job, last->plan_summary.sendable()});
 }
 
+Error stopped_by(std::string_view guard, std::string_view what) {
+  return {Errc::guard, fmt::format("--{}: {}", guard, what), std::string(guard)};
+}
+
 Result<void> check_links(const Settings& settings, std::uint64_t links,
                          const std::optional<PreviousJob>& last) {
   const auto& most = settings.max_links;
@@ -89,13 +93,14 @@ Result<void> check_links(const Settings& settings, std::uint64_t links,
     return {};
   }
   if (!most.exceeded(links, last ? last->links : 0)) return {};
-  return Error{Errc::guard,
-               fmt::format("--max-links: {} links are to be sent, over {}{}: look at the summary, "
-                           "or raise the guard",
-                           util::count_text(links), util::limit_text(most),
-                           last ? fmt::format(" of the {} that {} had to send",
-                                              util::count_text(last->links), shell_word(last->job))
-                                : "")};
+  return stopped_by(
+      "max-links",
+      fmt::format("{} links are to be sent, over {}{}: look at the summary, or "
+                  "raise the guard",
+                  util::count_text(links), util::limit_text(most),
+                  last ? fmt::format(" of the {} that {} had to send",
+                                     util::count_text(last->links), shell_word(last->job))
+                       : ""));
 }
 
 }  // namespace idmerge::cli

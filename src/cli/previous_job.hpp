@@ -35,6 +35,9 @@ Result<std::optional<PreviousJob>> read_previous_job(const Settings& settings,
                                                      const util::KeyValues& planned,
                                                      io::Files& files, util::Log& log);
 
+/// Returns the error of a guard, with its option as the subject.
+Error stopped_by(std::string_view guard, std::string_view what);
+
 /// Checks `links` against --max-links. Requires: `last` from read_previous_job(). Errors: guard,
 /// with the numbers and what to do.
 Result<void> check_links(const Settings& settings, std::uint64_t links,

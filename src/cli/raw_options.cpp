@@ -90,13 +90,23 @@ bool is_unit_of(const OptionEntry& entry, std::string_view word) {
   const auto is_one_of = [&](const auto& units) {
     return std::find(units.begin(), units.end(), word) != units.end();
   };
-  if (entry.value.find('%') != std::string_view::npos) return word == "%";
-  if (entry.value == "DURATION") return is_one_of(times);
-  if (entry.value == "SIZE") return is_one_of(sizes);
-  if (entry.value.starts_with("RATE")) return word == "/s" || word == "req/s";
-  if (entry.value != "SIZE/s" || !word.ends_with("/s")) return false;
-  word.remove_suffix(2);
-  return is_one_of(sizes);
+  switch (entry.kind) {
+    case Kind::limit:
+    case Kind::share:
+      return word == "%";
+    case Kind::duration:
+      return is_one_of(times);
+    case Kind::size:
+      return is_one_of(sizes);
+    case Kind::rate:
+      return word == "/s" || word == "req/s";
+    case Kind::size_rate:
+      if (!word.ends_with("/s")) return false;
+      word.remove_suffix(2);
+      return is_one_of(sizes);
+    default:
+      return false;
+  }
 }
 
 /// Returns the error for an unknown option such as `--ratte` after `command`.
@@ -191,7 +201,7 @@ class FlagParser {
   const OptionEntry* valued_option(std::string_view word) const {
     if (!word.starts_with("--")) return nullptr;
     const auto* entry = find_option(options_, name_in(word), command_.command);
-    return entry == nullptr || entry->value.empty() ? nullptr : entry;
+    return entry == nullptr || entry->is_switch() ? nullptr : entry;
   }
 
   /// Rejects `--name=` without a value, as left by an empty variable in a script: CLI11 would take
@@ -232,7 +242,7 @@ class FlagParser {
   void add(const OptionEntry& entry) {
     const auto flags = entry.letter != 0 ? fmt::format("-{},--{}", entry.letter, entry.name)
                                          : fmt::format("--{}", entry.name);
-    if (entry.value.empty()) {
+    if (entry.is_switch()) {
       app_.add_flag(flags, switches_[&entry])->disable_flag_override();
       return;
     }
@@ -250,7 +260,7 @@ class FlagParser {
     const auto name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
     const auto* entry = find_option(options_, name, command_.command);
     if (entry == nullptr) return usage(std::string(text));
-    if (entry->value.empty()) {
+    if (entry->is_switch()) {
       return usage(fmt::format("--{}: takes no value: write --{} alone", name, name));
     }
     return usage(fmt::format("--{}: its value is missing: write --{} {}", name, name,
@@ -297,7 +307,7 @@ Result<void> add_environment(std::span<const OptionEntry> options, const Environ
                                entry.name));
     }
     if (typed.find(entry.name) != nullptr) continue;
-    if (entry.value.empty()) {
+    if (entry.is_switch()) {
       auto truth = switch_text(*text, variable);
       if (!truth) return truth.error();
       text = *truth;
@@ -307,16 +317,21 @@ Result<void> add_environment(std::span<const OptionEntry> options, const Environ
   return {};
 }
 
-/// Is the option's value a number, whose spelling does not matter?
+/// Returns whether the value is a number, whose spelling does not matter.
 bool takes_number(const OptionEntry& entry) {
-  constexpr std::array<std::string_view, 6> numbers{"N",        "P%",   "RATE",
-                                                    "DURATION", "SIZE", "SIZE/s"};
-  for (auto rest = entry.value; !rest.empty();) {
-    const auto part = rest.substr(0, rest.find('|'));
-    if (std::find(numbers.begin(), numbers.end(), part) != numbers.end()) return true;
-    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  switch (entry.kind) {
+    case Kind::count:
+    case Kind::limit:
+    case Kind::share:
+    case Kind::fraction:
+    case Kind::size:
+    case Kind::duration:
+    case Kind::rate:
+    case Kind::size_rate:
+      return true;
+    default:
+      return false;
   }
-  return false;
 }
 
 Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read_file,
@@ -352,7 +367,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
     if (entry == nullptr || entry->reach == Reach::flag) continue;
     if (typed.find(entry->name) != nullptr) continue;
     const auto where = fmt::format("{}: line {}: {}", util::printable(path), line.line, line.key);
-    if (!line.respelled.empty() && !entry->value.empty() && !takes_number(*entry)) {
+    if (!line.respelled.empty() && !entry->is_switch() && !takes_number(*entry)) {
       return usage(fmt::format(
           "{}: {} is read as a number, which is spelled differently: put the text in quotes", where,
           line.respelled));
@@ -364,7 +379,7 @@ Result<void> add_file(std::span<const OptionEntry> options, const ReadFile& read
       continue;
     }
     auto value = fmt::format("{}", fmt::join(line.values, ","));
-    if (entry->value.empty()) {
+    if (entry->is_switch()) {
       auto truth = switch_text(value, where);
       if (!truth) return truth.error();
       value = *truth;
@@ -458,8 +473,6 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
   constexpr std::string_view prefix = "IDMERGE_";
   // Used by the tests, which start the program with their own environment.
   constexpr std::array<std::string_view, 2> others{"SEED", "FAULT"};
-  // Guards against truncated inputs, which are in the option group of the input.
-  constexpr std::array<std::string_view, 3> counts{"expect-files", "expect-rows", "min-rows"};
   std::vector<std::string> variables;
   for (const auto& entry : options)
     variables.push_back(variable_name(entry).substr(prefix.size()));
@@ -484,9 +497,8 @@ std::vector<UnknownVariable> unknown_variables(const std::vector<std::string>& n
     }
     const auto at = std::find(known.begin(), known.end(), *near) - known.begin();
     const auto& entry = options[static_cast<std::size_t>(at)];
-    const bool guard = entry.group == "Guards" || is_among(counts, entry.name);
-    unknown.push_back(
-        {name, fmt::format("is no option: did you mean {}{}?", prefix, *near), guard});
+    unknown.push_back({name, fmt::format("is no option: did you mean {}{}?", prefix, *near),
+                       entry.has(role::guard)});
   }
   return unknown;
 }

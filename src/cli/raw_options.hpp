@@ -6,6 +6,7 @@
 // option exists in all of them or in none. An unknown option is always an error.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "cli/credentials.hpp"
+#include "util/key_values.hpp"
 #include "util/result.hpp"
 
 namespace idmerge::cli {
@@ -46,12 +48,57 @@ enum class Reach : std::uint8_t {
   flag_strict,  // elsewhere an error: consent to the irreversible must not come from a file
 };
 
+/// What the value of an option is.
+enum class Kind : std::uint8_t {
+  toggle,    // no value
+  choice,    // one or more of the listed words
+  text,      // anything, or a form of its own
+  column,    // a field of the input
+  count,     // a whole number, or a word instead
+  limit,     // a count, a percentage or none
+  share,     // a percentage or none
+  fraction,  // 0.05
+  size,      // with a unit, as the next three
+  duration,
+  rate,
+  size_rate,
+  file,  // that is read
+  directory,
+  directory_or_none,
+};
+
+/// What an option belongs to, as a set of these. It decides what plans and checkpoints record, and
+/// what is repeated in printed commands.
+using Roles = unsigned;
+
+namespace role {
+
+inline constexpr Roles none = 0;            // of this call only
+inline constexpr Roles plan = 1U << 0U;     // plans are made with it and record it
+inline constexpr Roles run = 1U << 1U;      // steers runs, whatever the plan
+inline constexpr Roles once = 1U << 2U;     // of a run: not recorded, to be given for each
+inline constexpr Roles guard = 1U << 3U;    // stops what should not happen
+inline constexpr Roles consent = 1U << 4U;  // consent to send
+inline constexpr Roles secret = 1U << 5U;   // source of credentials
+inline constexpr Roles project = 1U << 6U;  // of a plan: a property of the project, so that a
+                                            // differing value from any origin is an error
+inline constexpr Roles kind = 1U << 7U;     // of a plan: other values make another kind of job
+inline constexpr Roles again = 1U << 8U;    // stands in every printed command
+
+}  // namespace role
+
 /// One option.
 struct OptionEntry {
-  std::string_view name;      // without dashes
+  /// Returns the texts with which the option would be typed for a plan with these values, none for
+  /// the default. The text of a switch is empty.
+  using Retype = std::vector<std::string> (*)(const util::KeyValues& planned);
+
+  std::string_view name;  // without dashes
+  Kind kind = Kind::text;
   std::string_view value;     // placeholder of its value, "RATE"; empty: a switch
   std::string_view fallback;  // the default as a person writes it; empty: none
-  std::string_view group;
+  Roles roles = role::none;
+  std::string_view group;  // title in --help
   Commands commands = 0;
   std::string_view help;
   /// Parses the text into the settings. Errors: usage, without the option's name.
@@ -59,6 +106,31 @@ struct OptionEntry {
   char letter = 0;  // -n
   Reach reach = Reach::everywhere;
   bool repeatable = false;
+
+  /// The option that it is the opposite of: both set one thing.
+  std::string_view opposite_of = {};
+
+  /// Of an option with role::plan: its keys in a plan, if these are not its name, and the way back.
+  std::array<std::string_view, 2> keys = {};
+  Retype retype = nullptr;
+
+  constexpr bool has(Roles role) const { return (roles & role) != 0; }
+  constexpr bool is_switch() const { return kind == Kind::toggle; }
+
+  /// Returns the name of what it sets.
+  constexpr std::string_view setting() const { return opposite_of.empty() ? name : opposite_of; }
+
+  constexpr OptionEntry in_plan_as(std::array<std::string_view, 2> names, Retype function) const {
+    OptionEntry entry = *this;
+    entry.keys = names;
+    entry.retype = function;
+    return entry;
+  }
+  constexpr OptionEntry opposite(std::string_view other) const {
+    OptionEntry entry = *this;
+    entry.opposite_of = other;
+    return entry;
+  }
 };
 
 enum class Origin : std::uint8_t { flag, environment, file };

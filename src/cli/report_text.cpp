@@ -9,7 +9,6 @@
 #include "input/columns.hpp"
 #include "plan/planner.hpp"
 #include "plan/verdict.hpp"
-#include "send/identity_api.hpp"
 #include "send/local_time.hpp"
 #include "util/json_writer.hpp"
 #include "util/version.hpp"
@@ -129,10 +128,11 @@ std::string time_text(std::uint64_t links, std::uint64_t requests,
 }
 
 /// Returns the number of requests: one per link, or one per batch.
-std::uint64_t requests_of(const JobSummary& view, std::size_t batch) {
+std::uint64_t requests_of(const JobSummary& view, std::optional<std::size_t> batch) {
   const auto links = view.plan_summary.sendable();
-  if (view.plan.options.get("api") != name(plan::Api::import)) return links;
-  return (links + batch - 1) / batch;
+  const auto most = view.service().request_links_max;
+  const auto carried = std::min(batch.value_or(most), most);
+  return (links + carried - 1) / carried;
 }
 
 std::string sides_json(const plan::SideReport& side) {
@@ -346,7 +346,7 @@ std::vector<std::string> warnings(const JobSummary& view) {
                      util::count_text(plan_summary.hubs)));
   }
   constexpr std::uint64_t hot_shard_events = 200'000;  // source: mixpanel-facts 3.4
-  const auto sends_events = view.billable_events() > 0 || view.plan.options.get("api") == "import";
+  const auto sends_events = view.billable_events() > 0 || view.service().links_are_events;
   if (sends_events && plan_summary.anons_per_user_max > hot_shard_events) {
     warn(fmt::format(
         "a user has {} anonymous ids: the service detaches events beyond 200,000 of one user and "
@@ -427,7 +427,7 @@ std::string example_sentence(const NamedLink& link, const util::IdMask& mask) {
 }
 
 std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
-                              const send::RateSchedule& rate, std::size_t batch) {
+                              const send::RateSchedule& rate, std::optional<std::size_t> batch) {
   auto out = fmt::format("plan {} in {}\n", view.plan.id(), util::printable(view.job));
   for (const auto& input : view.plan.inputs) {
     out += fmt::format(

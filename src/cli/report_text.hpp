@@ -15,7 +15,6 @@
 
 #include "cli/command_result.hpp"
 #include "cli/job_summary.hpp"
-#include "send/identity_api.hpp"
 #include "send/rate_schedule.hpp"
 #include "send/tally.hpp"
 #include "util/log.hpp"
@@ -56,10 +55,11 @@ std::string_view state_of(const JobSummary& view);
 /// The recorded value of --to: "eu". Empty before the run has begun.
 std::string_view target_of(const JobSummary& view);
 
-/// Describes what a run would do, for people. Returns: lines, each with its line end.
+/// Describes what a run would do, for people. `batch`: the value of --batch. Returns: lines, each
+/// with its line end.
 std::string plan_summary_text(const JobSummary& view, const util::IdMask& mask,
                               const send::RateSchedule& rate,
-                              std::size_t batch = send::ServiceApiOptions{}.batch_links_max);
+                              std::optional<std::size_t> batch = {});
 
 /// The same figures as one JSON object; the ids of the largest clusters are masked by `mask`.
 std::string plan_summary_json(const JobSummary& view, const util::IdMask& mask);

@@ -89,14 +89,15 @@ Result<void> check_sending(const Settings& s) {
     return usage(fmt::format("--rehearse: --to {} is no emulator on this machine: leave --to out",
                              util::printable(s.to)));
   }
-  if (s.send.service_api.api == plan::Api::import &&
-      s.send.service_api.mode == plan::ProjectMode::none) {
+  const auto& service = *s.send.service;
+  if (service.needs_project && s.send.service_api.mode == plan::ProjectMode::none) {
     return usage(
-        "--project-mode: is needed for --api import: write original, simplified or legacy");
+        fmt::format("--project-mode: is needed for --api {}: write original, simplified or legacy",
+                    service.name));
   }
   // Without inputs the operation is that of the plan, which is not known yet.
   if (s.plan.row_reader.inputs.empty()) return {};
-  return plan::check_op(s.send.service_api.api, s.send.service_api.mode, s.plan.row_reader.op);
+  return service.check_op(s.send.service_api.mode, s.plan.row_reader.op);
 }
 
 /// A percentage needs the job it relates to, and --last-job without a guard would only look like
@@ -142,34 +143,20 @@ void derive(Settings& s) {
       s.max_cluster.value_or(capless ? 0 : plan::ResolverOptions{}.max_cluster);
   s.plan.row_reader.verbs = plan::verbs_of(s.send.service_api.mode);
   s.plan.validate.simplified = s.send.service_api.mode == plan::ProjectMode::simplified;
-  s.send.rate = s.typed_rate.value_or(default_rate(s.send.service_api.api));
+  const send::ServiceFacts& service = *s.send.service;
+  s.plan.api = service.name;
+  s.credentials.names = service.credentials;
+  if (const auto* region = service.find_region(s.to)) {
+    s.send.target = {.host = std::string(region->host), .base = {}};
+  }
+  s.send.rate = s.typed_rate.value_or(util::Rate{service.rate_per_s, false});
   s.send.rehearsal = s.rehearse;
   s.output.log.deferred = s.output.quiet;
 }
 
 /// Returns whether a run records the option, so that `run --job` alone continues in the same way.
 bool is_recorded(const OptionEntry& entry) {
-  return steers_run(entry) && entry.name != "max-duration" && entry.name != "max-requests" &&
-         entry.name != "canary";
-}
-
-/// Returns whether two names set the same thing, as a switch and its opposite do.
-bool same_setting(std::string_view a, std::string_view b) {
-  for (auto* name : {&a, &b}) {
-    if (name->starts_with("no-")) name->remove_prefix(3);
-  }
-  return a == b;
-}
-
-/// Returns the keys of an option in a plan; see plan_values().
-std::vector<std::string> plan_keys(std::string_view name) {
-  if (name == "no-header") return {"header"};
-  if (name == "no-collapse") return {"collapse"};
-  if (name == "null-word") return {"null_words"};
-  if (name == "allow") return {"allow_ragged", "allow_lazy_quotes"};
-  std::string key(name);
-  std::replace(key.begin(), key.end(), '-', '_');
-  return {key};
+  return steers_run(entry) && !entry.has(role::once);
 }
 
 }  // namespace
@@ -193,18 +180,21 @@ Result<Settings> parse_settings(const RawOptions& typed) {
     if (input.empty()) return usage("INPUT: is empty: name a file, a directory, a glob or -");
     s.plan.row_reader.inputs.push_back(input);
   }
-  if (typed.find("adaptive") != nullptr && typed.find("no-adaptive") != nullptr &&
-      typed.find("adaptive")->origin == typed.find("no-adaptive")->origin) {
-    return usage("--adaptive: --no-adaptive is given too: keep one of them");
+  for (const auto& option : typed.options) {
+    const auto* other = typed.find(option.entry->opposite_of);
+    if (other != nullptr && other->origin == option.origin) {
+      return usage(fmt::format("--{}: --{} is given too: keep one of them", other->entry->name,
+                               option.entry->name));
+    }
   }
   // The origin with the highest precedence is applied last.
   for (const auto origin : {Origin::file, Origin::environment, Origin::flag}) {
     for (const auto& option : typed.options) {
       if (option.origin != origin) continue;
       if (auto applied = option.entry->apply(option.text, s); !applied) {
-        const auto& error = applied.error();
-        if (error.what.starts_with(option.where)) return error;
-        return Error{error.code, fmt::format("{}: {}", option.where, error.what)};
+        return Error{applied.error().code,
+                     fmt::format("{}: {}", option.where, applied.error().what),
+                     std::string(option.entry->name)};
       }
     }
   }
@@ -216,25 +206,19 @@ Result<Settings> parse_settings(const RawOptions& typed) {
   return s;
 }
 
-util::Rate default_rate(plan::Api api) {
-  return {api == plan::Api::import ? 15'000.0 : 500.0, false};
-}
-
 bool steers_run(const OptionEntry& entry) {
-  if ((entry.commands & only(Command::run)) == 0 || entry.reach != Reach::everywhere) return false;
-  if (is_plan_option(entry)) return false;
-  return entry.group == "Target" || entry.group == "Pace" || entry.group == "Guards" ||
-         entry.name == "fail-on";
+  return entry.has(role::run);
 }
 
 util::KeyValues values_to_record(const Settings& settings) {
   util::KeyValues words;
   for (const auto& option : settings.typed) {
     if (!is_recorded(*option.entry)) continue;
-    const bool path = option.entry->value == "FILE" ||
-                      (option.entry->name == "last-job" && option.text != no_previous_job);
+    const auto kind = option.entry->kind;
+    const bool is_path = kind == Kind::file || kind == Kind::directory ||
+                         (kind == Kind::directory_or_none && option.text != no_previous_job);
     words.set(option.entry->name,
-              path ? std::filesystem::absolute(option.text).string() : option.text);
+              is_path ? std::filesystem::absolute(option.text).string() : option.text);
   }
   return words;
 }
@@ -242,18 +226,17 @@ util::KeyValues values_to_record(const Settings& settings) {
 Result<void> recall(Settings& settings, const util::KeyValues& words) {
   for (const auto& [key, text] : words) {
     const auto& word = key;
-    const auto found =
-        std::find_if(option_table().begin(), option_table().end(),
-                     [&](const auto& entry) { return entry.name == word && is_recorded(entry); });
-    if (found == option_table().end()) continue;  // recorded for people only
+    const auto* found = find_option(word);
+    if (found == nullptr || !is_recorded(*found)) continue;  // recorded for people only
     const bool typed_now = std::any_of(
         settings.typed.begin(), settings.typed.end(),
-        [&](const auto& option) { return same_setting(option.entry->name, found->name); });
+        [&](const auto& option) { return option.entry->setting() == found->setting(); });
     if (typed_now) continue;
     if (auto applied = found->apply(text, settings); !applied) {
-      return usage(fmt::format("recorded {}: {}", word, applied.error().what));
+      return Error{Errc::usage, fmt::format("recorded {}: {}", word, applied.error().what),
+                   std::string(word)};
     }
-    settings.typed.push_back({&*found, text, Origin::file, fmt::format("recorded {}", word)});
+    settings.typed.push_back({found, text, Origin::file, fmt::format("recorded {}", word)});
   }
   derive(settings);
   return check_sending(settings);
@@ -265,10 +248,15 @@ Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned) {
   settings.plan.project_mode = mode;
   settings.plan.row_reader.op =
       input::parse_op(planned.get("op")).value_or(settings.plan.row_reader.op);
-  settings.plan.api = planned.get("api");
-  if (settings.plan.api == name(plan::Api::import))
-    settings.send.service_api.api = plan::Api::import;
-  // Rate and burst depend on the API.
+  const auto api = planned.get("api");
+  const auto* service = api.empty() ? &send::default_service() : send::find_service(api);
+  if (service == nullptr) {
+    return Error{Errc::input, fmt::format("the plan is for --api {}, which this idmerge does not "
+                                          "have: run it with the version that planned it",
+                                          util::printable(api))};
+  }
+  settings.send.service = service;
+  // Target, rate and limits depend on the API.
   derive(settings);
   return check_sending(settings);
 }
@@ -278,8 +266,7 @@ Result<void> check_typed_against(const Settings& settings, const util::KeyValues
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
     if (option.origin != Origin::flag || !is_plan_option(entry)) continue;
-    const auto keys = plan_keys(entry.name);
-    for (const auto& key : keys) {
+    for (const auto& key : plan_keys(entry)) {
       const auto* now = words.find(key);
       const auto* then = planned.find(key);
       if (now == nullptr) {

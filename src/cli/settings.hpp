@@ -19,9 +19,6 @@ namespace idmerge::cli {
 /// `--rate: "abc" is not a rate: write for example 500/s`.
 Result<Settings> parse_settings(const RawOptions& typed);
 
-/// The rate of a run if none is configured.
-util::Rate default_rate(plan::Api api);
-
 /// Returns whether the option configures a run independently of its plan: target, pace, guards,
 /// budgets.
 bool steers_run(const OptionEntry& entry);
@@ -35,7 +32,7 @@ util::KeyValues values_to_record(const Settings& settings);
 Result<void> recall(Settings& settings, const util::KeyValues& words);
 
 /// Applies the settings that a plan fixes for all its runs: API and project mode. Errors: usage if
-/// a typed option contradicts them.
+/// a typed option contradicts them; input if this version has no such API.
 Result<void> adopt_plan(Settings& settings, const util::KeyValues& planned);
 
 /// Checks that planning options typed as flags agree with the plan. Errors: usage, naming the first

@@ -48,8 +48,7 @@ std::string rate_line(const JobSummary& view,
     words = view.run->checkpoint.words.get("rate");
     origin = "set by the run's options";
   } else {
-    const bool batches = view.plan.options.get("api") == name(plan::Api::import);
-    words = util::rate_text(default_rate(batches ? plan::Api::import : plan::Api::identity));
+    words = util::rate_text({view.service().rate_per_s, false});
     origin = "the default";
   }
   const auto table = send::RateSchedule::parse(words);

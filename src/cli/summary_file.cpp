@@ -125,7 +125,7 @@ Result<void> check_summary_place(const Settings& settings) {
   }
   for (const auto& option : settings.typed) {
     const auto& entry = *option.entry;
-    if (entry.value == "FILE" && same_file(place, option.text)) {
+    if (entry.kind == Kind::file && same_file(place, option.text)) {
       return refused(path, fmt::format("is the file of --{}, and would be lost: name another file",
                                        entry.name));
     }

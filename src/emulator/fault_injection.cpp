@@ -79,24 +79,23 @@ Result<std::vector<Risk>> parse_risks(std::string_view text) {
     risk.name = part.substr(0, colon);
     if (!parse_name(risk.name, risk)) {
       return Error{Errc::usage,
-                   fmt::format("--fail {}: no such fault: use a status (503, 429-bare, 502-html), "
+                   fmt::format("{}: no such fault: use a status (503, 429-bare, 502-html), "
                                "html, status0, reset, hang, truncate, garbage or close",
                                util::printable(part))};
     }
     const auto share =
         colon == std::string_view::npos ? std::nullopt : parse_share(part.substr(colon + 1));
     if (!share) {
-      return Error{
-          Errc::usage,
-          fmt::format("--fail {}: not a share of the requests: write {}:0.01 for one in a hundred",
-                      util::printable(part), risk.name)};
+      return Error{Errc::usage,
+                   fmt::format("{}: not a share of the requests: write {}:0.01 for one in a "
+                               "hundred",
+                               util::printable(part), risk.name)};
     }
     risk.share = *share;
     sum += *share;
     risks.push_back(std::move(risk));
   }
-  if (sum > 1 + 1e-9)
-    return Error{Errc::usage, "--fail: the shares add up to more than 1: lower them"};
+  if (sum > 1 + 1e-9) return Error{Errc::usage, "the shares add up to more than 1: lower them"};
   return risks;
 }
 

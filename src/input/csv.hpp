@@ -20,6 +20,7 @@
 #include "input/cell.hpp"
 #include "input/columns.hpp"
 #include "input/csv_scan.hpp"
+#include "input/file_reader.hpp"
 #include "input/header_row.hpp"
 #include "input/row.hpp"
 #include "util/result.hpp"
@@ -73,31 +74,23 @@ struct CsvField {
 };
 
 /// Parses the rows of one file from consecutive slices.
-class CsvReader {
+class CsvReader final : public FileReader {
  public:
   /// `header`: the column names, to recognize repeated headers; empty if the file has none.
   CsvReader(CsvOptions options, const Columns& columns, const std::vector<std::string>& header,
             CsvStart start);
 
-  /// Parses the rows at the beginning of `bytes` into `out`.
+  /// As FileReader::feed().
   ///
-  /// Requires: the next call begins with the bytes not consumed.
-  /// Lifetime: the rows are views of `bytes` and of `out.scratch`, which holds decoded ids.
-  /// Returns: the number of bytes consumed. If these are not all and `out` has fewer than rows_max
-  /// rows, more bytes are needed; with `last`, repeated calls consume all bytes.
   /// Bounds: at most row_max + 2 bytes are needed to consume a row.
   /// Errors: input, "line L, column C: ...", for a quote that stays open for row_max bytes, and for
   /// a header with other columns, below which the ids would be read with swapped sides.
-  Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
+  Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out) override;
 
-  /// The next line to be read, from 1.
-  std::uint64_t line() const { return line_; }
+  std::uint64_t line() const override { return line_; }
 
-  OrderKind order_kind() const { return order_kind_; }
-  /// Sets the kind of the order column, if another file has determined it.
-  void set_order_kind(OrderKind kind) { order_kind_ = kind; }
-
-  static constexpr std::size_t rows_max = 16384;
+  OrderKind order_kind() const override { return order_kind_; }
+  void set_order_kind(OrderKind kind) override { order_kind_ = kind; }
 
  private:
   enum class Skip : std::uint8_t { none, field_start, unquoted, quoted, after_quote };

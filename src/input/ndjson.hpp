@@ -21,6 +21,7 @@
 
 #include "input/cell.hpp"
 #include "input/columns.hpp"
+#include "input/file_reader.hpp"
 #include "input/header_row.hpp"
 #include "input/json_line.hpp"
 #include "input/row.hpp"
@@ -41,31 +42,33 @@ struct NdjsonOptions {
 std::vector<std::string> first_keys(std::string_view head, bool last);
 
 /// Parses the rows of one file from consecutive slices.
-class NdjsonReader {
+class NdjsonReader final : public FileReader {
  public:
   /// `offset`: the position in the input at which reading starts, after a BOM.
   NdjsonReader(NdjsonOptions options, const Fields& fields, std::uint64_t offset);
   NdjsonReader(NdjsonReader&&) noexcept;
   NdjsonReader& operator=(NdjsonReader&&) noexcept;
-  ~NdjsonReader();
+  ~NdjsonReader() override;
 
-  /// As CsvReader::feed().
+  /// As FileReader::feed().
   ///
   /// Errors: usage, "line L: ...", for a row with another default name of a side that was found by
-  /// its default name; input, as CsvReader::feed(), for a row whose
+  /// its default name; input for a row whose
   /// ids are the names of the keys in another order.
-  Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out);
+  Result<std::size_t> feed(std::string_view bytes, bool last, RowBlock& out) override;
 
-  OrderKind order_kind() const { return order_kind_; }
-  void set_order_kind(OrderKind kind) { order_kind_ = kind; }
+  OrderKind order_kind() const override { return order_kind_; }
+  void set_order_kind(OrderKind kind) override { order_kind_ = kind; }
+
+  std::optional<std::array<bool, 2>> seen_sides() const override {
+    return readable_ ? std::optional(seen_) : std::nullopt;
+  }
 
   /// Returns for each side whether any row had its key, with whatever value.
   std::array<bool, 2> seen() const { return seen_; }
 
   /// Returns whether the keys could be looked up in any row.
   bool readable() const { return readable_; }
-
-  static constexpr std::size_t rows_max = 16384;
 
  private:
   struct Structure;

@@ -2,16 +2,14 @@
 #include "input/row_reader.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <utility>
-#include <variant>
 
 #include <fmt/format.h>
 
 #include "input/columns.hpp"
-#include "input/csv.hpp"
-#include "input/ndjson.hpp"
+#include "input/file_reader.hpp"
+#include "input/formats.hpp"
 #include "io/chunk_reader.hpp"
 #include "io/input_list.hpp"
 #include "util/check.hpp"
@@ -23,292 +21,7 @@ constexpr std::size_t head_bytes = 64 << 10;  // from which format and keys are 
 constexpr std::size_t chunk_bytes = 256 << 10;
 
 Error prefixed(std::string_view path, const Error& error) {
-  return {error.code, fmt::format("{}: {}", path, error.what)};
-}
-
-/// How to read the rows of one file, determined from its first bytes.
-struct FileFormat {
-  Format format = Format::automatic;
-  std::variant<std::monostate, CsvReader, NdjsonReader> reader;  // none: the file has no row
-  std::size_t start = 0;                                         // offset of the first row
-  std::vector<std::string> numbered{};   // header names of the columns selected as #N
-  std::size_t columns = 0;               // CSV
-  std::vector<std::string> first_row{};  // CSV without a header, or with columns selected as #N
-  std::array<std::string, 2> side_names{};
-  bool undecided = false;          // more bytes are needed
-  bool wants_keys_behind = false;  // NDJSON: the first row is too long to show its keys
-};
-
-struct Magic {
-  std::string_view bytes;
-  std::string_view what;
-  std::string_view remedy;
-};
-
-using namespace std::string_view_literals;
-
-constexpr Magic unreadable[]{
-    {"\xff\xfe\0\0"sv, "this is UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8"},
-    {"\0\0\xfe\xff"sv, "this is UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8"},
-    {"\xff\xfe"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
-    {"\xfe\xff"sv, "this is UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8"},
-    {"PAR1"sv, "this is Parquet", "export CSV, or pipe it through DuckDB"},
-    {"PK\x03\x04"sv, "this is a zip archive or a spreadsheet", "unpack it, or save it as CSV"},
-    {"BZh"sv, "this is bzip2", "pipe it through bzip2 -dc"},
-    {"\xfd"
-     "7zXZ\0"sv,
-     "this is xz", "pipe it through xz -dc"},
-    {"\x04\x22\x4d\x18"sv, "this is lz4", "pipe it through lz4 -dc"},
-    {"\x1f\x8b"sv, "this was compressed twice: it contains gzip", "unpack it once with: gzip -dc"},
-    {"\x28\xb5\x2f\xfd"sv, "this was compressed twice: it contains zstd",
-     "unpack it once with: zstd -dc"},
-    {"x\x01"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
-    {"x\x9c"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
-    {"x\xda"sv, "this is zlib (deflate)", "unpack it with: pigz -dc, or export gzip"},
-    {"\xff\x06\0\0sNaPpY"sv, "this is snappy", "export gzip or zstd, or unpack it with: snzip -dc"},
-    {"Obj\x01"sv, "this is Avro", "export CSV or NDJSON"},
-    {"ORC"sv, "this is ORC", "export CSV or NDJSON"},
-};
-
-/// Returns: the encoding of a text with zero bytes, detected from their positions among the first
-/// characters; empty if it is neither UTF-16 nor UTF-32.
-std::string_view wide_encoding(std::string_view text) {
-  constexpr std::size_t looked_at = 16;
-  const auto zeros_at = [&](std::size_t begin) {
-    unsigned zeros = 0;
-    for (const char c : text.substr(begin, 4))
-      zeros = zeros << 1U | (c == '\0' ? 1U : 0U);
-    return zeros;
-  };
-  if (text.size() < 4) return {};
-  const auto zeros = zeros_at(0);
-  for (std::size_t begin = 4; begin + 4 <= std::min(text.size(), looked_at); begin += 4) {
-    if (zeros_at(begin) != zeros) return {};
-  }
-  switch (zeros) {
-    case 0b0101:
-      return "UTF-16LE";
-    case 0b1010:
-      return "UTF-16BE";
-    case 0b0111:
-      return "UTF-32LE";
-    case 0b1110:
-      return "UTF-32BE";
-    default:
-      return {};
-  }
-}
-
-/// Returns whether the text is Snappy in Hadoop's framing. Each block follows its uncompressed and
-/// its compressed length, both big-endian, and begins with the uncompressed length again, as Snappy
-/// writes it.
-///
-/// Source: github.com/google/snappy, format_description.txt; hadoop's BlockCompressorStream
-bool is_hadoop_snappy(std::string_view head) {
-  constexpr std::size_t lengths_bytes = 8;
-  if (head.size() < lengths_bytes + 1) return false;
-  const auto byte = [&](std::size_t at) {
-    return std::uint32_t{static_cast<unsigned char>(head[at])};
-  };
-  const auto plain = byte(0) << 24U | byte(1) << 16U | byte(2) << 8U | byte(3);
-  std::uint32_t again = 0;
-  for (std::size_t at = lengths_bytes, shift = 0; at < head.size() && shift < 32;
-       ++at, shift += 7) {
-    again |= (byte(at) & 0x7FU) << shift;
-    if (byte(at) < 0x80U) return plain > 0 && again == plain;
-  }
-  return false;
-}
-
-/// Refuses content that is not text, with a remedy.
-Result<void> check_text(std::string_view head) {
-  for (const auto& magic : unreadable) {
-    if (head.starts_with(magic.bytes)) {
-      return Error{Errc::input, fmt::format("{}: {}", magic.what, magic.remedy)};
-    }
-  }
-  constexpr std::size_t tar_magic_at = 257;
-  if (head.size() > tar_magic_at && head.substr(tar_magic_at).starts_with("ustar")) {
-    return Error{Errc::input, "this is a tar archive: unpack it with tar -x, and name its files"};
-  }
-  if (is_hadoop_snappy(head)) {
-    return Error{Errc::input,
-                 "this is snappy, as Hadoop frames it: export gzip or zstd, or read it with Spark"};
-  }
-  const auto first = head.substr(0, std::min(head.find('\n'), std::size_t{1024}));
-  const auto nul = first.find('\0');
-  if (nul == std::string_view::npos) return {};
-  if (const auto encoding = wide_encoding(first); !encoding.empty()) {
-    return Error{Errc::input,
-                 fmt::format("this is {0}: convert it with: iconv -f {0} -t UTF-8", encoding)};
-  }
-  return Error{
-      Errc::input,
-      fmt::format(
-          "byte {}: a zero byte in the first row, so this is not text: export CSV or NDJSON", nul)};
-}
-
-Format detect_format(std::string_view head) {
-  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
-  const auto first = head.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && (head[first] == '{' || head[first] == '[')
-             ? Format::ndjson
-             : Format::csv;
-}
-
-FieldNames field_names(const RowReaderOptions& options) {
-  return {.op = options.op,
-          .anon = options.anon_field,
-          .user = options.user_field,
-          .alias = options.alias_field,
-          .distinct_id = options.distinct_id_field,
-          .ids = options.id_fields,
-          .op_field = options.op_field,
-          .order_field = options.order_field,
-          .mask = options.mask};
-}
-
-Result<FileFormat> examine_csv(std::string_view head, bool whole, bool pipe,
-                               const RowReaderOptions& options, Format format) {
-  FileFormat file_format;
-  file_format.format = format;
-  const auto separator = named_separator(head);
-  if (separator && options.delimiter && *separator != *options.delimiter) {
-    return Error{
-        Errc::usage,
-        fmt::format("line 1: names the separator \"{}\", as Excel does, and --delimiter is "
-                    "another: leave --delimiter out, or remove the line: tail -n +2",
-                    util::printable(std::string_view(&*separator, 1)))};
-  }
-  const CsvOptions csv{.delimiter = options.delimiter.value_or(
-                           separator.value_or(format == Format::tsv ? '\t' : ',')),
-                       .row_max = options.row_max,
-                       .allow_ragged = options.allow_ragged,
-                       .allow_lazy_quotes = options.allow_lazy_quotes,
-                       .pipe = pipe,
-                       .take_last_row = options.take_last_row,
-                       .null_words = options.null_words};
-  const bool enough = whole || head.size() >= options.row_max + 5;
-  const auto read = read_header(head, whole, csv);
-  file_format.undecided = !enough && (!read || !*read);
-  if (file_format.undecided) return file_format;
-  if (!read) return read.error();
-  if (!*read) return file_format;
-  const CsvHeader& first = **read;
-  const bool is_row = options.no_header;
-  if (auto right = check_delimiter(first.names, csv.delimiter, !is_row, options.mask); !right)
-    return right.error();
-  const auto names = field_names(options);
-  const auto count = static_cast<std::uint32_t>(first.names.size());
-  auto columns = is_row ? choose_columns(names, count) : choose_columns(names, first.names);
-  if (!columns) return columns.error();
-  columns->verbs = options.verbs;
-  file_format.columns = count;
-  if (const auto& sides = columns->sides[static_cast<std::size_t>(Op::create)]) {
-    file_format.side_names = {names.anon.empty() ? first.names[sides->first] : names.anon,
-                              names.user.empty() ? first.names[sides->second] : names.user};
-  }
-  if (!is_row) file_format.numbered = numbered_columns(names, first.names);
-  if (is_row || !file_format.numbered.empty()) file_format.first_row = first.names;
-  file_format.start = is_row ? first.start : first.bytes;
-  file_format.reader.emplace<CsvReader>(
-      csv, *columns, is_row ? std::vector<std::string>() : first.names,
-      CsvStart{.offset = file_format.start,
-               .line = (is_row ? first.lines_before : first.lines) + 1});
-  return file_format;
-}
-
-Error no_header_in_ndjson() {
-  return {Errc::usage, "--no-header: NDJSON has no header: leave it out"};
-}
-
-/// Returns: the keys found in the first rows that are not too long. Errors: those of reading.
-Result<std::vector<std::string>> keys_behind_long_rows(const std::string& path,
-                                                       std::uint64_t row_max) {
-  auto source = io::ChunkReader::open(path, {});
-  if (!source) return source.error();
-  std::string row;
-  bool too_long = false;
-  io::Chunk chunk;
-  do {
-    if (auto read = source->next(chunk); !read) return read.error();
-    for (std::string_view rest(chunk.bytes.data() + chunk.begin, chunk.end - chunk.begin);
-         !rest.empty();) {
-      const auto newline = rest.find('\n');
-      const auto part = rest.substr(0, newline);
-      too_long = too_long || row.size() + part.size() > row_max;
-      if (too_long) {
-        row.clear();
-      } else {
-        row += part;
-      }
-      if (newline == std::string_view::npos) break;
-      if (auto keys = first_keys(row, true); !keys.empty()) return keys;
-      row.clear();
-      too_long = false;
-      rest.remove_prefix(newline + 1);
-    }
-  } while (!chunk.last);
-  return first_keys(row, true);
-}
-
-/// `keys_behind`: keys from the rows after a first row that is too long; null if not yet known.
-Result<FileFormat> examine_ndjson(std::string_view head, bool whole, bool pipe,
-                                  const RowReaderOptions& options,
-                                  const std::vector<std::string>* keys_behind) {
-  FileFormat file_format;
-  file_format.format = Format::ndjson;
-  file_format.start = head.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  const auto text = head.substr(file_format.start);
-  const auto first = text.find_first_not_of(" \t\r\n");
-  const bool enough = whole || head.size() >= options.row_max + 5;
-  if (first == std::string_view::npos || (!whole && text.find('\n', first) == text.npos)) {
-    file_format.undecided = !enough;
-    if (file_format.undecided || first == std::string_view::npos) return file_format;
-  }
-  if (options.no_header) return no_header_in_ndjson();
-  if (text[first] == '[') {
-    return Error{Errc::usage,
-                 "this is one JSON array: write one object a line, for example with: "
-                 "jq -c '.[]'"};
-  }
-  auto keys = first_keys(text, whole);
-  if (keys.empty() && !whole && text.substr(first).find('\n') == text.npos) {
-    file_format.wants_keys_behind = keys_behind == nullptr;
-    if (file_format.wants_keys_behind) return file_format;
-    keys = *keys_behind;
-  }
-  auto fields = choose_fields(field_names(options), keys);
-  if (!fields && keys.empty()) {
-    return Error{Errc::usage,
-                 fmt::format("line {}: is not a JSON object, nor are the next lines: write one "
-                             "object a line, as jq -c . does",
-                             1 + std::count(text.begin(), text.begin() + first, '\n'))};
-  }
-  if (!fields) return fields.error();
-  fields->columns.verbs = options.verbs;
-  if (const auto& sides = fields->columns.sides[static_cast<std::size_t>(Op::create)]) {
-    const auto names = field_names(options);
-    file_format.side_names = {
-        names.anon.empty() ? fields->pointers[sides->first].front() : names.anon,
-        names.user.empty() ? fields->pointers[sides->second].front() : names.user};
-  }
-  file_format.reader.emplace<NdjsonReader>(NdjsonOptions{.row_max = options.row_max,
-                                                         .pipe = pipe && !options.take_last_row,
-                                                         .null_words = options.null_words},
-                                           *fields, file_format.start);
-  return file_format;
-}
-
-/// `whole`: `head` is the complete input.
-Result<FileFormat> examine(std::string_view head, bool whole, bool pipe,
-                           const RowReaderOptions& options,
-                           const std::vector<std::string>* keys_behind = nullptr) {
-  if (auto text = check_text(head); !text) return text.error();
-  auto format = options.format;
-  if (format == Format::automatic) format = detect_format(head);
-  return format == Format::ndjson ? examine_ndjson(head, whole, pipe, options, keys_behind)
-                                  : examine_csv(head, whole, pipe, options, format);
+  return {error.code, fmt::format("{}: {}", path, error.what), error.subject};
 }
 
 /// Returns: the option that selects the ids of one side, as it was given.
@@ -331,34 +44,24 @@ Result<void> check_options(const RowReaderOptions& options) {
                  "--delimiter: this character has another meaning in CSV: use one "
                  "such as ',' ';' '|' or a tab"};
   }
-  if (options.no_header && options.format == Format::ndjson) {
-    return no_header_in_ndjson();
-  }
-  return {};
+  return check_format(options);
 }
 
 }  // namespace
-
-std::string_view name(Format format) {
-  static constexpr std::string_view names[]{"auto", "csv", "tsv", "ndjson"};
-  return names[static_cast<std::size_t>(format)];
-}
 
 struct RowReader::State {
   explicit State(RowReaderOptions given)
       : options(std::move(given)), order_kind(options.order_kind) {}
 
   Result<void> look_at_heads();
-  Result<FileFormat> examine_head(const std::string& path, std::size_t bytes);
-  Result<FileFormat> examine_or_read_on(std::string_view head, bool whole, const std::string& path,
-                                        bool pipe) const;
+  Result<FileLayout> examine_head(const std::string& path, std::size_t bytes);
   Result<void> open_next();
   Result<std::string_view> load(RowBlock& block);
   Result<std::size_t> feed(std::string_view bytes, RowBlock& block);
   void note_long_rows(const RowBlock& block);
   Result<bool> next(RowBlock& block);
   Result<void> close_file();
-  Result<void> check_alike(const std::string& path, const FileFormat& found);
+  Result<void> check_alike(const std::string& path, const FileLayout& found);
   Result<void> check_unchanged() const;
   Result<void> check_counts() const;
   InputFile& file() { return files[index]; }
@@ -375,15 +78,15 @@ struct RowReader::State {
   std::map<std::size_t, io::ChunkReader> pipes;  // kept open: a writer is waiting
   std::size_t index = 0;                         // of the current file
   std::optional<io::ChunkReader> source;
-  FileFormat file_format;
+  FileLayout layout;
   bool last = false;      // the source has no more chunks
   bool use_left = false;  // feed `left` before reading more
   std::string left;       // bytes that the reader has not consumed
   io::Chunk chunk;
   OrderKind order_kind;
   std::uint64_t rows = 0;
-  bool readable = false;       // at least one NDJSON row is an object
-  std::array<bool, 2> seen{};  // sides for which an NDJSON row had a key
+  bool names_fields = false;   // at least one row names its fields
+  std::array<bool, 2> seen{};  // sides whose field such a row had
   std::string empty_path;      // of a file without even a header
   struct Table {
     std::string path;
@@ -417,8 +120,10 @@ Result<void> RowReader::State::look_at_heads() {
     bytes_total += input.size;
     io::Chunk head;
     if (auto read = opened->next(head); !read) return read.error();
-    auto found =
-        examine({head.bytes.data() + head.begin, head.end - head.begin}, head.last, false, options);
+    auto found = examine({.bytes = {head.bytes.data() + head.begin, head.end - head.begin},
+                          .whole = head.last,
+                          .path = input.path},
+                         options);
     if (found && found->undecided) found = examine_head(input.path, options.row_max + 5);
     if (!found) return prefixed(input.path, found.error());
     if (auto alike = check_alike(input.path, *found); !alike) return alike;
@@ -429,34 +134,20 @@ Result<void> RowReader::State::look_at_heads() {
   return {};
 }
 
-Result<FileFormat> RowReader::State::examine_head(const std::string& path, std::size_t bytes) {
+Result<FileLayout> RowReader::State::examine_head(const std::string& path, std::size_t bytes) {
   auto opened = io::ChunkReader::open(path, {.chunk_bytes = bytes, .head_bytes = bytes});
   if (!opened) return opened.error();
   io::Chunk head;
   if (auto read = opened->next(head); !read) return read.error();
-  return examine_or_read_on({head.bytes.data() + head.begin, head.end - head.begin}, head.last,
-                            path, false);
-}
-
-/// A first row that is too long costs only that row, like any other: the keys are taken from the
-/// rows after it.
-Result<FileFormat> RowReader::State::examine_or_read_on(std::string_view head, bool whole,
-                                                        const std::string& path, bool pipe) const {
-  auto found = examine(head, whole, pipe, options);
-  if (!found || !found->wants_keys_behind) return found;
-  if (pipe) {
-    return Error{Errc::usage,
-                 "line 1: is longer than --row-max, and a pipe cannot be searched beyond it: raise "
-                 "--row-max, or write a file"};
-  }
-  const auto keys = keys_behind_long_rows(path, options.row_max);
-  if (!keys) return keys.error();
-  return examine(head, whole, pipe, options, &*keys);
+  return examine({.bytes = {head.bytes.data() + head.begin, head.end - head.begin},
+                  .whole = head.last,
+                  .path = path},
+                 options);
 }
 
 /// Columns selected by number must be the same in all tables. If the headers differ, or tables
 /// without a header differ in their number of columns, one of them would be misread.
-Result<void> RowReader::State::check_alike(const std::string& path, const FileFormat& found) {
+Result<void> RowReader::State::check_alike(const std::string& path, const FileLayout& found) {
   if (found.columns == 0 || (found.numbered.empty() && !options.no_header)) return {};
   if (!model) {
     model = Table{path, found.numbered, found.columns};
@@ -476,7 +167,7 @@ Result<void> RowReader::State::check_alike(const std::string& path, const FileFo
                            list_names(model->numbered, options.mask))};
 }
 
-/// Opens the file at `index` and reads until its format is known.
+/// Opens the file at `index` and reads until its layout is known.
 Result<void> RowReader::State::open_next() {
   const auto pipe = pipes.find(index);
   auto opened = pipe == pipes.end() ? io::ChunkReader::open(file().path, source_options())
@@ -499,29 +190,24 @@ Result<void> RowReader::State::open_next() {
     }
     const auto head = std::string_view(left).substr(0, wanted);
     const bool whole = last && head.size() == left.size();
-    auto found = examine_or_read_on(head, whole, file().path, source->is_pipe());
+    auto found = examine(
+        {.bytes = head, .whole = whole, .pipe = source->is_pipe(), .path = file().path}, options);
     if (!found) return prefixed(file().path, found.error());
-    file_format = std::move(*found);
-    if (!file_format.undecided && !whole && file_format.reader.index() == 0) {
+    layout = std::move(*found);
+    if (!layout.undecided && !whole && !layout.reader) {
       return Error{Errc::input,
                    fmt::format("{}: the first {} bytes are blank lines: check the file",
                                file().path, wanted)};
     }
-    if (!file_format.undecided) break;
+    if (!layout.undecided) break;
   }
-  IDMERGE_CHECK(!file_format.undecided);
-  if (auto alike = check_alike(file().path, file_format); !alike) return alike;
-  left.erase(0, file_format.start);
+  IDMERGE_CHECK(!layout.undecided);
+  if (auto alike = check_alike(file().path, layout); !alike) return alike;
+  left.erase(0, layout.start);
   use_left = true;
-  std::visit(
-      [&](auto& reader) {
-        if constexpr (requires { reader.set_order_kind(order_kind); }) {
-          reader.set_order_kind(order_kind);
-        }
-      },
-      file_format.reader);
-  file().format = file_format.format;
-  file().first_row = file_format.first_row;
+  if (layout.reader) layout.reader->set_order_kind(order_kind);
+  file().format = layout.format;
+  file().first_row = layout.first_row;
   return {};
 }
 
@@ -567,21 +253,12 @@ Result<std::size_t> RowReader::State::feed(std::string_view bytes, RowBlock& blo
   block.scratch.clear();
   block.blank_lines = 0;
   block.file = static_cast<std::uint32_t>(index);
-  const auto* const csv = std::get_if<CsvReader>(&file_format.reader);
-  const auto line = csv != nullptr ? csv->line() : 0;
-  auto taken = std::visit(
-      [&](auto& reader) -> Result<std::size_t> {
-        if constexpr (requires { reader.feed(bytes, last, block); }) {
-          return reader.feed(bytes, last, block);
-        } else {
-          return bytes.size();  // only blank lines
-        }
-      },
-      file_format.reader);
+  if (!layout.reader) return bytes.size();  // only blank lines
+  FileReader& reader = *layout.reader;
+  const auto line = reader.line();
+  const auto taken = reader.feed(bytes, last, block);
   if (!taken) return prefixed(file().path, taken.error());
-  if (csv != nullptr && csv->line() - line > block.rows.size() + block.blank_lines) {
-    note_long_rows(block);
-  }
+  if (reader.line() - line > block.rows.size() + block.blank_lines) note_long_rows(block);
   return taken;
 }
 
@@ -600,7 +277,7 @@ Result<bool> RowReader::State::next(RowBlock& block) {
     const auto taken = feed(*bytes, block);
     if (!taken) return taken.error();
     left.assign(bytes->substr(*taken));
-    use_left = !left.empty() && (last || block.rows.size() >= CsvReader::rows_max);
+    use_left = !left.empty() && (last || block.rows.size() >= FileReader::rows_max);
     IDMERGE_CHECK(!last || left.empty() || *taken > 0);
     file().rows += block.rows.size();
     file().blank_lines += block.blank_lines;
@@ -620,13 +297,15 @@ Result<void> RowReader::State::close_file() {
   file().mtime_ns = facts.mtime_ns;
   file().digest = facts.digest;
   file().compression = name(facts.compression);
-  if (file_format.reader.index() == 0) empty_path = file().path;
-  if (const auto* csv = std::get_if<CsvReader>(&file_format.reader)) order_kind = csv->order_kind();
-  if (const auto* ndjson = std::get_if<NdjsonReader>(&file_format.reader)) {
-    order_kind = ndjson->order_kind();
-    readable = readable || ndjson->readable();
-    for (std::size_t side = 0; side < 2; ++side)
-      seen[side] = seen[side] || ndjson->seen()[side];
+  if (layout.reader) {
+    order_kind = layout.reader->order_kind();
+    if (const auto sides = layout.reader->seen_sides()) {
+      names_fields = true;
+      for (std::size_t side = 0; side < seen.size(); ++side)
+        seen[side] = seen[side] || (*sides)[side];
+    }
+  } else {
+    empty_path = file().path;
   }
   bytes_before += facts.size;
   source.reset();
@@ -654,7 +333,7 @@ Result<void> RowReader::State::check_counts() const {
                  fmt::format("{}: the file is empty: check that the export has run", empty_path)};
   }
   for (std::size_t side = 0; side < seen.size(); ++side) {
-    if (!readable || seen[side]) continue;
+    if (!names_fields || seen[side]) continue;
     return Error{Errc::usage, fmt::format("{}: no row has this field: check how it is spelled, and "
                                           "its path from the top of the object",
                                           side_option(options, side))};
@@ -663,12 +342,15 @@ Result<void> RowReader::State::check_counts() const {
     return Error{Errc::input,
                  fmt::format("--expect-rows: the inputs have {} rows, not {}: "
                              "check that the export is complete, or correct the number",
-                             rows, *options.expect_rows)};
+                             rows, *options.expect_rows),
+                 "expect-rows"};
   }
   if (rows < options.min_rows) {
-    return Error{Errc::input, fmt::format("--min-rows: the inputs have {} rows, less than {}: "
-                                          "check that the export is complete, or lower the number",
-                                          rows, options.min_rows)};
+    return Error{Errc::input,
+                 fmt::format("--min-rows: the inputs have {} rows, less than {}: "
+                             "check that the export is complete, or lower the number",
+                             rows, options.min_rows),
+                 "min-rows"};
   }
   return {};
 }
@@ -686,7 +368,8 @@ Result<RowReader> RowReader::open(RowReaderOptions options) {
     return Error{Errc::input,
                  fmt::format("--expect-files: there are {} input files, not {}: "
                              "check that the export is complete, or correct the number",
-                             inputs->paths.size(), *options.expect_files)};
+                             inputs->paths.size(), *options.expect_files),
+                 "expect-files"};
   }
   auto state = std::make_unique<State>(std::move(options));
   state->passed_over = std::move(inputs->passed_over);

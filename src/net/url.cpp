@@ -57,7 +57,7 @@ struct HostPort {
   std::optional<std::uint16_t> port;
 };
 
-Result<HostPort> parse_host_port(std::string_view text, std::string_view subject) {
+Result<HostPort> parse_host_port(std::string_view text) {
   HostPort it;
   std::string_view port;
   bool has_port = false;
@@ -65,14 +65,12 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     const auto end = text.find(']');
     if (end == std::string_view::npos) {
       return usage(
-          fmt::format("{}: the bracket of its address is not closed: write "
-                      "https://[2001:db8::1]:443",
-                      subject));
+          "the bracket of its address is not closed: write "
+          "https://[2001:db8::1]:443");
     }
     const Address address = parse_address(std::string(text.substr(1, end - 1)));
     if (address.size != 16) {
-      return usage(fmt::format("{}: no IPv6 address in the brackets: write for example [::1]:8080",
-                               subject));
+      return usage("no IPv6 address in the brackets: write for example [::1]:8080");
     }
     std::array<char, INET6_ADDRSTRLEN> canonical{};
     inet_ntop(AF_INET6, address.bytes.data(), canonical.data(), canonical.size());
@@ -80,8 +78,7 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     text.remove_prefix(end + 1);
     has_port = !text.empty();
     if (has_port && text.front() != ':') {
-      return usage(
-          fmt::format("{}: no port after the bracket: write for example [::1]:8080", subject));
+      return usage("no port after the bracket: write for example [::1]:8080");
     }
     port = has_port ? text.substr(1) : text;
   } else {
@@ -90,16 +87,13 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     it.host = lowered(text.substr(0, colon));
     if (has_port) port = text.substr(colon + 1);
     if (port.find(':') != std::string_view::npos) {
-      return usage(fmt::format(
-          "{}: it has several colons: write an IPv6 address in brackets, [::1]:8080", subject));
+      return usage("it has several colons: write an IPv6 address in brackets, [::1]:8080");
     }
-    if (it.host.empty())
-      return usage(fmt::format("{}: it has no host: write for example api.example.com", subject));
+    if (it.host.empty()) return usage("it has no host: write for example api.example.com");
     if (!is_host_name(it.host)) {
       return usage(
-          fmt::format("{}: its host is not a host name: write it in ASCII, xn--... for other "
-                      "scripts",
-                      subject));
+          "its host is not a host name: write it in ASCII, xn--... for other "
+          "scripts");
     }
   }
   if (has_port) {
@@ -107,8 +101,7 @@ Result<HostPort> parse_host_port(std::string_view text, std::string_view subject
     const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
     if (read.ec != std::errc{} || read.ptr != port.data() + port.size() || number == 0 ||
         number > 65'535) {
-      return usage(fmt::format(
-          "{}: its port is not a number from 1 to 65535: write for example :8443", subject));
+      return usage("its port is not a number from 1 to 65535: write for example :8443");
     }
     it.port = static_cast<std::uint16_t>(number);
   }
@@ -135,7 +128,7 @@ Result<std::string> percent_decoded(std::string_view text) {
     const auto digits = text.substr(i + 1, 2);
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
     if (digits.size() != 2 || read.ptr != digits.data() + 2) {
-      return usage("HTTPS_PROXY: a % in its user name or password is not an escape: write %25");
+      return usage("a % in its user name or password is not an escape: write %25");
     }
     out += static_cast<char>(code);
     i += 2;
@@ -189,17 +182,12 @@ bool Target::loopback() const {
   return in_network(address, "127.0.0.0/8") || in_network(address, "::1");
 }
 
-Result<Target> parse_target(std::string_view text) {
-  if (text == "us") return Target{.host = "api.mixpanel.com", .base = {}};
-  if (text == "eu") return Target{.host = "api-eu.mixpanel.com", .base = {}};
-  if (text == "in") return Target{.host = "api-in.mixpanel.com", .base = {}};
-
-  constexpr std::string_view subject = "--to";
+Result<Target> parse_target(std::string_view text, std::string_view words) {
   const bool clean =
       std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (!clean)
     return usage(
-        "--to: the URL has spaces or characters that are not ASCII: write them as %20 and the "
+        "the URL has spaces or characters that are not ASCII: write them as %20 and the "
         "like");
   std::string_view rest = text;
   const std::string scheme = take_scheme(rest);
@@ -210,23 +198,20 @@ Result<Target> parse_target(std::string_view text) {
   // printed.
   if (rest.find('@') != std::string_view::npos) {
     return usage(
-        "--to: the URL has a user name in it, and command lines are seen by others: set "
+        "the URL has a user name in it, and command lines are seen by others: set "
         "MIXPANEL_USERNAME and MIXPANEL_SECRET instead (an @ of a path is written %40)");
   }
   if (scheme.empty()) {
-    return usage(
-        fmt::format("--to: \"{}\" is no target: write us, eu, in, emulator, or a URL such as "
-                    "https://api.example.com",
-                    text.substr(0, 100)));
+    return usage(fmt::format("\"{}\" is no target: write {}{}a URL such as https://api.example.com",
+                             text.substr(0, 100), words, words.empty() ? "" : ", or "));
   }
   if (scheme != "https" && scheme != "http") {
-    return usage(
-        fmt::format("--to: \"{}\" is no scheme for this: write https://", scheme.substr(0, 40)));
+    return usage(fmt::format("\"{}\" is no scheme for this: write https://", scheme.substr(0, 40)));
   }
   if (path.find_first_of("?#") != std::string_view::npos) {
-    return usage("--to: the URL has a query or a fragment: end it with the path");
+    return usage("the URL has a query or a fragment: end it with the path");
   }
-  auto where = parse_host_port(authority, subject);
+  auto where = parse_host_port(authority);
   if (!where) return where.error();
 
   Target target;
@@ -238,40 +223,31 @@ Result<Target> parse_target(std::string_view text) {
   target.base = path;
   if (!target.tls && !target.loopback()) {
     return usage(fmt::format(
-        "--to: http to {} would send the credentials in clear: write https:// (http is for this "
+        "http to {} would send the credentials in clear: write https:// (http is for this "
         "machine only)",
         target.host));
   }
   return target;
 }
 
-std::string_view region(const Target& target) {
-  if (target.host == "api.mixpanel.com") return "US";
-  if (target.host == "api-eu.mixpanel.com") return "EU";
-  if (target.host == "api-in.mixpanel.com") return "India";
-  return {};
-}
-
 Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
-  const std::string_view subject = from_environment ? "HTTPS_PROXY" : "--proxy";
   const bool clean =
       std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (text.empty() || !clean) {
-    return usage(fmt::format("{}: it is no URL: write http://proxy.example.com:3128", subject));
+    return usage("it is no URL: write http://proxy.example.com:3128");
   }
   std::string_view rest = text;
   const std::string scheme = take_scheme(rest);
   if (!scheme.empty() && scheme != "http") {  // may be a password: not repeated in the message
     return usage(
-        fmt::format("{}: only proxies that speak plain HTTP are known: write "
-                    "http://proxy.example.com:3128",
-                    subject));
+        "only proxies that speak plain HTTP are known: write "
+        "http://proxy.example.com:3128");
   }
   Proxy proxy;
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     if (!from_environment) {
       return usage(
-          "--proxy: it has a password in it, and command lines are seen by others: set HTTPS_PROXY "
+          "it has a password in it, and command lines are seen by others: set HTTPS_PROXY "
           "instead");
     }
     const std::string_view user = rest.substr(0, at);
@@ -284,7 +260,7 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
     if (!user_name_problem(*name).empty() || !secret_problem(*password).empty()) {
       util::wipe(*password);
       return usage(
-          "HTTPS_PROXY: its user name or password cannot be sent: a colon in the user name, "
+          "its user name or password cannot be sent: a colon in the user name, "
           "quotes around it, a control character, or bytes that are not UTF-8: correct it");
     }
     proxy.username = std::move(*name);
@@ -293,7 +269,7 @@ Result<Proxy> parse_proxy(std::string_view text, bool from_environment) {
   }
   while (rest.ends_with('/'))
     rest.remove_suffix(1);
-  auto where = parse_host_port(rest, subject);
+  auto where = parse_host_port(rest);
   if (!where) return where.error();
   proxy.host = std::move(where->host);
   proxy.port = where->port.value_or(80);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Parses the target of requests (`--to us|eu|in|URL`) and the proxy. Parsing is strict: credentials
+// Parses the target of requests (`--to URL`) and the proxy. Parsing is strict: credentials
 // must not be sent unencrypted, so `http` is accepted for loopback hosts only, and a URL with a
 // user name is an error, because other users can see command lines.
 #pragma once
@@ -24,7 +24,7 @@ struct Target {
   /// Returns: the value of the Host header, without a default port, and with IPv6 in brackets.
   std::string authority() const;
 
-  /// Returns: the canonical URL: "https://api-eu.mixpanel.com", "http://[::1]:8080/prefix".
+  /// Returns: the canonical URL: "https://api.example.com", "http://[::1]:8080/prefix".
   std::string url() const;
 
   /// Returns whether the host is this machine: localhost, 127.0.0.0/8 or ::1.
@@ -33,12 +33,10 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-/// Parse the value of --to: us, eu, in, or a URL.
-/// Errors: usage, with the reason and an example.
-Result<Target> parse_target(std::string_view text);
-
-/// Returns: the Mixpanel region of the target, "US", "EU" or "India"; empty for other hosts.
-std::string_view region(const Target& target);
+/// Parse a URL as the value of --to. `words` lists the other values that the caller accepts, for
+/// the error of a text that is neither: "us, eu".
+/// Errors: usage, with the reason and an example; the caller says which option it was.
+Result<Target> parse_target(std::string_view text, std::string_view words = {});
 
 struct Proxy {
   std::string host;
@@ -51,7 +49,8 @@ struct Proxy {
 
 /// Parse the value of --proxy (`from_environment` false) or of HTTPS_PROXY, such as
 /// "http://proxy:3128" or "proxy:3128". Only HTTPS_PROXY may contain a user name and a password.
-/// Errors: usage, also for proxies that are not reached by plain HTTP.
+/// Errors: usage, also for proxies that are not reached by plain HTTP; the caller says which option
+/// or variable it was.
 Result<Proxy> parse_proxy(std::string_view text, bool from_environment);
 
 /// Returns whether NO_PROXY exempts this target. Loopback targets never use a proxy.

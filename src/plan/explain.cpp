@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "input/formats.hpp"
 #include "input/row_reader.hpp"
 #include "plan/project_mode.hpp"
 #include "plan/row_validator.hpp"
@@ -400,13 +401,8 @@ Result<PlanOptions> reading_options(const util::KeyValues& planned) {
     row_reader.op = op;
     known = true;
   }
-  bool format_known = false;
-  for (const auto format :
-       {input::Format::automatic, input::Format::csv, input::Format::tsv, input::Format::ndjson}) {
-    if (word("format") != name(format)) continue;
-    row_reader.format = format;
-    format_known = true;
-  }
+  const auto format = input::parse_format(word("format"));
+  row_reader.format = format.value_or(row_reader.format);
   row_reader.anon_field = word("anon_field");
   row_reader.user_field = word("user_field");
   row_reader.alias_field = word("alias_field");
@@ -424,7 +420,7 @@ Result<PlanOptions> reading_options(const util::KeyValues& planned) {
     row_reader.null_words.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  known = known && format_known && read_number(word("row_max"), row_reader.row_max);
+  known = known && format && read_number(word("row_max"), row_reader.row_max);
   row_reader.allow_ragged = word("allow_ragged") == "yes";
   row_reader.allow_lazy_quotes = word("allow_lazy_quotes") == "yes";
   options.validate.reject_blank = word("blank") == "reject";

@@ -15,6 +15,7 @@
 #include <fmt/ranges.h>
 
 #include "input/columns.hpp"
+#include "input/formats.hpp"
 #include "io/chunk_reader.hpp"
 #include "io/process_identity.hpp"
 #include "plan/bounded_resolver.hpp"
@@ -100,8 +101,7 @@ class Validation {
         validator_(options.validate),
         prints_(Fingerprinter(secret)),
         queue_(queue),
-        may_have_escapes_(options.row_reader.format == input::Format::tsv ||
-                          (options.row_reader.delimiter && *options.row_reader.delimiter < ' ')) {}
+        may_have_escapes_(input::may_have_escapes(options.row_reader)) {}
 
   /// Starts the thread. It ends after the last row, after an error, or when the queue has ended.
   void start() { thread_ = std::thread(&Validation::run, this); }

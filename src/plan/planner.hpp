@@ -32,7 +32,7 @@ struct PlanOptions {
   std::string deny_digest;  // empty: no deny list
 
   /// Values that the plan records because the rules depend on them. Flags: --api, --project-mode
-  std::string api = "identity";
+  std::string api;
   std::string project_mode;
 
   /// Maximum number of rejected rows written per reason; the counts are always exact. Flag:

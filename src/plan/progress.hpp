@@ -34,6 +34,15 @@ struct SendingNow {
   std::chrono::milliseconds since_success{0};
 };
 
+/// One attempt of a request, once it has ended.
+struct RequestEnded {
+  unsigned status = 0;                  // of the answer; 0: there was no complete one
+  std::uint64_t links = 0;              // that the request carried
+  std::chrono::nanoseconds latency{0};  // from the write to the answer, or to the end without it
+  std::uint64_t request_bytes = 0;      // head and body, as sent
+  std::uint64_t answer_body_bytes = 0;  // as kept: a body beyond the limit is cut
+};
+
 enum class Weight : std::uint8_t { info, warning };
 
 class Progress {
@@ -45,6 +54,9 @@ class Progress {
 
   virtual void planning(const PlanningNow&) {}
   virtual void sending(const SendingNow&) {}
+
+  /// Called for every request that was sent, on the io thread, before its outcomes are recorded.
+  virtual void request_ended(const RequestEnded&) {}
 
   /// One message for a person, about a lasting outage or a skipped file, for example. It may
   /// contain untrusted text.

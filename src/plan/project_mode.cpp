@@ -10,10 +10,6 @@
 
 namespace idmerge::plan {
 
-std::string_view name(Api api) {
-  return api == Api::identity ? "identity" : "import";
-}
-
 std::string_view name(ProjectMode mode) {
   constexpr std::array<std::string_view, 4> names{"none", "original", "simplified", "legacy"};
   IDMERGE_CHECK(static_cast<std::size_t>(mode) < names.size());
@@ -28,16 +24,12 @@ std::optional<ProjectMode> parse_project_mode(std::string_view text) {
   return std::nullopt;
 }
 
-Result<void> check_op(Api api, ProjectMode mode, input::Op op) {
+Result<void> check_op(ProjectMode mode, input::Op op) {
   const auto usage = [&](std::string_view why) {
     return Error{Errc::usage, fmt::format("--op {}: {}", name(op), why)};
   };
   switch (mode) {
     case ProjectMode::none:
-      if (api == Api::identity) return {};
-      return Error{Errc::usage,
-                   "--api import: the project mode is not given: add --project-mode original, "
-                   "simplified or legacy, as the project's settings show it under Identity Merge"};
     case ProjectMode::original:
       return {};
     case ProjectMode::simplified:
@@ -53,12 +45,10 @@ Result<void> check_op(Api api, ProjectMode mode, input::Op op) {
 }
 
 input::Verbs verbs_of(ProjectMode mode) {
-  const auto has = [&](input::Op op) { return check_op(Api::identity, mode, op).has_value(); };
+  const auto has = [&](input::Op op) { return check_op(mode, op).has_value(); };
   return {.create = has(input::Op::create),
           .alias = has(input::Op::alias),
           .merge = has(input::Op::merge)};
 }
-
-// ---- The parts of a dialect
 
 }  // namespace idmerge::plan

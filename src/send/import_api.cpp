@@ -13,8 +13,10 @@
 #include <libdeflate.h>
 #include <sodium.h>
 
-#include "plan/row_validator.hpp"
+#include "input/id_text.hpp"
+#include "send/already_linked.hpp"
 #include "send/id_redaction.hpp"
+#include "send/mixpanel_api.hpp"
 #include "util/check.hpp"
 #include "util/encoding.hpp"
 #include "util/exceptions.hpp"
@@ -24,6 +26,15 @@ namespace {
 
 // The fastest level: beyond it, half a core buys a few percent of the bytes.
 constexpr int gzip_level = 1;
+
+// Of one request, before compression. Source: mixpanel-facts 1.3.
+constexpr std::size_t links_most = 2'000;
+constexpr std::size_t bytes_most = 10'000'000;
+constexpr std::size_t bytes_default = 9'500'000;
+
+std::size_t batch_links(const ServiceApiOptions& options) {
+  return options.batch_links_max.value_or(links_most);
+}
 
 constexpr std::size_t insert_id_bytes_max = 36;
 constexpr std::size_t hash_digits = 32;
@@ -87,8 +98,8 @@ void append_insert_id(const input::Link& link, std::string& out) {
 
 ImportWriter::ImportWriter(const ServiceApiOptions& options)
     : mode_(options.mode),
-      links_max_(options.batch_links_max),
-      bytes_max_(options.batch_bytes_max),
+      links_max_(batch_links(options)),
+      bytes_max_(std::min(options.batch_bytes_max.value_or(bytes_default), bytes_most)),
       compressor_(util::made(libdeflate_alloc_compressor(gzip_level))) {
   IDMERGE_CHECK(links_max_ > 0);
   common_ = ",\"token\":";
@@ -198,30 +209,6 @@ std::string_view remedy_for(std::string_view field, std::string_view message,
   const bool about_distinct_id =
       says(field, "distinct_id", links) || says(message, "distinct_id", links);
   return about_distinct_id ? is_not_simplified : std::string_view();
-}
-
-bool is_same_but_case(std::string_view text, std::string_view lower) {
-  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : int{a}) == b;
-  });
-}
-
-bool is_called_success(simdjson::dom::object object) {
-  bool flag = false;
-  return (!object["success"].get(flag) && flag) || (!object["ok"].get(flag) && flag);
-}
-
-/// Is there an error, or a word that it was no success?
-bool has_error_or_failure(simdjson::dom::object object) {
-  simdjson::dom::element member;
-  for (const std::string_view key : {"error", "errors"}) {
-    if (!object[key].get(member) && !means_none(member)) return true;
-  }
-  for (const std::string_view key : {"success", "ok"}) {
-    bool flag = false;
-    if (!object[key].get(member) && !member.is_null() && (member.get(flag) || !flag)) return true;
-  }
-  return false;
 }
 
 class BatchReader {
@@ -428,87 +415,6 @@ bool decode_bad_request(const util::Redactor& secrets, const BatchWords& words,
 
 }  // namespace
 
-bool parse_object(simdjson::dom::parser& json, const net::Response& response,
-                  simdjson::dom::object& object) {
-  if (response.body_cut || response.body.empty()) return false;
-  const auto error = json.parse(response.body.data(), response.body.size(), true).get(object);
-  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
-  return error == simdjson::SUCCESS;
-}
-
-bool contradicts(simdjson::dom::element code, unsigned status) {
-  std::int64_t number = 0;
-  return code.get(number) || number != static_cast<std::int64_t>(status);
-}
-
-bool means_none(simdjson::dom::element member) {
-  std::string_view text;
-  simdjson::dom::array list;
-  simdjson::dom::object object;
-  if (member.is_null()) return true;
-  if (!member.get(text)) return text.empty();
-  if (!member.get(list)) return list.size() == 0;
-  return !member.get(object) && object.size() == 0;
-}
-
-bool has_differing_members(simdjson::dom::object object) {
-  constexpr std::array<std::string_view, 11> keys{"code",
-                                                  "status",
-                                                  "error",
-                                                  "errors",
-                                                  "num_records_imported",
-                                                  "failed_records",
-                                                  "index",
-                                                  "insert_id",
-                                                  "$insert_id",
-                                                  "success",
-                                                  "ok"};
-  std::array<std::optional<std::string>, keys.size()> first;
-  for (const auto field : object) {
-    const auto known = std::find_if(keys.begin(), keys.end(), [&](std::string_view key) {
-      return is_same_but_case(field.key, key);
-    });
-    if (known == keys.end()) continue;
-    if (field.key != *known) {
-      if (means_none(field.value)) continue;
-      return true;
-    }
-    auto& before = first[static_cast<std::size_t>(known - keys.begin())];
-    auto text = simdjson::minify(field.value);
-    if (before && *before != text) return true;
-    before = std::move(text);
-  }
-  return false;
-}
-
-bool says_taken(simdjson::dom::object object) {
-  std::int64_t number = 0;
-  std::string_view text;
-  if (!object["code"].get(number) && number >= 200 && number <= 299) return true;
-  if (says_success(object)) return true;
-  return (!object["status"].get(number) && number == 1) ||
-         (!object["status"].get(text) && is_same_but_case(text, "ok"));
-}
-
-bool says_success(simdjson::dom::object object) {
-  std::int64_t number = 0;
-  simdjson::dom::element count;
-  if (!object["num_records_imported"].get(count) && !count.is_null() &&
-      (count.get(number) || number != 0)) {
-    return true;
-  }
-  return is_called_success(object);
-}
-
-bool says_failed(simdjson::dom::object object) {
-  simdjson::dom::element member;
-  std::int64_t count = 0;
-  if (has_error_or_failure(object)) return true;
-  if (!object["failed_records"].get(member) && !means_none(member)) return true;
-  return !object["num_records_imported"].get(member) && !member.is_null() &&
-         (member.get(count) || count <= 0);
-}
-
 bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
                    const net::Response& response, std::span<const input::Link> links,
                    plan::ProjectMode mode, Outcome& outcome) {
@@ -540,5 +446,77 @@ bool decode_import(simdjson::dom::parser& json, const util::Redactor& secrets,
   }
   return known;
 }
+
+namespace {
+
+class ImportApi final : public MixpanelApi {
+ public:
+  ImportApi(const ServiceApiOptions& options, std::string_view host, std::string_view base)
+      : MixpanelApi(options, batch_links(options),
+                    {"/import", "it has no /import at this path: check --to"}),
+        mode_(options.mode),
+        head_(request_head(options, host, base,
+                           fmt::format("/import?strict=1&project_id={}", options.project_id),
+                           "Content-Encoding: gzip\r\n")),
+        writer_(options) {}
+
+  std::size_t encode(std::span<const input::Link> links, std::string& out) override {
+    const std::size_t count = writer_.write(links);
+    append_request(head_, writer_.compressed(), out);
+    return count;
+  }
+
+ private:
+  bool decode_own(const net::Response& response, std::span<const input::Link> links,
+                  Outcome& outcome) override {
+    const unsigned status = response.status;
+    return (status == 200 || status == 400 || status == 413) &&
+           decode_import(json_, secrets_, response, links, mode_, outcome);
+  }
+
+  plan::ProjectMode mode_;
+  util::Secret head_;  // holds the Authorization header
+  ImportWriter writer_;
+};
+
+Result<void> check_import_op(plan::ProjectMode mode, input::Op op) {
+  if (mode != plan::ProjectMode::none) return plan::check_op(mode, op);
+  return Error{Errc::usage,
+               "--api import: the project mode is not given: add --project-mode original, "
+               "simplified or legacy, as the project's settings show it under Identity Merge"};
+}
+
+Result<std::unique_ptr<ServiceApi>> make(const ServiceApiOptions& options, std::string_view host,
+                                         std::string_view base) {
+  const auto usage = [](std::string what) { return Error{Errc::usage, std::move(what)}; };
+  if (auto good = check_mixpanel_options(options, host, base); !good) return good.error();
+  if (options.mode == plan::ProjectMode::none)
+    return check_import_op(options.mode, input::Op::create).error();
+  const std::string& id = options.project_id;
+  if (id.empty() || id.size() > 20 || id.find_first_not_of("0123456789") != std::string::npos) {
+    return usage(
+        "--project-id: it is missing or not a number: it stands in the project's settings");
+  }
+  if (batch_links(options) == 0 || batch_links(options) > links_most) {
+    return usage("batch: an import request takes 1 to 2,000 links");
+  }
+  return std::unique_ptr<ServiceApi>(std::make_unique<ImportApi>(options, host, base));
+}
+
+}  // namespace
+
+constinit const ServiceFacts import_api{.name = "import",
+                                        .title = "Mixpanel's public ingestion",
+                                        .rate_per_s = 15'000,
+                                        .request_links_max = links_most,
+                                        .request_bytes_max = bytes_most,
+                                        .request_bytes_default = bytes_default,
+                                        .needs_project = true,
+                                        .links_are_events = true,
+                                        .regions = mixpanel_regions,
+                                        .credentials = mixpanel_credentials,
+                                        .check_op = check_import_op,
+                                        .may_mean_ours = may_mean_ours,
+                                        .make = make};
 
 }  // namespace idmerge::send

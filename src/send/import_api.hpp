@@ -19,10 +19,13 @@
 #include <simdjson.h>
 
 #include "send/service_api.hpp"
+#include "util/redactor.hpp"
 
 struct libdeflate_compressor;
 
 namespace idmerge::send {
+
+extern const ServiceFacts import_api;
 
 /// Append the id by which the service tells repeated events; it depends on the operation and both
 /// ids alone. For `create` it is the anonymous id itself where that is spelled as such an id may be
@@ -64,30 +67,6 @@ class ImportWriter {
   std::string gzip_;
   std::unique_ptr<libdeflate_compressor, Free> compressor_;
 };
-
-/// The object that an answer is, which lives until `json` parses the next one; false when it is
-/// none, or was cut.
-bool parse_object(simdjson::dom::parser& json, const net::Response& response,
-                  simdjson::dom::object& object);
-
-/// Does a member `code` say something else than the status it came with?
-bool contradicts(simdjson::dom::element code, unsigned status);
-
-/// Does the object give two values to one of the members by which answers are understood, or one
-/// under a name that differs from it in case?
-bool has_differing_members(simdjson::dom::object object);
-
-/// Does it say that something was taken, whatever status it came with?
-bool says_taken(simdjson::dom::object object);
-
-/// Does it say so by more than its codes: with a count (also one that cannot be read), or in words?
-bool says_success(simdjson::dom::object object);
-
-/// Does it say that something failed, or that nothing was taken, whatever status it came with?
-bool says_failed(simdjson::dom::object object);
-
-/// Is this member as good as absent: null, or empty?
-bool means_none(simdjson::dom::element member);
 
 /// Say what an answer with status 200, 400 or 413 means for the links of a batch.
 ///

@@ -69,9 +69,9 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
 }
 
 std::string target_fingerprint(const SendOptions& options, const plan::PlanFacts& plan) {
-  const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(),
-                                name(options.service_api.api), name(options.service_api.mode),
-                                options.service_api.project_id, options.service_api.token.reveal());
+  const auto text = fmt::format("{}\n{}\n{}\n{}\n{}", options.target.url(), options.service->name,
+                                name(options.service_api.mode), options.service_api.project_id,
+                                options.service_api.token.reveal());
   const auto print = plan::Fingerprinter(plan.preamble.secret)(text);
   return fmt::format("{:016x}{:08x}", print.low, print.high);
 }

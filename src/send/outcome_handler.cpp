@@ -50,7 +50,8 @@ void OutcomeHandler::refuse_one(const Batch& batch, std::size_t i, unsigned stat
   const input::Link& link = batch.links[i];
   const auto letter = plan::refused_report(ordinal, link, inputs_, status, message, tries.sent);
   const bool in_doubt = tries.in_doubt || recorder_.log().was_in_doubt(ordinal);
-  if (in_doubt && may_mean_ours(message, link)) {
+  const auto may_mean_ours = service_.may_mean_ours;
+  if (in_doubt && may_mean_ours != nullptr && may_mean_ours(message, link)) {
     recorder_.deliver_ambiguous(ordinal, tries.sent, letter);
     return;
   }
@@ -70,7 +71,8 @@ void OutcomeHandler::look_at_refusals(const input::Link& link, std::string_view 
   too_many_ = Error{Errc::guard,
                     fmt::format("--max-refused: the service refused {} of {} links, the last one "
                                 "with: {}: see {}",
-                                refused, settled, mask_ids(message, {&link, 1}, mask_), letters_)};
+                                refused, settled, mask_ids(message, {&link, 1}, mask_), letters_),
+                    "max-refused"};
 }
 
 }  // namespace idmerge::send

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "plan/plan_file.hpp"
-#include "send/identity_api.hpp"
 #include "send/run_recorder.hpp"
+#include "send/service_api.hpp"
 #include "send/worker.hpp"
 #include "util/log.hpp"
 #include "util/result.hpp"
@@ -28,11 +28,12 @@ struct RefusedMax {
 
 class OutcomeHandler {
  public:
-  /// Lifetime: `inputs` and `recorder` must outlive this object. `letters` is the path of the list
-  /// of refused links, for errors; `mask` applies to the ids in errors.
-  OutcomeHandler(const std::vector<plan::PlanInput>& inputs, RunRecorder& recorder, RefusedMax max,
-                 std::string letters, util::IdMask mask)
-      : inputs_(inputs),
+  /// Lifetime: `service`, `inputs` and `recorder` must outlive this object. `letters` is the path
+  /// of the list of refused links, for errors; `mask` applies to the ids in errors.
+  OutcomeHandler(const ServiceFacts& service, const std::vector<plan::PlanInput>& inputs,
+                 RunRecorder& recorder, RefusedMax max, std::string letters, util::IdMask mask)
+      : service_(service),
+        inputs_(inputs),
         recorder_(recorder),
         max_(max),
         letters_(std::move(letters)),
@@ -52,6 +53,7 @@ class OutcomeHandler {
                   const Tries& tries);
   void look_at_refusals(const input::Link& link, std::string_view message);
 
+  const ServiceFacts& service_;
   const std::vector<plan::PlanInput>& inputs_;
   RunRecorder& recorder_;
   RefusedMax max_;

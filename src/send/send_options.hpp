@@ -12,8 +12,8 @@
 
 #include "net/tls.hpp"
 #include "net/url.hpp"
-#include "send/identity_api.hpp"
 #include "send/rate_schedule.hpp"
+#include "send/service_registry.hpp"
 #include "util/digest.hpp"
 #include "util/key_values.hpp"
 #include "util/log.hpp"
@@ -25,7 +25,10 @@ struct SendOptions {
   net::Target target;
   net::TlsOptions tls;
   std::optional<net::Proxy> proxy;
-  ServiceApiOptions service_api;  // API, token, credentials; the job provides the pinned time
+
+  /// What the requests are like, and what answers mean. Lifetime: outlives the run. Flag: --api
+  const ServiceFacts* service = &default_service();
+  ServiceApiOptions service_api;  // credentials and project; the job provides the pinned time
 
   RateSchedule rate = util::Rate{500, false};  // Flag: --rate
 

@@ -68,16 +68,16 @@ std::vector<std::pair<util::Secret, util::Secret>> logins_to_hide(const SendOpti
 class Sender {
  public:
   Sender(asio::io_context& io, const SendOptions& options, const OpenRun& open_run, RunLog& log,
-         RunSaver saver, ServiceApi service_api, net::Endpoint endpoint, RateControl& rate_control,
-         std::uint64_t in_flight_max, io::Files& files, plan::Progress& progress,
-         const StopRequest& stop)
+         RunSaver saver, std::unique_ptr<ServiceApi> service_api, net::Endpoint endpoint,
+         RateControl& rate_control, std::uint64_t in_flight_max, io::Files& files,
+         plan::Progress& progress, const StopRequest& stop)
       : options_(options),
         open_run_(open_run),
         service_api_(std::move(service_api)),
         endpoint_(std::move(endpoint)),
         rate_control_(rate_control),
         in_flight_max_(in_flight_max),
-        pace_(pace_options(options, rate_control.look(), open_run, service_api_.links_max()),
+        pace_(pace_options(options, rate_control.look(), open_run, service_api_->links_max()),
               Clock::now()),
         scheduler_(io, pace_.rate_limiter()),
         cursor_(open_run.plan, log),
@@ -85,7 +85,7 @@ class Sender {
             log, std::move(saver),
             [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
             [this](const Error& error) { this->stop(error); }),
-        outcome_handler_(open_run.plan.facts().inputs, recorder_,
+        outcome_handler_(*options.service, open_run.plan.facts().inputs, recorder_,
                          {options.max_refused_percent, options.max_refused_links},
                          open_run.paths.refused(), options.mask),
         rounds_(options, open_run.plan, open_run.paths, open_run.spares, files, recorder_, cursor_,
@@ -200,7 +200,7 @@ class Sender {
       if (in_flight.has_slices()) continue;
       Batch& batch = in_flight.batch;
       cursor_.release(batch);
-      const auto taken = source == Source::plan ? cursor_.take(service_api_.links_max(), batch)
+      const auto taken = source == Source::plan ? cursor_.take(service_api_->links_max(), batch)
                                                 : cursor_.take_parked(batch);
       if (!taken) {
         stop(taken.error());
@@ -290,7 +290,7 @@ class Sender {
   }
 
   void prepare(RequestInFlight& in_flight, Instant now) {
-    in_flight.prepare(service_api_, credentials_, request_links_max_);
+    in_flight.prepare(*service_api_, credentials_, request_links_max_);
     if (!std::exchange(has_begun_, true)) pace_.first_request(cost(in_flight).bytes, now);
   }
 
@@ -368,10 +368,12 @@ class Sender {
       // The end of a kept-alive connection is no fault of the request, but what was sent may still
       // have arrived. The first request that met the end is sent first on the next connection.
       note_in_doubt(in_flight, answer.sent);
+      if (answer.sent) report_request(in_flight, answer, now);
       if (worker.retry_first == nullptr) worker.retry_first = &in_flight;
       return;
     }
     if (answered) note_answer(worker, in_flight);
+    report_request(in_flight, answer, now);
     const Next next =
         answered ? judge(worker, in_flight, answer.response, now) : Next::after_a_wait;
     if (next == Next::done) {
@@ -393,6 +395,15 @@ class Sender {
     if (!answered) outage_detector_.failure(now, named(answer.what));
     if (tries.failed >= in_flight.failures_max && give_up(in_flight)) return;
     in_flight.due = now + next_backoff(tries.failed);
+  }
+
+  void report_request(RequestInFlight& in_flight, const net::Answer& answer, Instant now) {
+    const bool answered = answer.end == net::ResponseEnd::answered;
+    progress_.request_ended({.status = answered ? answer.response.status : 0,
+                             .links = in_flight.next().count,
+                             .latency = now - in_flight.left,
+                             .request_bytes = in_flight.request.size(),
+                             .answer_body_bytes = answered ? answer.response.body.size() : 0});
   }
 
   /// Records which links are answered on which connection, in case the answers turn out to belong
@@ -463,7 +474,7 @@ class Sender {
              Instant now) {
     const Slice& slice = in_flight.next();
     Outcome& outcome = worker.outcome;
-    service_api_.decode(response, in_flight.links(slice), outcome);
+    service_api_->decode(response, in_flight.links(slice), outcome);
     const auto said = [&] {
       return mask_ids(outcome.message, in_flight.links(slice), options_.mask);
     };
@@ -495,10 +506,11 @@ class Sender {
         return Next::after_a_wait;
       case OutcomeKind::unauthorized:
         if (in_flight.credentials == credentials_ && !renew_credentials()) {
-          stop({Errc::service,
-                fmt::format("{}: status {}: {}: check MIXPANEL_USERNAME, MIXPANEL_SECRET and "
-                            "MIXPANEL_TOKEN, then go on",
-                            options_.target.url(), response.status, said())});
+          stop({Errc::service, fmt::format("{}: status {}: {}: check {}, {} and {}, then go on",
+                                           options_.target.url(), response.status, said(),
+                                           options_.service->credentials.username.name,
+                                           options_.service->credentials.secret.name,
+                                           options_.service->credentials.token.name)});
         }
         return Next::at_the_scheduler;
       case OutcomeKind::wrong_project:
@@ -537,7 +549,7 @@ class Sender {
   }
 
   std::size_t request_links_max() const {
-    const auto most = service_api_.links_max();
+    const auto most = service_api_->links_max();
     const double links = pace_.request_links_max();
     return links < static_cast<double>(most) ? static_cast<std::size_t>(links) : most;
   }
@@ -580,9 +592,11 @@ class Sender {
     if (!fresh) return false;
     if (!(fresh->token == options_.service_api.token)) {
       stop({Errc::usage,
-            "the service no longer takes the credentials, and those that were read again are of "
-            "another project (MIXPANEL_TOKEN is not the one that this job was begun with): nothing "
-            "was sent with them; give the credentials of this project, then go on"});
+            fmt::format(
+                "the service no longer takes the credentials, and those that were read again are "
+                "of another project ({} is not the one that this job was begun with): nothing was "
+                "sent with them; give the credentials of this project, then go on",
+                options_.service->credentials.token.name)});
       return false;
     }
     fresh->pinned_time_s = open_run_.pinned_time_s;
@@ -590,7 +604,8 @@ class Sender {
     fresh->other_logins = logins_to_hide(options_);
     fresh->other_logins.emplace_back(util::Secret(), options_.service_api.token);
     fresh->other_logins.emplace_back(options_.service_api.username, options_.service_api.secret);
-    auto service_api = ServiceApi::make(*fresh, options_.target.authority(), options_.target.base);
+    auto service_api =
+        options_.service->make(*fresh, options_.target.authority(), options_.target.base);
     if (!service_api) return false;
     service_api_ = std::move(*service_api);
     ++credentials_;
@@ -722,7 +737,7 @@ class Sender {
 
   const SendOptions& options_;
   const OpenRun& open_run_;
-  ServiceApi service_api_;
+  std::unique_ptr<ServiceApi> service_api_;
   net::Endpoint endpoint_;
   RateControl& rate_control_;
   std::uint64_t in_flight_max_;
@@ -769,7 +784,7 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   service_api_options.pinned_time_s = open_run->pinned_time_s;
   service_api_options.other_logins = logins_to_hide(options);
   auto service_api =
-      ServiceApi::make(service_api_options, options.target.authority(), options.target.base);
+      options.service->make(service_api_options, options.target.authority(), options.target.base);
   if (!service_api) return service_api.error();
   auto io = std::make_unique<asio::io_context>(1);
   net::EndpointOptions endpoint_options;
@@ -781,8 +796,8 @@ Result<SendReport> send_plan(const SendOptions& options, const std::string& job,
   if (!endpoint) return endpoint.error();
 
   const auto in_flight_max =
-      std::uint64_t{2} * options.connections * options.pipeline * service_api->links_max();
-  RateControl rate_control(options, service_api->links_max(), held, open_run->paths, progress);
+      std::uint64_t{2} * options.connections * options.pipeline * (*service_api)->links_max();
+  RateControl rate_control(options, (*service_api)->links_max(), held, open_run->paths, progress);
   auto log = begin_run(options, rate_control.look(), *open_run, in_flight_max, held);
   if (!log) return open_run->hold->reason_of(log.error());
   auto saver = RunSaver::open(held, open_run->paths);

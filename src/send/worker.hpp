@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "net/client.hpp"
-#include "send/identity_api.hpp"
 #include "send/plan_cursor.hpp"
+#include "send/service_api.hpp"
 
 namespace idmerge::send {
 

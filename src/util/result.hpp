@@ -2,7 +2,7 @@
 //
 // The result type of functions that can fail. An `Error` ends the command. A row that cannot be
 // used is a `Fault` (input/row_fault.hpp) and an answer of the service is an `Outcome`
-// (send/identity_api.hpp); neither is an error. The code of an error says who has to act, because
+// (send/service_api.hpp); neither is an error. The code of an error says who has to act, because
 // that is all that callers need to distinguish, and it determines the exit code.
 #pragma once
 
@@ -37,6 +37,10 @@ int exit_code(Errc code, int signal_number = 0);
 struct Error {
   Errc code = Errc::internal;
   std::string what;
+
+  /// The option that the error is about, without dashes, for callers that act on it: "max-held".
+  /// Empty for other errors. Nothing reads `what` to find out.
+  std::string subject = {};
 
   bool operator==(const Error&) const = default;
 };

@@ -96,22 +96,10 @@ std::string plain_decimal(double value) {
   return {text.data(), done.ptr};
 }
 
-}  // namespace
-
-bool Limit::exceeded(std::uint64_t part, std::uint64_t whole) const {
-  switch (kind) {
-    case Kind::none:
-      return false;
-    case Kind::count:
-      return part > count;
-    case Kind::percent:
-      return static_cast<double>(part) * 100 > percent * static_cast<double>(whole);
-  }
-  return true;
-}
-
-Result<std::uint64_t> parse_count(std::string_view text) {
-  const auto wrong = [&] { return not_a(text, "a whole number", "10000 or 10,000"); };
+/// `what` and `example` describe the value for the error of a text that is no count.
+Result<std::uint64_t> count_of(std::string_view text, std::string_view what,
+                               std::string_view example) {
+  const auto wrong = [&] { return not_a(text, what, example); };
   std::string digits;
   if (text.find(',') == std::string_view::npos) {
     digits = text;
@@ -132,6 +120,28 @@ Result<std::uint64_t> parse_count(std::string_view text) {
   const auto value = whole_number(digits);
   if (!value) return too_large(text);
   return *value;
+}
+
+}  // namespace
+
+bool Limit::exceeded(std::uint64_t part, std::uint64_t whole) const {
+  switch (kind) {
+    case Kind::none:
+      return false;
+    case Kind::count:
+      return part > count;
+    case Kind::percent:
+      return static_cast<double>(part) * 100 > percent * static_cast<double>(whole);
+  }
+  return true;
+}
+
+Result<std::uint64_t> parse_count(std::string_view text) {
+  return count_of(text, "a whole number", "10000 or 10,000");
+}
+
+Result<std::uint64_t> parse_count_or(std::string_view text, std::string_view word) {
+  return count_of(text, "a whole number", fmt::format("10000, or {}", word));
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
@@ -221,11 +231,8 @@ Result<Limit> parse_limit(std::string_view text, double most) {
     if (!percent) return percent.error();
     return Limit{Limit::Kind::percent, 0, *percent};
   }
-  const auto count = parse_count(text);
-  if (!count) {
-    if (count.error().what.ends_with("too large")) return count.error();
-    return not_a(text, "a limit", "1000, 5% or none");
-  }
+  const auto count = count_of(text, "a limit", "1000, 5% or none");
+  if (!count) return count.error();
   return Limit{Limit::Kind::count, *count, 0};
 }
 

@@ -41,6 +41,9 @@ struct Limit {
 /// Errors: usage, for all functions here that parse; the message begins with the value in quotes.
 Result<std::uint64_t> parse_count(std::string_view text);
 
+/// As parse_count(), for a value that may also be `word`: the error of any other text names both.
+Result<std::uint64_t> parse_count_or(std::string_view text, std::string_view word);
+
 /// Parses "1MiB", "64KiB", "10MB", "512B".
 /// Units: bytes. KiB, MiB, GiB, TiB are powers of 1024; kB, MB, GB, TB of 1000; in any case.
 Result<std::uint64_t> parse_size(std::string_view text);

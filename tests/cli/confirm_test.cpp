@@ -15,7 +15,8 @@ Consent consent() {
           .clusters = 31'020'551,
           .settled = 0,
           .canary = {},
-          .target = *parse_target("eu"),
+          .target = *parse_target("https://api-eu.mixpanel.com"),
+          .region = "EU",
           .project_id = "2195193",
           .username = "etl.12345",
           .token = "…9f3c"};
@@ -49,6 +50,7 @@ TEST_SUITE("cli/confirm") {
     one.clusters = 1;
     one.project_id.clear();
     one.target = *parse_target("https://identity.example.com:8443");
+    one.region = {};
     CHECK(sentence(one) ==
           "This will link 1 anonymous id to 1 user in the project of this token "
           "(identity.example.com:8443, as etl.12345, token …9f3c). It cannot be undone.");
@@ -119,7 +121,7 @@ TEST_SUITE("cli/confirm") {
   TEST_CASE("only plain HTTP to this machine is certainly an emulator") {
     CHECK(may_be_emulator(*parse_target("http://127.0.0.1:8080")));
     CHECK_FALSE(may_be_emulator(*parse_target("https://127.0.0.1:8443")));
-    CHECK_FALSE(may_be_emulator(*parse_target("eu")));
+    CHECK_FALSE(may_be_emulator(*parse_target("https://api.example.com")));
   }
 
   TEST_CASE("text from outside cannot steer the terminal that asks") {

@@ -36,6 +36,6 @@ TEST_SUITE("cli/emulator_probe") {
   }
 
   TEST_CASE("other hosts are not even asked") {
-    CHECK(!answers_as_emulator(parse_target("eu").value()));
+    CHECK(!answers_as_emulator(parse_target("https://api-eu.mixpanel.com").value()));
   }
 }

@@ -2,6 +2,7 @@
 #include "cli/option_table.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <doctest/doctest.h>
 
@@ -259,6 +260,111 @@ TEST_SUITE("cli/option_table") {
     CHECK(emulator.emulator.listen == "127.0.0.1:8080");
   }
 
+  TEST_CASE("kinds agree with what the help shows") {
+    for (const auto& entry : option_table()) {
+      CAPTURE(entry.name);
+      CHECK(entry.is_switch() == entry.value.empty());
+      CHECK((entry.kind == Kind::duration) == (entry.value == "DURATION"));
+      CHECK((entry.kind == Kind::size) == (entry.value == "SIZE"));
+      CHECK((entry.kind == Kind::rate) == (entry.value == "RATE"));
+      CHECK((entry.kind == Kind::file) == (entry.value == "FILE"));
+      CHECK((entry.kind == Kind::limit || entry.kind == Kind::share) ==
+            (entry.value.find('%') != std::string_view::npos));
+    }
+  }
+
+  TEST_CASE("every key of a plan belongs to one option, and roles exclude each other") {
+    std::multiset<std::string> keys;
+    for (const auto& entry : option_table()) {
+      CAPTURE(entry.name);
+      const int homes = entry.has(role::plan) + entry.has(role::run) + entry.has(role::consent) +
+                        entry.has(role::secret);
+      CHECK(homes <= 1);
+      CHECK((!entry.has(role::once) || entry.has(role::run)));
+      CHECK((!entry.has(role::project | role::kind) || entry.has(role::plan)));
+      CHECK((entry.reach == Reach::flag_strict) == entry.has(role::consent));
+      if (entry.has(role::run)) CHECK((entry.commands & only(Command::run)) != 0);
+      if (!entry.has(role::plan)) continue;
+      CHECK(is_plan_option(entry));
+      for (const auto& key : plan_keys(entry))
+        keys.insert(key);
+    }
+    // wire_forms tells plans of this version from earlier ones, and is no option.
+    const auto planned = plan_values(
+        settings_of({"plan", "x", "--project-mode", "simplified", "--last-row", "take"})->plan);
+    for (const auto& [key, value] : planned) {
+      CAPTURE(key);
+      CHECK(keys.count(key) == (key == "wire_forms" ? 0 : 1));
+    }
+  }
+
+  TEST_CASE("from a plan follows what would have to be typed for it") {
+    const std::vector<std::string> typed{"plan",
+                                         "x",
+                                         "--format",
+                                         "csv",
+                                         "--anon-field",
+                                         "#1",
+                                         "--user-field",
+                                         "#2",
+                                         "--delimiter",
+                                         "tab",
+                                         "--null-word",
+                                         "none",
+                                         "--null-word",
+                                         "n/a",
+                                         "--no-header",
+                                         "--row-max",
+                                         "64KiB",
+                                         "--last-row",
+                                         "take",
+                                         "--allow",
+                                         "ragged,lazy-quotes",
+                                         "--blank",
+                                         "reject",
+                                         "--on-conflict",
+                                         "send",
+                                         "--max-cluster",
+                                         "none",
+                                         "--no-collapse",
+                                         "--op",
+                                         "merge",
+                                         "--api",
+                                         "import",
+                                         "--project-mode",
+                                         "original"};
+    const auto planned = plan_values(settings_of(typed)->plan);
+    std::vector<std::string> again{"plan", "x"};
+    for (const auto& entry : option_table()) {
+      if (!is_plan_option(entry)) continue;
+      for (const auto& text : planned_texts(entry, planned)) {
+        again.push_back("--" + std::string(entry.name));
+        if (!entry.is_switch()) again.push_back(text);
+      }
+    }
+    const auto settings = settings_of(again);
+    REQUIRE_MESSAGE(settings, settings);
+    CHECK(plan_values(settings->plan) == planned);
+    CHECK(again.size() == typed.size());
+    // Of defaults nothing is typed.
+    const auto plain = plan_values(settings_of({"plan", "x"})->plan);
+    for (const auto& entry : option_table())
+      CHECK(planned_texts(entry, plain).empty());
+  }
+
+  TEST_CASE("an error carries the option that it is about") {
+    const auto wrong = settings_of({"run", "x", "--to", "eu", "--rate", "abc"});
+    REQUIRE(!wrong);
+    CHECK(wrong.error().subject == "rate");
+    CHECK(settings_of({"run", "x", "--to", "http://example.com"}).error().subject == "to");
+    CHECK(settings_of({"run", "x", "--to", "http://example.com"})
+              .error()
+              .what.starts_with("--to: http to "));
+    CHECK(settings_of({"run", "x", "--to", "mars"}).error().what ==
+          "--to: \"mars\" is no target: write us, eu, in, emulator, or a URL such as "
+          "https://api.example.com");
+  }
+
   TEST_CASE("messages say what is wrong and what to write") {
     CHECK(run_error({"--rate", "abc"}) == "--rate: \"abc\" is not a rate: write for example 500/s");
     CHECK(run_error({"--canary", "0"}).starts_with("--canary: 0 is out of range (1 to "));
@@ -307,9 +413,9 @@ TEST_SUITE("cli/option_table") {
     for (const auto* none : {"0", "0/s"})
       CHECK(settings_of({"run", "x", "--to", "eu", "--rate-bytes", none})->send.rate_bytes == 0);
     for (const auto* wrong : {"2MB", "/s", "999B/s", "2/s", "fast/s", ""}) {
-      CHECK(
-          run_error({"--rate-bytes", wrong})
-              .ends_with("is not a size per second of at least 1kB/s: write 2MB/s, or 0 for no limit"));
+      CHECK(run_error({"--rate-bytes", wrong})
+                .ends_with(
+                    "is not a size per second of at least 1kB/s: write 2MB/s, or 0 for no limit"));
     }
   }
 

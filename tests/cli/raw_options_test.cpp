@@ -24,18 +24,26 @@ constexpr std::array commands{
 };
 
 const std::array options{
-    OptionEntry{"max-held", "N|P%|none", "5%", "Guards", run | plan, "held links"},
-    OptionEntry{"timeout", "DURATION", "30s", "Pace", run, "of an answer"},
-    OptionEntry{"row-max", "SIZE", "1MiB", "Input", run | plan, "longest row"},
-    OptionEntry{"rate", "RATE", "500/s", "Pace", run, "links a second"},
-    OptionEntry{"burst", "N", "", "Pace", run, "at once"},
-    OptionEntry{"no-collapse", "", "", "Guards", run | plan, "send every pair", nullptr, 'n'},
-    OptionEntry{"null-word", "WORD", "", "Input", run | plan, "no id", nullptr, 0,
-                Reach::everywhere, true},
-    OptionEntry{"format", "csv|ndjson", "csv", "Input", run | plan, "of the input"},
-    OptionEntry{"format", "csv", "csv", "Show", show, "of the list", nullptr, 0, Reach::flag},
-    OptionEntry{"yes", "", "", "Guards", run, "do not ask", nullptr, 0, Reach::flag_strict},
-    OptionEntry{"config", "FILE", "", "Config", run | plan | show, "options as TOML"},
+    OptionEntry{"max-held", Kind::limit, "N|P%|none", "5%", role::run | role::guard, "Guards",
+                run | plan, "held links"},
+    OptionEntry{"timeout", Kind::duration, "DURATION", "30s", role::none, "Pace", run,
+                "of an answer"},
+    OptionEntry{"row-max", Kind::size, "SIZE", "1MiB", role::none, "Input", run | plan,
+                "longest row"},
+    OptionEntry{"rate", Kind::rate, "RATE", "500/s", role::none, "Pace", run, "links a second"},
+    OptionEntry{"burst", Kind::count, "N", "", role::none, "Pace", run, "at once"},
+    OptionEntry{"no-collapse", Kind::toggle, "", "", role::plan | role::guard, "Guards", run | plan,
+                "send every pair", nullptr, 'n'},
+    OptionEntry{"null-word", Kind::text, "WORD", "", role::none, "Input", run | plan, "no id",
+                nullptr, 0, Reach::everywhere, true},
+    OptionEntry{"format", Kind::choice, "csv|ndjson", "csv", role::none, "Input", run | plan,
+                "of the input"},
+    OptionEntry{"format", Kind::choice, "csv", "csv", role::none, "Show", show, "of the list",
+                nullptr, 0, Reach::flag},
+    OptionEntry{"yes", Kind::toggle, "", "", role::consent | role::guard, "Guards", run,
+                "do not ask", nullptr, 0, Reach::flag_strict},
+    OptionEntry{"config", Kind::file, "FILE", "", role::none, "Config", run | plan | show,
+                "options as TOML"},
 };
 
 struct World {

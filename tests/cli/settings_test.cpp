@@ -168,11 +168,25 @@ TEST_SUITE("cli/settings") {
     CHECK(later->send.adaptive);
   }
 
+  TEST_CASE("a plan for an API that this version does not have is not sent by another") {
+    auto settings = *settings_of({"run", "--job", "j", "--to", "us"});
+    const auto adopted = adopt_plan(settings, {{"op", "create"}, {"api", "later"}});
+    REQUIRE(adopted.has_error());
+    CHECK(adopted.error().code == Errc::input);
+    CHECK(adopted.error().what ==
+          "the plan is for --api later, which this idmerge does not have: run it with the version "
+          "that planned it");
+    REQUIRE(
+        adopt_plan(settings, {{"op", "create"}, {"api", "import"}, {"project_mode", "original"}}));
+    CHECK(settings.send.service->name == "import");
+    CHECK(settings.plan.api == "import");
+  }
+
   TEST_CASE("the import API has its own pace, and needs to know the project's mode") {
     const auto settings = settings_of({"run", "x", "--to", "eu", "--api", "import",
                                        "--project-mode", "original", "--project-id", "1"});
     REQUIRE_MESSAGE(settings, settings);
-    CHECK(settings->send.service_api.api == Api::import);
+    CHECK(settings->send.service->name == "import");
     CHECK(settings->send.rate == Rate{15'000, false});
     CHECK(run_error({"--api", "import"}).starts_with("--project-mode: is needed for --api import"));
     CHECK(error_of({"run", "x", "--to", "eu", "--api", "import", "--project-mode", "legacy"})

@@ -6,11 +6,13 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "send/identity_api.hpp"
+#include "send/import_api.hpp"
 
 using namespace idmerge;
 using namespace idmerge::input;
@@ -21,15 +23,14 @@ using namespace idmerge::util;
 
 namespace {
 
-ServiceApi service_api(Api api, ProjectMode mode) {
+std::unique_ptr<ServiceApi> service_api(const ServiceFacts& facts, ProjectMode mode) {
   ServiceApiOptions options;
-  options.api = api;
   options.mode = mode;
   options.project_id = "1";
   options.token = Secret("0123456789abcdef");
   options.username = Secret("user");
   options.secret = Secret("secret");
-  auto made = ServiceApi::make(options, "localhost", "");
+  auto made = facts.make(options, "localhost", "");
   if (!made) std::abort();
   return std::move(*made);
 }
@@ -55,15 +56,15 @@ std::string_view take_line(std::string_view& rest) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static std::array service_apis{service_api(Api::identity, ProjectMode::none),
-                                 service_api(Api::import, ProjectMode::original),
-                                 service_api(Api::import, ProjectMode::simplified)};
+  static std::array service_apis{service_api(identity_api, ProjectMode::none),
+                                 service_api(import_api, ProjectMode::original),
+                                 service_api(import_api, ProjectMode::simplified)};
   if (size < 2) return 0;
   constexpr std::array<unsigned, 16> statuses{200, 400, 413, 401, 403, 429, 503, 500,
                                               408, 301, 404, 405, 204, 201, 999, 502};
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   const unsigned status = statuses[data[0] % statuses.size()];
-  ServiceApi& chosen = service_apis[data[1] % service_apis.size()];
+  ServiceApi& chosen = *service_apis[data[1] % service_apis.size()];
   const bool identity = data[1] % service_apis.size() == 0;
   rest.remove_prefix(2);
 

@@ -797,7 +797,7 @@ TEST_SUITE("net/client") {
     ServiceApiOptions chosen;
     chosen.token = Secret("0123456789abcdef");
     chosen.username = Secret("user");
-    auto service_api = ServiceApi::make(chosen, "localhost", "");
+    auto service_api = identity_api.make(chosen, "localhost", "");
     REQUIRE(service_api.has_value());
     std::size_t allocated = 1;
     const auto run = [&]() -> Task<void> {
@@ -812,9 +812,9 @@ TEST_SUITE("net/client") {
       for (int i = 0; i < 600; ++i) {
         if (i == 100) before = allocations();  // by then every buffer has its size
         bytes.clear();
-        service_api->encode({&link, 1}, bytes);
+        (*service_api)->encode({&link, 1}, bytes);
         const Answer answer = co_await connection.exchange(bytes);
-        service_api->decode(answer.response, {&link, 1}, outcome);
+        (*service_api)->decode(answer.response, {&link, 1}, outcome);
         if (outcome.kind != OutcomeKind::delivered) FAIL("not delivered");
       }
       allocated = allocations() - before;

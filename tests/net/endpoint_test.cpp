@@ -181,7 +181,7 @@ TEST_SUITE("net/endpoint") {
     options.target = *parse_target("http://localhost:1");
     options.proxy = *parse_proxy("proxy:3128", false);
     CHECK(Endpoint::make(io, options)->proxy() == nullptr);
-    options.target = *parse_target("eu");
+    options.target = *parse_target("https://api-eu.mixpanel.com");
     CHECK(Endpoint::make(io, options)->proxy() != nullptr);
   }
 }

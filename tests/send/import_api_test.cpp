@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "send/import_api.hpp"
 
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -23,7 +24,6 @@ namespace {
 
 ServiceApiOptions options(ProjectMode mode) {
   ServiceApiOptions it;
-  it.api = Api::import;
   it.mode = mode;
   it.project_id = "2195193";
   it.token = Secret("0123456789abcdef");
@@ -33,8 +33,8 @@ ServiceApiOptions options(ProjectMode mode) {
   return it;
 }
 
-ServiceApi service_api(const ServiceApiOptions& chosen) {
-  auto made = ServiceApi::make(chosen, "api-eu.mixpanel.com", "");
+std::unique_ptr<ServiceApi> service_api(const ServiceApiOptions& chosen) {
+  auto made = import_api.make(chosen, "api-eu.mixpanel.com", "");
   REQUIRE_MESSAGE(made.has_value(), made.error().what);
   return std::move(*made);
 }
@@ -71,9 +71,9 @@ std::pair<std::string, std::string> taken_apart(const std::string& text) {
 }
 
 std::string body_of(ProjectMode mode, const Link& one) {
-  ServiceApi it = service_api(options(mode));
+  const auto it = service_api(options(mode));
   std::string out;
-  CHECK(it.encode({&one, 1}, out) == 1);
+  CHECK(it->encode({&one, 1}, out) == 1);
   return taken_apart(out).second;
 }
 
@@ -91,23 +91,23 @@ struct Many {
 
 Outcome answer(unsigned status, std::string_view body, std::size_t count = 3,
                ProjectMode mode = ProjectMode::original) {
-  ServiceApi it = service_api(options(mode));
+  const auto it = service_api(options(mode));
   const Many many(count);
   Outcome outcome;
-  it.decode({.status = status, .content_type = "application/json", .body = body}, many.links,
-            outcome);
+  it->decode({.status = status, .content_type = "application/json", .body = body}, many.links,
+             outcome);
   return outcome;
 }
 
 TEST_SUITE("send/import_api") {
   TEST_CASE("a batch is one gzip request to /import") {
     ServiceApiOptions chosen = options(ProjectMode::original);
-    auto made = ServiceApi::make(chosen, "127.0.0.1:8080", "/base");
+    auto made = import_api.make(chosen, "127.0.0.1:8080", "/base");
     REQUIRE(made.has_value());
-    CHECK(made->links_max() == 2'000);
+    CHECK((*made)->links_max() == 2'000);
     const Many many(3);
     std::string out;
-    CHECK(made->encode(many.links, out) == 3);
+    CHECK((*made)->encode(many.links, out) == 3);
     const auto [head, body] = taken_apart(out);
     CHECK(
         head.starts_with("POST /base/import?strict=1&project_id=2195193 HTTP/1.1\r\n"
@@ -200,7 +200,7 @@ TEST_SUITE("send/import_api") {
       Response response;
       response.status = 400;
       response.body = body;
-      reader.decode(response, both, outcome);
+      reader->decode(response, both, outcome);
     };
     decode("a");
     CHECK(outcome.kind == OutcomeKind::split);
@@ -215,41 +215,41 @@ TEST_SUITE("send/import_api") {
     ServiceApiOptions chosen = options(ProjectMode::original);
     const Many many(2'500);
     std::string out;
-    CHECK(service_api(chosen).encode(many.links, out) == 2'000);
+    CHECK(service_api(chosen)->encode(many.links, out) == 2'000);
     for (const std::size_t wrong : {0U, 2'001U}) {
       chosen.batch_links_max = wrong;
-      const auto made = ServiceApi::make(chosen, "h", "");
+      const auto made = import_api.make(chosen, "h", "");
       REQUIRE(!made);
       CHECK(made.error().what == "batch: an import request takes 1 to 2,000 links");
     }
     chosen.batch_links_max = 7;
     out.clear();
-    CHECK(service_api(chosen).encode(many.links, out) == 7);
+    CHECK(service_api(chosen)->encode(many.links, out) == 7);
     chosen.batch_links_max = 2'000;
     chosen.batch_bytes_max = 10'000;
     out.clear();
-    const auto fit = service_api(chosen).encode(many.links, out);
+    const auto fit = service_api(chosen)->encode(many.links, out);
     CHECK(fit > 10);
     CHECK(fit < 100);
     CHECK(taken_apart(out).second.size() <= 10'000);
     chosen.batch_bytes_max = 1;  // one link always goes
     out.clear();
-    CHECK(service_api(chosen).encode(many.links, out) == 1);
+    CHECK(service_api(chosen)->encode(many.links, out) == 1);
     CHECK(taken_apart(out).second.ends_with("}]"));
   }
 
   TEST_CASE("all taken is delivered, also when it is said again and again") {
-    ServiceApi it = service_api(options(ProjectMode::original));
+    const auto it = service_api(options(ProjectMode::original));
     const Many many(3);
     const Many fewer(2);
     Outcome outcome;
     const Response response{.status = 200,
                             .body = R"({"code":200,"num_records_imported":3,"status":"OK"})"};
     for (int i = 0; i < 3; ++i) {
-      it.decode(response, many.links, outcome);
+      it->decode(response, many.links, outcome);
       CHECK(outcome.kind == OutcomeKind::delivered);
       CHECK(outcome.refusals.empty());
-      it.decode(response, fewer.links, outcome);  // 3 of 2 is no answer to this batch
+      it->decode(response, fewer.links, outcome);  // 3 of 2 is no answer to this batch
       CHECK(outcome.kind == OutcomeKind::foreign);
     }
   }
@@ -500,7 +500,7 @@ TEST_SUITE("send/import_api") {
   }
 
   TEST_CASE("ids within the service's words decide nothing") {
-    ServiceApi it = service_api(options(ProjectMode::simplified));
+    const auto it = service_api(options(ProjectMode::simplified));
     const std::vector<Link> links{link("bob@myproject.com", "u"), link("The Project", "v"),
                                   link("identity events are not allowed", "w"),
                                   link("a", "distinct_id must not be missing")};
@@ -508,7 +508,7 @@ TEST_SUITE("send/import_api") {
     const auto kind = [&](std::string_view error) {
       const auto body =
           fmt::format(R"({{"code":400,"error":"{}","num_records_imported":0}})", error);
-      it.decode({.status = 400, .content_type = "application/json", .body = body}, links, outcome);
+      it->decode({.status = 400, .content_type = "application/json", .body = body}, links, outcome);
       return outcome.kind;
     };
     for (const auto* error :
@@ -554,11 +554,17 @@ TEST_SUITE("send/import_api") {
     for (const auto* id : {"", "abc", "12 3", "1&x=2", "999999999999999999999"}) {
       ServiceApiOptions it = options(ProjectMode::original);
       it.project_id = id;
-      const auto made = ServiceApi::make(it, "h", "");
+      const auto made = import_api.make(it, "h", "");
       REQUIRE(made.has_error());
       CHECK(made.error().what.starts_with("--project-id"));
     }
-    const auto made = ServiceApi::make(options(ProjectMode::none), "h", "");
+    for (const Op op : {Op::create, Op::alias, Op::merge}) {
+      CHECK(import_api.check_op(ProjectMode::original, op).has_value());
+      CHECK(import_api.check_op(ProjectMode::none, op).has_error());
+      CHECK(import_api.check_op(ProjectMode::simplified, op).has_value() == (op == Op::create));
+      CHECK(import_api.check_op(ProjectMode::legacy, op).has_value() == (op == Op::alias));
+    }
+    const auto made = import_api.make(options(ProjectMode::none), "h", "");
     REQUIRE(made.has_error());
     CHECK(made.error().what.find("--project-mode") != std::string::npos);
   }

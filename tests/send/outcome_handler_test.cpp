@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "send/identity_api.hpp"
+
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
@@ -39,11 +41,12 @@ struct World {
     REQUIRE(saver);
     recorder.emplace(
         *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
-    outcome_handler.emplace(inputs, *recorder, max, "/w/refused.ndjson", mask);
+    outcome_handler.emplace(service, inputs, *recorder, max, "/w/refused.ndjson", mask);
   }
 
   const Ledger& ledger() const { return log->ledger(); }
 
+  ServiceFacts service = identity_api;
   FlakyFiles files;
   std::vector<PlanInput> inputs{{.size_bytes = 1,
                                  .content = {},

@@ -29,6 +29,8 @@
 
 #include "io/process_identity.hpp"
 #include "plan/planner.hpp"
+#include "send/identity_api.hpp"
+#include "send/import_api.hpp"
 #include "send/open_run.hpp"
 #include "send/run_log.hpp"
 #include "util/exceptions.hpp"
@@ -106,7 +108,7 @@ struct Job {
 
   SendOptions import_options(const LoopbackServer& server) const {
     auto options = this->options(server);
-    options.service_api.api = Api::import;
+    options.service = &import_api;
     options.service_api.mode = ProjectMode::original;
     options.service_api.project_id = "12345";
     return options;
@@ -483,6 +485,47 @@ int end_without_memory(Job& job, const SendOptions& options, std::size_t after) 
 }  // namespace
 
 TEST_SUITE("send/sender") {
+  TEST_CASE("every request that ends is reported, with what it took") {
+    class Listener final : public Progress {
+     public:
+      void request_ended(const RequestEnded& request) override { requests.push_back(request); }
+      std::vector<RequestEnded> requests;
+    };
+    LoopbackServer server([](const SeenRequest& seen) -> Reaction {
+      if (seen.number == 0) return {http(503, "busy")};
+      if (seen.number == 1) return {.bytes = {}, .then = Reaction::Then::close};
+      auto reaction = accepted();
+      reaction.wait = 2ms;
+      return reaction;
+    });
+    Job job(5);
+    auto options = job.options(server);
+    options.connections = 1;
+    Listener listener;
+    const auto report = send_plan(options, job.dir(), job.files, listener, job.stop);
+    REQUIRE(report);
+    CHECK(report->delivered == 5);
+    CHECK(listener.requests.size() == report->requests_now);
+    const auto with_status = [&](unsigned status) {
+      return std::count_if(listener.requests.begin(), listener.requests.end(),
+                           [&](const auto& request) { return request.status == status; });
+    };
+    CHECK(with_status(503) == 1);
+    CHECK(with_status(0) == 1);
+    CHECK(with_status(200) == 5);
+    const auto seen = server.seen();
+    REQUIRE(seen.size() == listener.requests.size());
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      const auto& request = listener.requests[i];
+      CHECK(request.links == 1);
+      CHECK(request.request_bytes == seen[i].head.size() + seen[i].body.size());
+      CHECK(request.latency > 0ns);
+      if (request.status == 200) CHECK(request.latency >= 2ms);
+      if (request.status == 200) CHECK(request.answer_body_bytes == 12);
+      if (request.status == 503) CHECK(request.answer_body_bytes == 4);
+    }
+  }
+
   TEST_CASE("every link is sent once, with the body of the OpenAPI and Basic credentials") {
     LoopbackServer server([](const SeenRequest&) { return accepted(); });
     Job job(200);
@@ -1493,22 +1536,21 @@ TEST_SUITE("send/sender") {
       std::vector<Sample> taken;
     };
     struct World {
-      Api api;
+      const ServiceFacts* service;
       std::uint32_t pipeline;
       int links;  // enough for many ticks
     };
-    for (const World& world : {World{Api::identity, 1, 20'000}, World{Api::identity, 8, 100'000},
-                               World{Api::import, 1, 40'000}, World{Api::import, 4, 100'000}}) {
-      const Api api = world.api;
+    for (const World& world : {World{&identity_api, 1, 20'000}, World{&identity_api, 8, 100'000},
+                               World{&import_api, 1, 40'000}, World{&import_api, 4, 100'000}}) {
+      const bool batches = world.service == &import_api;
       const auto pipeline = world.pipeline;
-      CAPTURE(name(api));
+      CAPTURE(world.service->name);
       CAPTURE(pipeline);
-      LoopbackServer server([&, all = imported(2)](const SeenRequest&) {
-        return api == Api::import ? all : accepted();
-      });
+      LoopbackServer server(
+          [&, all = imported(2)](const SeenRequest&) { return batches ? all : accepted(); });
       const auto links = static_cast<std::uint64_t>(world.links);
       Job job(world.links);
-      auto options = api == Api::import ? job.import_options(server) : job.options(server);
+      auto options = batches ? job.import_options(server) : job.options(server);
       options.service_api.batch_links_max = 2;
       options.pipeline = pipeline;
       options.sync_every = 1h;  // a checkpoint is not of the path

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "send/import_api.hpp"
+
 using namespace idmerge;
 using namespace idmerge::net;
 using namespace idmerge::plan;
@@ -17,7 +19,6 @@ namespace {
 
 ServiceApiOptions import_options(std::size_t batch_links_max) {
   ServiceApiOptions options;
-  options.api = Api::import;
   options.mode = ProjectMode::original;
   options.project_id = "12345";
   options.token = Secret("token-0123456789");
@@ -55,35 +56,35 @@ struct World {
 TEST_SUITE("send/worker") {
   TEST_CASE(
       "a request is cut to what the service takes now, and is whole again when it takes more") {
-    auto service_api = ServiceApi::make(import_options(8), "127.0.0.1:9", "").value();
+    auto service_api = import_api.make(import_options(8), "127.0.0.1:9", "").value();
     RequestInFlight in_flight = in_flight_of(8);
-    in_flight.prepare(service_api, 0, 8);
+    in_flight.prepare(*service_api, 0, 8);
     CHECK(in_flight.next().count == 8);
-    in_flight.prepare(service_api, 0, 1);
+    in_flight.prepare(*service_api, 0, 1);
     CHECK(in_flight.next().count == 1);
     CHECK(in_flight.slices.size() == 2);
-    in_flight.prepare(service_api, 0, 4);
+    in_flight.prepare(*service_api, 0, 4);
     CHECK(in_flight.next().count == 4);
     CHECK(in_flight.slices.size() == 2);
     // Its turn is for the links that it has.
     in_flight.has_permit = true;
-    in_flight.prepare(service_api, 0, 8);
+    in_flight.prepare(*service_api, 0, 8);
     CHECK(in_flight.next().count == 4);
-    in_flight.prepare(service_api, 1, 8);  // other credentials
+    in_flight.prepare(*service_api, 1, 8);  // other credentials
     CHECK(in_flight.next().count == 4);
     in_flight.has_permit = false;
     // What was sent has a history of its own.
     ++in_flight.next().tries.sent;
-    in_flight.prepare(service_api, 1, 7);
+    in_flight.prepare(*service_api, 1, 7);
     CHECK(in_flight.next().count == 4);
     in_flight.finish_next();
-    in_flight.prepare(service_api, 1, 8);
+    in_flight.prepare(*service_api, 1, 8);
     CHECK(in_flight.next().first == 4);
     CHECK(in_flight.next().count == 4);
     // Halves that the service asked for stay halves.
     in_flight.split_next();
-    in_flight.prepare(service_api, 1, 1);
-    in_flight.prepare(service_api, 1, 8);
+    in_flight.prepare(*service_api, 1, 1);
+    in_flight.prepare(*service_api, 1, 8);
     CHECK(in_flight.next().count == 2);
     CHECK(in_flight.slices.size() == 2);
   }
@@ -98,19 +99,19 @@ TEST_SUITE("send/worker") {
   }
 
   TEST_CASE("what a request does not carry comes next, and a request is made once") {
-    auto service_api = ServiceApi::make(import_options(3), "127.0.0.1:9", "").value();
+    auto service_api = import_api.make(import_options(3), "127.0.0.1:9", "").value();
     RequestInFlight in_flight = in_flight_of(5);
-    in_flight.prepare(service_api, 0, 100);
+    in_flight.prepare(*service_api, 0, 100);
     CHECK(in_flight.next().first == 0);
     CHECK(in_flight.next().count == 3);
     const std::string request = in_flight.request;
-    in_flight.prepare(service_api, 0, 100);
+    in_flight.prepare(*service_api, 0, 100);
     CHECK(in_flight.slices.size() == 2);
     CHECK(in_flight.request == request);
-    in_flight.prepare(service_api, 1, 100);  // other credentials
+    in_flight.prepare(*service_api, 1, 100);  // other credentials
     CHECK(in_flight.slices.size() == 2);
     in_flight.finish_next();
-    in_flight.prepare(service_api, 1, 100);
+    in_flight.prepare(*service_api, 1, 100);
     CHECK(in_flight.next().first == 3);
     CHECK(in_flight.next().count == 2);
     in_flight.finish_next();

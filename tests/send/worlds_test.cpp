@@ -29,6 +29,7 @@
 #include "plan/plan_summary.hpp"
 #include "plan/planner.hpp"
 #include "plan/row_report.hpp"
+#include "send/import_api.hpp"
 #include "send/sender.hpp"
 #include "send/spare_rounds.hpp"
 #include "util/encoding.hpp"
@@ -114,7 +115,7 @@ struct Weather {
     options.service_api.token = Secret("token-0123456789");
     options.service_api.secret = Secret("s3cret");
     if (kind == Kind::import) {
-      options.service_api.api = Api::import;
+      options.service = &import_api;
       options.service_api.mode = ProjectMode::original;
       options.service_api.project_id = "12345";
     }
@@ -416,7 +417,7 @@ class World {
     const auto& options = weather_.options;
     return fmt::format("kind {}, {} connections, pipeline {}, batch {}, {}patient, {} {}mishaps{}",
                        static_cast<int>(weather_.kind), options.connections, options.pipeline,
-                       options.service_api.batch_links_max, weather_.is_patient ? "" : "im",
+                       *options.service_api.batch_links_max, weather_.is_patient ? "" : "im",
                        weather_.mishaps, weather_.is_mild ? "mild " : "", story_);
   }
 
@@ -575,7 +576,7 @@ class World {
     want(found.has_value(), "the links in doubt are not known");
     const auto& checkpoint = state.checkpoint;
     const auto batch =
-        weather_.kind == Kind::import ? weather_.options.service_api.batch_links_max : 1;
+        weather_.kind == Kind::import ? *weather_.options.service_api.batch_links_max : 1;
     const auto promised = 2 * batch * weather_.options.connections * weather_.options.pipeline;
     want(checkpoint.in_flight_max <= promised, "more may be under way than is promised");
     const bool only_bounded = is_only_bounded(state, boot_here());
@@ -598,7 +599,7 @@ class World {
   /// failed, and those that had not left after all, their connections having ended meanwhile.
   void check_left(const std::map<Name, Service::Known>& known) const {
     const auto& options = weather_.options;
-    const auto batch = weather_.kind == Kind::import ? options.service_api.batch_links_max : 1;
+    const auto batch = weather_.kind == Kind::import ? *options.service_api.batch_links_max : 1;
     for (const auto& [life, names] : left_before_) {
       if (life == Service::calm_life) continue;
       std::uint64_t never_asked = 0;
