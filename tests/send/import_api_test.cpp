@@ -10,6 +10,8 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
+#include "send/identity_api.hpp"
+
 namespace idmerge::testing {
 
 using namespace input;

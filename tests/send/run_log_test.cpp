@@ -20,12 +20,12 @@ using idmerge::testing::Harm;
 
 namespace {
 
-const Digest plan = digest("plan");
+const Digest plan_id = digest("plan");
 const RunPaths paths{"/w"};
 
 Checkpoint first(std::uint64_t links = 100) {
   Checkpoint made;
-  made.plan = plan;
+  made.plan = plan_id;
   made.target = "emulator";
   made.pinned_time_s = 1'795'456'800;
   made.in_flight_max = 8;
@@ -35,7 +35,7 @@ Checkpoint first(std::uint64_t links = 100) {
 }
 
 RunState state_of(FlakyFiles& files) {
-  auto state = read_run(files, paths, plan);
+  auto state = read_run(files, paths, plan_id);
   REQUIRE_MESSAGE(state, state);
   REQUIRE(*state);
   return std::move(**state);
@@ -46,7 +46,7 @@ RunState state_of(FlakyFiles& files) {
 TEST_SUITE("send/run_log") {
   TEST_CASE("what was flushed is known again after a kill, what was not is sent again") {
     FlakyFiles files;
-    CHECK_FALSE(read_run(files, paths, plan)->has_value());
+    CHECK_FALSE(read_run(files, paths, plan_id)->has_value());
     {
       auto log = RunLog::begin(files, paths, first());
       REQUIRE_MESSAGE(log, log);
@@ -208,19 +208,19 @@ TEST_SUITE("send/run_log") {
       REQUIRE(log->flush());
     }
     REQUIRE(files.remove("/w/checkpoint"));
-    const auto state = read_run(files, paths, plan);
+    const auto state = read_run(files, paths, plan_id);
     REQUIRE_FALSE(state);
     CHECK(state.error().code == Errc::input);
     CHECK(state.error().what.find("/w/journal.1 shows that links were sent") != std::string::npos);
     CHECK_FALSE(RunLog::begin(files, paths, first()));
     REQUIRE(files.rename("/w/journal.1", "/w/journal.2"));  // only a checkpoint begins another
-    const auto second = read_run(files, paths, plan);
+    const auto second = read_run(files, paths, plan_id);
     REQUIRE_FALSE(second);
     CHECK(second.error().what.find("/w/journal.2 shows that links were sent") != std::string::npos);
     REQUIRE(files.remove("/w/journal.2"));
-    CHECK_FALSE(*read_run(files, paths, plan));
+    CHECK_FALSE(*read_run(files, paths, plan_id));
     files.put("/w/refused.ndjson", "{}\n");
-    CHECK_FALSE(read_run(files, paths, plan));
+    CHECK_FALSE(read_run(files, paths, plan_id));
   }
 
   TEST_CASE("a run that has begun is resumed, not begun") {
@@ -247,7 +247,7 @@ TEST_SUITE("send/run_log") {
     CHECK(other.error().what.find("/w/checkpoint: belongs to plan ") == 0);
     for (const auto* letters : {"", "{\"id\":\"b\"}\n", "{\"id\":\"a\"}", "\n"}) {
       files.put("/w/refused.ndjson", letters);
-      const auto state = read_run(files, paths, plan);
+      const auto state = read_run(files, paths, plan_id);
       REQUIRE_FALSE(state);
       CHECK(state.error().code == Errc::input);
       CHECK(state.error().what.find("/w/refused.ndjson: ") == 0);
@@ -255,7 +255,7 @@ TEST_SUITE("send/run_log") {
     files.put("/w/refused.ndjson", "{\"id\":\"a\"}\nthe rest of a letter that no entry counts");
     CHECK(state_of(files).checkpoint.ledger.refused == 1);
     files.put("/w/checkpoint", "");
-    CHECK_FALSE(read_run(files, paths, plan));
+    CHECK_FALSE(read_run(files, paths, plan_id));
   }
 
   TEST_CASE("a journal of another time is not believed") {
@@ -289,11 +289,12 @@ TEST_SUITE("send/run_log") {
       FlakyFiles files;
       REQUIRE(RunLog::begin(files, paths, first()));
       const auto checkpoint = load_checkpoint(files, "/w/checkpoint");
-      auto journal = Journal::create(files, "/w/journal.1", plan, 1, (*checkpoint)->journal_chain);
+      auto journal =
+          Journal::create(files, "/w/journal.1", plan_id, 1, (*checkpoint)->journal_chain);
       REQUIRE(journal);
       journal->add(bad);
       REQUIRE(journal->flush());
-      const auto state = read_run(files, paths, plan);
+      const auto state = read_run(files, paths, plan_id);
       CHECK(state.has_value() == (i == 0));
       if (!state) CHECK(state.error().what.find("/w/journal.1: contradicts") == 0);
     }
@@ -309,11 +310,12 @@ TEST_SUITE("send/run_log") {
       REQUIRE(RunLog::begin(files, paths, full));
       const auto checkpoint = load_checkpoint(files, "/w/checkpoint");
       REQUIRE(checkpoint);
-      auto journal = Journal::create(files, "/w/journal.1", plan, 1, (*checkpoint)->journal_chain);
+      auto journal =
+          Journal::create(files, "/w/journal.1", plan_id, 1, (*checkpoint)->journal_chain);
       REQUIRE(journal);
       journal->add({.first = parked + 5, .kind = EntryKind::parked, .watermark = parked});
       REQUIRE(journal->flush());
-      CHECK(read_run(files, paths, plan).has_value() == (parked < Ledger::parked_max));
+      CHECK(read_run(files, paths, plan_id).has_value() == (parked < Ledger::parked_max));
     }
   }
 
@@ -347,7 +349,7 @@ TEST_SUITE("send/run_log") {
     std::thread reader([&] {
       std::uint64_t before = 0;
       while (!is_over && reader_trouble.empty()) {
-        const auto state = read_run(files, there, plan);
+        const auto state = read_run(files, there, plan_id);
         if (!state || !*state) {
           reader_trouble = state ? "no run" : state.error().what;
         } else if ((*state)->checkpoint.ledger.watermark < before) {
@@ -379,7 +381,7 @@ TEST_SUITE("send/run_log") {
     reader.join();
     CHECK(save_trouble.empty());
     CHECK(reader_trouble.empty());
-    const auto state = read_run(files, there, plan);
+    const auto state = read_run(files, there, plan_id);
     REQUIRE(state);
     CHECK((*state)->checkpoint.ledger.delivered == many / 2);
     CHECK((*state)->checkpoint.ledger.refused == many / 2);
