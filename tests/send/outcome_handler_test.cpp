@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include "send/sync_thread.hpp"
+
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
@@ -38,7 +40,8 @@ struct World {
     auto saver = RunSaver::open(files, {"/w"});
     REQUIRE(saver);
     recorder.emplace(
-        *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
+        *log, std::make_unique<SyncThread>(std::move(*saver)), [](const std::function<void()>&) {},
+        [](const Error&) {});
     outcome_handler.emplace(inputs, *recorder, max, "/w/refused.ndjson", mask);
   }
 
