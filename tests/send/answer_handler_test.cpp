@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "send/simulation.hpp"
+
 #include "support/flaky_files.hpp"
 #include "support/plan_maker.hpp"
 
