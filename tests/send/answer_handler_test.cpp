@@ -72,7 +72,7 @@ struct World : RunControl {
   void accepted(std::size_t links, Instant) override { taken += links; }
   void rate_limited(Instant left, Instant, std::optional<std::chrono::seconds> asked) override {
     limited_left = left;
-    retry_after = asked;
+    asked_wait = asked;
   }
 
   FlakyFiles files;
@@ -97,7 +97,7 @@ struct World : RunControl {
   std::string unfit;
   std::size_t taken = 0;
   std::optional<Instant> limited_left;
-  std::optional<std::chrono::seconds> retry_after;
+  std::optional<std::chrono::seconds> asked_wait;
 };
 
 }  // namespace
@@ -121,7 +121,7 @@ TEST_SUITE("send/answer_handler") {
     World world;
     world.take(429, "", "7");
     CHECK(world.limited_left == now - 1s);
-    CHECK(world.retry_after == 7s);
+    CHECK(world.asked_wait == 7s);
     CHECK(world.request.has_slices());
     CHECK(!world.request.has_permit);
     CHECK(world.request.next().tries.failed == 0);

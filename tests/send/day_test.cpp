@@ -109,15 +109,17 @@ TEST_SUITE("send/day") {
     bool is_late = false;
     bool is_early = false;
     const Instant start = simulation.now();
-    simulation.leaves = [&](const SimulatedRequest&) {
-      left += batch;
+    simulation.leaves = [&](const SimulatedRequest& request) {
+      left += links_of(request).size();
       // The burst left at once, and since then to the millisecond what the rate allows.
       const auto due = static_cast<double>(batch) + rate * seconds(simulation.now() - start);
       is_early = is_early || static_cast<double>(left) > due + 1e-6;
       is_late = is_late || static_cast<double>(left) < due - 2 * batch;
     };
     simulation.service = [&](const SimulatedRequest& request) {
-      if (left % 100'000 != 0) return taken(request, batch);
+      const auto links = links_of(request);
+      const bool refuses = links.size() == batch && links.front() / 100'000 != refused;
+      if (!refuses) return taken(request, links.size());
       ++refused;
       return status(400,
                     R"({"code":400,"error":"some","num_records_imported":9,)"

@@ -70,22 +70,20 @@ struct SimulatedJob {
 
 /// The ordinals of the links of a request, which are those of their anonymous ids.
 inline std::vector<std::uint64_t> links_of(const SimulatedRequest& request) {
-  std::string body(request.body);
+  std::string_view body = request.body;
   if (body.front() != '{') {
+    static std::string inflated(1 << 20, '\0');
+    static auto* const inflate = libdeflate_alloc_decompressor();
     std::size_t size = 0;
-    body.assign(1 << 20, '\0');
-    auto* const inflate = libdeflate_alloc_decompressor();
-    const auto done = libdeflate_gzip_decompress(inflate, request.body.data(), request.body.size(),
-                                                 body.data(), body.size(), &size);
-    libdeflate_free_decompressor(inflate);
-    REQUIRE(done == LIBDEFLATE_SUCCESS);
-    body.resize(size);
+    REQUIRE(libdeflate_gzip_decompress(inflate, body.data(), body.size(), inflated.data(),
+                                       inflated.size(), &size) == LIBDEFLATE_SUCCESS);
+    body = std::string_view(inflated).substr(0, size);
   }
   constexpr std::string_view key = "\"$anon_id\":\"a";
   std::vector<std::uint64_t> links;
-  for (auto at = body.find(key); at != std::string::npos; at = body.find(key, at)) {
+  for (auto at = body.find(key); at != std::string_view::npos; at = body.find(key, at)) {
     at += key.size();
-    links.push_back(std::stoull(body.substr(at, 20)));
+    links.push_back(std::stoull(std::string(body.substr(at, 20))));
   }
   REQUIRE(!links.empty());
   return links;

@@ -138,7 +138,7 @@ std::vector<Service::Minute> weather(const Storm& storm) {
   job.flaky.put(JobPaths{job.dir}.plan(), large_plan());
   auto options = storm.batch == 1 ? job.identity_options() : job.import_options(storm.batch);
   options.rate = Rate{ceiling_per_s, false};
-  options.connections = 64;
+  options.connections = storm.batch == 1 ? 64 : 16;
   options.give_up_after = 1h;
   options.seed = 7;
   const auto run = [&](Instant begin, Instant end, bool is_killed) {
@@ -196,6 +196,10 @@ void check(const Storm& storm) {
       storm.is_killed ? "killed" : "", 100 * used, 100 * worst / could, refused,
       100 * minutes[0].links / could, 100 * minutes[1].links / could,
       used >= 0.9 && is_polite ? "" : " <--");
+  // A batch that is more than the service takes in a second is cut, and what is cut off is a
+  // request of its own, however small: up to a half is lost.
+  const bool is_cut =
+      !storm.counts_requests && static_cast<double>(storm.batch) >= storm.limit_per_s;
   CAPTURE(storm.limit_per_s);
   CAPTURE(storm.closed.count());
   CAPTURE(storm.batch);
@@ -203,7 +207,7 @@ void check(const Storm& storm) {
   CAPTURE(storm.counts_requests);
   CAPTURE(storm.says_retry_after);
   CAPTURE(storm.is_killed);
-  CHECK(used >= 0.9);
+  CHECK(used >= (is_cut ? 0.4 : 0.9));
   CHECK(is_polite);
 }
 
