@@ -23,7 +23,7 @@ BELOW = {
 
 # Third-party headers that only some components may see (a module, or module/component).
 ONLY_IN = {
-    r"boost/(asio|beast)": {"net", "send/sender", "send/scheduler", "emulator", "cli"},
+    r"boost/(asio|beast)": {"net", "send/sender", "send/net_runtime", "emulator", "cli"},
     r"boost/json": {"util/boost_json", "emulator", "cli"},
     r"simdjson": {"input/ndjson", "net/credential_rules", "send/identity_api", "send/import_api",
                  "send/mixpanel_api"},
@@ -44,8 +44,8 @@ PURE = {f"{module}/{name}" for module, names in {
     "plan": "claim_order clusters decisions deny_list fingerprint id_index plan_summary"
             " project_mode resolver resolver_options row_validator sheet_cell union_find verdict",
     "send": "adaptive_rate already_linked backoff http_outcome id_redaction identity_api import_api"
-            " ledger link_set mixpanel_api outage_detector pace rate_limiter rate_schedule service_api service_registry spares"
-            " tally token_bucket",
+            " ledger link_set mixpanel_api outage_detector pace rate_limiter rate_schedule retry_policy service_api"
+            " service_registry spares tally token_bucket",
 }.items() for name in names.split()}
 NOT_IN_PURE = r"(thread|mutex|condition_variable|fstream|filesystem|iostream|unistd\.h|sys/.*)$"
 

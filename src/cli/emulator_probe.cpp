@@ -16,7 +16,7 @@ namespace idmerge::cli {
 namespace {
 
 net::Task<void> ask(net::Endpoint& endpoint, const std::string& request, bool& yes) {
-  net::Connection connection(endpoint);
+  net::ClientConnection connection(endpoint);
   if (const auto opened = co_await connection.open(); !opened) co_return;
   const net::Answer answer = co_await connection.exchange(request);
   yes = answer.end == net::ResponseEnd::answered && answer.response.status == 200 &&

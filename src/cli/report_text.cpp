@@ -116,7 +116,9 @@ std::string first_row_text(const JobSummary& view, std::size_t input, const util
 /// Estimates the duration of sending `links` in `requests`.
 std::string time_text(std::uint64_t links, std::uint64_t requests,
                       const send::RateSchedule& table) {
-  if (table.next_change({})) return "by the hours of --rate, " + send::local_time_text();
+  if (table.next_change({}))
+    return "by the hours of --rate, " +
+           send::local_time_text(std::time(nullptr), send::local_zone());
   if (table.changes()) return "not before the pause of --rate ends";
   const util::Rate rate = table.at({}).rate;
   if (rate.per_s == 0) return "without a rate limit";

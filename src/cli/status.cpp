@@ -54,7 +54,8 @@ std::string rate_line(const JobSummary& view,
   const auto table = send::RateSchedule::parse(words);
   std::string now;
   if (table && table->changes()) {
-    now = fmt::format("; now {}", send::pacing_text(table->at(send::local_week_time())));
+    now = fmt::format("; now {}",
+                      send::pacing_text(table->at(send::local_week_time(std::time(nullptr)))));
   }
   if (table && table->next_change({})) {
     const auto zone = send::local_zone();

@@ -26,7 +26,7 @@ constexpr std::chrono::milliseconds farewell_wait{1'000};
 
 }  // namespace
 
-struct Connection::State : WatchedSocket {
+struct ClientConnection::State : WatchedSocket {
   explicit State(Endpoint& its_endpoint)
       : WatchedSocket(its_endpoint.executor()),
         endpoint(its_endpoint),
@@ -100,7 +100,7 @@ class Guard {
 
 // ---- The socket
 
-void Connection::State::close() {
+void ClientConnection::State::close() {
   if (socket.is_open()) tls.shutdown();
   boost::system::error_code ignored;
   socket.close(ignored);
@@ -113,13 +113,13 @@ void Connection::State::close() {
 }
 
 /// Account for the bytes of a read into a buffer of `room` bytes.
-Step Connection::State::took(Step step, std::size_t room) {
+Step ClientConnection::State::took(Step step, std::size_t room) {
   answers.came(step.bytes);
   drained = step.want != Step::Want::nothing || (!tls && step.bytes < room);
   return step;
 }
 
-Step Connection::State::read_some() {
+Step ClientConnection::State::read_some() {
   const auto into = answers.room();
   if (tls) return took(tls.read(static_cast<char*>(into.data()), into.size()), into.size());
   const auto n = ::recv(socket.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
@@ -129,7 +129,7 @@ Step Connection::State::read_some() {
   return took({again ? Step::Want::read : Step::Want::failed, 0}, into.size());
 }
 
-Step Connection::State::write_some(std::string_view bytes) {
+Step ClientConnection::State::write_some(std::string_view bytes) {
   if (tls) return tls.write(bytes);
   const auto n =
       ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -139,7 +139,7 @@ Step Connection::State::write_some(std::string_view bytes) {
 }
 
 /// Write as much as the socket accepts without waiting, and remove it from `rest`.
-Step Connection::State::write_ready(std::string_view& rest) {
+Step ClientConnection::State::write_ready(std::string_view& rest) {
   Step step;
   while (!rest.empty() && step.want == Step::Want::nothing) {
     step = write_some(rest);
@@ -149,7 +149,7 @@ Step Connection::State::write_ready(std::string_view& rest) {
 }
 
 /// Write the rest as the socket becomes ready, until all is written or the connection fails.
-Task<Step> Connection::State::write_rest(std::string_view& rest, Step step) {
+Task<Step> ClientConnection::State::write_rest(std::string_view& rest, Step step) {
   while (step.want == Step::Want::read || step.want == Step::Want::write) {
     const bool good = co_await ready(step.want);
     if (!good) co_return Step{Step::Want::failed, 0};
@@ -159,7 +159,7 @@ Task<Step> Connection::State::write_rest(std::string_view& rest, Step step) {
 }
 
 /// Wait until the socket is ready. Returns: false on failure or after the deadline.
-Task<bool> Connection::State::ready(Step::Want want) {
+Task<bool> ClientConnection::State::ready(Step::Want want) {
   const auto how = want == Step::Want::write ? Socket::wait_write : Socket::wait_read;
   const auto [ec] = co_await socket.async_wait(how, use_tuple);
   co_return !ec && !overdue;
@@ -167,7 +167,7 @@ Task<bool> Connection::State::ready(Step::Want want) {
 
 /// Read without waiting what has arrived since the last answer. Returns: its kind. `step` tells
 /// whether the connection is open (`read`) or how it ended.
-Unasked Connection::State::look(Step& step) {
+Unasked ClientConnection::State::look(Step& step) {
   step = end_seen.value_or(Step{});
   auto unasked = answers.unasked();
   while (unasked != Unasked::answer && step.want == Step::Want::nothing) {
@@ -179,32 +179,33 @@ Unasked Connection::State::look(Step& step) {
   return unasked;
 }
 
-bool Connection::State::look_for_surplus() {
+bool ClientConnection::State::look_for_surplus() {
   Step step;
   return look(step) == Unasked::answer;
 }
 
 // ---- Open
 
-Connection::Connection(Endpoint& endpoint) : state_(std::make_unique<State>(endpoint)) {}
-Connection::~Connection() {
+ClientConnection::ClientConnection(Endpoint& endpoint)
+    : state_(std::make_unique<State>(endpoint)) {}
+ClientConnection::~ClientConnection() {
   close();
 }
 
-bool Connection::is_open() const {
+bool ClientConnection::is_open() const {
   return state_->socket.is_open();
 }
 
-void Connection::close() {
+void ClientConnection::close() {
   state_->close();
   state_->endpoint.rest();
 }
 
-std::uint64_t Connection::number() const {
+std::uint64_t ClientConnection::number() const {
   return state_->number;
 }
 
-bool Connection::look_for_surplus() {
+bool ClientConnection::look_for_surplus() {
   State& state = *state_;
   const bool is_at_work = state.deadline != Instant::max() || state.answers.is_awaiting();
   if (!is_open() || is_at_work || !state.look_for_surplus()) return false;
@@ -212,7 +213,7 @@ bool Connection::look_for_surplus() {
   return true;
 }
 
-Task<bool> Connection::finish() {
+Task<bool> ClientConnection::finish() {
   State& state = *state_;
   if (!is_open()) co_return false;
   const auto wait = std::min(state.endpoint.options().timeout, farewell_wait);
@@ -236,11 +237,11 @@ Task<bool> Connection::finish() {
   co_return surplus;
 }
 
-bool Connection::resumed() const {
+bool ClientConnection::resumed() const {
   return state_->tls && state_->tls.resumed();
 }
 
-Task<Result<void>> Connection::open() {
+Task<Result<void>> ClientConnection::open() {
   State& state = *state_;
   state.close();
   const Instant last = steady_clock::now() + state.endpoint.options().timeout;
@@ -276,8 +277,8 @@ Task<Result<void>> Connection::open() {
   co_return result;
 }
 
-Error Connection::State::connect_error(const Endpoint::Address& address,
-                                       const std::string& why) const {
+Error ClientConnection::State::connect_error(const Endpoint::Address& address,
+                                             const std::string& why) const {
   const Proxy* proxy = endpoint.proxy();
   const std::string subject = proxy != nullptr
                                   ? fmt::format("proxy {}:{}", proxy->host, proxy->port)
@@ -287,7 +288,8 @@ Error Connection::State::connect_error(const Endpoint::Address& address,
                       address.address().to_string(), address.port(), why)};
 }
 
-Task<Result<void>> Connection::State::connect(const Endpoint::Address& address, Instant last) {
+Task<Result<void>> ClientConnection::State::connect(const Endpoint::Address& address,
+                                                    Instant last) {
   endpoint.set_deadline(*this, last);
   const auto [ec] = co_await socket.async_connect(address, use_tuple);
   if (overdue) co_return connect_error(address, "no answer in time");
@@ -298,7 +300,7 @@ Task<Result<void>> Connection::State::connect(const Endpoint::Address& address, 
   co_return Result<void>();
 }
 
-Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
+Task<Result<void>> ClientConnection::State::through_proxy(const Proxy& proxy) {
   const Target& target = endpoint.options().target;
   const bool v6 = target.host.find(':') != std::string::npos;
   const std::string where =
@@ -358,7 +360,7 @@ Task<Result<void>> Connection::State::through_proxy(const Proxy& proxy) {
   co_return outage(why);
 }
 
-Task<Result<void>> Connection::State::shake_hands() {
+Task<Result<void>> ClientConnection::State::shake_hands() {
   const std::string& host = endpoint.options().target.host;
   auto started = endpoint.tls()->connect(socket.native_handle(), host);
   if (!started) co_return started.error();
@@ -378,7 +380,7 @@ Task<Result<void>> Connection::State::shake_hands() {
 
 // ---- Requests and answers
 
-Answer Connection::State::answered(bool whole) {
+Answer ClientConnection::State::answered(bool whole) {
   Answer answer{.end = ResponseEnd::answered, .sent = whole, .response = answers.taken()};
   if (!answer.response.retry_after.empty()) {
     answer.response.received_unix_s = std::chrono::duration_cast<std::chrono::seconds>(
@@ -393,17 +395,18 @@ Answer Connection::State::answered(bool whole) {
   return answer;
 }
 
-Answer Connection::State::ended(ResponseEnd how, bool sent, bool stale, std::string_view why) {
+Answer ClientConnection::State::ended(ResponseEnd how, bool sent, bool stale,
+                                      std::string_view why) {
   what = why;
   close();
   return {.end = how, .sent = sent, .stale = stale, .what = what};
 }
 
-Answer Connection::State::garbage(bool sent, const boost::beast::error_code& ec) {
+Answer ClientConnection::State::garbage(bool sent, const boost::beast::error_code& ec) {
   return ended(ResponseEnd::garbage, sent, false, "not HTTP: " + ec.message());
 }
 
-Answer Connection::State::broken(Step step, bool sent) {
+Answer ClientConnection::State::broken(Step step, bool sent) {
   const bool nothing_came = answers.nothing_came();
   const bool stale = had > 0 && nothing_came;
   if (overdue) return ended(ResponseEnd::timed_out, sent, false, "no complete answer in time");
@@ -421,7 +424,7 @@ Answer Connection::State::broken(Step step, bool sent) {
                             : "the connection was closed within the answer");
 }
 
-Task<Answer> Connection::State::converse(std::string_view request, bool read_answer) {
+Task<Answer> ClientConnection::State::converse(std::string_view request, bool read_answer) {
   const Instant now = steady_clock::now();
   if (!request.empty()) {
     Step step;
@@ -496,13 +499,13 @@ Task<Answer> Connection::State::converse(std::string_view request, bool read_ans
   co_return answered(whole);
 }
 
-Task<Answer> Connection::exchange(std::string_view request) {
+Task<Answer> ClientConnection::exchange(std::string_view request) {
   IDMERGE_CHECK(is_open() && !request.empty());
   state_->answers.await(1);
   return state_->converse(request, true);
 }
 
-Task<std::optional<Answer>> Connection::send(std::string_view requests, std::size_t count) {
+Task<std::optional<Answer>> ClientConnection::send(std::string_view requests, std::size_t count) {
   IDMERGE_CHECK(is_open() && !requests.empty());
   state_->answers.await(count);
   Answer answer = co_await state_->converse(requests, false);
@@ -510,7 +513,7 @@ Task<std::optional<Answer>> Connection::send(std::string_view requests, std::siz
   co_return answer;
 }
 
-Task<Answer> Connection::receive() {
+Task<Answer> ClientConnection::receive() {
   if (!is_open()) {
     co_return Answer{.end = ResponseEnd::closed,
                      .sent = true,
@@ -520,7 +523,7 @@ Task<Answer> Connection::receive() {
   co_return co_await state_->converse({}, true);
 }
 
-std::optional<Answer> Connection::received() {
+std::optional<Answer> ClientConnection::received() {
   boost::beast::error_code ec;
   if (state_->answers.next(ec)) return state_->answered(true);
   if (ec) return state_->garbage(true, ec);

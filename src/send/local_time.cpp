@@ -96,8 +96,7 @@ std::string offset_text(long seconds) {
 
 }  // namespace
 
-WeekTime local_week_time() {
-  const std::time_t now = std::time(nullptr);
+WeekTime local_week_time(std::time_t now) {
   std::tm local{};
   ::localtime_r(&now, &local);
   return week_time(local.tm_wday, local.tm_hour, local.tm_min, local.tm_sec);
@@ -124,10 +123,6 @@ std::string local_time_text(std::time_t now, const LocalZone& zone) {
                           util::printable(zone.name));
   if (zone.name != "UTC") text += ", " + offset_text(local.tm_gmtoff);
   return text;
-}
-
-std::string local_time_text() {
-  return local_time_text(std::time(nullptr), local_zone());
 }
 
 }  // namespace idmerge::send

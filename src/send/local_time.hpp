@@ -13,8 +13,8 @@
 
 namespace idmerge::send {
 
-/// Returns: the time of the week by this machine's clock and time zone.
-WeekTime local_week_time();
+/// Returns: the time of the week in this machine's time zone.
+WeekTime local_week_time(std::time_t now);
 
 /// The time zone of this process, as the environment and the system files define it now.
 struct LocalZone {
@@ -26,8 +26,5 @@ LocalZone local_zone();
 
 /// Returns: a text such as "local time 03:45 Europe/Berlin, UTC+1".
 std::string local_time_text(std::time_t now, const LocalZone& zone);
-
-/// The same for the current time.
-std::string local_time_text();
 
 }  // namespace idmerge::send

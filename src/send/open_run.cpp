@@ -11,7 +11,6 @@
 #include "plan/fingerprint.hpp"
 #include "plan/plan_summary.hpp"
 #include "send/spare_rounds.hpp"
-#include "util/log.hpp"
 
 namespace idmerge::send {
 namespace {
@@ -97,7 +96,7 @@ SendReport OpenRun::report() const {
 }
 
 Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job, io::Files& files,
-                              plan::Progress& progress) {
+                              plan::Progress& progress, const util::Clock& clock) {
   const auto job_paths = plan::open_job(files, job);
   if (!job_paths) return job_paths.error();
   auto paths = run_paths(files, *job_paths, options.rehearsal);
@@ -129,7 +128,7 @@ Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job
   OpenRun open_run{hold, std::move(*plan), std::move(*paths), std::move(*state)};
   open_run.to_send = plan_summary->sendable();
   open_run.spares = plan_summary->spares();
-  open_run.pinned_time_s = util::unix_now_s();
+  open_run.pinned_time_s = clock.unix_now_s();
   if (const auto& before = open_run.state; before && !open_run.is_finished()) {
     note_copy(*before, *hold, open_run.paths, progress);
     auto in_doubt = find_in_doubt(hold->files(), open_run.paths, open_run.plan, *before);
@@ -142,7 +141,7 @@ Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job
 }
 
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, OpenRun& open_run,
-                         std::uint64_t in_flight_max, io::Files& files) {
+                         std::uint64_t in_flight_max, io::Files& files, const util::Clock& clock) {
   const plan::PlanFacts& plan = open_run.plan.facts();
   // Checks the whole plan: a power loss may have torn blocks that were not synced.
   if (!open_run.state) {
@@ -162,7 +161,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
     first.words = options.words;
     first.words.set(directory_word, open_run.hold->identity());
     first.ledger.links = plan.links;
-    return RunLog::begin(files, open_run.paths, std::move(first));
+    return RunLog::begin(files, open_run.paths, std::move(first), clock);
   }
   Checkpoint& checkpoint = open_run.state->checkpoint;
   if (checkpoint.target != target) {
@@ -180,7 +179,7 @@ Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, O
   for (const auto& [key, value] : options.words)
     checkpoint.words.set(key, value);
   checkpoint.words.set(directory_word, open_run.hold->identity());
-  return RunLog::resume(files, open_run.paths, std::move(*open_run.state));
+  return RunLog::resume(files, open_run.paths, std::move(*open_run.state), clock);
 }
 
 }  // namespace idmerge::send

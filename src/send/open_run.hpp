@@ -20,6 +20,7 @@
 #include "send/plan_cursor.hpp"
 #include "send/run_log.hpp"
 #include "send/send_options.hpp"
+#include "util/clock.hpp"
 #include "util/result.hpp"
 
 namespace idmerge::send {
@@ -44,7 +45,8 @@ struct OpenRun {
 /// Locks a job and reads its plan and its run.
 /// Errors: input for files that are absent, damaged, or not of the expected plan; locked.
 Result<OpenRun> read_open_run(const SendOptions& options, const std::string& job, io::Files& files,
-                              plan::Progress& progress);
+                              plan::Progress& progress,
+                              const util::Clock& clock = util::machine_clock());
 
 /// Returns: how many links the ceiling of a checkpoint is ahead of the next link: four times as
 /// many as the rate allows until the next checkpoint, so that only a disk that stalls for seconds
@@ -61,7 +63,8 @@ std::uint64_t ahead_max(const SendOptions& options, const Allowance& allowed,
 /// were to be sent.
 /// Errors: usage when the job was begun with another target, project or token.
 Result<RunLog> begin_run(const SendOptions& options, const Allowance& allowed, OpenRun& open_run,
-                         std::uint64_t in_flight_max, io::Files& files);
+                         std::uint64_t in_flight_max, io::Files& files,
+                         const util::Clock& clock = util::machine_clock());
 
 /// Returns: the target as recorded in the checkpoint. It reveals no secret, and the same target has
 /// different values in different jobs.

@@ -57,12 +57,14 @@ Result<void> request_rate(io::Files& files, const plan::RunPaths& paths, std::st
 }
 
 RateControl::RateControl(const SendOptions& options, std::size_t links_max, io::Files& files,
-                         const plan::RunPaths& paths, plan::Progress& progress)
+                         const plan::RunPaths& paths, plan::Progress& progress,
+                         const util::Clock& clock)
     : options_(options),
       links_max_(static_cast<double>(links_max)),
       files_(files),
       path_(paths.rate()),
-      progress_(progress) {
+      progress_(progress),
+      clock_(clock) {
   if (!options.rate_is_given) return;
   const auto there = files_.stat(path_);
   if (!there || !*there) return;
@@ -78,8 +80,8 @@ Allowance RateControl::look() {
   look_at_file();
   const RateSchedule& table = said_ ? *said_ : options_.rate;
   if (!options_.week_clock && table.next_change({})) report_zone();
-  const Allowance now =
-      of(table.at(options_.week_clock ? options_.week_clock() : local_week_time()));
+  const Allowance now = of(
+      table.at(options_.week_clock ? options_.week_clock() : local_week_time(clock_.unix_now_s())));
   if (last_ && !(now == *last_)) {
     progress_.note(plan::Weight::info, fmt::format("rate: {} from now on", text_of(now)));
   }
@@ -92,7 +94,7 @@ void RateControl::report_zone() {
   const auto zone = local_zone();
   if (!zone.problem.empty()) progress_.note(plan::Weight::warning, zone.problem);
   progress_.note(plan::Weight::info,
-                 fmt::format("rate: by {}", local_time_text(std::time(nullptr), zone)));
+                 fmt::format("rate: by {}", local_time_text(clock_.unix_now_s(), zone)));
 }
 
 void RateControl::look_at_file() {

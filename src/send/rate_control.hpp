@@ -18,6 +18,7 @@
 #include "send/pace.hpp"
 #include "send/rate_schedule.hpp"
 #include "send/send_options.hpp"
+#include "util/clock.hpp"
 
 namespace idmerge::send {
 
@@ -42,7 +43,8 @@ class RateControl {
   /// Lifetime: `files`, `progress` and `options` must outlive this object. Units: `links_max` is
   /// the maximum number of links per request.
   RateControl(const SendOptions& options, std::size_t links_max, io::Files& files,
-              const plan::RunPaths& paths, plan::Progress& progress);
+              const plan::RunPaths& paths, plan::Progress& progress,
+              const util::Clock& clock = util::machine_clock());
 
   /// Returns: the rate allowed at this moment. Reports a change of it, and once the time zone of a
   /// schedule. Each call makes one stat() of the file; it is called about twenty times per second.
@@ -58,6 +60,7 @@ class RateControl {
   io::Files& files_;
   std::string path_;
   plan::Progress& progress_;
+  const util::Clock& clock_;
   std::optional<io::FileStat> seen_;  // the file when it was last checked
   std::optional<RateSchedule> said_;
   std::optional<Allowance> last_;

@@ -352,8 +352,10 @@ Result<void> RunSaver::save(const Snapshot& snapshot) {
 // RunLog ----------------------------------------------------------------------------------------
 
 RunLog::RunLog(io::Files& files, plan::RunPaths paths, Checkpoint facts, Ledger ledger,
-               DeadLetters letters, DeadLetters ambiguous, Journal journal)
+               DeadLetters letters, DeadLetters ambiguous, Journal journal,
+               const util::Clock& clock)
     : files_(&files),
+      clock_(&clock),
       paths_(std::move(paths)),
       facts_(std::move(facts)),
       ledger_(std::move(ledger)),
@@ -364,7 +366,8 @@ RunLog::RunLog(io::Files& files, plan::RunPaths paths, Checkpoint facts, Ledger 
       durable_ceiling_(facts_.ceiling) {}
 
 /// Prepare all files of the run for a new checkpoint, then save it.
-Result<RunLog> RunLog::start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint) {
+Result<RunLog> RunLog::start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint,
+                             const util::Clock& clock) {
   auto ledger = Ledger::restore(checkpoint.ledger);
   if (!ledger) return ledger.error();
   auto letters = DeadLetters::open(files, paths.refused(), letters_end(checkpoint));
@@ -377,16 +380,17 @@ Result<RunLog> RunLog::start(io::Files& files, const plan::RunPaths& paths, Chec
                                  checkpoint.generation, checkpoint.journal_chain);
   if (!journal) return journal.error();
   // The saver removes nothing here; stale journals of any number are removed below.
-  const Snapshot snapshot{checkpoint, checkpoint.generation, util::unix_now_s()};
+  const Snapshot snapshot{checkpoint, checkpoint.generation, clock.unix_now_s()};
   if (auto done = saver->save(snapshot); !done) return done.error();
   if (auto done = remove_journals(files, paths, checkpoint.generation); !done) {
     return done.error();
   }
   return RunLog(files, paths, std::move(checkpoint), std::move(*ledger), std::move(*letters),
-                std::move(*ambiguous), std::move(*journal));
+                std::move(*ambiguous), std::move(*journal), clock);
 }
 
-Result<RunLog> RunLog::begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first) {
+Result<RunLog> RunLog::begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first,
+                             const util::Clock& clock) {
   const auto there = read_run(files, paths, first.plan);
   if (!there) return there.error();
   if (*there) {
@@ -399,17 +403,18 @@ Result<RunLog> RunLog::begin(io::Files& files, const plan::RunPaths& paths, Chec
       first.target, static_cast<std::uint64_t>(first.pinned_time_s) + first.generation);
   first.letters_bytes = first.letters_chain = 0;
   first.ambiguous_bytes = first.ambiguous_chain = 0;
-  return start(files, paths, std::move(first));
+  return start(files, paths, std::move(first), clock);
 }
 
-Result<RunLog> RunLog::resume(io::Files& files, const plan::RunPaths& paths, RunState state) {
+Result<RunLog> RunLog::resume(io::Files& files, const plan::RunPaths& paths, RunState state,
+                              const util::Clock& clock) {
   auto& checkpoint = state.checkpoint;
   checkpoint.old_window.reset();
   checkpoint.finished = false;
   checkpoint.exit_code = 0;
   checkpoint.generation = state.generation_top + 1;
   checkpoint.journal_chain = util::checksum(util::hex(checkpoint.plan), checkpoint.journal_chain);
-  return start(files, paths, std::move(checkpoint));
+  return start(files, paths, std::move(checkpoint), clock);
 }
 
 void RunLog::add_entry(JournalEntry entry, LettersEnd end) {
@@ -573,7 +578,7 @@ Result<Snapshot> RunLog::snapshot() {
   facts_.journal_chain = journal_.chain();
   recent_letters_.clear();
   recent_ambiguous_.clear();
-  return Snapshot{now(), before, util::unix_now_s()};
+  return Snapshot{now(), before, clock_->unix_now_s()};
 }
 
 Result<Snapshot> RunLog::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {

@@ -31,6 +31,7 @@
 #include "send/ledger.hpp"
 #include "send/link_set.hpp"
 #include "send/progress_log.hpp"
+#include "util/clock.hpp"
 #include "util/result.hpp"
 
 namespace idmerge::send {
@@ -103,14 +104,16 @@ class RunLog {
   /// Requires: `first` has plan, target, words, pinned time, in_flight_max, ceiling, boot and
   /// ledger.links.
   /// Errors: Errc::usage if the run has begun already.
-  static Result<RunLog> begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first);
+  static Result<RunLog> begin(io::Files& files, const plan::RunPaths& paths, Checkpoint first,
+                              const util::Clock& clock = util::machine_clock());
 
   /// Resume from the state that read_run() returned: cut the dead letters, save a checkpoint with
   /// the journals applied, and begin a new generation. The run counts as unfinished again.
   ///
   /// Requires: the caller has updated words, boot, in_flight_max, ceiling and the links in doubt in
   /// `state`.
-  static Result<RunLog> resume(io::Files& files, const plan::RunPaths& paths, RunState state);
+  static Result<RunLog> resume(io::Files& files, const plan::RunPaths& paths, RunState state,
+                               const util::Clock& clock = util::machine_clock());
 
   const Ledger& ledger() const { return ledger_; }
 
@@ -218,8 +221,9 @@ class RunLog {
 
  private:
   RunLog(io::Files& files, plan::RunPaths paths, Checkpoint facts, Ledger ledger,
-         DeadLetters letters, DeadLetters ambiguous, Journal journal);
-  static Result<RunLog> start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint);
+         DeadLetters letters, DeadLetters ambiguous, Journal journal, const util::Clock& clock);
+  static Result<RunLog> start(io::Files& files, const plan::RunPaths& paths, Checkpoint checkpoint,
+                              const util::Clock& clock);
   void add_entry(JournalEntry entry, LettersEnd end);
   void settle(std::uint64_t first, std::uint32_t count);
 
@@ -232,6 +236,7 @@ class RunLog {
                                         const LinkSet& answered, Settled as, LinkSet& links);
 
   io::Files* files_;
+  const util::Clock* clock_;
   plan::RunPaths paths_;
   Checkpoint facts_;  // its in_doubt has the links in doubt before this run, even if settled since
   Ledger ledger_;

@@ -24,12 +24,11 @@ void each_run(std::span<const std::uint64_t> ordinals, Act act) {
 
 }  // namespace
 
-RunRecorder::RunRecorder(RunLog& log, RunSaver saver, Post post,
+RunRecorder::RunRecorder(RunLog& log, std::unique_ptr<SnapshotSaver> saver, Post post,
                          std::function<void(const Error&)> broken)
-    : log_(log),
-      post_(std::move(post)),
-      broken_(std::move(broken)),
-      disk_(std::move(saver), [this] { post_([this] { collect(); }); }) {}
+    : log_(log), post_(std::move(post)), broken_(std::move(broken)), saver_(std::move(saver)) {
+  saver_->notify([this] { post_([this] { collect(); }); });
+}
 
 void RunRecorder::deliver(std::uint64_t first, std::uint32_t count, std::uint32_t attempts) {
   if (error_) return;
@@ -103,7 +102,7 @@ Doubted RunRecorder::in_doubt(std::span<const std::uint64_t> lines) {
 /// Saves a snapshot on the calling thread. Returns: false after a disk error.
 bool RunRecorder::save_now() {
   const auto snapshot = log_.snapshot();
-  const auto saved = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
+  const auto saved = snapshot ? saver_->save_now(*snapshot) : Result<void>(snapshot.error());
   if (!saved) {
     break_off(saved.error());
     return false;
@@ -136,10 +135,10 @@ void RunRecorder::flush() {
 }
 
 bool RunRecorder::is_due(Instant now, std::chrono::milliseconds every) {
-  if (disk_.busy()) collect();  // in case its notification failed for lack of memory
+  if (saver_->busy()) collect();  // in case its notification failed for lack of memory
   const bool is_urgent = limit_is_new_ || log_.needs_ceiling() || answered_.size() > answered_max;
   const bool is_new = settled_ != settled_when_saved_ || is_urgent;
-  return !error_ && !disk_.busy() && is_new && (now - saved_at_ >= every || is_urgent);
+  return !error_ && !saver_->busy() && is_new && (now - saved_at_ >= every || is_urgent);
 }
 
 void RunRecorder::save_when_due(Instant now, std::chrono::milliseconds every) {
@@ -151,11 +150,11 @@ void RunRecorder::save_when_due(Instant now, std::chrono::milliseconds every) {
   settled_when_saved_ = settled_;
   ceiling_under_way_ = snapshot->checkpoint.ceiling;
   limit_is_new_ = false;
-  disk_.save(std::move(*snapshot));
+  saver_->save(std::move(*snapshot));
 }
 
 void RunRecorder::collect() {
-  const auto saved = disk_.collect();
+  const auto saved = saver_->collect();
   if (!saved) return;
   if (!*saved) return break_off(saved->error());
   log_.saved(ceiling_under_way_);
@@ -175,7 +174,7 @@ Result<std::uint64_t> RunRecorder::write_letters() {
 Result<void> RunRecorder::begin_round(std::uint64_t round_links, std::uint64_t ceiling) {
   if (error_) return *error_;
   const auto snapshot = log_.begin_round(round_links, ceiling);
-  auto begun = snapshot ? disk_.save_now(*snapshot) : Result<void>(snapshot.error());
+  auto begun = snapshot ? saver_->save_now(*snapshot) : Result<void>(snapshot.error());
   if (!begun) {
     break_off(begun.error());
     return begun;
@@ -190,7 +189,7 @@ Result<void> RunRecorder::finish(int exit_code, bool last_round) {
   const bool finished = last_round && log_.ledger().is_done();
   const auto snapshot = log_.last_snapshot(finished, exit_code);
   if (!snapshot) return snapshot.error();
-  return disk_.finish(*snapshot);
+  return saver_->finish(*snapshot);
 }
 
 void RunRecorder::break_off(const Error& error) {

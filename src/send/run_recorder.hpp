@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -20,7 +21,7 @@
 
 #include "send/link_set.hpp"
 #include "send/run_log.hpp"
-#include "send/sync_thread.hpp"
+#include "send/snapshot_saver.hpp"
 #include "util/clock.hpp"
 #include "util/result.hpp"
 
@@ -39,7 +40,8 @@ class RunRecorder {
   using Post = std::function<void(std::function<void()>)>;
 
   /// `broken` is called once, at the first disk error. Lifetime: `log` must outlive the recorder.
-  RunRecorder(RunLog& log, RunSaver saver, Post post, std::function<void(const Error&)> broken);
+  RunRecorder(RunLog& log, std::unique_ptr<SnapshotSaver> saver, Post post,
+              std::function<void(const Error&)> broken);
   RunRecorder(const RunRecorder&) = delete;
   RunRecorder& operator=(const RunRecorder&) = delete;
 
@@ -123,7 +125,7 @@ class RunRecorder {
   std::vector<Answered> answered_;  // since the last snapshot was taken
   std::optional<Error> error_;
   Instant saved_at_{};
-  SyncThread disk_;  // last member: its thread must end before the others are destroyed
+  std::unique_ptr<SnapshotSaver> saver_;  // last member: its thread ends before the others do
 };
 
 }  // namespace idmerge::send

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
-
-#include <boost/system/error_code.hpp>
+#include <utility>
 
 #include "send/worker.hpp"
 
 namespace idmerge::send {
 namespace {
-
-using std::chrono::steady_clock;
 
 // Waking up more often than this is useless if the burst compensates for late permits.
 constexpr std::chrono::milliseconds nap{1};
@@ -29,11 +26,17 @@ bool covers_nap(const TokenBucketOptions& options) {
 struct Scheduler::Waiter {
   enum class State : std::uint8_t { waiting, opening, dismissed };
 
+  /// Returns the worker's connection to the pool. A new connection for a request at which one ended
+  /// is kept: it is no use to that request once another one was sent on it.
   Waiter(Scheduler& its_scheduler, Worker& its_worker, Cost its_cost)
       : scheduler(its_scheduler),
         worker(its_worker),
         cost(its_cost),
         wake(its_scheduler.executor_) {
+    if (worker.connection != nullptr && (!worker.is_connected() || worker.may_take_used())) {
+      own = std::exchange(worker.connection, nullptr);
+      scheduler.pool_.release(*own);
+    }
     scheduler.join(*this);
   }
   ~Waiter() {
@@ -48,6 +51,7 @@ struct Scheduler::Waiter {
   Worker& worker;
   Cost cost;
   net::Wake wake;
+  PooledConnection* own = nullptr;  // the connection that it returned to the pool
   Waiter* previous = nullptr;
   Waiter* next = nullptr;
   State state = State::waiting;
@@ -55,25 +59,33 @@ struct Scheduler::Waiter {
   bool has_permit = false;
 };
 
-Scheduler::Scheduler(asio::io_context& io, RateLimiter& rate_limiter)
-    : executor_(io.get_executor()), timer_(executor_), rate_limiter_(rate_limiter) {}
+Scheduler::Scheduler(Runtime& runtime, RateLimiter& rate_limiter, ConnectionPool& pool)
+    : clock_(runtime.clock()),
+      executor_(runtime.executor()),
+      timer_(runtime.timer([this] {
+        armed_for_ = Instant::max();
+        serve();
+      })),
+      rate_limiter_(rate_limiter),
+      pool_(pool) {}
 
 bool Scheduler::try_acquire(const Cost& cost, Instant now) {
   return !closed_ && waiting_ == 0 && rate_limiter_.try_acquire(cost, now);
 }
 
 net::Task<Result<bool>> Scheduler::acquire(Worker& worker, Cost cost) {
-  if (worker.connection.is_open() && try_acquire(cost, steady_clock::now())) co_return true;
+  if (worker.is_connected() && try_acquire(cost, clock_.now())) co_return true;
   if (closed_) co_return false;
 
+  const bool had_idle = pool_.idle() > 0;
   Waiter waiter(*this, worker, cost);
-  const Worker& first = first_waiting()->worker;
-  const bool brings_connection = worker.connection.is_open() && !first.connection.is_open();
-  if (&first == &worker || brings_connection) serve();
+  const bool brings_first_idle = !had_idle && pool_.idle() > 0;
+  if (first_waiting() == &waiter || brings_first_idle) serve();
   co_await waiter.wake.wait();
   if (waiter.state == Waiter::State::opening) {
     const auto sent_back = sent_back_;
-    const auto opened = co_await worker.connection.open();
+    worker.connection = &pool_.take_closed();
+    const auto opened = co_await worker.connection->line->open();
     if (!opened) {
       give_up(waiter);
       serve();
@@ -99,26 +111,28 @@ net::Task<Result<bool>> Scheduler::acquire(Worker& worker, Cost cost) {
 }
 
 void Scheduler::hand_over(Worker& worker) {
-  if (!worker.connection.is_open()) return;
+  if (!worker.is_connected()) return;
+  std::size_t wanted = 0;
   for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
-    if (!waiter->waits() || !waiter->worker.may_take_connection()) continue;
-    waiter->worker.swap_connection(worker);
-    serve();
-    return;
+    if (waiter->waits() && waiter->worker.connection == nullptr && waiter->worker.may_take_used())
+      ++wanted;
   }
+  if (wanted <= pool_.idle()) return;
+  pool_.release(*std::exchange(worker.connection, nullptr));
+  serve();
 }
 
 void Scheduler::serve() {
-  const Instant now = steady_clock::now();
+  const Instant now = clock_.now();
   while (Waiter* const first = first_waiting()) {
-    Waiter* const other = with_connection_for(*first);
-    const Instant at =
-        other != nullptr ? rate_limiter_.reserve(first->cost, now) : permit_to_open(*first, now);
+    PooledConnection* const connection = connection_for(*first);
+    const Instant at = connection != nullptr ? rate_limiter_.reserve(first->cost, now)
+                                             : permit_to_open(*first, now);
     if (at > now) {
       arm(at, now);
       return;
     }
-    if (other == nullptr) {
+    if (connection == nullptr) {
       first->state = Waiter::State::opening;
       first->permit = at;
       --waiting_;
@@ -126,7 +140,6 @@ void Scheduler::serve() {
       continue;
     }
     rate_limiter_.acquire();
-    if (other != first) first->worker.swap_connection(other->worker);
     dismiss(*first, true);
   }
   disarm();
@@ -139,15 +152,10 @@ Scheduler::Waiter* Scheduler::first_waiting() const {
   return waiter;
 }
 
-/// Returns: the waiter whose connection `waiter` may use: itself, or else the one whose connection
-/// was used last, so that surplus connections stay idle; null if a new one must be opened.
-Scheduler::Waiter* Scheduler::with_connection_for(Waiter& waiter) const {
-  if (waiter.worker.connection.is_open()) return &waiter;
-  if (!waiter.worker.may_take_connection()) return nullptr;
-  Waiter* other = last_;
-  while (other != nullptr && !(other->waits() && other->worker.connection.is_open()))
-    other = other->previous;
-  return other;
+/// Returns: the connection that the waiter may use; null if a new one must be opened.
+PooledConnection* Scheduler::connection_for(const Waiter& waiter) const {
+  if (waiter.worker.is_connected()) return waiter.worker.connection;
+  return waiter.worker.may_take_used() ? pool_.find_idle(waiter.own) : nullptr;
 }
 
 /// Returns: the earliest slot that is not reserved by a connecting worker; those take precedence.
@@ -166,21 +174,20 @@ void Scheduler::arm(Instant at, Instant now) {
   const Instant until = lazy ? std::max(at, now + nap) : at;
   if (armed_for_ <= until) return;  // serve() is called by then
   armed_for_ = until;
-  timer_.expires_at(until);
-  timer_.async_wait([this](const boost::system::error_code& ec) {
-    if (ec) return;
-    armed_for_ = Instant::max();
-    serve();
-  });
+  timer_->set(until);
 }
 
 void Scheduler::disarm() {
   if (armed_for_ == Instant::max()) return;
   armed_for_ = Instant::max();
-  timer_.cancel();
+  timer_->cancel();
 }
 
+/// Gives the waiter a connection again, also if it got no permit: it may still have to be finished.
 void Scheduler::dismiss(Waiter& waiter, bool has_permit) {
+  PooledConnection* const connection = connection_for(waiter);
+  if (connection != nullptr && connection->is_idle)
+    waiter.worker.connection = &pool_.take(*connection);
   leave(waiter);
   waiter.has_permit = has_permit;
   waiter.wake.notify();

@@ -5,29 +5,31 @@
 // schedule take effect for all workers at once. One timer serves the whole queue; while tokens are
 // available, a worker acquires its permit without being suspended.
 //
-// A waiting worker needs no connection. When its permit is due, a worker without one takes the
-// connection of another worker in the queue; a new connection is opened only if all are busy. No
-// permit is claimed before it is open, so a slow handshake delays no other worker and no two
-// permits accumulate behind it. (If an idle connection turns out to be closed, its worker keeps the
-// permit while it opens another one, once.)
+// A waiting worker holds no connection. When its permit is due, it gets an idle one from the pool;
+// a new connection is opened only if all are busy. No permit is claimed before it is open, so a
+// slow handshake delays no other worker and no two permits accumulate behind it. (If an idle
+// connection turns out to be closed, its worker keeps the permit while it opens another one, once.)
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "net/async.hpp"
+#include "send/connection_pool.hpp"
 #include "send/rate_limiter.hpp"
+#include "send/runtime.hpp"
 #include "util/result.hpp"
 
 namespace idmerge::send {
 
 struct Worker;
 
-/// Lifetime: must outlive the run of its io_context and all waiting workers; `rate_limiter` must
+/// Lifetime: must outlive the run of its event loop and all waiting workers; the arguments must
 /// outlive the scheduler.
 class Scheduler {
  public:
-  Scheduler(asio::io_context& io, RateLimiter& rate_limiter);
+  Scheduler(Runtime& runtime, RateLimiter& rate_limiter, ConnectionPool& pool);
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -35,10 +37,10 @@ class Scheduler {
   /// worker has an open connection.
   bool try_acquire(const Cost& cost, Instant now);
 
-  /// Waits for a permit and acquires it. The worker then has an open connection: its own, or one
-  /// swapped with another worker. While it waits, its idle connection may be given to another
-  /// worker. Calling try_acquire() first and acquire() only if that fails saves a coroutine frame
-  /// for a worker with an open connection; acquire() alone has the same effect.
+  /// Waits for a permit and acquires it. The worker then has an open connection: the one that it
+  /// had, or another one of the pool. Calling try_acquire() first and acquire() only if that fails
+  /// saves a coroutine frame for a worker with an open connection; acquire() alone has the same
+  /// effect.
   ///
   /// Returns: false if the scheduler is closed, or send_back() asks for new requests; no permit is
   /// claimed.
@@ -46,7 +48,8 @@ class Scheduler {
   /// Cancel: the worker leaves the queue; no permit is claimed.
   net::Task<Result<bool>> acquire(Worker& worker, Cost cost);
 
-  /// The worker sends no more requests: gives its connection to a waiting worker that has none.
+  /// The worker sends no more requests: returns its connection to the pool if a waiting worker
+  /// needs it.
   void hand_over(Worker& worker);
 
   /// Applies a new rate or pause of the rate limiter to all waiting workers at once.
@@ -70,7 +73,7 @@ class Scheduler {
 
   void serve();
   Waiter* first_waiting() const;
-  Waiter* with_connection_for(Waiter& waiter) const;
+  PooledConnection* connection_for(const Waiter& waiter) const;
   Instant permit_to_open(const Waiter& waiter, Instant now);
   void arm(Instant at, Instant now);
   void disarm();
@@ -80,10 +83,12 @@ class Scheduler {
   void give_up(Waiter& waiter);
   void leave(Waiter& waiter);
 
+  const util::Clock& clock_;
   net::Executor executor_;
-  net::Timer timer_;
+  std::unique_ptr<Timer> timer_;
   Instant armed_for_ = Instant::max();  // expiry of the timer; max: not armed
   RateLimiter& rate_limiter_;
+  ConnectionPool& pool_;
   Waiter* first_ = nullptr;
   Waiter* last_ = nullptr;
   std::size_t waiting_ = 0;

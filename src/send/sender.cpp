@@ -8,14 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
 #include "net/async.hpp"
-#include "net/client.hpp"
+#include "send/answer_handler.hpp"
 #include "send/backoff.hpp"
-#include "send/id_redaction.hpp"
+#include "send/connection_pool.hpp"
+#include "send/net_runtime.hpp"
 #include "send/open_run.hpp"
 #include "send/outage_detector.hpp"
 #include "send/outcome_handler.hpp"
@@ -24,8 +24,10 @@
 #include "send/rate_control.hpp"
 #include "send/run_recorder.hpp"
 #include "send/scheduler.hpp"
+#include "send/service_session.hpp"
 #include "send/spare_rounds.hpp"
 #include "send/stop_conditions.hpp"
+#include "send/surplus_guard.hpp"
 #include "send/worker.hpp"
 #include "util/exceptions.hpp"
 
@@ -33,8 +35,6 @@ namespace idmerge::send {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
-using WallClock = std::chrono::system_clock;
 
 /// Interval of checks of the clock, the stop request and the sync thread.
 constexpr milliseconds tick_every{50};
@@ -42,11 +42,6 @@ constexpr milliseconds window_wait{20};
 
 /// Minimum interval of checks that the job is still in its place.
 constexpr milliseconds look_every{50};
-
-constexpr std::string_view limited_words = "the service limits the rate";
-
-/// How a request continues after its answer.
-enum class Next : std::uint8_t { done, at_the_scheduler, in_halves, after_a_wait };
 
 enum class Source : std::uint8_t { plan, parked };
 
@@ -59,55 +54,71 @@ PaceOptions pace_options(const SendOptions& options, const Allowance& allowed,
           .spent_before = open_run.state ? static_cast<double>(links_max) : 0};
 }
 
-/// Logins to mask in answers, in addition to those in the requests.
-std::vector<std::pair<util::Secret, util::Secret>> logins_to_hide(const SendOptions& options) {
-  if (!options.proxy) return {};
-  return {{util::Secret(options.proxy->username), options.proxy->password}};
-}
+/// The command `run`, once its job is open. Lifetime: the references must outlive the run.
+struct RunCommand {
+  const SendOptions& options;
+  const OpenRun& open_run;
+  io::Files& files;  // of the job
+  plan::Progress& progress;
+  const StopRequest& stop;
+};
 
-class Sender {
+/// What the run starts from. Lifetime: as RunCommand.
+struct RunStart {
+  RunLog& log;
+  RunSaver saver;
+  ServiceSession session;
+  RateControl& rate_control;
+  std::uint64_t in_flight_max = 0;  // links
+};
+
+class Sender final : public RunControl {
  public:
-  Sender(asio::io_context& io, const SendOptions& options, const OpenRun& open_run, RunLog& log,
-         RunSaver saver, std::unique_ptr<ServiceApi> service_api, net::Endpoint endpoint,
-         RateControl& rate_control, std::uint64_t in_flight_max, io::Files& files,
-         plan::Progress& progress, const StopRequest& stop)
-      : options_(options),
-        open_run_(open_run),
-        service_api_(std::move(service_api)),
-        endpoint_(std::move(endpoint)),
-        rate_control_(rate_control),
-        in_flight_max_(in_flight_max),
-        pace_(pace_options(options, rate_control.look(), open_run, service_api_->links_max()),
-              Clock::now()),
-        scheduler_(io, pace_.rate_limiter()),
-        cursor_(open_run.plan, log),
+  Sender(Runtime& runtime, const RunCommand& command, RunStart start)
+      : options_(command.options),
+        open_run_(command.open_run),
+        progress_(command.progress),
+        runtime_(runtime),
+        clock_(runtime.clock()),
+        session_(std::move(start.session)),
+        rate_control_(start.rate_control),
+        in_flight_max_(start.in_flight_max),
+        pace_(pace_options(options_, rate_control_.look(), open_run_, session_.api().links_max()),
+              clock_.now()),
+        pool_([&runtime] { return runtime.connection(); }),
+        scheduler_(runtime, pace_.rate_limiter(), pool_),
+        cursor_(open_run_.plan, start.log),
         recorder_(
-            log, std::move(saver),
-            [&io](std::function<void()> work) { asio::post(io, std::move(work)); },
+            start.log, runtime.snapshot_saver(std::move(start.saver)),
+            [executor = runtime.executor()](std::function<void()> work) {
+              asio::post(executor, std::move(work));
+            },
             [this](const Error& error) { this->stop(error); }),
-        outcome_handler_(*options.service, open_run.plan.facts().inputs, recorder_,
-                         {options.max_refused_percent, options.max_refused_links},
-                         open_run.paths.refused(), options.mask),
-        rounds_(options, open_run.plan, open_run.paths, open_run.spares, files, recorder_, cursor_,
-                progress, stop),
-        outage_detector_(log.settled() > 0, options.backoff_min),
-        stop_conditions_(options, stop, Clock::now()),
-        tick_(io),
-        chance_(options.seed != 0 ? options.seed : std::random_device{}()),
-        progress_(progress) {
+        outcome_handler_(*options_.service, open_run_.plan.facts().inputs, recorder_,
+                         {options_.max_refused_percent, options_.max_refused_links},
+                         open_run_.paths.refused(), options_.mask),
+        surplus_guard_(pool_, recorder_, cursor_, progress_, options_.target.authority()),
+        rounds_(options_, open_run_.plan, open_run_.paths, open_run_.spares, command.files,
+                recorder_, cursor_, progress_, command.stop),
+        outage_detector_(start.log.settled() > 0, options_.backoff_min),
+        stop_conditions_(options_, command.stop, clock_.now()),
+        tick_(runtime),
+        chance_(options_.seed != 0 ? options_.seed : std::random_device{}()),
+        answer_handler_(options_, {session_, recorder_, outcome_handler_, surplus_guard_,
+                                   outage_detector_, progress_, chance_, *this}) {
     for (std::uint32_t i = 0; i < options_.connections; ++i) {
-      workers_.push_back(std::make_unique<Worker>(io, endpoint_, options_.pipeline));
+      workers_.push_back(std::make_unique<Worker>(runtime, options_.pipeline));
     }
     if (options_.canary) cursor_.settle_at_most(*options_.canary);
     cursor_.set_ahead(ahead_max(options_, rate_control_.look(), in_flight_max_));
-    recall_limit(log.facts().limit, Clock::now());
+    recall_limit(start.log.facts().limit, clock_.now());
   }
 
   /// Sends until no link is left or the run stops, and saves a checkpoint.
-  void run(asio::io_context& io) {
+  void run() {
     if (const auto resumed = rounds_.resume(); !resumed) stop(resumed.error());
     do {
-      net::run_task(io, all());
+      runtime_.run(all());
     } while (begin_round());
     note_loss();
     // If the job was moved as a whole, the next run finds all outcomes in its new place.
@@ -122,7 +133,7 @@ class Sender {
     report.requests_now = stop_conditions_.requests();
     report.retries_now = retries_now_;
     report.rate_limited_now = pace_.rate_limited_count();
-    report.elapsed = stop_conditions_.elapsed(Clock::now());
+    report.elapsed = stop_conditions_.elapsed(clock_.now());
     report.stop = stop_;
     report.unfit = unfit_;
   }
@@ -159,17 +170,20 @@ class Sender {
       co_await send_all(worker, Source::plan);
       // The last worker retries the parked links once, when all others are done.
       if (workers_sending_ == 1) co_await send_all(worker, Source::parked);
-      look_at_lines();
+      surplus_guard_.look();
       if (!stop_ && cursor_.has_again()) continue;
       scheduler_.hand_over(worker);
       --workers_sending_;
       // Only after the end of a connection is it certain that it gave no surplus answer.
-      const bool surplus = co_await worker.connection.finish();
-      if (surplus) look_at_lines(&worker);
+      if (worker.connection != nullptr) {
+        const bool surplus = co_await worker.connection->line->finish();
+        if (surplus) surplus_guard_.look(worker.connection);
+        pool_.release(*std::exchange(worker.connection, nullptr));
+      }
       if (stop_ || !cursor_.has_again()) break;
       ++workers_sending_;
     }
-    if (--workers_active_ == 0) tick_.cancel();
+    if (--workers_active_ == 0) tick_.end();
   }
 
   /// Sends until the source has no more links or the run stops.
@@ -177,15 +191,15 @@ class Sender {
     while (!stop_) {
       const Taken taken = fill(worker, source);
       if (worker.has_slices()) {
-        if (worker.connection.is_open()) {
+        if (worker.is_connected()) {
           co_await send_pipelined(worker);
         } else if (worker.holds_permit()) {
           co_await open(worker);
         } else {
-          co_await wait_for_permit(worker, Clock::now());
+          co_await wait_for_permit(worker, clock_.now());
         }
       } else if (taken == Taken::window_full) {
-        co_await wait(worker, window_wait);
+        co_await wait(worker, clock_.now() + window_wait);
       } else {
         break;
       }
@@ -195,12 +209,12 @@ class Sender {
   /// Takes a batch for every idle request in flight of a worker, up to the number of requests it
   /// may pipeline.
   Taken fill(Worker& worker, Source source) {
-    for (std::size_t i = 0; i < worker.pipelined_max; ++i) {
+    for (std::size_t i = 0; i < worker.pipelined_max(); ++i) {
       RequestInFlight& in_flight = worker.requests_in_flight[i];
       if (in_flight.has_slices()) continue;
       Batch& batch = in_flight.batch;
       cursor_.release(batch);
-      const auto taken = source == Source::plan ? cursor_.take(service_api_->links_max(), batch)
+      const auto taken = source == Source::plan ? cursor_.take(session_.api().links_max(), batch)
                                                 : cursor_.take_parked(batch);
       if (!taken) {
         stop(taken.error());
@@ -219,7 +233,7 @@ class Sender {
 
   /// Sends the requests that are due and have a permit, with one write, and handles their answers.
   net::Task<void> send_pipelined(Worker& worker) {
-    const Instant now = Clock::now();
+    const Instant now = clock_.now();
     gather(worker, now);
     if (worker.pipelined.empty()) {
       co_await wait_for_permit(worker, now);
@@ -227,30 +241,32 @@ class Sender {
     }
     // Written before sending, so that after a kill the next run knows which requests were sent.
     if (!recorder_.write_attempts()) co_return;
+    PooledConnection& connection = *worker.connection;
     if (worker.pipelined.size() == 1) {
       RequestInFlight& in_flight = *worker.pipelined.front();
-      const net::Answer answer = co_await worker.connection.exchange(in_flight.request);
-      take_answer(worker, in_flight, answer, Clock::now());
-      if (answer.surplus) look_at_lines(&worker);
+      const net::Answer answer = co_await connection.line->exchange(in_flight.request);
+      answer_handler_.take(worker, in_flight, answer, clock_.now());
+      if (answer.surplus) surplus_guard_.look(&connection);
     } else {
       worker.requests.clear();
       for (const RequestInFlight* in_flight : worker.pipelined)
         worker.requests += in_flight->request;
-      const auto unsent = co_await worker.connection.send(worker.requests, worker.pipelined.size());
-      Instant came = Clock::now();
+      const auto unsent = co_await connection.line->send(worker.requests, worker.pipelined.size());
+      Instant came = clock_.now();
       bool surplus = false;
       for (RequestInFlight* in_flight : worker.pipelined) {
-        auto answer = unsent ? unsent : worker.connection.received();
+        auto answer = unsent ? unsent : connection.line->received();
         if (!answer) {
-          answer = co_await worker.connection.receive();
-          came = Clock::now();
+          answer = co_await connection.line->receive();
+          came = clock_.now();
         }
-        take_answer(worker, *in_flight, *answer, came);
+        answer_handler_.take(worker, *in_flight, *answer, came);
         surplus |= answer->surplus;
       }
-      if (surplus) look_at_lines(&worker);
+      if (surplus) surplus_guard_.look(&connection);
     }
-    worker.adapt_pipeline(worker.connection.is_open());
+    worker.pipelined.clear();
+    connection.adapt_pipeline(options_.pipeline);
   }
 
   /// Collects the requests that may be sent now.
@@ -262,10 +278,9 @@ class Sender {
       join_pipelined(worker, *worker.retry_first, now);
       return;
     }
-    while (worker.pipelined.size() < worker.pipelined_max) {
-      RequestInFlight* const in_flight = worker.first_due(now);
-      const bool is_around = !worker.pipelined.empty() && in_flight == worker.pipelined.front();
-      if (in_flight == nullptr || is_around || !join_pipelined(worker, *in_flight, now)) return;
+    while (worker.pipelined.size() < worker.pipelined_max()) {
+      RequestInFlight* const in_flight = worker.next_to_send(now);
+      if (in_flight == nullptr || !join_pipelined(worker, *in_flight, now)) return;
       worker.advance_past(*in_flight);
     }
   }
@@ -290,7 +305,7 @@ class Sender {
   }
 
   void prepare(RequestInFlight& in_flight, Instant now) {
-    in_flight.prepare(*service_api_, credentials_, request_links_max_);
+    in_flight.prepare(session_.api(), session_.version(), request_links_max_);
     if (!std::exchange(has_begun_, true)) pace_.first_request(cost(in_flight).bytes, now);
   }
 
@@ -299,9 +314,9 @@ class Sender {
   net::Task<void> wait_for_permit(Worker& worker, Instant now) {
     if (stop_) co_return;
     RequestInFlight* const in_flight =
-        worker.retry_first != nullptr ? worker.retry_first : worker.first_due(now);
+        worker.retry_first != nullptr ? worker.retry_first : worker.next_to_send(now);
     if (in_flight == nullptr) {
-      co_await wait(worker, worker.earliest_due() - now);
+      co_await wait(worker, worker.earliest_due());
       co_return;
     }
     prepare(*in_flight, now);
@@ -322,11 +337,11 @@ class Sender {
   /// Opens a connection for a permit whose connection has ended. On failure the permit is given up,
   /// so that the workers do not all send at once when the service is back.
   net::Task<void> open(Worker& worker) {
-    const auto opened = co_await worker.connection.open();
+    const auto opened = co_await worker.connection->line->open();
     if (opened) {
       worker.failures = 0;
       // A pause that began meanwhile applies to permits acquired before it, too.
-      if (pace_.rate_limiter().paused_until() > Clock::now()) worker.give_up_permits();
+      if (pace_.rate_limiter().paused_until() > clock_.now()) worker.give_up_permits();
     } else {
       worker.give_up_permits();
       co_await bear_failed_open(worker, opened.error());
@@ -340,200 +355,28 @@ class Sender {
       stop(std::move(error));
       co_return;
     }
-    outage_detector_.failure(Clock::now(), error.what);
-    co_await wait(worker, next_backoff(++worker.failures));
+    const Instant now = clock_.now();
+    outage_detector_.failure(now, error.what);
+    co_await wait(worker, now + backoff({options_.backoff_min, options_.backoff_max},
+                                        ++worker.failures, chance_.next()));
   }
 
-  net::Task<void> wait(Worker& worker, std::chrono::nanoseconds time) {
+  net::Task<void> wait(Worker& worker, Instant until) {
     if (stop_) co_return;
-    worker.timer.expires_after(time);
-    co_await worker.timer.async_wait(net::use_tuple);
+    co_await worker.sleep.until(until);
   }
 
-  std::chrono::nanoseconds next_backoff(std::uint32_t failures) {
-    return backoff({options_.backoff_min, options_.backoff_max}, failures, chance_.next());
-  }
+  // --- The rate ----------------------------------------------------------------------------------
 
-  // --- Answers -----------------------------------------------------------------------------------
+  void accepted(std::size_t links, Instant now) override { pace_.accepted(links, now); }
 
-  /// Records the outcomes of a request's links, or determines how the request continues.
-  void take_answer(Worker& worker, RequestInFlight& in_flight, const net::Answer& answer,
-                   Instant now) {
-    const bool answered = answer.end == net::ResponseEnd::answered;
-    // If the connection was closed while idle, nothing was sent and the permit remains valid.
-    in_flight.has_permit = answer.stale && !answer.sent;
-    if (&in_flight == worker.retry_first) worker.retry_first = nullptr;
-    Tries& tries = in_flight.next().tries;
-    if (answer.stale) {
-      // The end of a kept-alive connection is no fault of the request, but what was sent may still
-      // have arrived. The first request that met the end is sent first on the next connection.
-      note_in_doubt(in_flight, answer.sent);
-      if (answer.sent) report_request(in_flight, answer, now);
-      if (worker.retry_first == nullptr) worker.retry_first = &in_flight;
-      return;
-    }
-    if (answered) note_answer(worker, in_flight);
-    report_request(in_flight, answer, now);
-    const Next next =
-        answered ? judge(worker, in_flight, answer.response, now) : Next::after_a_wait;
-    if (next == Next::done) {
-      in_flight.finish_next();
-      return;
-    }
-    note_in_doubt(in_flight, answer.sent && !(answered && worker.outcome.took_nothing));
-    if (next == Next::at_the_scheduler) return;
-    if (next == Next::in_halves) {
-      in_flight.split_next();
-      return;
-    }
-    // With TLS 1.2, open() would have reported this; treat it in the same way.
-    if (answer.end == net::ResponseEnd::refused && !outage_detector_.ever_succeeded()) {
-      stop({Errc::service, std::string(answer.what)});
-      return;
-    }
-    ++tries.failed;
-    if (!answered) outage_detector_.failure(now, named(answer.what));
-    if (tries.failed >= in_flight.failures_max && give_up(in_flight)) return;
-    in_flight.due = now + next_backoff(tries.failed);
-  }
-
-  void report_request(RequestInFlight& in_flight, const net::Answer& answer, Instant now) {
-    const bool answered = answer.end == net::ResponseEnd::answered;
-    progress_.request_ended({.status = answered ? answer.response.status : 0,
-                             .links = in_flight.next().count,
-                             .latency = now - in_flight.left,
-                             .request_bytes = in_flight.request.size(),
-                             .answer_body_bytes = answered ? answer.response.body.size() : 0});
-  }
-
-  /// Records which links are answered on which connection, in case the answers turn out to belong
-  /// to other requests. The first answer on a connection is very unlikely to be another request's.
-  /// So it is accepted without a record if all its links were in doubt before this run; thus every
-  /// link is settled eventually even if the service answers every request twice.
-  void note_answer(Worker& worker, RequestInFlight& in_flight) {
-    const auto ordinals = in_flight.ordinals(in_flight.next());
-    const bool is_first =
-        std::exchange(worker.line, worker.connection.number()) != worker.connection.number();
-    if (is_first) worker.carried = 0;
-    const auto was_in_doubt = [&](auto it) { return recorder_.log().was_in_doubt(it); };
-    if (is_first && std::all_of(ordinals.begin(), ordinals.end(), was_in_doubt)) return;
-    worker.carried += ordinals.size();
-    recorder_.note_answer(worker.line, ordinals);
-  }
-
-  /// Checks for surplus answers: on all idle connections, and on that of the worker where one was
-  /// `found`. Links settled through such a connection that are not yet durable are sent again.
-  void look_at_lines(Worker* found = nullptr) {
-    std::vector<std::uint64_t> lines;
-    std::uint64_t carried = 0;
-    for (auto& worker : workers_) {
-      const bool has_surplus = worker.get() == found || worker->connection.look_for_surplus();
-      if (!has_surplus || worker->line != worker->connection.number()) continue;
-      lines.push_back(std::exchange(worker->line, 0));
-      carried += worker->carried;
-    }
-    if (lines.empty()) return;
-    const Doubted doubted = recorder_.in_doubt(lines);
-    cursor_.send_again(doubted.again);
-    note_surplus(doubted.again.size(), carried - doubted.answered);
-  }
-
-  /// Warns about surplus answers once, and once more if some outcomes are already durable.
-  void note_surplus(std::uint64_t again, std::uint64_t settled_for_good) {
-    const bool is_late = settled_for_good > 0 && !std::exchange(late_surplus_noted_, true);
-    if (std::exchange(surplus_noted_, true) && !is_late) return;
-    std::string note = fmt::format(
-        "{}: an answer came that nobody had asked for: something on the way answers requests twice "
-        "or for others, so that answers may have been taken for those of other links",
-        endpoint_.options().target.authority());
-    if (again > 0) note += fmt::format("; {} of its connection are sent again", again);
-    if (is_late) {
-      note += fmt::format("; {} that it answered before are on disk and stay as they are",
-                          settled_for_good);
-    }
-    progress_.note(plan::Weight::warning, note);
-  }
-
-  /// Called when an attempt has not settled the next slice. If it may have been delivered all the
-  /// same, the slice is in doubt; otherwise the attempt is withdrawn.
-  void note_in_doubt(RequestInFlight& in_flight, bool may_be_taken) {
-    const Slice& slice = in_flight.next();
-    in_flight.next().tries.in_doubt |= may_be_taken;
-    if (!slice.tries.in_doubt) recorder_.withdraw(in_flight.ordinals(slice));
-  }
-
-  /// Returns: a connection's error with the target in front, unless it names the host.
-  std::string named(std::string_view what) const {
-    const auto& target = endpoint_.options().target;
-    if (what.find(target.host) != std::string_view::npos) return std::string(what);
-    return fmt::format("{}: {}", target.authority(), what);
-  }
-
-  /// Source: the answer table of design section 6.
-  Next judge(Worker& worker, RequestInFlight& in_flight, const net::Response& response,
-             Instant now) {
-    const Slice& slice = in_flight.next();
-    Outcome& outcome = worker.outcome;
-    service_api_->decode(response, in_flight.links(slice), outcome);
-    const auto said = [&] {
-      return mask_ids(outcome.message, in_flight.links(slice), options_.mask);
-    };
-    switch (outcome.kind) {
-      case OutcomeKind::delivered:
-        note_success(slice, now);
-        outcome_handler_.deliver(in_flight.batch, slice, outcome, response.status);
-        guard_refusals();
-        return Next::done;
-      case OutcomeKind::refused:
-        note_success(slice, now);
-        outcome_handler_.refuse(in_flight.batch, slice, outcome, response.status);
-        guard_refusals();
-        return Next::done;
-      case OutcomeKind::split:
-        return Next::in_halves;
-      case OutcomeKind::rate_limited:
-        outage_detector_.failure(now, limited_words);
-        if (outcome.retry_after_is_unreadable) note_unreadable_retry_after();
-        limit(in_flight.left, now, outcome.retry_after);
-        return Next::at_the_scheduler;
-      case OutcomeKind::retry:
-        outage_detector_.failure(now, said());
-        return Next::after_a_wait;
-      case OutcomeKind::foreign:
-        if (!outage_detector_.bears_foreign(in_flight.left, now, said())) {
-          stop({Errc::service, said()}, outage_detector_.ever_succeeded() ? "" : "to");
-        }
-        return Next::after_a_wait;
-      case OutcomeKind::unauthorized:
-        if (in_flight.credentials == credentials_ && !renew_credentials()) {
-          stop({Errc::service, fmt::format("{}: status {}: {}: check {}, {} and {}, then go on",
-                                           options_.target.url(), response.status, said(),
-                                           options_.service->credentials.username.name,
-                                           options_.service->credentials.secret.name,
-                                           options_.service->credentials.token.name)});
-        }
-        return Next::at_the_scheduler;
-      case OutcomeKind::wrong_project:
-        stop({Errc::service, said()}, outage_detector_.ever_succeeded() ? "" : "project-id");
-        return Next::at_the_scheduler;
-      case OutcomeKind::wrong_mode:
-        break;
-    }
-    stop({Errc::service, said()}, "project-mode");
-    return Next::at_the_scheduler;
-  }
-
-  void note_success(const Slice& slice, Instant now) {
-    outage_detector_.success(now);
-    pace_.accepted(slice.count, now);
-  }
-
-  /// The service answered that the rate is limited. This applies to all workers at once, and is
-  /// saved for the next run in case this one is killed.
-  void limit(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after) {
+  /// The limit applies to all workers at once, and is saved for the next run in case this one is
+  /// killed.
+  void rate_limited(Instant left, Instant now,
+                    std::optional<std::chrono::seconds> retry_after) override {
     pace_.rate_limited(left, now, retry_after, chance_.next());
     follow_pace();
-    recorder_.set_limit(pace_.known(WallClock::now(), now));
+    recorder_.set_limit(pace_.known(clock_.wall_now(), now));
     save_when_due(now);
     give_up_in_pause(now);
   }
@@ -549,90 +392,28 @@ class Sender {
   }
 
   std::size_t request_links_max() const {
-    const auto most = service_api_->links_max();
+    const auto most = session_.api().links_max();
     const double links = pace_.request_links_max();
     return links < static_cast<double>(most) ? static_cast<std::size_t>(links) : most;
   }
 
   void give_up_in_pause(Instant now) {
     const auto until = pace_.rate_limiter().paused_until();
-    if (auto reason = stop_conditions_.look_at_pause(until, now, WallClock::now()))
+    if (auto reason = stop_conditions_.look_at_pause(until, now, clock_.wall_now()))
       stop(std::move(*reason));
-  }
-
-  /// The note omits the value, because anything from the service may contain a secret.
-  void note_unreadable_retry_after() {
-    if (std::exchange(unreadable_noted_, true)) return;
-    progress_.note(plan::Weight::warning,
-                   "the service sends a Retry-After that is neither seconds nor a date: waiting by "
-                   "--backoff-min and --backoff-max");
   }
 
   /// Applies the limit that the service gave to an earlier run.
   void recall_limit(const KnownLimit& known, Instant now) {
-    pace_.recall(known, WallClock::now(), now);
+    pace_.recall(known, clock_.wall_now(), now);
     request_links_max_ = request_links_max();
     const auto rest = pace_.rate_limiter().paused_until() - now;
     if (rest <= rest.zero()) return;
-    outage_detector_.failure(now, limited_words);
+    outage_detector_.failure(now, rate_limited_message);
     progress_.note(plan::Weight::info,
                    fmt::format("the service asked an earlier run to wait: {} are left",
                                util::rough_duration_text(std::chrono::ceil<milliseconds>(rest))));
     give_up_in_pause(now);
-  }
-
-  void guard_refusals() {
-    if (outcome_handler_.too_many_refused()) stop(*outcome_handler_.too_many_refused());
-  }
-
-  /// Reads the credentials again, at most once. Returns: true if there are new ones.
-  bool renew_credentials() {
-    if (!outage_detector_.ever_succeeded() || !options_.reread || credentials_ > 0) return false;
-    auto fresh = options_.reread();
-    if (!fresh) return false;
-    if (!(fresh->token == options_.service_api.token)) {
-      stop({Errc::usage,
-            fmt::format(
-                "the service no longer takes the credentials, and those that were read again are "
-                "of another project ({} is not the one that this job was begun with): nothing was "
-                "sent with them; give the credentials of this project, then go on",
-                options_.service->credentials.token.name)});
-      return false;
-    }
-    fresh->pinned_time_s = open_run_.pinned_time_s;
-    // Answers to requests with the old credentials are still to come.
-    fresh->other_logins = logins_to_hide(options_);
-    fresh->other_logins.emplace_back(util::Secret(), options_.service_api.token);
-    fresh->other_logins.emplace_back(options_.service_api.username, options_.service_api.secret);
-    auto service_api =
-        options_.service->make(*fresh, options_.target.authority(), options_.target.base);
-    if (!service_api) return false;
-    service_api_ = std::move(*service_api);
-    ++credentials_;
-    progress_.note(plan::Weight::info,
-                   "the service no longer takes the credentials: they were read again");
-    return true;
-  }
-
-  /// Parks a link that keeps failing. While nothing has succeeded in this run, the failures count
-  /// as an outage and the link is retried instead. Whether other links succeed at the same time
-  /// does not matter: if every worker held such a link (with one worker: if its first link is one),
-  /// the run would never progress. If it is an outage after all, each worker parks a few links
-  /// before --give-up-after, and they are retried later. A request with several links is split to
-  /// find the failing one, which costs little.
-  bool give_up(RequestInFlight& in_flight) {
-    const Slice& slice = in_flight.next();
-    if (slice.count > 1) {
-      in_flight.split_next();
-      return true;
-    }
-    if (outage_detector_.successes() == 0 && in_flight.failures_max > 1) return false;
-    const auto ordinal = in_flight.batch.ordinals[slice.first];
-    const Ledger& ledger = recorder_.ledger();
-    if (!ledger.is_parked(ordinal) && !ledger.can_park()) return false;
-    recorder_.park(ordinal, slice.tries.sent);
-    in_flight.finish_next();
-    return true;
   }
 
   // --- The clock ---------------------------------------------------------------------------------
@@ -640,9 +421,8 @@ class Sender {
   /// Handles everything except requests: progress, durability, time limits, signals.
   net::Task<void> watch() {
     while (workers_active_ > 0) {
-      tick_.expires_after(tick_every);
-      co_await tick_.async_wait(net::use_tuple);
-      const auto now = Clock::now();
+      co_await tick_.until(clock_.now() + tick_every);
+      const auto now = clock_.now();
       report(now);
       if (workers_active_ == 0) co_return;  // run() saves at the end of each round and of the run
       is_held(now);
@@ -656,17 +436,14 @@ class Sender {
       // After the drain time, remaining requests are aborted; the next run sends them again.
       if (const auto note = stop_conditions_.drain_note(now))
         progress_.note(plan::Weight::info, *note);
-      if (stop_ && stop_conditions_.drained(now)) {
-        for (auto& worker : workers_)
-          worker->connection.close();
-      }
+      if (stop_ && stop_conditions_.drained(now)) pool_.close();
     }
   }
 
   /// Outcomes become durable only after their connections were checked for surplus answers.
   void save_when_due(Instant now) {
     if (!recorder_.is_due(now, options_.sync_every)) return;
-    look_at_lines();
+    surplus_guard_.look();
     recorder_.save_when_due(now, options_.sync_every);
   }
 
@@ -699,21 +476,20 @@ class Sender {
     if (another) cursor_.set_ahead(ahead_max(options_, allowed, in_flight_max_));
     if (pace_.follow(now) || another) {
       follow_pace();
-      recorder_.update_limit(pace_.known(WallClock::now(), now));
+      recorder_.update_limit(pace_.known(clock_.wall_now(), now));
     }
     if (pace_.is_paused()) outage_detector_.rest(now);
   }
 
-  /// `unfit`: see SendReport.
-  void stop(Error error, std::string_view unfit = {}) {
+  void stop(Error error, std::string_view unfit = {}) override {
     if (stop_) return;
     stop_ = std::move(error);
     unfit_ = unfit;
-    stop_conditions_.begin_drain(Clock::now());
+    stop_conditions_.begin_drain(clock_.now());
     scheduler_.close();
     for (auto& worker : workers_)
-      worker->timer.cancel();
-    tick_.cancel();
+      worker->sleep.end();
+    tick_.end();
   }
 
   void report(Instant now) {
@@ -737,33 +513,33 @@ class Sender {
 
   const SendOptions& options_;
   const OpenRun& open_run_;
-  std::unique_ptr<ServiceApi> service_api_;
-  net::Endpoint endpoint_;
+  plan::Progress& progress_;
+  Runtime& runtime_;
+  const util::Clock& clock_;
+  ServiceSession session_;
   RateControl& rate_control_;
   std::uint64_t in_flight_max_;
   Pace pace_;
+  ConnectionPool pool_;
   Scheduler scheduler_;
   PlanCursor cursor_;
   RunRecorder recorder_;
   OutcomeHandler outcome_handler_;
+  SurplusGuard surplus_guard_;
   Rounds rounds_;
   OutageDetector outage_detector_;
   StopConditions stop_conditions_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  net::Timer tick_;
+  Sleep tick_;
   Chance chance_;
-  plan::Progress& progress_;
+  AnswerHandler answer_handler_;
 
   std::optional<Error> stop_;
   std::string_view unfit_;
-  std::uint32_t credentials_ = 0;  // number of times they were read again
   std::size_t workers_active_ = 0;
   std::size_t workers_sending_ = 0;  // without those that only wait for the end of their connection
   std::uint64_t retries_now_ = 0;
   std::size_t request_links_max_ = 0;  // at the present rate
-  bool unreadable_noted_ = false;
-  bool surplus_noted_ = false;
-  bool late_surplus_noted_ = false;
   bool has_begun_ = false;
   Instant looked_at_{};
 };
@@ -773,44 +549,41 @@ class Sender {
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
                              plan::Progress& progress, const StopRequest& stop,
                              std::shared_ptr<plan::JobLock>* keep) {
-  auto open_run = read_open_run(options, job, files, progress);
+  NetRuntime runtime;
+  return send_plan(options, job, files, progress, stop, runtime, keep);
+}
+
+Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
+                             plan::Progress& progress, const StopRequest& stop, Runtime& runtime,
+                             std::shared_ptr<plan::JobLock>* keep) {
+  const util::Clock& clock = runtime.clock();
+  auto open_run = read_open_run(options, job, files, progress, clock);
   if (!open_run) return open_run.error();
   SendReport report = open_run->report();
   if (keep != nullptr) *keep = open_run->hold;
   if (report.nothing_to_do) return report;
   io::Files& held = open_run->hold->files();
 
-  auto service_api_options = options.service_api;
-  service_api_options.pinned_time_s = open_run->pinned_time_s;
-  service_api_options.other_logins = logins_to_hide(options);
-  auto service_api =
-      options.service->make(service_api_options, options.target.authority(), options.target.base);
-  if (!service_api) return service_api.error();
-  auto io = std::make_unique<asio::io_context>(1);
-  net::EndpointOptions endpoint_options;
-  endpoint_options.target = options.target;
-  endpoint_options.tls = options.tls;
-  endpoint_options.proxy = options.proxy;
-  endpoint_options.timeout = options.timeout;
-  auto endpoint = net::Endpoint::make(*io, std::move(endpoint_options));
-  if (!endpoint) return endpoint.error();
+  auto session = ServiceSession::make(options, open_run->pinned_time_s);
+  if (!session) return session.error();
+  if (const auto prepared = runtime.prepare(options); !prepared) return prepared.error();
 
-  const auto in_flight_max =
-      std::uint64_t{2} * options.connections * options.pipeline * (*service_api)->links_max();
-  RateControl rate_control(options, (*service_api)->links_max(), held, open_run->paths, progress);
-  auto log = begin_run(options, rate_control.look(), *open_run, in_flight_max, held);
+  const auto links_max = session->api().links_max();
+  const auto in_flight_max = std::uint64_t{2} * options.connections * options.pipeline * links_max;
+  RateControl rate_control(options, links_max, held, open_run->paths, progress, clock);
+  auto log = begin_run(options, rate_control.look(), *open_run, in_flight_max, held, clock);
   if (!log) return open_run->hold->reason_of(log.error());
   auto saver = RunSaver::open(held, open_run->paths);
   if (!saver) return open_run->hold->reason_of(saver.error());
 
-  Sender sender(*io, options, *open_run, *log, std::move(*saver), std::move(*service_api),
-                std::move(*endpoint), rate_control, in_flight_max, held, progress, stop);
+  Sender sender(runtime, {options, *open_run, held, progress, stop},
+                {*log, std::move(*saver), std::move(*session), rate_control, in_flight_max});
   const auto ran = util::caught([&]() -> Result<void> {
-    sender.run(*io);
+    sender.run();
     return {};
   });
   if (!ran) {
-    net::leak_io_context(std::move(io));
+    runtime.leak_io_context();
     return ran.error();
   }
   fill_counts(report, log->now(), open_run->to_send);

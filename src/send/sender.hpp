@@ -14,6 +14,7 @@
 #include "io/files.hpp"
 #include "plan/job_lock.hpp"
 #include "plan/progress.hpp"
+#include "send/runtime.hpp"
 #include "send/send_options.hpp"
 
 namespace idmerge::send {
@@ -27,6 +28,11 @@ namespace idmerge::send {
 /// the disk failed or the job is gone.
 Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
                              plan::Progress& progress, const StopRequest& stop,
+                             std::shared_ptr<plan::JobLock>* keep = nullptr);
+
+/// The same on a given runtime.
+Result<SendReport> send_plan(const SendOptions& options, const std::string& job, io::Files& files,
+                             plan::Progress& progress, const StopRequest& stop, Runtime& runtime,
                              std::shared_ptr<plan::JobLock>* keep = nullptr);
 
 }  // namespace idmerge::send

@@ -8,8 +8,8 @@
 
 namespace idmerge::send {
 
-SyncThread::SyncThread(RunSaver saver, std::function<void()> done)
-    : saver_(std::move(saver)), done_(std::move(done)), thread_(&SyncThread::run, this) {}
+SyncThread::SyncThread(RunSaver saver)
+    : saver_(std::move(saver)), thread_(&SyncThread::run, this) {}
 
 SyncThread::~SyncThread() {
   join();

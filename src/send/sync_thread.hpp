@@ -10,45 +10,38 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "send/run_log.hpp"
+#include "send/snapshot_saver.hpp"
 #include "util/result.hpp"
 
 namespace idmerge::send {
 
-class SyncThread {
+class SyncThread final : public SnapshotSaver {
  public:
-  /// `done` is called on the disk thread after each save. An exception that it throws is ignored
-  /// and does not affect the save.
-  SyncThread(RunSaver saver, std::function<void()> done);
-  ~SyncThread();
-  SyncThread(const SyncThread&) = delete;
-  SyncThread& operator=(const SyncThread&) = delete;
+  explicit SyncThread(RunSaver saver);
+  ~SyncThread() override;
 
-  /// Returns whether a snapshot is being saved, or was saved but not yet collected.
-  bool busy() const { return busy_; }
+  /// `done` is called on the disk thread.
+  void notify(std::function<void()> done) override { done_ = std::move(done); }
 
-  /// Starts saving a snapshot. Requires: not busy().
-  void save(Snapshot snapshot);
+  bool busy() const override { return busy_; }
+  void save(Snapshot snapshot) override;
+  std::optional<Result<void>> collect() override;
 
-  /// Returns: the result of the save; nullopt while it is in progress.
-  std::optional<Result<void>> collect();
+  /// Saves on the calling thread.
+  Result<void> save_now(const Snapshot& snapshot) override;
 
-  /// Waits for a save in progress, then saves a snapshot on the calling thread.
-  /// Errors: those of either save.
-  Result<void> save_now(const Snapshot& snapshot);
-
-  /// Waits for a save in progress, ends the thread, and saves the last snapshot on the calling
-  /// thread.
-  /// Errors: those of either save.
-  Result<void> finish(const Snapshot& snapshot);
+  /// Ends the thread, then saves on the calling thread.
+  Result<void> finish(const Snapshot& snapshot) override;
 
  private:
   void run();
   void join();
 
   RunSaver saver_;
-  std::function<void()> done_;
+  std::function<void()> done_ = [] {};
   bool busy_ = false;  // used by the owner's thread only
   std::mutex mutex_;
   std::condition_variable changed_;

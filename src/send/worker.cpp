@@ -77,19 +77,16 @@ bool Worker::holds_permit() const {
                      [](auto& f) { return f.has_slices() && f.has_permit; });
 }
 
-void Worker::swap_connection(Worker& other) noexcept {
-  connection.swap(other.connection);
-  std::swap(pipelined_max, other.pipelined_max);
-  std::swap(line, other.line);
-  std::swap(carried, other.carried);
-}
-
-RequestInFlight* Worker::first_due(Instant now) {
+RequestInFlight* Worker::next_to_send(Instant now) {
+  RequestInFlight* next = nullptr;
   for (std::size_t i = 0; i < requests_in_flight.size(); ++i) {
     RequestInFlight& in_flight = requests_in_flight[(first + i) % requests_in_flight.size()];
-    if (in_flight.has_slices() && in_flight.due <= now) return &in_flight;
+    const bool is_due = in_flight.has_slices() && in_flight.due <= now;
+    if (!is_due || std::count(pipelined.begin(), pipelined.end(), &in_flight) > 0) continue;
+    if (in_flight.has_permit) return &in_flight;
+    if (next == nullptr) next = &in_flight;
   }
-  return nullptr;
+  return next;
 }
 
 void Worker::advance_past(const RequestInFlight& in_flight) {
@@ -109,10 +106,6 @@ Instant Worker::earliest_due() const {
   }
   IDMERGE_CHECK(earliest != Instant::max());
   return earliest;
-}
-
-void Worker::adapt_pipeline(bool answered) {
-  pipelined_max = answered ? std::min(2 * pipelined_max, requests_in_flight.size()) : 1;
 }
 
 }  // namespace idmerge::send

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// A worker: one kept-alive connection to the service and its in-request in flight requests. While
-// it waits for a permit, a worker may lend its connection to one whose permit comes first; see
-// Scheduler. A worker has as many requests in flight as it may have requests in flight; a request
-// in flight carries one batch as a list of slices: at first one slice, and halves if the service
-// does not take the batch as a whole. The state of the links (number of attempts, whether they may
-// have been delivered) is kept per slice and inherited by its halves. Buffers are reused from batch
-// to batch, so that the steady state allocates no memory.
+// A worker: its requests in flight, and the connection on which it sends them while it has a permit
+// (see ConnectionPool). A worker has as many requests in flight as it may pipeline; each carries
+// one batch as a list of slices: at first one slice, and halves if the service does not take the
+// batch as a whole. The state of the links (number of attempts, whether they may have been
+// delivered) is kept per slice and inherited by its halves. Buffers are reused from batch to batch,
+// so that the steady state allocates no memory.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "net/client.hpp"
+#include "send/connection_pool.hpp"
 #include "send/plan_cursor.hpp"
+#include "send/runtime.hpp"
 #include "send/service_api.hpp"
 
 namespace idmerge::send {
@@ -84,24 +84,31 @@ struct RequestInFlight {
 
 struct Worker {
   /// Units: `pipeline` is the maximum of requests in flight on the connection.
-  Worker(asio::io_context& io, net::Endpoint& endpoint, std::size_t pipeline)
-      : connection(endpoint), timer(io), requests_in_flight(pipeline) {}
+  Worker(Runtime& runtime, std::size_t pipeline) : sleep(runtime), requests_in_flight(pipeline) {}
 
-  net::Connection connection;
-  net::Timer timer;  // for backoff and other waits
+  PooledConnection* connection = nullptr;  // none while it waits for a permit
+  Sleep sleep;                             // for backoff and other waits
   std::vector<RequestInFlight> requests_in_flight;
-  std::size_t first =
-      0;  // index of the request in flight that is sent first; rotates, so that none starves
-  std::vector<RequestInFlight*>
-      pipelined;                  // in-request in flight requests, in the order of their answers
-  std::string requests;           // the concatenated requests of `pipelined`, if there are several
-  std::size_t pipelined_max = 1;  // grows once the service keeps the connection alive
-  RequestInFlight* retry_first =
-      nullptr;  // the connection ended at its request: it is sent first and alone
+
+  /// Index of the request in flight that is sent first; rotates, so that none starves.
+  std::size_t first = 0;
+
+  std::vector<RequestInFlight*> pipelined;  // sent together, in the order of their answers
+  std::string requests;  // the concatenated requests of `pipelined`, if there are several
+
+  /// The connection ended at its request: it is sent first and alone.
+  RequestInFlight* retry_first = nullptr;
+
   Outcome outcome;
-  std::uint32_t failures = 0;  // consecutive failures to open the connection
-  std::uint64_t line = 0;      // number of the connection that gave the last answer
-  std::uint64_t carried = 0;   // links answered on that connection
+  std::uint32_t failures = 0;  // consecutive failures to open a connection
+
+  /// Returns whether it holds an open connection.
+  bool is_connected() const { return connection != nullptr && connection->is_open(); }
+
+  /// Returns: the number of requests that it may send together now.
+  std::size_t pipelined_max() const {
+    return connection != nullptr ? connection->pipelined_max : 1;
+  }
 
   /// Returns whether a request in flight has a slice to send.
   bool has_slices() const;
@@ -109,16 +116,14 @@ struct Worker {
   /// Returns whether a request in flight has an unused permit.
   bool holds_permit() const;
 
-  /// Returns whether it may take the connection of another worker: it has none of its own, and no
-  /// suspect. For a suspect, a new connection shows whether the request caused the end of the
-  /// previous one.
-  bool may_take_connection() const { return !connection.is_open() && retry_first == nullptr; }
+  /// Returns whether it may be given a connection that was used before: not for a request at which
+  /// a connection ended, because only a new one shows whether that request was the cause.
+  bool may_take_used() const { return retry_first == nullptr; }
 
-  /// Swaps connections and their state. Requires: neither worker has requests in flight.
-  void swap_connection(Worker& other) noexcept;
-
-  /// Returns: the first request in flight whose backoff is over; null if there is none.
-  RequestInFlight* first_due(Instant now);
+  /// Returns: a request whose backoff is over and that is not among the pipelined ones; null if
+  /// there is none. One with a permit comes first, because a permit is for now: used later, it
+  /// would be used together with others.
+  RequestInFlight* next_to_send(Instant now);
 
   /// Moves the request in flight to the end of the order, because it is being sent.
   void advance_past(const RequestInFlight& in_flight);
@@ -128,10 +133,6 @@ struct Worker {
 
   /// Returns: the earliest end of a backoff. Bug if no request in flight has a slice.
   Instant earliest_due() const;
-
-  /// Adapts the maximum of pipelined requests: doubles it when the connection was kept alive,
-  /// resets it to one when the connection ended.
-  void adapt_pipeline(bool answered);
 };
 
 }  // namespace idmerge::send

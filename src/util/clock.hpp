@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Points in time. What decides by time is handed one of these and reads no clock, so that a day of
-// it can be tried in a second.
+// Points in time, and the clocks that tell them. What decides by time is handed an instant and
+// reads no clock; what has to read one is handed the clock, so that a simulation runs a day in a
+// few seconds.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace idmerge::util {
 
@@ -13,6 +15,32 @@ using Instant = std::chrono::steady_clock::time_point;
 
 /// Of the clock that people set: what must outlive the process.
 using WallTime = std::chrono::system_clock::time_point;
+
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  virtual Instant now() const = 0;
+  virtual WallTime wall_now() const = 0;
+
+  /// Units: seconds since 1970, rounded down.
+  std::int64_t unix_now_s() const {
+    using std::chrono::floor, std::chrono::seconds;
+    return floor<seconds>(wall_now().time_since_epoch()).count();
+  }
+};
+
+/// The clocks of this machine.
+inline const Clock& machine_clock() {
+  static const struct MachineClock final : Clock {
+    Instant now() const override { return std::chrono::steady_clock::now(); }
+    WallTime wall_now() const override { return std::chrono::system_clock::now(); }
+  } clock;
+  return clock;
+}
 
 }  // namespace idmerge::util
 

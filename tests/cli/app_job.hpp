@@ -50,27 +50,28 @@ struct Stage {
     if (!settings) return settings.error();
     util::Log log(settings->output.log, line.above());
     cli::ProgressListener progress({}, log, line, [] { return false; });
-    cli::World world{.files = files,
-                     .log = log,
-                     .progress = progress,
-                     .listeners = progress,
-                     .signals = signals,
-                     .environment = [this](const std::string& name) -> std::optional<std::string> {
-                       const auto found = environment.find(name);
-                       if (found == environment.end()) return {};
-                       return found->second;
-                     },
-                     .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
-                       asked = prompt;
-                       if (while_asked) while_asked();
-                       return answer;
-                     },
-                     .output = [this](std::string_view text) -> Result<bool> {
-                       printed += text;
-                       return true;
-                     },
-                     .mask = util::IdMask(false),
-                     .arguments = arguments};
+    cli::CommandContext context{
+        .files = files,
+        .log = log,
+        .progress = progress,
+        .listeners = progress,
+        .signals = signals,
+        .environment = [this](const std::string& name) -> std::optional<std::string> {
+          const auto found = environment.find(name);
+          if (found == environment.end()) return {};
+          return found->second;
+        },
+        .ask = [this](std::string_view prompt) -> Result<std::optional<std::string>> {
+          asked = prompt;
+          if (while_asked) while_asked();
+          return answer;
+        },
+        .output = [this](std::string_view text) -> Result<bool> {
+          printed += text;
+          return true;
+        },
+        .mask = util::IdMask(false),
+        .arguments = arguments};
     said.clear();
     auto ended = settings->command == cli::Command::plan ? cli::do_plan(*settings, context)
                                                          : cli::do_run(*settings, context);

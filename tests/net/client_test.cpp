@@ -68,7 +68,7 @@ Kept kept(const Answer& answer, const Connection& connection) {
 
 /// Open when needed and exchange, so many times.
 Task<std::vector<Kept>> talk(Endpoint& endpoint, int times, std::chrono::milliseconds pause) {
-  Connection connection(endpoint);
+  ClientConnection connection(endpoint);
   std::vector<Kept> answers;
   for (int i = 0; i < times; ++i) {
     if (i > 0 && pause > 0ms) co_await sleep_for(pause);
@@ -91,7 +91,7 @@ std::vector<Kept> talk(EndpointOptions options, int times = 1,
 }
 
 Task<Result<void>> just_open(Endpoint& endpoint) {
-  Connection connection(endpoint);
+  ClientConnection connection(endpoint);
   co_return co_await connection.open();
 }
 
@@ -334,7 +334,7 @@ TEST_SUITE("net/client") {
         auto endpoint = Endpoint::make(io, to(server));
         REQUIRE(endpoint.has_value());
         const auto run = [&]() -> Task<void> {
-          Connection connection(*endpoint);
+          ClientConnection connection(*endpoint);
           CHECK(connection.number() == 0);
           CHECK((co_await connection.open()).has_value());
           const auto number = connection.number();
@@ -504,7 +504,7 @@ TEST_SUITE("net/client") {
     for (int i = 0; i < 16; ++i)
       together += request;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       for (int round = 0; round < 3; ++round) {
         const auto failed = co_await connection.send(together, 16);
@@ -563,7 +563,7 @@ TEST_SUITE("net/client") {
       together += request;
     int waits = 0;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       co_await connection.exchange(request);  // shows how long an answer is
       for (int round = 0; round < rounds; ++round) {
@@ -600,7 +600,7 @@ TEST_SUITE("net/client") {
       together += request;
     std::vector<ResponseEnd> ends;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       ends.push_back((co_await connection.exchange(request)).end);
       if (!connection.is_open()) co_return;
@@ -622,7 +622,7 @@ TEST_SUITE("net/client") {
     for (int i = 0; i < 8; ++i)
       together += request;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       co_await connection.exchange(request);
       CHECK_FALSE((co_await connection.send(together, 8)).has_value());
@@ -660,7 +660,7 @@ TEST_SUITE("net/client") {
       std::vector<ResponseEnd> ends;
       const Instant begun = std::chrono::steady_clock::now();
       const auto run = [&]() -> Task<void> {
-        Connection connection(*endpoint);
+        ClientConnection connection(*endpoint);
         const auto opened = co_await connection.open();
         if (!opened) co_return;
         const Answer first = co_await connection.exchange(request);
@@ -694,7 +694,7 @@ TEST_SUITE("net/client") {
       together += request;
     std::vector<Kept> answers;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       CHECK_FALSE((co_await connection.send(together, 3)).has_value());
       while (answers.size() < 3) {
@@ -725,7 +725,7 @@ TEST_SUITE("net/client") {
       together += request;
     std::vector<Kept> answers;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       CHECK_FALSE((co_await connection.send(together, 5)).has_value());
       for (int i = 0; i < 5; ++i) {
@@ -754,7 +754,7 @@ TEST_SUITE("net/client") {
     const std::string large = "POST / HTTP/1.1\r\nContent-Length: " + std::to_string(size) +
                               "\r\n\r\n" + std::string(size, 'x');
     const auto run = [&]() -> Task<std::string> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       const Answer answer = co_await connection.exchange(large);
       co_return std::string(answer.response.body);
@@ -778,7 +778,7 @@ TEST_SUITE("net/client") {
     const std::string large =
         "POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n" + std::string(9'000'000, 'x');
     const auto run = [&]() -> Task<Kept> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       const Answer answer = co_await connection.exchange(large);
       co_return kept(answer, connection);
@@ -801,7 +801,7 @@ TEST_SUITE("net/client") {
     REQUIRE(service_api.has_value());
     std::size_t allocated = 1;
     const auto run = [&]() -> Task<void> {
-      Connection connection(*endpoint);
+      ClientConnection connection(*endpoint);
       CHECK((co_await connection.open()).has_value());
       std::string bytes;
       Outcome outcome;
@@ -828,7 +828,7 @@ TEST_SUITE("net/client") {
     asio::io_context io(1);
     auto endpoint = Endpoint::make(io, to(server));
     REQUIRE(endpoint.has_value());
-    Connection connection(*endpoint);
+    ClientConnection connection(*endpoint);
     const auto run = [&]() -> Task<void> {
       CHECK((co_await connection.open()).has_value());
       co_await connection.exchange(request);

@@ -72,7 +72,7 @@ struct Talk {
 };
 
 Task<Result<Talk>> talk(Endpoint& endpoint, int times, std::string_view what) {
-  Connection connection(endpoint);
+  ClientConnection connection(endpoint);
   Talk talk;
   for (int i = 0; i < times; ++i) {
     if (!connection.is_open()) {
@@ -97,7 +97,7 @@ Result<Talk> talk(EndpointOptions options, int times = 1, std::string_view what 
 }
 
 Task<Result<void>> just_open(Endpoint& endpoint) {
-  Connection connection(endpoint);
+  ClientConnection connection(endpoint);
   co_return co_await connection.open();
 }
 
@@ -135,7 +135,7 @@ struct FirstAnswer {
 
 /// What a request meets that leaves `rest` after the handshake.
 Task<Result<FirstAnswer>> ask_after(Endpoint& endpoint, std::chrono::milliseconds rest) {
-  Connection connection(endpoint);
+  ClientConnection connection(endpoint);
   const auto opened = co_await connection.open();
   if (!opened) co_return opened.error();
   co_await sleep_for(rest);

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "send/identity_api.hpp"
+#include "send/sync_thread.hpp"
 
 #include "support/flaky_files.hpp"
 
@@ -40,7 +41,8 @@ struct World {
     auto saver = RunSaver::open(files, {"/w"});
     REQUIRE(saver);
     recorder.emplace(
-        *log, std::move(*saver), [](const std::function<void()>&) {}, [](const Error&) {});
+        *log, std::make_unique<SyncThread>(std::move(*saver)), [](const std::function<void()>&) {},
+        [](const Error&) {});
     outcome_handler.emplace(service, inputs, *recorder, max, "/w/refused.ndjson", mask);
   }
 

@@ -10,6 +10,8 @@
 
 #include <doctest/doctest.h>
 
+#include "send/sync_thread.hpp"
+
 #include "support/flaky_files.hpp"
 
 using namespace idmerge;
@@ -36,7 +38,7 @@ struct World {
     auto saver = RunSaver::open(files, paths);
     REQUIRE(saver);
     recorder.emplace(
-        *log, std::move(*saver),
+        *log, std::make_unique<SyncThread>(std::move(*saver)),
         [this](std::function<void()> work) {
           if (std::this_thread::get_id() != loop) {
             is_called_back = true;

@@ -38,7 +38,8 @@ TEST_SUITE("send/sync_thread") {
     RunLog log = begin(files);
     std::atomic<int> done = 0;
     std::thread::id where;
-    SyncThread disk(RunSaver::open(files, paths).value(), [&] {
+    SyncThread disk(RunSaver::open(files, paths).value());
+    disk.notify([&] {
       where = std::this_thread::get_id();
       ++done;
     });
@@ -59,7 +60,7 @@ TEST_SUITE("send/sync_thread") {
   TEST_CASE("a save that failed fails the end of the run too") {
     FlakyFiles files;
     RunLog log = begin(files);
-    SyncThread disk(RunSaver::open(files, paths).value(), [] {});
+    SyncThread disk(RunSaver::open(files, paths).value());
     log.deliver(0, 3, 1);
     auto snapshot = log.snapshot().value();
     const auto last = log.last_snapshot(false, 0).value();
@@ -73,7 +74,7 @@ TEST_SUITE("send/sync_thread") {
   TEST_CASE("what its thread throws is an error of whoever waits") {
     FlakyFiles files;
     RunLog log = begin(files);
-    SyncThread disk(RunSaver::open(files, paths).value(), [] {});
+    SyncThread disk(RunSaver::open(files, paths).value());
     log.deliver(0, 3, 1);
     auto snapshot = log.snapshot().value();
     const auto last = log.last_snapshot(false, 0).value();
@@ -87,14 +88,14 @@ TEST_SUITE("send/sync_thread") {
   TEST_CASE("it ends without having been used") {
     FlakyFiles files;
     const RunLog log = begin(files);
-    const SyncThread disk(RunSaver::open(files, paths).value(), [] {});
+    const SyncThread disk(RunSaver::open(files, paths).value());
     CHECK(!disk.busy());
   }
 
   TEST_CASE("a save at once waits for the one under way, and hears of its failure") {
     FlakyFiles files;
     RunLog log = begin(files);
-    SyncThread disk(RunSaver::open(files, paths).value(), [] {});
+    SyncThread disk(RunSaver::open(files, paths).value());
     log.deliver(0, 3, 1);
     disk.save(log.snapshot().value());
     log.deliver(3, 1, 1);

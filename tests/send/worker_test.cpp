@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "send/import_api.hpp"
+#include "send/simulation.hpp"
 
 using namespace idmerge;
 using namespace idmerge::net;
@@ -35,12 +36,8 @@ RequestInFlight in_flight_of(std::size_t links) {
 }
 
 struct World {
-  asio::io_context io{1};
-  Endpoint endpoint = Endpoint::make(io, {.target = parse_target("http://127.0.0.1:9").value(),
-                                          .tls = {},
-                                          .proxy = std::nullopt})
-                          .value();
-  Worker worker{io, endpoint, 4};
+  idmerge::testing::Simulation simulation{1};
+  Worker worker{simulation, 4};
 
   void load(std::size_t at, std::size_t links) {
     auto& batch = worker.requests_in_flight[at].batch;
@@ -142,15 +139,15 @@ TEST_SUITE("send/worker") {
     World world;
     const Instant now = Instant{} + 1h;
     CHECK(!world.worker.has_slices());
-    CHECK(world.worker.first_due(now) == nullptr);
+    CHECK(world.worker.next_to_send(now) == nullptr);
     world.load(1, 1);
     world.load(2, 1);
     world.worker.requests_in_flight[1].due = now + 2s;
     world.worker.requests_in_flight[2].due = now + 1s;
-    CHECK(world.worker.first_due(now) == nullptr);
+    CHECK(world.worker.next_to_send(now) == nullptr);
     CHECK(world.worker.earliest_due() == now + 1s);
-    CHECK(world.worker.first_due(now + 1s) == &world.worker.requests_in_flight[2]);
-    CHECK(world.worker.first_due(now + 2s) == &world.worker.requests_in_flight[1]);
+    CHECK(world.worker.next_to_send(now + 1s) == &world.worker.requests_in_flight[2]);
+    CHECK(world.worker.next_to_send(now + 2s) == &world.worker.requests_in_flight[1]);
   }
 
   TEST_CASE(
@@ -161,13 +158,28 @@ TEST_SUITE("send/worker") {
     for (std::size_t i = 0; i < 3; ++i)
       world.load(i, 1);
     for (const std::size_t expected : {0U, 1U, 2U, 0U}) {
-      CHECK(world.worker.first_due(now) == &requests_in_flight[expected]);
+      CHECK(world.worker.next_to_send(now) == &requests_in_flight[expected]);
       world.worker.advance_past(requests_in_flight[expected]);  // and is filled again at once
     }
     requests_in_flight[1].due = now + 1s;
-    CHECK(world.worker.first_due(now) == &requests_in_flight[2]);
+    CHECK(world.worker.next_to_send(now) == &requests_in_flight[2]);
     world.worker.advance_past(requests_in_flight[3]);
-    CHECK(world.worker.first_due(now) == &requests_in_flight[0]);
+    CHECK(world.worker.next_to_send(now) == &requests_in_flight[0]);
+  }
+
+  TEST_CASE("a request with a permit goes first, and none that is sent already goes again") {
+    World world;
+    const Instant now = Instant{} + 1h;
+    for (std::size_t i = 0; i < 3; ++i)
+      world.load(i, 1);
+    auto& requests_in_flight = world.worker.requests_in_flight;
+    requests_in_flight[2].has_permit = true;
+    CHECK(world.worker.next_to_send(now) == &requests_in_flight[2]);
+    world.worker.pipelined = {&requests_in_flight[2]};
+    CHECK(world.worker.next_to_send(now) == &requests_in_flight[0]);
+    world.worker.pipelined.push_back(&requests_in_flight[0]);
+    world.worker.pipelined.push_back(&requests_in_flight[1]);
+    CHECK(world.worker.next_to_send(now) == nullptr);
   }
 
   TEST_CASE("turns that are given up are not used any more") {
@@ -178,17 +190,5 @@ TEST_SUITE("send/worker") {
     world.worker.give_up_permits();
     CHECK(!world.worker.holds_permit());
     CHECK(world.worker.has_slices());
-  }
-
-  TEST_CASE("a pipe grows while it is answered, and begins again with one request") {
-    World world;
-    CHECK(world.worker.pipelined_max == 1);
-    world.worker.adapt_pipeline(true);
-    CHECK(world.worker.pipelined_max == 2);
-    world.worker.adapt_pipeline(true);
-    world.worker.adapt_pipeline(true);
-    CHECK(world.worker.pipelined_max == 4);
-    world.worker.adapt_pipeline(false);
-    CHECK(world.worker.pipelined_max == 1);
   }
 }

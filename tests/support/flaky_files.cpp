@@ -23,6 +23,11 @@ void FlakyFiles::harm(std::uint64_t step, Harm kind, bool lasting) {
   lasting_ = lasting;
 }
 
+void FlakyFiles::kill() {
+  const std::lock_guard lock(mutex_);
+  killed_ = true;
+}
+
 void FlakyFiles::revive() {
   const std::lock_guard lock(mutex_);
   // Handles of the dead program stay closed for ever; its destructors may still come by.
@@ -93,6 +98,7 @@ int FlakyFiles::step(const std::string& call) {
     other();
     meanwhile = other;
   }
+  if (before_step && !killed_) before_step();
   if (killed_) return -EIO;
   const auto at = step_++;
   calls.push_back(call);

@@ -43,6 +43,9 @@ class FlakyFiles final : public io::Files {
   /// Steps since the last harm() or revive().
   std::uint64_t steps() const { return step_; }
 
+  /// Kill the program now.
+  void kill();
+
   /// Was the program killed?
   bool killed() const { return killed_; }
 
@@ -73,8 +76,10 @@ class FlakyFiles final : public io::Files {
   int rename_refusal = 0;
 
   /// Called before each step, unless it is one of its own: what another thread does meanwhile.
-  /// It may write and sync, but open nothing.
   std::function<void()> meanwhile;
+
+  /// Called before each step, which does not happen if this kills the program.
+  std::function<void()> before_step;
 
   /// What was called, for tests of an order: "sync /w/a", "rename /w/a.part /w/a".
   std::vector<std::string> calls;
@@ -137,7 +142,7 @@ class FlakyFiles final : public io::Files {
 
   std::recursive_mutex mutex_;  // io thread and disk thread both come here
   std::deque<Node> nodes_;
-  std::vector<Handle> handles_;
+  std::deque<Handle> handles_;  // references stay valid while others are opened
   Names live_;
   Names durable_;
   std::map<std::string, std::vector<NameChange>> name_changes_;  // by directory
