@@ -551,7 +551,7 @@ Result<void> explain_ids(io::Files& files, const Settings& settings,
   if (unknown == 0) return {};
   return Error{
       Errc::input,
-      fmt::format("{}: {} of the {} ids were not found: check their spelling, byte for byte{}",
+      fmt::format("{}: not found: {} of the {} ids: check their spelling, byte for byte{}",
                   util::printable(settings.job), unknown, found->ids.size(),
                   found->unread.empty() ? "" : "; not all inputs could be read again")};
 }

@@ -766,7 +766,7 @@ class Run {
       if (other->needs_project && settings_.send.service_api.project_id.empty()) {
         options.emplace_back("project-id", "N");
       }
-      context_.log.info(fmt::format("or, by {}: {}", other->title, command_of_new_job(options)));
+      context_.log.info(fmt::format("or, with {}: {}", other->title, command_of_new_job(options)));
     }
     context_.log.info("or, if the address is right: " + next_command(settings_));
   }

@@ -32,7 +32,7 @@ void SurplusGuard::warn(std::uint64_t again, std::uint64_t settled_for_good) {
   const bool is_late = settled_for_good > 0 && !std::exchange(warned_late_, true);
   if (std::exchange(warned_, true) && !is_late) return;
   std::string note = fmt::format(
-      "{}: an answer came that nobody had asked for: something on the way answers requests twice "
+      "{}: an answer came without a request: something on the way answers requests twice "
       "or for others, so that answers may have been taken for those of other links",
       service_);
   if (again > 0) note += fmt::format("; {} of its connection are sent again", again);

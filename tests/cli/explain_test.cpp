@@ -87,9 +87,9 @@ TEST_SUITE("cli/explain") {
         contains(said_of(stage, {"null", "--job", job}), ": line 7: rejected: the id is a place"));
     CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
           "x\\x1b[2J\n  not found in this job\nerror: " + job +
-              ": 1 of the 1 ids were not found: check their spelling, byte for byte");
+              ": not found: 1 of the 1 ids: check their spelling, byte for byte");
     CHECK(contains(said_of(stage, {"null", "x", "y", "--job", job}),
-                   ": 2 of the 3 ids were not found"));
+                   ": not found: 2 of the 3 ids"));
   }
 
   TEST_CASE("a link that a person decided against is skipped, before a run and after it") {

@@ -889,7 +889,7 @@ TEST_SUITE("cli/plan_command") {
       CHECK(next.find(option) == next.rfind(option));
       CHECK(stage.heard("or, if the address is right: idmerge run --job " + job + " --yes") ==
             (option == "--to"));
-      CHECK(stage.heard("or, with Mixpanel's import API: idmerge run " + input + " --to " +
+      CHECK(stage.heard("or, with Mixpanel's public ingestion: idmerge run " + input + " --to " +
                         server.url() + " --job " + input +
                         ".2.idmerge --api import --project-mode 'original|simplified' "
                         "--project-id N\n") == (option == "--to"));
@@ -921,7 +921,7 @@ TEST_SUITE("cli/plan_command") {
                       "--max-cluster", "7",      "--max-rejected", "none"}) == 0);
     CHECK(stage.code(
               {"run", "--job", job, "--to", server.url(), "--max-rejected", "none", "--yes"}) == 7);
-    CHECK_MESSAGE(stage.heard("or, with Mixpanel's import API: idmerge run " + input +
+    CHECK_MESSAGE(stage.heard("or, with Mixpanel's public ingestion: idmerge run " + input +
                               " --max-rejected none --to " + server.url() + fields +
                               " --deny-file FILE --max-cluster 7 --job " + job +
                               ".2.idmerge --api import --project-mode 'original|simplified' "

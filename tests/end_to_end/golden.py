@@ -140,6 +140,8 @@ def facts(name, text):
                                      if key not in ("message", "hint")}) for line in lines)
     if name.endswith(".txt"):
         return " ".join(re.findall(r"\d[\d,.:]*", text))
+    if name.endswith(".ndjson"):  # stderr stands before the lines
+        return re.sub(r"(?m)^idmerge: .*", lambda line: facts(".txt", line[0]), text)
     return text
 
 

@@ -43,7 +43,7 @@ TEST_SUITE("input/formats") {
     CHECK(format_of("anon_id\tuser_id\na\tb\n", {.format = Format::tsv}) == Format::tsv);
     CHECK(format_of("") == Format::csv);
     CHECK(error_of("[{\"anon_id\":1}]").find("one JSON array") != std::string::npos);
-    CHECK(error_of("anon_id,user_id\n", {.format = Format::ndjson}).find("no JSON object") !=
+    CHECK(error_of("anon_id,user_id\n", {.format = Format::ndjson}).find("not a JSON object") !=
           std::string::npos);
   }
 

@@ -47,7 +47,7 @@ TEST_SUITE("input/ndjson_format") {
   TEST_CASE("rows that are no objects show nothing, and a blank file has no reader") {
     const auto none = examine_ndjson({.bytes = "1\n2\n", .whole = true}, {});
     REQUIRE(none.has_error());
-    CHECK(none.error().what.find("no JSON object") != std::string::npos);
+    CHECK(none.error().what.find("not a JSON object") != std::string::npos);
     CHECK(!examine_ndjson({.bytes = " \n", .whole = true}, {})->reader);
     CHECK(examine_ndjson({.bytes = " \n"}, {})->undecided);
     CHECK(examine_ndjson({.bytes = "{\"anon_id\""}, {})->undecided);
@@ -65,6 +65,6 @@ TEST_SUITE("input/ndjson_format") {
     CHECK(layout->side_names == std::array<std::string, 2>{"anon_id", "user_id"});
     const auto piped = examine_ndjson({.bytes = head, .pipe = true, .path = path}, options);
     REQUIRE(piped.has_error());
-    CHECK(piped.error().what.find("a pipe cannot be looked at") != std::string::npos);
+    CHECK(piped.error().what.find("a pipe cannot be searched") != std::string::npos);
   }
 }

@@ -174,9 +174,9 @@ class Simulation::VirtualConnection final : public net::Connection {
   std::optional<net::Answer> look() {
     if (line_->came.empty()) return std::nullopt;
     const bool surplus = !line_->came.front().is_end;
-    auto answer = ended(net::ResponseEnd::closed, false, line_->had > 0,
-                        surplus ? "an answer came that nobody had asked for"
-                                : "the connection was closed while idle");
+    auto answer = ended(
+        net::ResponseEnd::closed, false, line_->had > 0,
+        surplus ? "an answer came without a request" : "the connection was closed while idle");
     answer.surplus = surplus;
     return answer;
   }
