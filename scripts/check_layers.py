@@ -19,6 +19,7 @@ BELOW = {
     "send": {"util", "io", "net", "input", "plan"},
     "emulator": {"util", "net", "input"},
     "cli": {"util", "io", "net", "input", "plan", "send", "emulator"},
+    "api": {"util", "io", "plan", "send", "cli"},
 }
 
 # Third-party headers that only some components may see (a module, or module/component).
@@ -61,6 +62,9 @@ UNTESTED = {
 
 # Sources without a header.
 HEADERLESS = {"cli/main", "net/asio", "util/boost_json"}
+
+# Headers of other programs are below include/idmerge: of the module api.
+PUBLIC = "idmerge/"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -188,6 +192,10 @@ def main(root: pathlib.Path) -> int:
             kind, target = found.groups()
             where = f"{path.relative_to(root)}:{number}"
             if kind == '"':
+                if target.startswith(PUBLIC):
+                    if module != "api" or not (root / "include" / target).exists():
+                        breaches.append(f"{where}: {target} is for other programs")
+                    continue
                 if not (root / "src" / target).exists():
                     breaches.append(f"{where}: there is no src/{target}")
                     continue
@@ -215,7 +223,9 @@ def main(root: pathlib.Path) -> int:
         breaches.append(f"scripts/check_layers.py:1: there is no component {name}")
     for source in sorted(root.glob("src/*/*.cpp")):
         component = f"{source.parent.name}/{source.stem}"
-        if component not in HEADERLESS and not source.with_suffix(".hpp").exists():
+        public = root / f"include/{PUBLIC}{source.stem}.hpp"
+        if component not in HEADERLESS and not (
+                source.with_suffix(".hpp").exists() or source.parent.name == "api" and public.exists()):
             breaches.append(f"src/{component}.cpp:1: has no header src/{component}.hpp")
         if component not in UNTESTED and not (root / f"tests/{component}_test.cpp").exists():
             breaches.append(f"src/{component}.cpp:1: has no test tests/{component}_test.cpp")

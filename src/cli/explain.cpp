@@ -549,11 +549,10 @@ Result<void> explain_ids(io::Files& files, const Settings& settings,
     return id.rows.empty() && id.links.empty();
   });
   if (unknown == 0) return {};
-  return Error{
-      Errc::input,
-      fmt::format("{}: not found: {} of the {} ids: check their spelling, byte for byte{}",
-                  util::printable(settings.job), unknown, found->ids.size(),
-                  found->unread.empty() ? "" : "; not all inputs could be read again")};
+  return Error{Errc::input,
+               fmt::format("{}: not found: {} of the {} ids: check their spelling, byte for byte{}",
+                           util::printable(settings.job), unknown, found->ids.size(),
+                           found->unread.empty() ? "" : "; not all inputs could be read again")};
 }
 
 }  // namespace idmerge::cli

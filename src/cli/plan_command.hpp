@@ -29,7 +29,7 @@ struct CommandContext {
   util::Log& log;
   ProgressListener& progress;
   plan::Progress& listeners;  // `progress` and what else wants to know
-  Signals& signals;
+  StopSource& signals;
   Environment environment;
   AskPerson ask;
   Output output;  // stdout

@@ -66,10 +66,13 @@ class Log {
 
   explicit Log(LogOptions options, Write write = to_stderr(),
                Clock clock = std::chrono::system_clock::now);
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  virtual ~Log() = default;
 
   /// Logs a message. Line ends inside `message` start a new line of the same level (text) or stay
   /// in the message (json).
-  void say(Level level, std::string_view message);
+  virtual void say(Level level, std::string_view message);
   void debug(std::string_view message) { say(Level::debug, message); }
   void info(std::string_view message) { say(Level::info, message); }
   void warning(std::string_view message) { say(Level::warning, message); }
@@ -77,7 +80,7 @@ class Log {
 
   /// Logs a report at level info: `text`, line by line, or one JSON line with `object`, which is
   /// JSON, under the key `name`.
-  void report(std::string_view name, std::string_view text, std::string_view object);
+  virtual void report(std::string_view name, std::string_view text, std::string_view object);
 
   /// Writes the buffered lines, and writes all further lines at once.
   void release();

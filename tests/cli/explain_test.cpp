@@ -88,8 +88,8 @@ TEST_SUITE("cli/explain") {
     CHECK(said_of(stage, {"x\x1b[2J", "--job", job}) ==
           "x\\x1b[2J\n  not found in this job\nerror: " + job +
               ": not found: 1 of the 1 ids: check their spelling, byte for byte");
-    CHECK(contains(said_of(stage, {"null", "x", "y", "--job", job}),
-                   ": not found: 2 of the 3 ids"));
+    CHECK(
+        contains(said_of(stage, {"null", "x", "y", "--job", job}), ": not found: 2 of the 3 ids"));
   }
 
   TEST_CASE("a link that a person decided against is skipped, before a run and after it") {

@@ -37,8 +37,8 @@ std::string quoted(std::string_view field) {
 std::string written(const std::vector<Decision>& decisions) {
   std::string text = "decision,anonymous_id\r\n";
   for (const auto& decision : decisions) {
-    const auto says = decision.says == Decision::Says::never   ? "never"
-                      : decision.says == Decision::Says::later ? "later"
+    const auto says = decision.kind == Decision::Kind::never   ? "never"
+                      : decision.kind == Decision::Kind::later ? "later"
                                                                : quoted(decision.user);
     text += says + "," + quoted(decision.anon) + "\r\n";
   }
@@ -56,7 +56,7 @@ void check_decisions(std::string_view text) {
   std::uint64_t line = 1;  // the header's
   for (const auto& decision : *decisions) {
     IDMERGE_CHECK(!is_blank(decision.anon) && ids.insert(decision.anon).second);
-    IDMERGE_CHECK(is_blank(decision.user) == (decision.says != Decision::Says::user));
+    IDMERGE_CHECK(is_blank(decision.user) == (decision.kind != Decision::Kind::user));
     IDMERGE_CHECK(decision.user != "never" && decision.user != "later");
     IDMERGE_CHECK(decision.line > line);
     line = decision.line;
@@ -68,7 +68,7 @@ void check_decisions(std::string_view text) {
   for (std::size_t i = 0; i < decisions->size(); ++i) {
     const auto& was = (*decisions)[i];
     const auto& is = (*again)[i];
-    IDMERGE_CHECK(is.anon == was.anon && is.says == was.says && is.user == was.user);
+    IDMERGE_CHECK(is.anon == was.anon && is.kind == was.kind && is.user == was.user);
   }
 }
 
