@@ -68,8 +68,8 @@ Result<void> check_sendable(const PlanFacts& plan, const PlanSummary& plan_summa
 ///
 /// Bounds: about 45 bytes of memory per distinct id, up to `memory_bytes`; beyond that see
 /// plan/spilled_resolver.
-/// Errors: usage and input as Intake, outage when the disk fails or cannot hold the spill files,
-/// locked; no new plan exists then.
+/// Errors: usage and input as input::RowReader, outage when the disk fails or cannot hold the spill
+/// files, locked; no new plan exists then.
 Result<PlanFacts> make_plan(const PlanOptions& options, const std::string& job, io::Files& files,
                             Progress& progress);
 

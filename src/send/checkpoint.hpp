@@ -9,7 +9,7 @@
 //
 //   idmerge checkpoint 4
 //   plan = 7f3a91c2d0b14e5f8a6c3d2e1f00aa55
-//   target = 5d41402abc4b2a76b9719d911017c592
+//   target = 5d41402abc4b2a76b9719d91
 //   generation = 12
 //   journal_chain = 0f1e2d3c4b5a6978
 //   round = 0
@@ -44,7 +44,10 @@
 //
 // `above` and `in_doubt` list ranges as first+count, `parked` lists links as ordinalxattempts. An
 // optional line `reopened` after `parked`, in the form of `above`, lists links that were settled by
-// an answer that may belong to another link. The checksum is XXH3-64 of all lines before its own.
+// an answer that may belong to another link. Optional lines after `paused_until_s` are
+// `rate_per_s`, the rate of the moment below that limit, and `limit_of_minute = yes` if
+// `limit_per_s` was measured over a minute and not over a second. The checksum is XXH3-64 of all
+// lines before its own.
 //
 // Version 3 is still read, but no longer written. It has `ahead_max` in place of `ceiling`, and no
 // list of ambiguous links: see OldWindow.

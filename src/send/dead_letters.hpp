@@ -25,7 +25,7 @@ struct LettersEnd {
   bool operator==(const LettersEnd&) const = default;
 };
 
-/// Appends dead letters. Thread safety: used by the io thread only; the disk thread syncs through a
+/// Appends dead letters. Thread safety: used by the io thread only; the sync thread syncs through a
 /// separate handle.
 class DeadLetters {
  public:

@@ -60,7 +60,7 @@ class Pace {
   void rate_limited(Instant left, Instant now, std::optional<std::chrono::seconds> retry_after,
                     double chance);
 
-  /// Passes the service's known limit from one process to the next; see Throttle.
+  /// Passes the service's known limit from one process to the next; see AdaptiveRate.
   void recall(const KnownLimit& known, WallTime wall_now, Instant now);
   KnownLimit known(WallTime wall_now, Instant now) const {
     return adaptive_rate_.known(wall_now, now);
@@ -73,7 +73,7 @@ class Pace {
   /// Returns the current limit. Units: links per second; 0 = unlimited.
   double links_per_s() const { return links_per_s_; }
 
-  /// Returns the maximum number of links in a request; see Throttle. Bounds: at least 1; may be
+  /// Returns the maximum number of links in a request; see AdaptiveRate. Bounds: at least 1; may be
   /// infinite.
   double request_links_max() const;
 

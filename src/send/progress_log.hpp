@@ -65,7 +65,7 @@ struct TimeSpan {
 TimeSpan settled_within(std::span<const ProgressLogEntry> progress_log, std::uint64_t round,
                         std::uint64_t ordinal, TimeSpan run);
 
-/// Appends to the timeline of one plan's run. Thread safety: used by the disk thread.
+/// Appends to the timeline of one plan's run. Thread safety: used by the sync thread.
 class ProgressLog {
  public:
   ProgressLog(io::Files& files, std::string path) : files_(&files), path_(std::move(path)) {}

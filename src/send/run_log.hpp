@@ -7,7 +7,7 @@
 //   io thread    attempt · flush · request sent   \ dead letters, then journal: one write() each,
 //                settle ... settle · flush        / no sync
 //                take a snapshot                  the journal's next generation begins
-//   disk thread  save the snapshot                sync dead letters, replace the checkpoint, remove
+//   sync thread  save the snapshot                sync dead letters, replace the checkpoint, remove
 //                                                 old journals, append to the timeline
 //
 // After a kill everything that was flushed is known, including the links that were sent but not
@@ -67,14 +67,14 @@ struct TakenBack {
 };
 
 /// A consistent state of the run. Thread safety: plain data, created by the io thread and saved by
-/// the disk thread.
+/// the sync thread.
 struct Snapshot {
   Checkpoint checkpoint;
   std::uint64_t journal_before = 0;  // the oldest generation that may be removed once this is saved
   std::int64_t taken_s = 0;          // when it was taken; seconds since 1970, rounded down
 };
 
-/// Saves snapshots. Thread safety: used by the disk thread during a run.
+/// Saves snapshots. Thread safety: used by the sync thread during a run.
 class RunSaver {
  public:
   static Result<RunSaver> open(io::Files& files, const plan::RunPaths& paths);

@@ -47,7 +47,7 @@ struct SendOptions {
 
   bool adaptive = true;            // lower the rate if the service asks. Flag: --no-adaptive
   std::uint32_t connections = 16;  // Flag: --connections
-  std::uint32_t pipeline = 1;      // in-request in flight requests per connection. Flag: --pipeline
+  std::uint32_t pipeline = 1;      // requests in flight on a connection. Flag: --pipeline
   std::uint32_t attempts = 10;     // before a link is parked. Flag: --attempts
   std::chrono::milliseconds backoff_min{2'000};
   std::chrono::milliseconds backoff_max{60'000};
@@ -63,7 +63,7 @@ struct SendOptions {
   std::optional<double> max_refused_percent = 1.0;
   std::optional<std::uint64_t> max_refused_links;
 
-  std::chrono::milliseconds sync_every{1'000};  // interval of snapshots, saved by the disk thread
+  std::chrono::milliseconds sync_every{1'000};  // interval of snapshots, saved by the sync thread
   std::uint64_t seed = 0;                       // of the jitter; 0 = random
 
   /// Source of the credentials. Called once when a service that accepted them before answers 401,

@@ -23,7 +23,7 @@ class SyncThread final : public SnapshotSaver {
   explicit SyncThread(RunSaver saver);
   ~SyncThread() override;
 
-  /// `done` is called on the disk thread.
+  /// `done` is called on the sync thread.
   void notify(std::function<void()> done) override { done_ = std::move(done); }
 
   bool busy() const override { return busy_; }

@@ -335,7 +335,7 @@ TEST_SUITE("send/run_log") {
     CHECK(ledger.above == std::vector<LinkRange>{{many - 5, 2}});
   }
 
-  TEST_CASE("io thread and disk thread work at once, and a reader beside them sees no nonsense") {
+  TEST_CASE("io thread and sync thread work at once, and a reader beside them sees no nonsense") {
     const idmerge::testing::Scratch scratch;
     RealFiles files;
     const RunPaths there{scratch.path()};

@@ -70,7 +70,7 @@ struct World {
 
   FlakyFiles files;
   const std::thread::id loop = std::this_thread::get_id();
-  std::atomic<bool> is_deaf = false;  // to the disk thread
+  std::atomic<bool> is_deaf = false;  // to the sync thread
   std::atomic<bool> is_called_back = false;
   std::mutex mutex;
   std::deque<std::function<void()>> posted;
@@ -134,7 +134,7 @@ TEST_SUITE("send/run_recorder") {
     CHECK((*state)->checkpoint.limit == KnownLimit{480, 1'795'456'860});
   }
 
-  TEST_CASE("a disk thread without the memory to say that it is done does not hold up the run") {
+  TEST_CASE("a sync thread without the memory to say that it is done does not hold up the run") {
     World world;
     world.is_deaf = true;
     world.recorder->deliver(0, 1, 1);

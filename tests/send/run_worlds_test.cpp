@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A run in worlds where everything goes wrong: killed between any two steps, torn writes, full and
-// failing disks, power cuts; and a disk thread whose save is interleaved with what the io thread
+// failing disks, power cuts; and a sync thread whose save is interleaved with what the io thread
 // writes. A model keeps what was promised, and after each restart the laws are checked against it.
 //
 // IDMERGE_SEED=N IDMERGE_WORLDS=M: so many random worlds, of the seeds N, N+1 ...; a finding names

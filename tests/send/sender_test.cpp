@@ -286,7 +286,7 @@ class Crash {
                        job_.scratch.read("job/runs/1-of-1/checkpoint"));
   }
 
-  /// Copy the job as a kill would leave it. The disk thread may be at work: then once more.
+  /// Copy the job as a kill would leave it. The sync thread may be at work: then once more.
   void take_image() {
     std::error_code failed;
     std::string before;

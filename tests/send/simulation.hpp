@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A simulated outside for the sender that ships: a clock that moves only when nothing is left to do
-// now, a network with latencies and everything that goes wrong on one, and a disk thread whose
+// now, a network with latencies and everything that goes wrong on one, and a sync thread whose
 // steps come between the events of the sender. Single-threaded, in virtual time, and the same every
 // time for the same seed. HTTP parsing and TLS are not simulated: an exchange is the unit.
 #pragma once
@@ -88,7 +88,7 @@ class Simulation final : public send::Runtime {
   std::chrono::nanoseconds latency{std::chrono::milliseconds(10)};
   std::chrono::nanoseconds handshake{std::chrono::milliseconds(20)};
 
-  /// How long a save of the disk thread takes.
+  /// How long a save of the sync thread takes.
   std::chrono::nanoseconds save_time{std::chrono::milliseconds(5)};
 
   /// A disk whose steps within a save are interleaved with the events of the sender; null: a save

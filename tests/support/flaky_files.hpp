@@ -140,7 +140,7 @@ class FlakyFiles final : public io::Files {
   static void apply(Names& names, const NameChange& change);
   int sync(int fd);
 
-  std::recursive_mutex mutex_;  // io thread and disk thread both come here
+  std::recursive_mutex mutex_;  // io thread and sync thread both come here
   std::deque<Node> nodes_;
   std::deque<Handle> handles_;  // references stay valid while others are opened
   Names live_;
