@@ -105,7 +105,7 @@ class Tampering(harness.Case):
                 os.link(other, file)
                 requests = self.emulator_.stats()["requests"]
                 _, err = self.run_idmerge(*self.run_args(job), expect=2)
-                self.assertIn(f"{file}: is a hard link", err)
+                self.assertIn(f"{file}: has another hard link", err)
                 self.assertEqual(self.emulator_.stats()["requests"], requests)
                 self.assertEqual(other.read_bytes(), good + b"precious\n")
                 # As told to, put a copy in its place.
