@@ -188,12 +188,13 @@ TEST_SUITE("send/trial_vendor") {
   }
 
   TEST_CASE("answers of something else stop the job in the words of the vendor") {
-    for (const auto& [reaction, words] :
+    for (const auto& answer :
          {std::pair{http(404, ""), "it has no /v2/alias at this path"},
           std::pair{http(200, R"([{"status":201}])"), "this is not how the trial vendor answers"},
           std::pair{http(207, "[]"), "this is not how the trial vendor answers"},
           std::pair{http(401, ""), "check TRIAL_USER, TRIAL_SECRET and TRIAL_KEY"}}) {
-      CAPTURE(words);
+      const auto& [reaction, words] = answer;
+      CAPTURE(answer.second);
       LoopbackServer server([&bytes = reaction](const SeenRequest&) { return Reaction{bytes}; });
       Job job(4);
       const auto report = job.send(job.options(server));
