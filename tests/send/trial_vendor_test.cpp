@@ -67,7 +67,8 @@ struct Job {
 std::vector<std::pair<std::string, std::string>> pairs_of(const SeenRequest& seen) {
   simdjson::dom::parser json;
   std::vector<std::pair<std::string, std::string>> pairs;
-  for (const auto item : json.parse(seen.body).get_array().value()) {
+  const simdjson::dom::array items = json.parse(seen.body).get_array().value();
+  for (const auto item : items) {
     pairs.emplace_back(std::string(item["from"].get_string().value()),
                        std::string(item["to"].get_string().value()));
   }
