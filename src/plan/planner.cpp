@@ -92,7 +92,7 @@ class RowNumbers {
 };
 
 /// Validation thread: reads the inputs into validated blocks. All work on single rows is done here,
-/// because the resolver thread has more to do.
+/// because the calling thread, which resolves, has more to do.
 class Validation {
  public:
   Validation(input::RowReader& row_reader, const PlanOptions& options, const Secret16& secret,
@@ -299,7 +299,7 @@ struct HeldRows {
   }
 };
 
-/// Loop of the resolver thread. `held_rows` receives the rows that are held as a whole.
+/// Loop of the calling thread. `held_rows` receives the rows that are held as a whole.
 /// Requires: `inputs` is a copy of RowReader::files() made before the first block, because the
 /// validation thread changes the original.
 Result<void> resolve_all(ValidatedQueue& queue, const std::vector<input::InputFile>& inputs,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The plan command: reads the inputs and writes a plan, without network access. One thread reads
-// and validates rows and fingerprints ids, one runs the resolver, and one packs new links into the
-// plan. The plan appears under its name only when it is complete and durable. Before that there is
-// nothing to resume, and a killed planner is started again.
+// The plan command: reads the inputs and writes a plan, without network access. The calling
+// thread resolves rows; others read, validate and fingerprint, pack new links, and write (see
+// src/README.md). The plan appears under its name only when it is complete, so there is nothing to
+// resume before that, and a killed planner is started again. It is not synced here: a run does that
+// before its first request.
 #pragma once
 
 #include <cstdint>
